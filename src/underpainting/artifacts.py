@@ -1,0 +1,205 @@
+r"""Every array on disk: one xarray dataset, one file `name.zarr.zip`.
+
+An artifact is Zarr, written to a scratch store and then packed: entries sorted, uncompressed a second time, dated 1980,
+under a temporary name that is renamed at the end. So it is complete or absent at any moment, and its bytes
+depend on its content alone. (Writing through zarr's own ZipStore leaves duplicate entries and different bytes each time.)
+
+Images carry the attributes `units` and `range`, and a reader refuses a range that it does not expect: statistics
+taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from zarr.storage import ZipStore
+
+IMAGE_RANGE = (-1.0, 1.0)
+IMAGE_DIMS = ("channel", "height", "width")
+_CHUNK_BYTES = 64 * 2**20
+
+
+class ArtifactError(ValueError):
+    """An artifact on disk is not what its reader needs; the message names the file."""
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield scratch
+        with scratch.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Write a text file, complete or not at all."""
+    with replacing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
+
+
+def write_json(content: Any, path: str | Path) -> None:
+    """Write JSON with sorted keys, complete or not at all.
+
+    Raises:
+        ValueError: the content holds NaN or infinity, which JSON does not know.
+    """
+    write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", path)
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pack(folder: Path, path: Path) -> None:
+    files = sorted(
+        ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file()),
+        key=lambda entry: (not entry[0].endswith("zarr.json"), entry[0]),
+    )
+    with replacing(path) as scratch, zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in files:
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            entry.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(entry, "w") as target:
+                while block := source.read(1 << 22):
+                    target.write(block)
+
+
+def _encoding(dataset: xr.Dataset, first: int | None) -> dict[str, dict[str, Any]]:
+    """Chunks along the first axis of at most 64 MiB (or `first` entries), the other axes whole."""
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, array in dataset.variables.items():
+        kept = {key: array.encoding[key] for key in ("dtype", "scale_factor", "add_offset") if key in array.encoding}
+        if array.ndim and array.size:
+            row = max(array.dtype.itemsize * array.size // array.shape[0], 1)
+            rows = first or max(1, min(array.shape[0], _CHUNK_BYTES // row))
+            kept["chunks"] = (min(rows, array.shape[0]) if first is None else rows, *array.shape[1:])
+        encoding[str(name)] = kept
+    return encoding
+
+
+def _checked(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+    for name, array in dataset.data_vars.items():
+        if "units" not in array.attrs:
+            raise ArtifactError(f"{path}: the array {name!r} has no units; set attrs['units'] ('1' if dimensionless)")
+    return dataset
+
+
+def save(dataset: xr.Dataset, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a dataset as one reproducible file, complete or not at all.
+
+    Args:
+        dataset: every data variable has the attribute `units`.
+        path: `*.zarr.zip`.
+        provenance: where it came from (study, seeds, digests, versions); kept as JSON in the attribute `provenance`.
+
+    Raises:
+        ArtifactError: an array has no units.
+    """
+    save_stream([dataset], path, "", provenance)
+
+
+def save_stream(
+    parts: Iterable[xr.Dataset], path: str | Path, dim: str, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write datasets one after the other along `dim` into one file; memory holds one part at a time.
+
+    Args:
+        parts: datasets of equal size along `dim`, the last one may be shorter.
+        path: `*.zarr.zip`.
+        dim: the axis along which they follow each other; the first axis of every array that has it.
+        provenance: as in `save`.
+
+    Raises:
+        ArtifactError: an array has no units, or there is no part.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    attributes = {"provenance": json.dumps(dict(provenance), sort_keys=True)} if provenance else {}
+    with tempfile.TemporaryDirectory(prefix=".zarr-", dir=path.parent) as folder:
+        store = Path(folder) / "store"
+        written = 0
+        for part in parts:
+            part = _checked(part.assign_attrs(attributes), path)
+            if written == 0:
+                chunk = part.sizes[dim] if dim else None
+                part.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(part, chunk))
+            else:
+                part.to_zarr(store, append_dim=dim, consolidated=False)
+            written += 1
+        if not written:
+            raise ArtifactError(f"{path}: nothing to write")
+        _pack(store, path)
+
+
+def load(path: str | Path) -> xr.Dataset:
+    """Open an artifact; arrays are read when they are used.
+
+    Raises:
+        ArtifactError: the file is missing or is no artifact.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such artifact; build it with snakemake, or fetch it with dvc pull")
+    try:
+        return xr.open_dataset(ZipStore(path, mode="r"), engine="zarr", consolidated=False)  # type: ignore[arg-type]
+    except (zipfile.BadZipFile, FileNotFoundError, KeyError, ValueError) as error:
+        raise ArtifactError(f"{path}: not a readable artifact ({error}); delete it and run snakemake again") from error
+
+
+def provenance(dataset: xr.Dataset) -> dict[str, Any]:
+    """Where a dataset came from, as given to `save`."""
+    content: dict[str, Any] = json.loads(dataset.attrs.get("provenance", "{}"))
+    return content
+
+
+def image_array(values: np.ndarray[Any, Any], dims: Sequence[str], long_name: str) -> xr.DataArray:
+    """An array of images in the library's range, labelled as such."""
+    attributes = {"units": "1", "range": list(IMAGE_RANGE), "long_name": long_name}
+    return xr.DataArray(values, dims=tuple(dims), attrs=attributes)
+
+
+def array(values: Any, dims: Sequence[str] | str, long_name: str, units: str = "1") -> xr.DataArray:
+    """A labelled array with units ('1' if dimensionless)."""
+    dims = (dims,) if isinstance(dims, str) else tuple(dims)
+    return xr.DataArray(values, dims=dims, attrs={"units": units, "long_name": long_name})
+
+
+def require_range(array: xr.DataArray, path: str | Path, expected: tuple[float, float] = IMAGE_RANGE) -> xr.DataArray:
+    """The array itself, if its values are declared in the expected range.
+
+    Raises:
+        ArtifactError: the array declares another range, or none.
+    """
+    declared = array.attrs.get("range")
+    if declared is None or not np.allclose(np.asarray(declared, float), expected):
+        raise ArtifactError(
+            f"{path}: the array {array.name!r} declares the range {declared}, but {list(expected)} is needed; "
+            "rescale it and set attrs['range']"
+        )
+    return array
+
+
+def batches(array: xr.DataArray, size: int) -> Iterator[np.ndarray[Any, Any]]:
+    """Read an array along its first axis, `size` entries at a time."""
+    for start in range(0, array.shape[0], size):
+        yield array[start : start + size].values

@@ -1,0 +1,70 @@
+"""Checkpoints of a training: one safetensors file, complete or absent, valid only for the run that wrote it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from underpainting.artifacts import replacing
+
+log = logging.getLogger(__name__)
+
+
+def write(path: str | Path, tensors: Mapping[str, Tensor], run: str) -> None:
+    """Write the tensors of a run, replacing an earlier checkpoint in one step.
+
+    Args:
+        path: of the checkpoint.
+        tensors: everything that the run needs to go on.
+        run: digest of all that determines the run (data, configuration, code).
+    """
+    with replacing(path) as scratch:
+        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, {"run": run})
+
+
+def read(path: str | Path, run: str) -> dict[str, Tensor] | None:
+    """The tensors of an earlier, interrupted run, or None where there is none that fits."""
+    path = Path(path)
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("run") != run:
+                log.info("%s belongs to another run and is ignored", path)
+                return None
+            return {key: file.get_tensor(key) for key in file.keys()}
+    except SafetensorError as error:
+        log.warning("%s cannot be read (%s) and is ignored", path, error)
+        return None
+
+
+def flatten(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with its keys put behind `prefix/`."""
+    return {f"{prefix}/{key}": value for key, value in state.items()}
+
+
+def unflatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state dict that `flatten` put behind `prefix/`."""
+    return {key.removeprefix(f"{prefix}/"): value for key, value in tensors.items() if key.startswith(f"{prefix}/")}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The per-parameter state of an optimizer (moments and step counts) as flat tensors."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {f"{index}/{name}": torch.as_tensor(value) for index, entry in state.items() for name, value in entry.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` took."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split("/", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,199 @@
+r"""The eigenbasis of a data set: Sigma = U diag(lambda) U^T (Sec. 4.1, App. G).
+
+Three ways lead to the same basis; choose by what fits into memory (D pixels, N images, r components):
+
+    dense        eigendecomposition of the D x D covariance                                O(D^3)
+    gram         eigendecomposition of the N x N Gram matrix, for N < D                    O(N^2 D)
+    randomized   range finder with power iterations (Halko et al. 2011), over a stream     O(N D r)
+
+The sign of an eigenvector is arbitrary; here its largest entry is positive, so that two runs agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FloatArray = NDArray[np.float64]
+Batches = Callable[[], Iterable[FloatArray]]
+
+
+@dataclass(frozen=True)
+class Eigenbasis:
+    """Mean, principal axes and variances of a data set, in float64.
+
+    Attributes:
+        mean: mu, shape (pixel,).
+        vectors: U, orthonormal columns, shape (pixel, component).
+        variances: lambda, decreasing and not negative, shape (component,), in squared image units.
+        total_variance: trace of the covariance, the components left out included.
+        image_shape: (channel, height, width), with channel * height * width = pixel.
+
+    Raises:
+        ValueError: the shapes do not fit together, or the variances are negative or not sorted.
+    """
+
+    mean: Tensor
+    vectors: Tensor
+    variances: Tensor
+    total_variance: float
+    image_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        pixels, rank = self.vectors.shape
+        if self.mean.shape != (pixels,) or self.variances.shape != (rank,) or prod(self.image_shape) != pixels:
+            raise ValueError(
+                f"an eigenbasis of {pixels} pixels and {rank} components does not fit a mean of shape "
+                f"{tuple(self.mean.shape)}, variances of shape {tuple(self.variances.shape)} and images of shape {self.image_shape}"
+            )
+        if rank and (self.variances.min() < 0 or (self.variances.diff() > 0).any()):
+            raise ValueError("the variances of an eigenbasis must be sorted, largest first, and not negative")
+
+    @property
+    def pixels(self) -> int:
+        return self.vectors.shape[0]
+
+    @property
+    def rank(self) -> int:
+        return self.vectors.shape[1]
+
+    @property
+    def explained_variance(self) -> float:
+        """Fraction of the total variance within the basis; 1 for data without variance."""
+        return float(self.variances.sum()) / self.total_variance if self.total_variance > 0 else 1.0
+
+    def to(self, device: torch.device | str) -> Eigenbasis:
+        """The same basis on another device."""
+        return replace(
+            self, mean=self.mean.to(device), vectors=self.vectors.to(device), variances=self.variances.to(device)
+        )
+
+    def coefficients(self, images: Tensor) -> Tensor:
+        """U^T (x - mu): from images (sample, channel, height, width) to (sample, component)."""
+        return (images.flatten(1).to(self.mean.dtype) - self.mean) @ self.vectors
+
+
+def _sorted_and_signed(variances: FloatArray, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
+    order = np.argsort(variances)[::-1]
+    variances, vectors = np.clip(variances[order], 0.0, None), vectors[:, order]
+    if not vectors.size:
+        return variances, vectors
+    largest = vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])]
+    return variances, vectors * np.where(largest < 0, -1.0, 1.0)
+
+
+def _basis(
+    mean: FloatArray, vectors: FloatArray, variances: FloatArray, total: float, shape: tuple[int, ...]
+) -> Eigenbasis:
+    variances, vectors = _sorted_and_signed(variances, vectors)
+    return Eigenbasis(
+        torch.from_numpy(np.ascontiguousarray(mean, np.float64)),
+        torch.from_numpy(np.ascontiguousarray(vectors, np.float64)),
+        torch.from_numpy(np.ascontiguousarray(variances, np.float64)),
+        float(total),
+        tuple(shape),
+    )
+
+
+def dense(mean: FloatArray, covariance: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
+    """All components, from the covariance matrix.
+
+    Args:
+        mean: shape (pixel,).
+        covariance: symmetric, shape (pixel, pixel).
+        image_shape: (channel, height, width).
+    """
+    variances, vectors = np.linalg.eigh(covariance)
+    return _basis(mean, vectors, variances, np.trace(covariance), image_shape)
+
+
+def gram(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
+    """The at most N - 1 components with variance, from the Gram matrix of N images; for N < pixels.
+
+    Args:
+        images: flattened, shape (sample, pixel), float64.
+        image_shape: (channel, height, width).
+    """
+    count = len(images)
+    mean = images.mean(0)
+    centred = images - mean
+    scale = max(count - 1, 1)
+    values, left = np.linalg.eigh(centred @ centred.T / scale)
+    tolerance = max(float(values.max(initial=0.0)), 0.0) * count * np.finfo(np.float64).eps
+    kept = values > tolerance
+    vectors = centred.T @ (left[:, kept] / np.sqrt(values[kept] * scale))
+    # Two small eigenvalues leave vectors that are orthogonal only to rounding; QR mends that, R being close to diagonal.
+    orthonormal, upper = np.linalg.qr(vectors)
+    return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], np.square(centred).sum() / scale, image_shape)
+
+
+def randomized(
+    batches: Batches,
+    mean: FloatArray,
+    total_variance: float,
+    count: int,
+    image_shape: tuple[int, ...],
+    rank: int,
+    *,
+    oversample: int = 16,
+    power_iterations: int = 3,
+    seed: int = 0,
+) -> Eigenbasis:
+    """The leading components without any pixel-by-pixel matrix (Halko, Martinsson & Tropp 2011, Alg. 4.4 and 5.1).
+
+    Args:
+        batches: gives the flattened images anew at each call, in batches of shape (sample, pixel).
+        mean: their mean, shape (pixel,).
+        total_variance: trace of their covariance.
+        count: number of images.
+        image_shape: (channel, height, width).
+        rank: number of components wanted.
+        oversample: extra random directions.
+        power_iterations: passes that sharpen the spectrum; each reads the data once.
+        seed: of the random start.
+
+    Raises:
+        ValueError: the rank exceeds what the images can have.
+    """
+    limit = min(len(mean), max(count - 1, 1))
+    if not 1 <= rank <= limit:
+        raise ValueError(f"rank {rank} is not possible: {count} images of {len(mean)} pixels have rank {limit} at most")
+    width = min(rank + oversample, limit)
+    basis = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(mean), width)))[0]
+    for _ in range(power_iterations + 1):
+        product = np.zeros_like(basis)
+        for batch in batches():
+            centred = batch - mean
+            product += centred.T @ (centred @ basis)
+        basis = np.linalg.qr(product)[0]
+    small = np.zeros((width, width))
+    for batch in batches():
+        projected = (batch - mean) @ basis
+        small += projected.T @ projected
+    values, rotation = np.linalg.eigh(small / max(count - 1, 1))
+    return truncate(_basis(mean, basis @ rotation, values, total_variance, image_shape), rank=rank)
+
+
+def truncate(basis: Eigenbasis, *, rank: int | None = None, explained_variance: float | None = None) -> Eigenbasis:
+    """The leading components: at most `rank`, and no more than reach the fraction `explained_variance`.
+
+    Raises:
+        ValueError: the rank is not between 1 and the pixels, or the fraction not in (0, 1].
+    """
+    keep = basis.rank
+    if explained_variance is not None:
+        if not 0 < explained_variance <= 1:
+            raise ValueError(f"explained_variance must lie in (0, 1], got {explained_variance}")
+        reached = basis.variances.cumsum(0) >= explained_variance * basis.total_variance * (1 - 1e-12)
+        keep = min(keep, int((~reached).sum()) + 1)
+    if rank is not None:
+        if not 1 <= rank <= basis.pixels:
+            raise ValueError(f"rank {rank} is not possible: the images have {basis.pixels} pixels")
+        keep = min(keep, rank)
+    return replace(basis, vectors=basis.vectors[:, :keep].contiguous(), variances=basis.variances[:keep].clone())

@@ -1,0 +1,198 @@
+r"""The closed form: the probability flow of Gaussian data (Sec. 4, App. G-I), for any noise path.
+
+For data N(mu, U diag(lambda) U^T), x_t has covariance sigma_t^2 I + alpha_t^2 U diag(lambda) U^T, and the
+probability flow carries a state from the level s = (alpha_s, sigma_s) to t = (alpha_t, sigma_t) by
+
+    x_t = alpha_t mu + U diag(psi_k) U^T y + (sigma_t / sigma_s) (I - U U^T) y,     y = x_s - alpha_s mu
+    psi_k = sqrt(m_k(t) / m_k(s)),      m_k(t) = sigma_t^2 + alpha_t^2 lambda_k                       (Eq. 9)
+
+The paper states it for alpha^2 + sigma^2 = 1; the same lines hold for EDM (alpha = 1) and flow matching. (Its projector
+reads I - U^T U for I - U U^T, and the score under its Eq. 8 lacks a log.)
+
+Functions of `variance` take a float, a numpy array or a tensor and return its like; functions of images take
+tensors of shape (sample, ...), compute in the dtype of the basis (float64) and return that of the images.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.noise import DATA, FloatArray, NoiseLevel
+
+Values = TypeVar("Values", float, FloatArray, Tensor)
+
+
+def marginal_variance(variance: Values, level: NoiseLevel) -> Values:
+    """m = sigma^2 + alpha^2 lambda: the variance of x_t along a direction with data variance lambda."""
+    return level.sigma**2 + level.alpha**2 * variance
+
+
+def psi(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
+    """Gain of the state along a component between two levels (Eq. 9, 44-45); lambda = 0 is off the manifold.
+
+    Raises:
+        ValueError: the source is noiseless, where directions without variance have no size to be scaled from.
+    """
+    if source.sigma <= 0:
+        raise ValueError("the flow cannot start from sigma = 0: what lies off the manifold there is lost")
+    return (marginal_variance(variance, target) / marginal_variance(variance, source)) ** 0.5
+
+
+def endpoint_gain(variance: Values, level: NoiseLevel) -> Values:
+    """alpha lambda / m: from x_t - alpha_t mu to x0_hat - mu along a component (Eq. 49, 59); Eq. 63 for a perturbation.
+
+    A component without variance stays at the mean, at sigma = 0 too.
+    """
+    total = marginal_variance(variance, level)
+    return level.alpha * variance / (total + (total == 0))
+
+
+def xi(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
+    """Gain from the state's coefficient c_k at `source` to the endpoint estimate's at `target` (Eq. 13)."""
+    return endpoint_gain(variance, target) * psi(variance, source, target)
+
+
+def xi_rate(variance: Values, source: NoiseLevel, target: NoiseLevel, rate: NoiseLevel) -> Values:
+    """d xi / dt at `target`, per unit of the time in which `rate` = (d alpha / dt, d sigma / dt) is given (Fig. 3 C).
+
+    With w = alpha' sigma - alpha sigma':  d xi / dt = lambda sigma w / (sqrt(m_s) m_t^(3/2)).
+    """
+    total = marginal_variance(variance, target)
+    turn = rate.alpha * target.sigma - target.alpha * rate.sigma
+    start = marginal_variance(variance, source)
+    return variance * target.sigma * turn / (start**0.5 * (total + (total == 0)) ** 1.5)
+
+
+def perturbation_gain(variance: Values, level: NoiseLevel, target: NoiseLevel = DATA) -> Values:
+    """What a unit perturbation of x_t along a component has grown to at `target` (Eq. 14); 0 off the manifold."""
+    return psi(variance, level, target)
+
+
+def critical_ratio(variance: Values) -> Values:
+    """Noise-to-signal ratio sigma / alpha at which a component emerges: sqrt(lambda) (Sec. 4.2)."""
+    return variance**0.5
+
+
+def critical_step(variances: FloatArray, ratio: FloatArray) -> FloatArray:
+    """The (fractional) step of a sampler's grid at which each component emerges.
+
+    Args:
+        variances: lambda, shape (component,), positive.
+        ratio: sigma / alpha of the grid, decreasing along it, shape (step,).
+
+    Returns:
+        shape (component,); NaN where the grid never reaches the critical ratio.
+    """
+    finite = np.isfinite(ratio) & (ratio > 0)
+    steps = np.flatnonzero(finite)
+    log_ratio, wanted = np.log(ratio[finite]), 0.5 * np.log(variances)
+    found = np.interp(-wanted, -log_ratio, steps, left=np.nan, right=np.nan)
+    return np.asarray(found, np.float64)
+
+
+def _centred(basis: Eigenbasis, images: Tensor, alpha: float) -> Tensor:
+    if images.shape[1:].numel() != basis.pixels:
+        raise ValueError(f"images of shape {tuple(images.shape[1:])} do not fit an eigenbasis of {basis.pixels} pixels")
+    return images.flatten(1).to(basis.mean.dtype) - alpha * basis.mean
+
+
+def _scaled(basis: Eigenbasis, centred: Tensor, gain: Tensor, off_manifold: float) -> Tensor:
+    """(U diag(gain) U^T + off_manifold (I - U U^T)) y, in two products."""
+    return torch.addmm(off_manifold * centred, (centred @ basis.vectors) * (gain - off_manifold), basis.vectors.T)
+
+
+def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+    """Carry states along the probability flow from one noise level to another: the jump (Eq. 9, 48, 64).
+
+    Args:
+        basis: of the data.
+        images: x_s, shape (sample, channel, height, width) or (sample, pixel).
+        source: their level, sigma > 0.
+        target: the level wanted.
+
+    Returns:
+        x_t, in the shape and dtype of `images`.
+    """
+    centred = _centred(basis, images, source.alpha)
+    gain = psi(basis.variances, source, target)
+    moved = _scaled(basis, centred, gain, target.sigma / source.sigma) + target.alpha * basis.mean
+    return moved.reshape(images.shape).to(images.dtype)
+
+
+def endpoint(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
+    """Endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 6, 49, 51-53, 59).
+
+    Args:
+        images: x_t, shape (sample, ...).
+        level: their level.
+
+    Returns:
+        x0_hat, in the shape and dtype of `images`; always within mu + span(U).
+    """
+    centred = _centred(basis, images, level.alpha)
+    estimate = _scaled(basis, centred, endpoint_gain(basis.variances, level), 0.0) + basis.mean
+    return estimate.reshape(images.shape).to(images.dtype)
+
+
+def score(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
+    """Score grad log p_t(x_t) = (sigma^2 I + alpha^2 Sigma)^-1 (alpha mu - x_t) (Eq. 8, 58), sigma > 0."""
+    centred = _centred(basis, images, level.alpha)
+    gain = -1.0 / marginal_variance(basis.variances, level)
+    return _scaled(basis, centred, gain, -1.0 / level.sigma**2).reshape(images.shape).to(images.dtype)
+
+
+def velocity(basis: Eigenbasis, images: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
+    """Velocity dx/dt of the probability flow (Eq. 4, 8, 46-47, 50), per unit of the time of `rate`.
+
+    Args:
+        images: x_t, shape (sample, ...).
+        level: their level, sigma > 0.
+        rate: (d alpha / dt, d sigma / dt) there.
+    """
+    centred = _centred(basis, images, level.alpha)
+    along = level.sigma * rate.sigma + level.alpha * rate.alpha * basis.variances
+    gain = along / marginal_variance(basis.variances, level)
+    moved = _scaled(basis, centred, gain, rate.sigma / level.sigma) + rate.alpha * basis.mean
+    return moved.reshape(images.shape).to(images.dtype)
+
+
+def noise_filter(basis: Eigenbasis, source: NoiseLevel) -> Tensor:
+    """The linear filter from initial noise to sample (Eq. 10): x_0 = mu + F (x_T - alpha_T mu).
+
+    Returns:
+        F = U diag(psi(0, lambda)) U^T, shape (pixel, pixel).
+    """
+    gain = psi(basis.variances, source, DATA)
+    return (basis.vectors * gain) @ basis.vectors.T
+
+
+def rotation_deficit(variance: Values, level: NoiseLevel) -> Values:
+    """J = sqrt(m) - alpha sqrt(lambda) - sigma, in the stable form of Eq. 68; between -0.586 and 0 if alpha^2 + sigma^2 = 1."""
+    spread = level.alpha * variance**0.5
+    total = marginal_variance(variance, level) ** 0.5 + spread + level.sigma
+    return -2.0 * level.sigma * spread / (total + (total == 0))
+
+
+def rotation_remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+    """R_t: what the rotation a x_0 + b x_T leaves of x_t (Eq. 66), exact for any path and any alpha_T.
+
+    With b = sigma_t / sigma_T and a = alpha_t - alpha_T b, along each component
+    R = (psi(t) - b - a psi(0)) c_k(T); it vanishes off the manifold.
+
+    Args:
+        images: x_T, shape (sample, ...).
+        source: the level of x_T, sigma > 0.
+        target: the level t.
+    """
+    noise_weight = target.sigma / source.sigma
+    data_weight = target.alpha - source.alpha * noise_weight
+    gain = (
+        psi(basis.variances, source, target) - noise_weight - data_weight * psi(basis.variances, source, DATA)
+    )
+    centred = _centred(basis, images, source.alpha)
+    return _scaled(basis, centred, gain, 0.0).reshape(images.shape).to(images.dtype)

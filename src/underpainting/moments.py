@@ -1,0 +1,130 @@
+r"""Streaming, mergeable mean and covariance (Sec. 5), never the whole data set in memory.
+
+A batch B of n images with mean m and scatter S = sum (x - m)(x - m)^T joins what is there (N, M, T) by
+
+    d = m - M,    M <- M + d n / (N + n),    T <- T + S + d d^T N n / (N + n)             (Chan et al. 1979)
+
+which is exact, stable, and the same for a batch, a shard or another machine's result. All sums are float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass
+class Moments:
+    """Count, mean and scatter of the images seen so far.
+
+    Attributes:
+        count: number of images.
+        mean: shape (pixel,), in image units.
+        scatter: sum of (x - mean)(x - mean)^T, shape (pixel, pixel); only its diagonal, shape (pixel,),
+            if the moments are diagonal.
+    """
+
+    count: int
+    mean: FloatArray
+    scatter: FloatArray
+
+    @classmethod
+    def empty(cls, pixels: int, *, diagonal: bool = False) -> Moments:
+        """Moments of no image. `diagonal` keeps only variances, for images too large for a covariance matrix."""
+        return cls(0, np.zeros(pixels), np.zeros(pixels if diagonal else (pixels, pixels)))
+
+    @property
+    def diagonal(self) -> bool:
+        return self.scatter.ndim == 1
+
+    def update(self, images: ArrayLike) -> None:
+        """Add a batch of images, shape (sample, ...), flattened to (sample, pixel).
+
+        Raises:
+            ValueError: the images have another number of pixels, or values that are not finite.
+        """
+        batch = np.asarray(images, np.float64)
+        batch = batch.reshape(len(batch), -1)
+        if batch.shape[1] != len(self.mean):
+            raise ValueError(f"images of {batch.shape[1]} pixels do not fit moments of {len(self.mean)} pixels")
+        if not np.isfinite(batch).all():
+            raise ValueError("an image holds values that are not finite (NaN or infinity)")
+        if not len(batch):
+            return
+        mean = batch.mean(0)
+        centred = batch - mean
+        scatter = np.square(centred).sum(0) if self.diagonal else centred.T @ centred
+        self._join(len(batch), mean, scatter)
+
+    def merge(self, other: Moments) -> None:
+        """Add the images of other moments, as if they had been seen here.
+
+        Raises:
+            ValueError: the other moments are of another size or kind.
+        """
+        if other.scatter.shape != self.scatter.shape:
+            raise ValueError(f"moments of shapes {other.scatter.shape} and {self.scatter.shape} do not merge")
+        if other.count:
+            self._join(other.count, other.mean, other.scatter)
+
+    def _join(self, count: int, mean: FloatArray, scatter: FloatArray) -> None:
+        total = self.count + count
+        shift = mean - self.mean
+        weight = self.count * count / total
+        self.mean = self.mean + shift * (count / total)
+        self.scatter += scatter
+        if weight:
+            self.scatter += weight * (np.square(shift) if self.diagonal else np.outer(shift, shift))
+        self.count = total
+
+    def covariance(self, ddof: int = 1) -> FloatArray:
+        """Covariance, shape (pixel, pixel), or the variances, shape (pixel,), of diagonal moments.
+
+        Zero for a single image, whose distribution is a point.
+
+        Raises:
+            ValueError: no image has been seen.
+        """
+        if not self.count:
+            raise ValueError("the covariance of no image is not defined")
+        return self.scatter / max(self.count - ddof, 1)
+
+    @property
+    def total_variance(self) -> float:
+        """Trace of the covariance."""
+        scatter = self.scatter if self.diagonal else np.diag(self.scatter)
+        return float(scatter.sum()) / max(self.count - 1, 1)
+
+
+def of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: bool = False) -> Moments:
+    """Moments of a stream of batches, each of shape (sample, ...)."""
+    moments = Moments.empty(pixels, diagonal=diagonal)
+    for batch in batches:
+        moments.update(batch)
+    return moments
+
+
+def by_class(batches: Iterable[tuple[ArrayLike, ArrayLike]], pixels: int, classes: int) -> list[Moments]:
+    """Moments of each class from a stream of (images, labels); merge them for those of the whole set.
+
+    Args:
+        batches: images of shape (sample, ...) with integer labels in [0, classes) of shape (sample,).
+        pixels: number of values in an image.
+        classes: number of classes.
+
+    Raises:
+        ValueError: a label lies outside [0, classes).
+    """
+    result = [Moments.empty(pixels) for _ in range(classes)]
+    for images, labels in batches:
+        images, labels = np.asarray(images), np.asarray(labels)
+        if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+            raise ValueError(f"labels run from {labels.min()} to {labels.max()}, outside [0, {classes})")
+        for label in np.unique(labels):
+            result[label].update(images[labels == label])
+    return result

@@ -1,0 +1,99 @@
+"""The one error of study files and their data: file, key, what is wrong, remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+class StudyError(ValueError):
+    """Something in a study file, or in the data that it names, cannot be used.
+
+    Args:
+        file: the study file.
+        key: the key in it, dotted.
+        problem: what is wrong.
+        remedy: what to do.
+    """
+
+    def __init__(self, file: str | Path, key: str, problem: str, remedy: str) -> None:
+        self.file, self.key, self.problem, self.remedy = str(file), key, problem, remedy
+        super().__init__(f"{file}: {key}: {problem}. Remedy: {remedy}.")
+
+
+class StudyErrors(StudyError):
+    """Several errors of one study file, all told at once."""
+
+    def __init__(self, errors: Sequence[StudyError]) -> None:
+        first = errors[0]
+        super().__init__(first.file, first.key, first.problem, first.remedy)
+        self.errors = tuple(errors)
+        self.args = ("\n".join(str(error) for error in errors),)
+
+
+UNION_KEYS = frozenset({"dataset", "denoiser", "extractor"})
+
+
+def _keys(location: Sequence[str | int]) -> tuple[list[str | int], str | None]:
+    """The keys of a pydantic location, and the last member of a union in it (pydantic writes it behind the key)."""
+    keys: list[str | int] = []
+    tag = None
+    for before, part in zip([None, *location], location, strict=False):
+        if before in UNION_KEYS and (not keys or keys[-1] == before):
+            tag = str(part)
+        else:
+            keys.append(part)
+    return keys, tag
+
+
+def _dotted(location: Sequence[str | int]) -> str:
+    text = ""
+    for part in _keys(location)[0]:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "(the whole file)"
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """Names of the fields that are allowed beside the last key of `location`."""
+    from underpainting.studies.models import models_below
+
+    keys, tag = _keys(location)
+    return models_below(model, [key for key in keys[:-1] if isinstance(key, str)], tag)
+
+
+def _explain(error: Any, model: type[BaseModel]) -> tuple[str, str, str]:
+    """Key, problem and remedy of one of pydantic's errors."""
+    kind, given, key = error["type"], error.get("input"), _dotted(error["loc"])
+    if kind == "extra_forbidden":
+        allowed = _fields_at(model, error["loc"])
+        close = difflib.get_close_matches(str(error["loc"][-1]), allowed, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return key, "unknown key", f"{hint}allowed here: {', '.join(allowed)}"
+    if kind == "missing":
+        return key, "this key is missing", "add it; config/README.md explains every key"
+    if kind == "value_error":
+        *inner, problem, remedy = ("", *str(error["ctx"]["error"]).split(" | "))
+        return inner[1] if len(inner) > 1 else key, problem, remedy
+    if kind == "union_tag_not_found":
+        return f"{key}.{error['ctx']['discriminator'].strip(chr(39))}", "this key is missing", "add it"
+    if kind == "union_tag_invalid":
+        context = error["ctx"]
+        return f"{key}.{context['discriminator'].strip(chr(39))}", f"{context['tag']!r} is unknown", f"use one of {context['expected_tags']}"
+    expected = error["msg"][0].lower() + error["msg"][1:]
+    return key, f"{given!r} is not allowed", expected
+
+
+def from_validation(error: ValidationError, file: str | Path, model: type[BaseModel]) -> StudyError:
+    """The errors that pydantic found, in our words.
+
+    Args:
+        error: what pydantic raised.
+        file: the study file.
+        model: the model that was to be made.
+    """
+    errors = [StudyError(file, *_explain(entry, model)) for entry in error.errors()]
+    return errors[0] if len(errors) == 1 else StudyErrors(errors)

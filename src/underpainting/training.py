@@ -1,0 +1,217 @@
+r"""A small trainer, so that a study without pretrained weights has a real denoiser (Eq. 5).
+
+    loss = E || prediction(alpha_t x_0 + sigma_t eps, t) - target ||^2,     target = eps, v = alpha eps - sigma x_0, or x_0
+
+Step n draws its images, times and noise from a generator seeded by (seed, n) alone. So a training that was killed
+goes on from its checkpoint to the very weights that it would have reached, bit for bit. Times are stratified: one in
+each of `batch_size` equal parts of [0, T), which lowers the variance of the loss.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from underpainting import checkpoints
+from underpainting.denoisers import PredictionType
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a denoiser is trained.
+
+    Attributes:
+        steps: number of optimizer steps.
+        batch_size: images per step.
+        learning_rate: peak of AdamW's rate; linear warm-up, then a cosine down to zero.
+        warmup: steps of warm-up.
+        weight_decay: of AdamW.
+        ema_decay: of the exponential moving average that becomes the network.
+        flip: mirror images at random.
+        seed: of everything random.
+        prediction_type: what the network predicts.
+    """
+
+    steps: int
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    weight_decay: float = 0.0
+    ema_decay: float = 0.995
+    flip: bool = False
+    seed: int = 0
+    prediction_type: PredictionType = "epsilon"
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        warm = min(1.0, (step + 1) / max(self.warmup, 1))
+        return self.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * step / self.steps)))
+
+    def decay(self, step: int) -> float:
+        """EMA decay of a step; small at first, so that the start is forgotten."""
+        return min(self.ema_decay, (1.0 + step) / (10.0 + step))
+
+
+def make_unet(image_shape: tuple[int, int, int], **architecture: Any) -> nn.Module:
+    """A diffusers UNet2DModel for images of shape (channel, height, width).
+
+    Args:
+        image_shape: of the images; square.
+        architecture: `block_out_channels`, `layers_per_block`, `attention_levels` (how many of the deepest
+            levels attend), `attention_head_dim`, `norm_num_groups`.
+    """
+    from diffusers.models.unets.unet_2d import UNet2DModel
+
+    widths = tuple(architecture["block_out_channels"])
+    attending = architecture["attention_levels"]
+    kinds = ["" if level < len(widths) - attending else "Attn" for level in range(len(widths))]
+    return UNet2DModel(
+        sample_size=image_shape[1],
+        in_channels=image_shape[0],
+        out_channels=image_shape[0],
+        block_out_channels=widths,
+        layers_per_block=architecture["layers_per_block"],
+        down_block_types=tuple(f"{kind}DownBlock2D" for kind in kinds),
+        up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
+        attention_head_dim=architecture["attention_head_dim"],
+        norm_num_groups=architecture["norm_num_groups"],
+    )
+
+
+def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Noisy images, their times and the network's targets at one step; a function of (seed, step).
+
+    Args:
+        images: bytes, shape (sample, channel, height, width), uint8.
+        schedule: diffusers scheduler with `alphas_cumprod`.
+        recipe: batch size, seed, prediction type.
+        step: of the training.
+    """
+    generator = torch.Generator().manual_seed(recipe.seed * 2**32 + step)
+    size = recipe.batch_size
+    clean = images[torch.randint(len(images), (size,), generator=generator)].float() / 127.5 - 1.0
+    if recipe.flip:
+        mirrored = torch.rand(size, generator=generator) < 0.5
+        clean = torch.where(mirrored[:, None, None, None], clean.flip(-1), clean)
+    square = schedule.alphas_cumprod
+    offset = torch.rand(1, generator=generator)
+    times = ((torch.arange(size) + offset) / size * len(square)).long().clamp_(max=len(square) - 1)
+    noise = torch.randn(clean.shape, generator=generator)
+    alpha, sigma = square[times].sqrt()[:, None, None, None], (1 - square[times]).sqrt()[:, None, None, None]
+    targets = {"epsilon": noise, "v_prediction": alpha * noise - sigma * clean, "sample": clean}
+    return alpha * clean + sigma * noise, times, targets[recipe.prediction_type]
+
+
+class Trainer:
+    """Trains a network on images; `run` ends with the averaged weights.
+
+    Args:
+        network: called as `network(x, time).sample`; trained in place.
+        images: bytes, shape (sample, channel, height, width), uint8.
+        schedule: diffusers scheduler with the noise schedule.
+        recipe: how to train.
+        device: where to train.
+    """
+
+    def __init__(self, network: nn.Module, images: Tensor, schedule: Any, recipe: Recipe, device: torch.device) -> None:
+        self.network = network.to(device).train()
+        self.images, self.schedule, self.recipe, self.device = images, schedule, recipe, device
+        self.average = {key: value.detach().clone() for key, value in network.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.step = 0
+        self.losses = np.zeros(recipe.steps, np.float32)
+
+    def advance(self) -> float:
+        """One optimizer step; returns its loss."""
+        noisy, times, target = (part.to(self.device) for part in draw(self.images, self.schedule, self.recipe, self.step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(self.step)
+        loss = nn.functional.mse_loss(self.network(noisy, times).sample, target)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self._average()
+        self.losses[self.step] = value = float(loss.detach())
+        self.step += 1
+        return value
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        weight = 1.0 - self.recipe.decay(self.step)
+        for key, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[key].lerp_(value, weight)
+            else:
+                self.average[key].copy_(value)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything needed to go on from here."""
+        return {
+            **checkpoints.flatten("network", self.network.state_dict()),
+            **checkpoints.flatten("average", self.average),
+            **checkpoints.flatten("optimizer", checkpoints.optimizer_tensors(self.optimizer)),
+            "losses": torch.from_numpy(self.losses),
+            "step": torch.tensor(self.step),
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go back to where `tensors` was taken."""
+        self.network.load_state_dict(checkpoints.unflatten("network", tensors))
+        average = checkpoints.unflatten("average", tensors)
+        self.average = {key: value.to(self.device) for key, value in average.items()}
+        checkpoints.load_optimizer(self.optimizer, checkpoints.unflatten("optimizer", tensors))
+        self.losses, self.step = tensors["losses"].numpy().copy(), int(tensors["step"])
+
+    def run(
+        self, checkpoint: Path, run: str, seconds: float = 30.0, every: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Train to the end, from a checkpoint if one fits, and leave the averaged weights in the network.
+
+        Args:
+            checkpoint: file that outlives a kill; removed by the caller when the results are safe.
+            run: digest of all that determines the run; a checkpoint of another run is ignored.
+            seconds: between two checkpoints.
+            every: called with each finished step.
+
+        Returns:
+            the loss of every step, shape (step,).
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
+        if earlier := checkpoints.read(checkpoint, run):
+            self.restore(earlier)
+            log.info("resuming at step %d of %d from %s", self.step, self.recipe.steps, checkpoint)
+        saved = time.monotonic()
+        with tqdm(total=self.recipe.steps, initial=self.step, desc="training", unit="step", mininterval=2) as bar:
+            while self.step < self.recipe.steps:
+                loss = self.advance()
+                if not np.isfinite(loss):
+                    raise FloatingPointError(
+                        f"the loss is {loss} at step {self.step}; lower denoiser.training.learning_rate in the study file"
+                    )
+                bar.update()
+                bar.set_postfix(loss=f"{self.losses[max(self.step - 50, 0) : self.step].mean():.4f}", refresh=False)
+                if every:
+                    every(self.step)
+                if time.monotonic() - saved > seconds:
+                    checkpoints.write(checkpoint, self.tensors(), run)
+                    saved = time.monotonic()
+        self.network.load_state_dict(self.average)
+        self.network.eval()
+        return self.losses
