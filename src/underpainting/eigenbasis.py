@@ -11,14 +11,19 @@ The sign of an eigenvector is arbitrary; here its largest entry is positive, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
+
+from underpainting import artifacts
 
 FloatArray = NDArray[np.float64]
 Batches = Callable[[], Iterable[FloatArray]]
@@ -125,10 +130,14 @@ def gram(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
     centred = images - mean
     scale = max(count - 1, 1)
     values, left = np.linalg.eigh(centred @ centred.T / scale)
-    tolerance = max(float(values.max(initial=0.0)), 0.0) * count * np.finfo(np.float64).eps
+    values, left = values[::-1], left[:, ::-1]
+    rounding = count * np.finfo(np.float64).eps
+    # what equal images leave: the rounding of their mean
+    tolerance = max(float(values.max(initial=0.0)) * rounding, np.square(images).sum() / scale * rounding**2)
     kept = values > tolerance
     vectors = centred.T @ (left[:, kept] / np.sqrt(values[kept] * scale))
     # Two small eigenvalues leave vectors that are orthogonal only to rounding; QR mends that, R being close to diagonal.
+    # Largest first: QR keeps the first vectors and mends the later ones, and the small ones are those that need it.
     orthonormal, upper = np.linalg.qr(vectors)
     return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], np.square(centred).sum() / scale, image_shape)
 
@@ -197,3 +206,33 @@ def truncate(basis: Eigenbasis, *, rank: int | None = None, explained_variance: 
             raise ValueError(f"rank {rank} is not possible: the images have {basis.pixels} pixels")
         keep = min(keep, rank)
     return replace(basis, vectors=basis.vectors[:, :keep].contiguous(), variances=basis.variances[:keep].clone())
+
+
+def save(basis: Eigenbasis, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a basis as an artifact."""
+    arrays = {
+        "mean": artifacts.array(basis.mean.numpy(), "pixel", "mean image, flattened"),
+        "vectors": artifacts.array(basis.vectors.numpy(), ("pixel", "component"), "principal axes, orthonormal columns"),
+        "variances": artifacts.array(basis.variances.numpy(), "component", "variance along each axis"),
+        "total_variance": artifacts.array(basis.total_variance, (), "trace of the covariance"),
+    }
+    attributes = {"image_shape": list(basis.image_shape), "range": list(artifacts.IMAGE_RANGE)}
+    artifacts.save(xr.Dataset(arrays, attrs=attributes), path, provenance)
+
+
+def load(path: str | Path) -> Eigenbasis:
+    """Read what `save` wrote.
+
+    Raises:
+        ArtifactError: the file is missing, holds no basis, or one of images in another range.
+    """
+    data = artifacts.load(path)
+    if tuple(data.attrs.get("range", ())) != artifacts.IMAGE_RANGE or "vectors" not in data:
+        raise artifacts.ArtifactError(
+            f"{path}: not an eigenbasis of images in {list(artifacts.IMAGE_RANGE)}; compute it anew from images in that range"
+        )
+    return Eigenbasis(
+        *(torch.from_numpy(np.ascontiguousarray(data[name].values, np.float64)) for name in ("mean", "vectors", "variances")),
+        float(data["total_variance"]),
+        tuple(int(size) for size in data.attrs["image_shape"]),
+    )

@@ -172,7 +172,12 @@ def noise_filter(basis: Eigenbasis, source: NoiseLevel) -> Tensor:
 
 
 def rotation_deficit(variance: Values, level: NoiseLevel) -> Values:
-    """J = sqrt(m) - alpha sqrt(lambda) - sigma, in the stable form of Eq. 68; between -0.586 and 0 if alpha^2 + sigma^2 = 1."""
+    """J = sqrt(m) - alpha sqrt(lambda) - sigma, in the stable form of Eq. 68.
+
+    0 >= J >= -min(sigma, alpha sqrt(lambda)), and J >= -(2 - sqrt 2) sqrt(sigma alpha sqrt(lambda)). So the bound of Eq. 70,
+    -0.586 for alpha^2 + sigma^2 = 1, holds up to lambda = 4; beyond it fails (lambda = 1e4 reaches -0.95), because Eq. 69 is
+    where signal equals noise, not where J is least.
+    """
     spread = level.alpha * variance**0.5
     total = marginal_variance(variance, level) ** 0.5 + spread + level.sigma
     return -2.0 * level.sigma * spread / (total + (total == 0))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +50,7 @@ class Moments:
             ValueError: the images have another number of pixels, or values that are not finite.
         """
         batch = np.asarray(images, np.float64)
-        batch = batch.reshape(len(batch), -1)
+        batch = batch.reshape(len(batch), prod(batch.shape[1:]))
         if batch.shape[1] != len(self.mean):
             raise ValueError(f"images of {batch.shape[1]} pixels do not fit moments of {len(self.mean)} pixels")
         if not np.isfinite(batch).all():
@@ -109,18 +110,21 @@ def of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: bool = Fa
     return moments
 
 
-def by_class(batches: Iterable[tuple[ArrayLike, ArrayLike]], pixels: int, classes: int) -> list[Moments]:
+def by_class(
+    batches: Iterable[tuple[ArrayLike, ArrayLike]], pixels: int, classes: int, *, diagonal: bool = False
+) -> list[Moments]:
     """Moments of each class from a stream of (images, labels); merge them for those of the whole set.
 
     Args:
         batches: images of shape (sample, ...) with integer labels in [0, classes) of shape (sample,).
         pixels: number of values in an image.
         classes: number of classes.
+        diagonal: keep only variances.
 
     Raises:
         ValueError: a label lies outside [0, classes).
     """
-    result = [Moments.empty(pixels) for _ in range(classes)]
+    result = [Moments.empty(pixels, diagonal=diagonal) for _ in range(classes)]
     for images, labels in batches:
         images, labels = np.asarray(images), np.asarray(labels)
         if len(labels) and not (0 <= labels.min() and labels.max() < classes):
