@@ -96,6 +96,12 @@ class DiffusersDenoiser:
         parameter = next(network.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channel, height, width) of the images that the network knows."""
+        config: Any = self.network.config
+        return (config["in_channels"], config["sample_size"], config["sample_size"])
+
     @torch.inference_mode()
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
         if sigma == 0:
@@ -179,3 +185,71 @@ def load_denoiser(folder: str | Path, device: str = "auto") -> tuple[DiffusersDe
     network, scheduler = load_network(folder)
     network = network.to(pick_device(device))
     return DiffusersDenoiser(network, training_grid(scheduler), scheduler.config["prediction_type"]), scheduler
+
+
+def fetch(repository: str, revision: str) -> Path:
+    """Snapshot of a Hub repository at a pinned commit, from the local cache or the network; no pickles.
+
+    Raises:
+        FileNotFoundError: the repository or the commit cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors"]
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # the Hub client raises many kinds; all mean that the network cannot be had
+        raise FileNotFoundError(
+            f"denoiser.repository: {repository} at {revision} cannot be had from the Hub ({type(error).__name__}: {error}); "
+            "check the name, the commit and the network, or use source: path"
+        ) from error
+
+
+def require_images(network: Any, channels: int, size: int) -> None:
+    """Refuse a network for other images than the study's.
+
+    Raises:
+        ValueError: number of channels or size differ.
+    """
+    config = network.config
+    if config["in_channels"] != channels or config["sample_size"] not in (None, size):
+        raise ValueError(
+            f"the network takes {config['in_channels']} x {config['sample_size']} x {config['sample_size']} images, the study has "
+            f"{channels} x {size} x {size}: correct dataset.channels and dataset.image_size in the study file"
+        )
+
+
+def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
+    """Write a network and its noise schedule so that `diffusers.DDIMPipeline.from_pretrained` reads them.
+
+    The index comes last: a folder without it is incomplete.
+    """
+    import diffusers
+
+    from underpainting.artifacts import write_json
+
+    folder = Path(folder)
+    network.save_pretrained(folder / "unet", safe_serialization=True)
+    schedule.save_pretrained(folder / "scheduler")
+    index = {
+        "_class_name": "DDIMPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", type(schedule).__name__],
+        "unet": ["diffusers", type(network).__name__],
+    }
+    write_json(index, folder / "model_index.json")
+
+
+def save_schedule(schedule: Any, path: str | Path) -> None:
+    """Write the noise levels that the network knows, as an artifact: alpha and sigma from noise to data."""
+    import xarray as xr
+
+    from underpainting import artifacts
+    from underpainting.noise import training_grid
+
+    grid = training_grid(schedule)
+    levels = {
+        "alpha": artifacts.array(grid.alpha, "step", "signal scale"),
+        "sigma": artifacts.array(grid.sigma, "step", "noise scale"),
+    }
+    artifacts.save(xr.Dataset(levels), path)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -176,10 +177,22 @@ def _grid(scheduler: Any, kind: SamplerKind, steps: int) -> NoiseGrid:
         ratios = scheduler.sigmas.double().tolist()
         ratios = [ratios[0], *ratios[1 : -1 : kind.stages], ratios[-1]] if kind.stages > 1 else ratios
         return NoiseGrid.of([vp_level(ratio) for ratio in ratios])
+    _require_even_steps(scheduler, steps)
     squares = [float(scheduler.alphas_cumprod[time]) for time in scheduler.timesteps]
     squares.append(float(scheduler.final_alpha_cumprod))
     alpha = np.sqrt(np.array(squares, np.float64))
     return NoiseGrid(alpha, np.sqrt(1.0 - alpha**2))
+
+
+def _require_even_steps(scheduler: Any, steps: int) -> None:
+    """diffusers' DDIM always moves by T // N times; where its own grid does not, its states are not at the grid's levels."""
+    times, total = scheduler.timesteps.tolist(), scheduler.config.num_train_timesteps
+    stride = total // steps
+    if any(time - stride != following for time, following in pairwise(times)) or times[-1] >= stride:
+        raise ValueError(
+            f"ddim cannot take {steps} of {total} times with the spacing {scheduler.config.timestep_spacing!r}: diffusers' DDIM moves by "
+            f"{stride} times at each step, its grid does not; use the spacing leading, or trailing with steps that divide {total}"
+        )
 
 
 def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:

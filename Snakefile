@@ -1,0 +1,34 @@
+# The front door: configuration, rules by stage, named targets (snakemake --list).
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/dataset.smk"
+include: "rules/denoiser.smk"
+include: "rules/moments.smk"
+include: "rules/trajectories.smk"
+include: "rules/theory.smk"
+include: "rules/teleport.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+include: "rules/collect.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report.html",
+        of_all(table_files),

@@ -1,0 +1,47 @@
+# The denoiser of a study as a diffusers pipeline folder: trained here, or fetched and copied.
+NETWORK = {
+    "index": "results/{study}/denoiser/model_index.json",
+    "config": "results/{study}/denoiser/unet/config.json",
+    "weights": "results/{study}/denoiser/unet/diffusion_pytorch_model.safetensors",
+    "scheduler": "results/{study}/denoiser/scheduler/scheduler_config.json",
+    "schedule": "results/{study}/denoiser/schedule.zarr.zip",
+}
+
+
+rule train_denoiser:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+    output:
+        **NETWORK,
+        losses="results/{study}/training.zarr.zip",
+    params:
+        config=of_study(
+            lambda study: {**study.denoiser.model_dump(), "device": study.device}
+        ),
+    wildcard_constraints:
+        study=studies_with(lambda study: study.denoiser.source == "train"),
+    threads: 2
+    log:
+        "logs/{study}/train.log",
+    benchmark:
+        "logs/{study}/benchmarks/train.tsv"
+    script:
+        "../scripts/train_denoiser.py"
+
+
+rule fetch_denoiser:
+    output:
+        **NETWORK,
+    params:
+        config=of_study(lambda study: study.denoiser.model_dump()),
+        images=of_study(
+            lambda study: [study.dataset.channels, study.dataset.image_size]
+        ),
+    wildcard_constraints:
+        study=studies_with(lambda study: study.denoiser.source != "train"),
+    log:
+        "logs/{study}/fetch_denoiser.log",
+    benchmark:
+        "logs/{study}/benchmarks/fetch_denoiser.tsv"
+    script:
+        "../scripts/fetch_denoiser.py"

@@ -1,0 +1,2 @@
+def figure_files(name, entry):
+    return []

@@ -1,0 +1,97 @@
+# The teleport sweep: samples and features per shard and skip, distances per skip, one tidy table.
+SWEEP = "results/{study}/teleport/{sampler}/skip_{skip}"
+FEATURES = SWEEP + "/features/" + SEEDS
+
+
+rule sample_teleport:
+    input:
+        **NETWORK,
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+    output:
+        SWEEP + "/samples/" + SEEDS,
+    params:
+        config=lambda wildcards: {
+            "sampler": sampler(wildcards, "teleport"),
+            "batch_size": study(wildcards).teleport.batch_size,
+            "device": study(wildcards).device,
+        },
+    log:
+        "logs/{study}/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
+    benchmark:
+        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
+    script:
+        "../scripts/sample_teleport.py"
+
+
+rule train_classifier:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+    output:
+        "results/{study}/classifier.safetensors",
+    params:
+        config=of_study(
+            lambda study: study.teleport.extractor.model_dump(exclude={"name"})
+        ),
+    log:
+        "logs/{study}/classifier.log",
+    benchmark:
+        "logs/{study}/benchmarks/classifier.tsv"
+    script:
+        "../scripts/train_classifier.py"
+
+
+def classifier_of(wildcards):
+    """The classifier, where features come from it."""
+    uses = study(wildcards).teleport.extractor.name == "classifier"
+    return f"results/{wildcards.study}/classifier.safetensors" if uses else []
+
+
+rule extract_features:
+    input:
+        images=SWEEP + "/samples/" + SEEDS,
+        classifier=classifier_of,
+    output:
+        FEATURES,
+    params:
+        config=of_study(
+            lambda study: {"weights": getattr(study.teleport.extractor, "weights", None)}
+        ),
+    log:
+        "logs/{study}/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.log",
+    benchmark:
+        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
+    script:
+        "../scripts/extract_features.py"
+
+
+use rule extract_features as extract_reference_features with:
+    input:
+        images="results/{study}/dataset.zarr.zip",
+        classifier=classifier_of,
+    output:
+        "results/{study}/reference_features.zarr.zip",
+    log:
+        "logs/{study}/reference_features.log",
+    benchmark:
+        "logs/{study}/benchmarks/reference_features.tsv"
+
+
+rule measure_fidelity:
+    input:
+        generated=shards(FEATURES, "teleport"),
+        real="results/{study}/reference_features.zarr.zip",
+    output:
+        SWEEP + "/fidelity.json",
+    params:
+        config=of_study(
+            lambda study: {
+                "kid_subset_size": study.teleport.kid_subset_size,
+                "neighbourhood": study.teleport.neighbourhood,
+            }
+        ),
+    log:
+        "logs/{study}/teleport/{sampler}/skip_{skip}/fidelity.log",
+    benchmark:
+        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
+    script:
+        "../scripts/measure_fidelity.py"

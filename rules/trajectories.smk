@@ -1,0 +1,21 @@
+# Sampler trajectories, shard by shard: every state and endpoint estimate.
+SEEDS = "seeds_{first}-{stop}.zarr.zip"
+
+
+rule sample_trajectories:
+    input:
+        **NETWORK,
+    output:
+        "results/{study}/trajectories/{sampler}/" + SEEDS,
+    params:
+        config=lambda wildcards: {
+            "sampler": sampler(wildcards, "trajectories"),
+            "batch_size": study(wildcards).trajectories.batch_size,
+            "device": study(wildcards).device,
+        },
+    log:
+        "logs/{study}/trajectories/{sampler}/seeds_{first}-{stop}.log",
+    benchmark:
+        "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
+    script:
+        "../scripts/sample_trajectories.py"

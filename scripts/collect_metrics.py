@@ -1,0 +1,55 @@
+"""The numbers of a study in one file, for `dvc metrics` and for people who compare studies."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from underpainting import artifacts
+from underpainting.artifacts import write_json
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+RESIDUALS = ("residual_top2", "residual_plane", "residual_rotation")
+SWEEP = ("sampler", "skip", "nfe", "sigma", "alpha", "fd", "kid")
+
+
+def headline(names: list[str]) -> str:
+    """The sampler whose numbers stand at the top level: DDIM where it is there, else the first."""
+    return next((name for name in names if name.startswith("ddim-")), names[0])
+
+
+def sampler_metrics(file: str, geometry: "pd.Series[Any]") -> dict[str, Any]:
+    """Theory's errors (mean over seeds and pixels, per step) and geometry of one sampler."""
+    data = artifacts.load(file)
+    dimensions = {"states": "dim_state", "differences": "dim_difference", "noise_predictions": "dim_noise"}
+    return {
+        "gaussian_mse": data["state_error"].mean("sample").values.tolist(),
+        "gaussian_endpoint_mse": data["endpoint_error"].mean("sample").values.tolist(),
+        **{name: float(geometry[name]) for name in RESIDUALS},
+        "dim_999": {name: float(geometry[column]) for name, column in dimensions.items()},
+        "trajectories": int(data.sizes["sample"]),
+    }
+
+
+def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str) -> None:
+    """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
+    geometry = pd.read_csv(geometry_file).set_index("sampler")
+    sweep = pd.read_csv(teleport_file)
+    names = {Path(file).name.removesuffix(".zarr.zip"): file for file in comparison}
+    samplers = {name: sampler_metrics(file, geometry.loc[name]) for name, file in names.items()}
+    main_sampler = headline(list(samplers))
+    rows = sweep[list(SWEEP)].to_dict("records")
+    extractor = {"feature_extractor": str(sweep["extractor"].iloc[0]), "teleport_images": int(sweep["n"].iloc[0])}
+    content = {"sampler": main_sampler, **samplers[main_sampler], "samplers": samplers, "teleport": rows, **extractor}
+    write_json(content, output)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        inputs = snakemake.input
+        main(list(inputs.comparison), inputs.geometry, inputs.teleport, snakemake.output[0])

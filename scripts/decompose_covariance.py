@@ -1,0 +1,56 @@
+"""Eigendecomposition of a study's covariance: dense, through the Gram matrix, or randomized."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from underpainting import artifacts, eigenbasis
+from underpainting.jobs import job, origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+FloatArray = NDArray[np.float64]
+
+
+def flat_batches(images: xr.DataArray, size: int = 1024) -> Iterator[FloatArray]:
+    """Flattened images in float64, batch by batch."""
+    return (batch.reshape(len(batch), -1).astype(np.float64) for batch in artifacts.batches(images, size))
+
+
+def decompose(images: xr.DataArray, moments: xr.Dataset, config: dict[str, Any]) -> eigenbasis.Eigenbasis:
+    """The basis by the method that the study chose."""
+    shape = tuple(images.shape[1:])
+    if config["method"] == "dense":
+        return eigenbasis.dense(moments["mean"].values, moments["covariance"].values, shape)
+    if config["method"] == "gram":
+        return eigenbasis.gram(np.concatenate(list(flat_batches(images))), shape)
+    return eigenbasis.randomized(
+        lambda: flat_batches(images),
+        moments["mean"].values,
+        float(moments["total_variance"]),
+        int(moments["count"]),
+        shape,
+        config["rank"],
+        seed=config["seed"],
+    )
+
+
+def main(dataset: str, moments_file: str, output: str, study: str, config: dict[str, Any]) -> None:
+    """Decompose, truncate, write."""
+    images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
+    basis = decompose(images, artifacts.load(moments_file), config)
+    basis = eigenbasis.truncate(basis, rank=config["rank"], explained_variance=config["explained_variance"])
+    eigenbasis.save(basis, output, origin(study, data=artifacts.digest(dataset), config=config))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        use_threads(snakemake.threads)
+        files = snakemake.input
+        main(files.dataset, files.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

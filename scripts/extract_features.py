@@ -1,0 +1,40 @@
+"""Features of the images of one file, by the study's extractor."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, fidelity
+from underpainting.jobs import job, origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(images_file: str, classifier: str | None, output: str, study: str, config: dict[str, Any]) -> None:
+    """Read images batch by batch, keep their features and what tells where they stand in a sweep."""
+    data = artifacts.load(images_file)
+    images = artifacts.require_range(data["images"], images_file)
+    extractor = fidelity.classifier_extractor(classifier) if classifier else fidelity.inception_extractor(config["weights"])
+    batches = (fidelity.to_bytes(torch.from_numpy(part)) for part in artifacts.batches(images, 512))
+    features = np.concatenate([fidelity.extract(extractor, batch) for batch in batches])
+    kept = {name: data[name].load() for name in ("seed", "nfe", "alpha", "sigma") if name in data}
+    arrays = {"features": artifacts.array(features, ("sample", "feature"), "features of the images"), **kept}
+    artifacts.save(xr.Dataset(arrays), output, origin(study, images=artifacts.digest(images_file)))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        use_threads(snakemake.threads)
+        inputs = snakemake.input
+        main(
+            inputs.images,
+            str(inputs.classifier) if inputs.classifier else None,
+            snakemake.output[0],
+            snakemake.wildcards.study,
+            snakemake.params.config,
+        )

@@ -1,0 +1,27 @@
+"""Copy a denoiser from the Hub or a folder into the study, as a diffusers pipeline folder; safetensors only."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from underpainting import denoisers
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(output: dict[str, str], config: dict[str, Any], images: list[int]) -> None:
+    """Find the folder, check that the network takes the study's images, write it in one layout."""
+    hub = config["source"] == "hub"
+    folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(config["path"])
+    network, schedule = denoisers.load_network(folder)
+    denoisers.require_images(network, channels=images[0], size=images[1])
+    denoisers.save_pipeline(network, schedule, Path(output["index"]).parent)
+    denoisers.save_schedule(schedule, output["schedule"])
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(dict(snakemake.output.items()), snakemake.params.config, snakemake.params.images)

@@ -1,0 +1,42 @@
+"""Write a study's images and labels, read from their source, as one artifact."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from pydantic import TypeAdapter
+
+from underpainting import artifacts, datasets
+from underpainting.jobs import job, origin
+from underpainting.studies import models
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+BYTES = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
+
+
+def parts(config: models.DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
+    """The artifact piece by piece: images as bytes that read as [-1, 1], labels, class names."""
+    source = datasets.open_source(config)
+    for images, labels in datasets.stream(source, config, batch_size):
+        values = images.astype(np.float32) / 127.5 - 1.0
+        array = artifacts.image_array(values, ("sample", *artifacts.IMAGE_DIMS), "training images")
+        array.encoding = BYTES
+        label = artifacts.array(labels, "sample", "class of each image; -1 where there is none")
+        yield xr.Dataset({"images": array, "label": label}, attrs={"class_names": list(source.class_names)})
+
+
+def main(output: str, study: str, config: dict[str, Any]) -> None:
+    """Read the source once, write the artifact."""
+    dataset: models.DatasetBase = TypeAdapter(models.Dataset).validate_python(config)
+    provenance = origin(study, source=config)
+    artifacts.save_stream(parts(dataset, 1024), output, "sample", provenance)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        main(snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

@@ -1,0 +1,64 @@
+"""Sample one shard of images after skipping the first steps with the closed form."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, denoisers, eigenbasis, teleport, trajectories
+from underpainting.artifacts import IMAGE_DIMS, array, image_array
+from underpainting.jobs import job, origin, use_threads
+from underpainting.sampling import Sampler, initial_noise
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def hybrid(
+    basis: eigenbasis.Eigenbasis, sampler: Sampler, denoiser: denoisers.Denoiser, seeds: list[int], skip: int
+) -> xr.Dataset:
+    """The images of a batch of seeds, with the number of network calls that each took."""
+    counting = denoisers.CountingDenoiser(denoiser)
+    *_, last = teleport.walk(basis, sampler, counting, initial_noise(seeds, basis.image_shape), skip)
+    level = sampler.grid[skip]
+    return xr.Dataset(
+        {
+            "images": image_array(last.state.clamp(-1, 1).numpy(), ("sample", *IMAGE_DIMS), "generated images"),
+            "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
+            "nfe": array(counting.calls, (), "network calls per image"),
+            "alpha": array(level.alpha, (), "signal scale after the jump"),
+            "sigma": array(level.sigma, (), "noise scale after the jump"),
+        }
+    )
+
+
+def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: int, config: dict[str, Any]) -> None:
+    """Sample batch by batch; one batch is one chunk of the artifact."""
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    basis = eigenbasis.load(inputs["eigenbasis"])
+    sampler = trajectories.make_sampler(config["sampler"], schedule)
+    size = config["batch_size"]
+    batches = (list(seeds[start : start + size]) for start in range(0, len(seeds), size))
+    digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "eigenbasis")}
+    provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)
+    with torch.inference_mode():
+        parts = (hybrid(basis, sampler, denoiser, batch, skip) for batch in batches)
+        artifacts.save_stream(parts, output, "sample", provenance)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        use_threads(snakemake.threads)
+        names = snakemake.wildcards
+        main(
+            dict(snakemake.input.items()),
+            snakemake.output[0],
+            names.study,
+            range(int(names.first), int(names.stop)),
+            int(names.skip),
+            snakemake.params.config,
+        )

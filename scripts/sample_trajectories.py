@@ -1,0 +1,41 @@
+"""Sample one shard of trajectories and keep every state and endpoint estimate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from underpainting import artifacts, denoisers, trajectories
+from underpainting.jobs import job, origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(network: dict[str, str], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
+    """Walk the sampler batch by batch; one batch is one chunk of the artifact."""
+    denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, config["device"])
+    sampler = trajectories.make_sampler(config["sampler"], schedule)
+    shape = denoiser.image_shape
+    batches = (list(seeds)[start : start + config["batch_size"]] for start in range(0, len(seeds), config["batch_size"]))
+    with torch.inference_mode():
+        parts = (trajectories.record(sampler, denoiser, batch, shape) for batch in batches)
+        provenance = origin(
+            study, seeds=[seeds.start, seeds.stop], model=artifacts.digest(network["weights"]), sampler=config["sampler"]
+        )
+        artifacts.save_stream(parts, output, "sample", provenance)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        use_threads(snakemake.threads)
+        names = snakemake.wildcards
+        main(
+            dict(snakemake.input.items()),
+            snakemake.output[0],
+            names.study,
+            range(int(names.first), int(names.stop)),
+            snakemake.params.config,
+        )

@@ -1,0 +1,55 @@
+"""Train a study's denoiser and save it as a diffusers pipeline folder; goes on from a checkpoint after a kill."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import xarray as xr
+
+from underpainting import artifacts, denoisers, training
+from underpainting.datasets import load_bytes
+from underpainting.jobs import job, origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def run_digest(dataset: str, config: dict[str, Any], threads: int) -> str:
+    """What determines a training, so that a checkpoint of another one is never taken."""
+    parts = {"data": artifacts.digest(dataset), "config": config, "threads": threads, "torch": torch.__version__}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any], threads: int) -> None:
+    """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    images = torch.from_numpy(load_bytes(dataset))
+    recipe = training.Recipe(**config["training"])
+    schedule = DDIMScheduler(**config["schedule"], clip_sample=False, prediction_type=recipe.prediction_type)
+    torch.manual_seed(recipe.seed)
+    network = training.make_unet(tuple(images.shape[1:]), **config["architecture"])
+    trainer = training.Trainer(network, images, schedule, recipe, denoisers.pick_device(config["device"]))
+    checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
+    losses = trainer.run(checkpoint, run_digest(dataset, config, threads), config["checkpoint_seconds"])
+    denoisers.save_pipeline(trainer.network, schedule, Path(output["index"]).parent)
+    denoisers.save_schedule(schedule, output["schedule"])
+    curve = xr.Dataset({"loss": artifacts.array(losses, "step", "training loss: mean squared error per value")})
+    artifacts.save(curve, output["losses"], origin(study, data=artifacts.digest(dataset), config=config))
+    checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0], snakemake.threads):
+        use_threads(snakemake.threads)
+        main(
+            snakemake.input.dataset,
+            dict(snakemake.output.items()),
+            snakemake.wildcards.study,
+            snakemake.params.config,
+            snakemake.threads,
+        )

@@ -1,0 +1,144 @@
+r"""A small classifier on a study's own labels, whose last hidden layer supplies features where Inception's cannot be had.
+
+A Frechet distance in these features is called FD (classifier), never FID: its values compare results within one
+study and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from underpainting.artifacts import replacing
+
+
+@dataclass(frozen=True)
+class ClassifierShape:
+    """Sizes of a classifier.
+
+    Attributes:
+        channels: of the images.
+        classes: number of labels.
+        width: channels of the first layer.
+        features: length of the feature vector.
+    """
+
+    channels: int
+    classes: int
+    width: int = 32
+    features: int = 64
+
+
+class Classifier(nn.Module):
+    """Three convolutions, a pooled 2 x 2 grid, one hidden layer (the features), and the class scores.
+
+    Args:
+        shape: its sizes.
+    """
+
+    def __init__(self, shape: ClassifierShape) -> None:
+        super().__init__()
+        self.shape = shape
+        width = shape.width
+        self.body = nn.Sequential(
+            nn.Conv2d(shape.channels, width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            nn.GroupNorm(4, 2 * width),
+            nn.SiLU(),
+            nn.Conv2d(2 * width, 2 * width, 3, padding=1),
+            nn.GroupNorm(4, 2 * width),
+            nn.SiLU(),
+            nn.AdaptiveAvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(8 * width, shape.features),
+            nn.SiLU(),
+        )
+        self.head = nn.Linear(shape.features, shape.classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature vectors of byte images, (sample, channel, height, width) to (sample, feature), float32."""
+        result: Tensor = self.body(images[:, : self.shape.channels].float() / 127.5 - 1.0)
+        return result
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores of byte images, shape (sample, class)."""
+        scores: Tensor = self.head(self.features(images))
+        return scores
+
+
+class Trained(NamedTuple):
+    """A trained classifier and its accuracy on the images held out."""
+
+    classifier: Classifier
+    accuracy: float
+
+
+def train(
+    images: Tensor, labels: Tensor, shape: ClassifierShape, epochs: int, seed: int, batch_size: int = 128
+) -> Trained:
+    """Train on nine tenths of the images, measure on the rest.
+
+    Args:
+        images: bytes, shape (sample, channel, height, width).
+        labels: integers in [0, classes), shape (sample,).
+        shape: sizes of the classifier.
+        epochs: passes through the data.
+        seed: of weights, split and order.
+        batch_size: images per step.
+
+    Raises:
+        ValueError: fewer than two images or classes.
+    """
+    if len(images) < 2 or shape.classes < 2:
+        raise ValueError(f"a classifier needs two images and two classes, not {len(images)} and {shape.classes}")
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images), generator=generator)
+    held = max(1, len(images) // 10)
+    test, rest = order[:held], order[held:]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = Classifier(shape)
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3)
+    steps = epochs * -(-len(rest) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+    for _ in range(epochs):
+        for batch in rest[torch.randperm(len(rest), generator=generator)].split(batch_size):
+            loss = nn.functional.cross_entropy(classifier(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    classifier.eval()
+    with torch.inference_mode():
+        guesses = torch.cat([classifier(images[batch]).argmax(1) for batch in test.split(batch_size)])
+    return Trained(classifier, float((guesses == labels[test]).double().mean()))
+
+
+def save(trained: Trained, path: str | Path) -> None:
+    """Write weights, sizes and accuracy as one safetensors file."""
+    about = {"shape": json.dumps(asdict(trained.classifier.shape)), "accuracy": repr(trained.accuracy)}
+    with replacing(path) as scratch:
+        save_file(trained.classifier.state_dict(), scratch, about)
+
+
+def load(path: str | Path) -> Trained:
+    """Read what `save` wrote.
+
+    Raises:
+        ValueError: the file holds no classifier.
+    """
+    with safe_open(path, "pt") as file:
+        about = file.metadata() or {}
+    if "shape" not in about:
+        raise ValueError(f"{path} holds no classifier; delete it and run snakemake again")
+    classifier = Classifier(ClassifierShape(**json.loads(about["shape"])))
+    classifier.load_state_dict(load_file(path))
+    return Trained(classifier.eval(), float(about["accuracy"]))

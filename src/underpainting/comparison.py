@@ -1,0 +1,65 @@
+r"""Theory against a sampler: how far the closed form follows real trajectories (Sec. 5, Fig. 4 A-C, 12-14).
+
+The Gaussian solution starts from each trajectory's own initial state, so that nothing but the denoiser differs.
+Errors are squared and averaged over pixels; a mean over seeds comes later, so that intervals can be had.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from underpainting import gaussian
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.noise import NoiseGrid
+
+
+class Prediction(NamedTuple):
+    """The Gaussian solution of a batch at every step.
+
+    Attributes:
+        state: x_t, shape (sample, step, channel, height, width).
+        endpoint: x0_hat, same shape.
+    """
+
+    state: Tensor
+    endpoint: Tensor
+
+
+def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Prediction:
+    """The closed form from step 0 to every step of a grid (Eq. 9, 13).
+
+    Args:
+        basis: of the training data.
+        initial: states at step 0, shape (sample, channel, height, width).
+        grid: the sampler's levels.
+    """
+    states = [initial if step == 0 else gaussian.state(basis, initial, grid[0], grid[step]) for step in range(len(grid))]
+    endpoints = [gaussian.endpoint(basis, state, level) for state, level in zip(states, grid, strict=True)]
+    return Prediction(torch.stack(states, 1), torch.stack(endpoints, 1))
+
+
+class Errors(NamedTuple):
+    """Squared errors of a prediction.
+
+    Attributes:
+        state: mean over pixels, shape (sample, step).
+        endpoint: mean over pixels, shape (sample, step).
+        component: final image along each component, shape (sample, component).
+    """
+
+    state: Tensor
+    endpoint: Tensor
+    component: Tensor
+
+
+def errors(basis: Eigenbasis, prediction: Prediction, states: Tensor, endpoints: Tensor) -> Errors:
+    """Squared errors against real trajectories, both of shape (sample, step, channel, height, width)."""
+    final = (prediction.state[:, -1] - states[:, -1]).flatten(1).to(basis.mean.dtype)
+    return Errors(
+        (prediction.state - states).double().square().flatten(2).mean(2),
+        (prediction.endpoint - endpoints).double().square().flatten(2).mean(2),
+        (final @ basis.vectors).square(),
+    )

@@ -1,0 +1,196 @@
+r"""Image quality: features once per shard, then distances between stored features (App. F, Eq. 19).
+
+The metrics are torch-fidelity's own code, fed with features instead of images: Frechet distance
+
+    FD = ||mu_1 - mu_2||^2 + Tr[S_1 + S_2 - 2 (S_1^(1/2) S_2 S_1^(1/2))^(1/2)],                       (Eq. 19)
+
+kernel distance (KID), precision and recall. torch-fidelity is imported only where it is used: it takes seconds.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+INCEPTION = "inception-v3-compat"
+INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+CLASSIFIER = "underpainting-classifier"
+
+Extractor = Callable[[Tensor], Tensor]
+
+
+class Scores(NamedTuple):
+    """Distances between two sets of features.
+
+    Attributes:
+        fd: Frechet distance.
+        kid: kernel distance, mean over subsets.
+        kid_std: its standard deviation over subsets.
+        precision: fraction of generated images within the real ones' neighbourhoods.
+        recall: fraction of real images within the generated ones' neighbourhoods.
+    """
+
+    fd: float
+    kid: float
+    kid_std: float
+    precision: float
+    recall: float
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as bytes, clipped and rounded: what every published FID is computed on."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def inception_weights(path: str | None) -> Path:
+    """Where Inception's weights are: the path given, or torch-fidelity's cache.
+
+    Raises:
+        FileNotFoundError: they are in neither place.
+    """
+    found = Path(path) if path else Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
+    if not found.is_file():
+        raise FileNotFoundError(
+            f"Inception's weights are not at {found}: put torch-fidelity's {INCEPTION_FILE} there, give its path as "
+            "teleport.extractor.weights, or use the extractor `classifier`"
+        )
+    return found
+
+
+def inception_extractor(path: str | None) -> Extractor:
+    """torch-fidelity's Inception v3, 2048 features of float64 arithmetic (independent of the batch size).
+
+    Its own loader would execute the weights' pickle. Here they are read as tensors only, and handed on in a file
+    that holds nothing else.
+    """
+    from torch_fidelity.utils import create_feature_extractor
+
+    found = inception_weights(path)
+    if found.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        weights = load_file(found)
+    else:
+        weights = torch.load(found, weights_only=True, map_location="cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        clean = Path(folder) / "weights.pth"
+        torch.save(weights, clean)
+        network = create_feature_extractor(
+            INCEPTION,
+            ["2048"],
+            cuda=False,
+            verbose=False,
+            feature_extractor_weights_path=str(clean),
+            feature_extractor_internal_dtype="float64",
+        )
+
+    def extract(images: Tensor) -> Tensor:
+        colour = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        features: Tensor = network(colour)[0]
+        return features
+
+    return extract
+
+
+def classifier_extractor(path: str | Path) -> Extractor:
+    """The features of a study's classifier."""
+    from underpainting import classifier
+
+    return classifier.load(path).classifier.features
+
+
+def register_classifier(path: str | Path) -> str:
+    """Make a study's classifier known to torch-fidelity, for its own `calculate_metrics` and command line.
+
+    Args:
+        path: of the classifier.
+
+    Returns:
+        the name under which torch-fidelity knows it.
+    """
+    from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
+
+    extract = classifier_extractor(path)
+
+    class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
+        def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
+            super().__init__(name, features_list)
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str, ...]:
+            return ("features",)
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return "features"
+
+        @staticmethod
+        def can_be_compiled() -> bool:
+            return False
+
+        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+            return (extract(images),)
+
+    FEATURE_EXTRACTORS_REGISTRY.pop(CLASSIFIER, None)
+    register_feature_extractor(CLASSIFIER, ClassifierFeatures)
+    return CLASSIFIER
+
+
+@torch.inference_mode()
+def extract(extractor: Extractor, images: Tensor, batch_size: int = 256) -> NDArray[np.float64]:
+    """Features of byte images, (sample, channel, height, width) to (sample, feature), float64."""
+    return torch.cat([extractor(batch).double() for batch in images.split(batch_size)]).numpy()
+
+
+def compare(
+    generated: NDArray[np.float64],
+    real: NDArray[np.float64],
+    *,
+    kid_subset_size: int = 1000,
+    neighbourhood: int = 3,
+    seed: int = 0,
+) -> Scores:
+    """torch-fidelity's metrics between stored features.
+
+    Args:
+        generated: shape (sample, feature).
+        real: shape (sample, feature).
+        kid_subset_size: images per KID subset; no more than either set has.
+        neighbourhood: neighbours that span the manifold in precision and recall.
+        seed: of KID's subsets.
+
+    Raises:
+        ValueError: the features do not fit together, or a set is smaller than a KID subset or a neighbourhood.
+    """
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+    from torch_fidelity.metric_kid import kid_features_to_metric
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    smallest = min(len(generated), len(real))
+    if generated.shape[1:] != real.shape[1:]:
+        raise ValueError(f"features of shapes {generated.shape} and {real.shape} come from different extractors")
+    if smallest < max(kid_subset_size, neighbourhood + 1, 2):
+        raise ValueError(
+            f"{smallest} images are too few for KID subsets of {kid_subset_size} and {neighbourhood} neighbours: lower "
+            "teleport.kid_subset_size or teleport.neighbourhood, or use more images"
+        )
+    first, second = torch.from_numpy(generated), torch.from_numpy(real)
+    statistics = [fid_features_to_statistics(features) for features in (first, second)]
+    fid = fid_statistics_to_metric(*statistics, verbose=False)
+    kid = kid_features_to_metric(first, second, kid_subset_size=kid_subset_size, rng_seed=seed, verbose=False)
+    prc = prc_features_to_metric(first, second, prc_neighborhood=neighbourhood, verbose=False)
+    return Scores(
+        fid["frechet_inception_distance"],
+        kid["kernel_inception_distance_mean"],
+        kid["kernel_inception_distance_std"],
+        prc["precision"],
+        prc["recall"],
+    )

@@ -1,0 +1,84 @@
+"""One look for all figures, and files that are the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib import style as mpl_style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from underpainting.artifacts import replacing
+
+WIDTH = 6.75
+MUTED = "#767676"
+DIVERGING = "RdBu_r"
+SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
+# Dates and versions would make two runs differ.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+P = ParamSpec("P")
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """The style sheet, and nothing of what the user has set elsewhere."""
+    with as_file(files("underpainting.figures") / "underpainting.mplstyle") as sheet, mpl_style.context(sheet, after_reset=True):
+        yield
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """A figure function whose figure has the style."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with look():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def canvas(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def sequential() -> Colormap:
+    """Viridis without its palest tenth, which vanishes on paper."""
+    return LinearSegmentedColormap.from_list("underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)]))
+
+
+def title(axes: Axes, letter: str, text: str) -> None:
+    """A panel's letter and heading, flush left."""
+    axes.set_title(rf"$\bf{{{letter}}}$  {text}")
+
+
+def save(figure: Figure, paths: Iterable[str | Path], dpi: int = 200) -> None:
+    """Write a figure under each path, complete or not at all, the same bytes each time.
+
+    Args:
+        figure: as drawn by a function of this package.
+        paths: `*.png` or `*.pdf`.
+        dpi: resolution of PNG, and of images within PDF.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    for path in map(Path, paths):
+        if path.suffix not in _METADATA:
+            raise ValueError(f"{path}: a figure is saved as {' or '.join(_METADATA)}")
+        with look(), replacing(path) as scratch:
+            figure.savefig(scratch, format=path.suffix[1:], dpi=dpi, metadata=_METADATA[path.suffix])

@@ -1,0 +1,66 @@
+"""What every job of the workflow does: log to its file, use its share of the processor, say where its result came from."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("underpainting", "torch", "diffusers", "numpy", "scipy", "xarray", "zarr", "torch-fidelity", "scikit-learn")
+
+
+@contextmanager
+def job(log_file: str | Path, threads: int = 1) -> Iterator[None]:
+    """Run a job: its messages and its traceback go to `log_file`, its arithmetic to `threads` threads.
+
+    Args:
+        log_file: written anew.
+        threads: for torch and BLAS; fixed, since sums in another order round otherwise.
+    """
+    Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    log.info("python %s, %s", platform.python_version(), ", ".join(f"{name} {text}" for name, text in versions().items()))
+    try:
+        yield
+    except BaseException as error:
+        log.exception("failed: %s", error)
+        raise
+    finally:
+        handler.flush()
+    log.info("done")
+
+
+def use_threads(threads: int) -> None:
+    """Give torch a fixed number of threads and only deterministic algorithms."""
+    import torch
+
+    torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that results depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def origin(study: str, **details: Any) -> Mapping[str, Any]:
+    """Provenance of a result: study, whatever else determines it (seeds, digests), package versions."""
+    return {"study": study, **details, "versions": versions()}

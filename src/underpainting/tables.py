@@ -1,0 +1,37 @@
+"""Tables as CSV for programs and as a self-contained HTML page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+
+import pandas as pd
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>
+<body><h1>{title}</h1><p>{note}</p>{table}</body></html>
+"""
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV text, floats with all their digits."""
+    text: str = table.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def page(table: pd.DataFrame, title: str, note: str, formats: Mapping[str, str]) -> str:
+    """A table as an HTML page that needs nothing else.
+
+    Args:
+        table: columns as they are to be headed.
+        title: above the table.
+        note: a sentence below the title.
+        formats: column to format, e.g. `{:.2%}`; other columns are shown as they are.
+    """
+    shown = table.copy().astype(object)
+    for column, form in formats.items():
+        shown[column] = [form.format(value) for value in table[column]]
+    style = files("underpainting").joinpath("table.css").read_text(encoding="utf-8")
+    html = shown.to_html(index=False, border=0, classes="table")
+    return _PAGE.format(title=escape(title), note=escape(note), style=style, table=html)

@@ -1,0 +1,62 @@
+"""Trajectories as datasets: a sampler's walk with every state and endpoint estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting.artifacts import IMAGE_DIMS, array
+from underpainting.denoisers import Denoiser
+from underpainting.noise import NoiseGrid
+from underpainting.sampling import Sampler, initial_noise
+
+TRAJECTORY_DIMS = ("sample", "step", *IMAGE_DIMS)
+
+
+def make_sampler(choice: Mapping[str, Any], schedule: Any) -> Sampler:
+    """The sampler that a study chose, on a network's noise schedule.
+
+    Args:
+        choice: `name`, `steps` and, if not the default, `timestep_spacing`.
+        schedule: the network's diffusers scheduler.
+    """
+    spacing = choice.get("timestep_spacing")
+    options = {"timestep_spacing": spacing} if spacing else {}
+    return Sampler(choice["name"], choice["steps"], schedule, **options)
+
+
+def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Sequence[int]) -> xr.Dataset:
+    """The whole walk of a batch of seeds.
+
+    Args:
+        sampler: with N steps.
+        denoiser: of images of `shape`.
+        seeds: one per image.
+        shape: (channel, height, width).
+
+    Returns:
+        `state` and `endpoint` with axes sample, step (0 to N), channel, height, width; `alpha`, `sigma` per step; `seed`.
+    """
+    noise = initial_noise(seeds, shape)
+    steps = list(sampler.walk(denoiser, sampler.start(noise)))
+    states = torch.stack([step.state for step in steps], 1).numpy()
+    endpoints = torch.stack([step.endpoint for step in steps], 1).numpy()
+    return xr.Dataset(
+        {
+            "state": array(states, TRAJECTORY_DIMS, "state x_t"),
+            "endpoint": array(endpoints, TRAJECTORY_DIMS, "endpoint estimate x0_hat"),
+            "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
+            "alpha": array(sampler.grid.alpha, "step", "signal scale"),
+            "sigma": array(sampler.grid.sigma, "step", "noise scale"),
+        }
+    )
+
+
+def grid_of(data: xr.Dataset) -> NoiseGrid:
+    """The noise levels of a dataset with `alpha` and `sigma` per step."""
+    return NoiseGrid(data["alpha"].values, data["sigma"].values)
+
