@@ -53,9 +53,9 @@ def shards(pattern, stage):
 
 def studies_with(condition):
     """A wildcard pattern for the studies that fulfil a condition; matches nothing if there are none."""
-    return "|".join(
-        name for name, entry in STUDIES.items() if condition(entry)
-    ) or "(?!)"
+    return (
+        "|".join(name for name, entry in STUDIES.items() if condition(entry)) or "(?!)"
+    )
 
 
 def of_all(files):

@@ -7,11 +7,11 @@ rule prepare_dataset:
         lambda wildcards: source_files(study(wildcards).dataset),
     output:
         "results/{study}/dataset.zarr.zip",
-    params:
-        config=of_study(lambda study: study.dataset.model_dump()),
     log:
         "logs/{study}/dataset.log",
     benchmark:
         "logs/{study}/benchmarks/dataset.tsv"
+    params:
+        config=of_study(lambda study: study.dataset.model_dump()),
     script:
         "../scripts/prepare_dataset.py"

@@ -14,17 +14,17 @@ rule train_denoiser:
     output:
         **NETWORK,
         losses="results/{study}/training.zarr.zip",
-    params:
-        config=of_study(
-            lambda study: {**study.denoiser.model_dump(), "device": study.device}
-        ),
-    wildcard_constraints:
-        study=studies_with(lambda study: study.denoiser.source == "train"),
-    threads: 2
     log:
         "logs/{study}/train.log",
     benchmark:
         "logs/{study}/benchmarks/train.tsv"
+    wildcard_constraints:
+        study=studies_with(lambda study: study.denoiser.source == "train"),
+    threads: 2
+    params:
+        config=of_study(
+            lambda study: {**study.denoiser.model_dump(), "device": study.device}
+        ),
     script:
         "../scripts/train_denoiser.py"
 
@@ -32,16 +32,16 @@ rule train_denoiser:
 rule fetch_denoiser:
     output:
         **NETWORK,
+    log:
+        "logs/{study}/fetch_denoiser.log",
+    benchmark:
+        "logs/{study}/benchmarks/fetch_denoiser.tsv"
+    wildcard_constraints:
+        study=studies_with(lambda study: study.denoiser.source != "train"),
     params:
         config=of_study(lambda study: study.denoiser.model_dump()),
         images=of_study(
             lambda study: [study.dataset.channels, study.dataset.image_size]
         ),
-    wildcard_constraints:
-        study=studies_with(lambda study: study.denoiser.source != "train"),
-    log:
-        "logs/{study}/fetch_denoiser.log",
-    benchmark:
-        "logs/{study}/benchmarks/fetch_denoiser.tsv"
     script:
         "../scripts/fetch_denoiser.py"

@@ -4,6 +4,10 @@ rule estimate_moments:
         dataset="results/{study}/dataset.zarr.zip",
     output:
         "results/{study}/moments.zarr.zip",
+    log:
+        "logs/{study}/moments.log",
+    benchmark:
+        "logs/{study}/benchmarks/moments.tsv"
     params:
         config=of_study(
             lambda study: {
@@ -11,10 +15,6 @@ rule estimate_moments:
                 "diagonal": study.eigenbasis.method != "dense",
             }
         ),
-    log:
-        "logs/{study}/moments.log",
-    benchmark:
-        "logs/{study}/benchmarks/moments.tsv"
     script:
         "../scripts/estimate_moments.py"
 
@@ -25,12 +25,12 @@ rule decompose_covariance:
         moments="results/{study}/moments.zarr.zip",
     output:
         "results/{study}/eigenbasis.zarr.zip",
-    params:
-        config=of_study(lambda study: study.eigenbasis.model_dump()),
-    threads: 2
     log:
         "logs/{study}/eigenbasis.log",
     benchmark:
         "logs/{study}/benchmarks/eigenbasis.tsv"
+    threads: 2
+    params:
+        config=of_study(lambda study: study.eigenbasis.model_dump()),
     script:
         "../scripts/decompose_covariance.py"

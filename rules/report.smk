@@ -5,11 +5,11 @@ rule render_report:
         of_all(figure_files),
     output:
         "results/report.html",
-    params:
-        config={"studies": list(STUDIES)},
     log:
         "logs/report.log",
     benchmark:
         "logs/benchmarks/report.tsv"
+    params:
+        config={"studies": list(STUDIES)},
     script:
         "../scripts/render_report.py"

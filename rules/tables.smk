@@ -29,12 +29,12 @@ rule tabulate_teleport:
             subcategory="Tables",
             labels={"table": "Teleport sweep"},
         ),
-    params:
-        config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     log:
         "logs/{study}/teleport_table.log",
     benchmark:
         "logs/{study}/benchmarks/teleport_table.tsv"
+    params:
+        config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     script:
         "../scripts/tabulate_teleport.py"
 

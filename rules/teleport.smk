@@ -9,16 +9,16 @@ rule sample_teleport:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
     output:
         SWEEP + "/samples/" + SEEDS,
+    log:
+        "logs/{study}/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
+    benchmark:
+        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
     params:
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "teleport"),
             "batch_size": study(wildcards).teleport.batch_size,
             "device": study(wildcards).device,
         },
-    log:
-        "logs/{study}/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
-    benchmark:
-        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
     script:
         "../scripts/sample_teleport.py"
 
@@ -28,14 +28,14 @@ rule train_classifier:
         dataset="results/{study}/dataset.zarr.zip",
     output:
         "results/{study}/classifier.safetensors",
-    params:
-        config=of_study(
-            lambda study: study.teleport.extractor.model_dump(exclude={"name"})
-        ),
     log:
         "logs/{study}/classifier.log",
     benchmark:
         "logs/{study}/benchmarks/classifier.tsv"
+    params:
+        config=of_study(
+            lambda study: study.teleport.extractor.model_dump(exclude={"name"})
+        ),
     script:
         "../scripts/train_classifier.py"
 
@@ -52,14 +52,16 @@ rule extract_features:
         classifier=classifier_of,
     output:
         FEATURES,
-    params:
-        config=of_study(
-            lambda study: {"weights": getattr(study.teleport.extractor, "weights", None)}
-        ),
     log:
         "logs/{study}/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.log",
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
+    params:
+        config=of_study(
+            lambda study: {
+                "weights": getattr(study.teleport.extractor, "weights", None)
+            }
+        ),
     script:
         "../scripts/extract_features.py"
 
@@ -82,6 +84,10 @@ rule measure_fidelity:
         real="results/{study}/reference_features.zarr.zip",
     output:
         SWEEP + "/fidelity.json",
+    log:
+        "logs/{study}/teleport/{sampler}/skip_{skip}/fidelity.log",
+    benchmark:
+        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
     params:
         config=of_study(
             lambda study: {
@@ -89,9 +95,5 @@ rule measure_fidelity:
                 "neighbourhood": study.teleport.neighbourhood,
             }
         ),
-    log:
-        "logs/{study}/teleport/{sampler}/skip_{skip}/fidelity.log",
-    benchmark:
-        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
     script:
         "../scripts/measure_fidelity.py"

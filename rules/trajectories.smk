@@ -7,15 +7,15 @@ rule sample_trajectories:
         **NETWORK,
     output:
         "results/{study}/trajectories/{sampler}/" + SEEDS,
+    log:
+        "logs/{study}/trajectories/{sampler}/seeds_{first}-{stop}.log",
+    benchmark:
+        "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
     params:
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "trajectories"),
             "batch_size": study(wildcards).trajectories.batch_size,
             "device": study(wildcards).device,
         },
-    log:
-        "logs/{study}/trajectories/{sampler}/seeds_{first}-{stop}.log",
-    benchmark:
-        "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
     script:
         "../scripts/sample_trajectories.py"

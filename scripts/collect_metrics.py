@@ -1,5 +1,6 @@
 """The numbers of a study in one file, for `dvc metrics` and for people who compare studies."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ def headline(names: list[str]) -> str:
     return next((name for name in names if name.startswith("ddim-")), names[0])
 
 
-def sampler_metrics(file: str, geometry: "pd.Series[Any]") -> dict[str, Any]:
+def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
     """Theory's errors (mean over seeds and pixels, per step) and geometry of one sampler."""
     data = artifacts.load(file)
     dimensions = {"states": "dim_state", "differences": "dim_difference", "noise_predictions": "dim_noise"}
@@ -38,10 +39,10 @@ def sampler_metrics(file: str, geometry: "pd.Series[Any]") -> dict[str, Any]:
 
 def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str) -> None:
     """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
-    geometry = pd.read_csv(geometry_file).set_index("sampler")
+    geometry = pd.read_csv(geometry_file).set_index("sampler").to_dict("index")
     sweep = pd.read_csv(teleport_file)
     names = {Path(file).name.removesuffix(".zarr.zip"): file for file in comparison}
-    samplers = {name: sampler_metrics(file, geometry.loc[name]) for name, file in names.items()}
+    samplers = {name: sampler_metrics(file, geometry[name]) for name, file in names.items()}
     main_sampler = headline(list(samplers))
     rows = sweep[list(SWEEP)].to_dict("records")
     extractor = {"feature_extractor": str(sweep["extractor"].iloc[0]), "teleport_images": int(sweep["n"].iloc[0])}

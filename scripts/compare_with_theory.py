@@ -22,12 +22,16 @@ def compare(basis: eigenbasis.Eigenbasis, batch: xr.Dataset) -> xr.Dataset:
     errors = comparison.errors(basis, prediction, states, endpoints)
     return xr.Dataset(
         {
-            "state_error": array(errors.state.numpy(), ("sample", "step"), "squared error of the state, mean over pixels"),
+            "state_error": array(
+                errors.state.numpy(), ("sample", "step"), "squared error of the state, mean over pixels"
+            ),
             "endpoint_error": array(
                 errors.endpoint.numpy(), ("sample", "step"), "squared error of the endpoint estimate, mean over pixels"
             ),
             "component_error": array(
-                errors.component.numpy(), ("sample", "component"), "squared error of the final image along each component"
+                errors.component.numpy(),
+                ("sample", "component"),
+                "squared error of the final image along each component",
             ),
             "seed": batch["seed"],
             "alpha": batch["alpha"],
@@ -40,12 +44,14 @@ def main(basis_file: str, files: list[str], output: str, study: str) -> None:
     """Stream the shards."""
     basis = eigenbasis.load(basis_file)
     result = shards.concatenate(compare(basis, batch) for batch in shards.batches(files))
-    provenance = origin(study, eigenbasis=artifacts.digest(basis_file), shards=[artifacts.digest(file) for file in files])
+    provenance = origin(
+        study, eigenbasis=artifacts.digest(basis_file), shards=[artifacts.digest(file) for file in files]
+    )
     artifacts.save(result, output, provenance)
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         main(inputs.eigenbasis, list(inputs.trajectories), snakemake.output[0], snakemake.wildcards.study)

@@ -50,7 +50,7 @@ def main(dataset: str, moments_file: str, output: str, study: str, config: dict[
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         files = snakemake.input
         main(files.dataset, files.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

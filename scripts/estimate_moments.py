@@ -39,7 +39,9 @@ def of_classes(results: list[moments.Moments]) -> dict[str, xr.DataArray]:
     name = "class_variance" if results[0].diagonal else "class_covariance"
     return {
         "class_count": array([result.count for result in results], "class", "number of images of each class"),
-        "class_mean": array(np.stack([result.mean for result in results]), ("class", "pixel"), "mean image of each class"),
+        "class_mean": array(
+            np.stack([result.mean for result in results]), ("class", "pixel"), "mean image of each class"
+        ),
         name: array(covariance, spread(covariance, "class"), f"{name} of the images of each class"),
     }
 

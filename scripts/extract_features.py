@@ -19,7 +19,9 @@ def main(images_file: str, classifier: str | None, output: str, study: str, conf
     """Read images batch by batch, keep their features and what tells where they stand in a sweep."""
     data = artifacts.load(images_file)
     images = artifacts.require_range(data["images"], images_file)
-    extractor = fidelity.classifier_extractor(classifier) if classifier else fidelity.inception_extractor(config["weights"])
+    extractor = (
+        fidelity.classifier_extractor(classifier) if classifier else fidelity.inception_extractor(config["weights"])
+    )
     batches = (fidelity.to_bytes(torch.from_numpy(part)) for part in artifacts.batches(images, 512))
     features = np.concatenate([fidelity.extract(extractor, batch) for batch in batches])
     kept = {name: data[name].load() for name in ("seed", "nfe", "alpha", "sigma") if name in data}
@@ -28,7 +30,7 @@ def main(images_file: str, classifier: str | None, output: str, study: str, conf
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         main(

@@ -23,9 +23,14 @@ def main(generated: list[str], real: str, output: str, sampler: str, skip: int, 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         names, inputs = snakemake.wildcards, snakemake.input
         main(
-            list(inputs.generated), inputs.real, snakemake.output[0], names.sampler, int(names.skip), snakemake.params.config
+            list(inputs.generated),
+            inputs.real,
+            snakemake.output[0],
+            names.sampler,
+            int(names.skip),
+            snakemake.params.config,
         )

@@ -36,7 +36,9 @@ def measure(batch: xr.Dataset) -> xr.Dataset:
         arrays[f"explained_{name}"] = array(
             explained, ("sample", f"{name}_component"), f"cumulative explained variance: {name}"
         )
-        arrays[f"dim_{name}"] = array(geometry.dimension(explained), "sample", f"components for 99.9 % of variance: {name}")
+        arrays[f"dim_{name}"] = array(
+            geometry.dimension(explained), "sample", f"components for 99.9 % of variance: {name}"
+        )
     return xr.Dataset({**arrays, "seed": batch["seed"], "alpha": batch["alpha"], "sigma": batch["sigma"]})
 
 

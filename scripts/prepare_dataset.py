@@ -38,5 +38,5 @@ def main(output: str, study: str, config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         main(snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

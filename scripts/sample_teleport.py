@@ -51,7 +51,7 @@ def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: in
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         names = snakemake.wildcards
         main(

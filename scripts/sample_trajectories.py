@@ -19,17 +19,22 @@ def main(network: dict[str, str], output: str, study: str, seeds: range, config:
     denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, config["device"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape
-    batches = (list(seeds)[start : start + config["batch_size"]] for start in range(0, len(seeds), config["batch_size"]))
+    batches = (
+        list(seeds)[start : start + config["batch_size"]] for start in range(0, len(seeds), config["batch_size"])
+    )
     with torch.inference_mode():
         parts = (trajectories.record(sampler, denoiser, batch, shape) for batch in batches)
         provenance = origin(
-            study, seeds=[seeds.start, seeds.stop], model=artifacts.digest(network["weights"]), sampler=config["sampler"]
+            study,
+            seeds=[seeds.start, seeds.stop],
+            model=artifacts.digest(network["weights"]),
+            sampler=config["sampler"],
         )
         artifacts.save_stream(parts, output, "sample", provenance)
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         names = snakemake.wildcards
         main(

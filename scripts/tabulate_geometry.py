@@ -35,7 +35,9 @@ def row(file: str) -> dict[str, Any]:
     """One sampler's means over trajectories."""
     data = artifacts.load(file)
     residuals = {f"residual_{name}": float(data[name].mean()) for name in ("top2", "plane", "rotation")}
-    dimensions = {f"dim_{name}": float(np.median(data[f"dim_{name}"].values)) for name in ("state", "difference", "noise")}
+    dimensions = {
+        f"dim_{name}": float(np.median(data[f"dim_{name}"].values)) for name in ("state", "difference", "noise")
+    }
     name = Path(file).name.removesuffix(".zarr.zip")
     return {"sampler": name, **residuals, **dimensions, "n": data.sizes["sample"]}
 

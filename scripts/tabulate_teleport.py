@@ -27,7 +27,13 @@ HEADINGS = {
     "recall": "Recall",
     "n": "Images",
 }
-FORMATS = {"σ after jump": "{:.3f}", "α after jump": "{:.3f}", "KID": "{:.5f}", "Precision": "{:.3f}", "Recall": "{:.3f}"}
+FORMATS = {
+    "σ after jump": "{:.3f}",
+    "α after jump": "{:.3f}",
+    "KID": "{:.5f}",
+    "Precision": "{:.3f}",
+    "Recall": "{:.3f}",
+}
 
 
 def main(rows: list[str], csv: str, html: str, extractor: str) -> None:
@@ -37,11 +43,18 @@ def main(rows: list[str], csv: str, html: str, extractor: str) -> None:
     write_text(tables.csv(table[COLUMNS]), csv)
     distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
     shown = table.rename(columns={**HEADINGS, "fd": distance})
-    shown = shown[["Sampler", "Steps skipped", "NFE", "σ after jump", "α after jump", distance, *list(HEADINGS.values())[5:]]]
+    shown = shown[
+        ["Sampler", "Steps skipped", "NFE", "σ after jump", "α after jump", distance, *list(HEADINGS.values())[5:]]
+    ]
     note = f"{distance}: Frechet distance to the training images in the features of {extractor}; lower is better. KID likewise."
     write_text(tables.page(shown, "Teleport sweep", note, {**FORMATS, distance: "{:.3f}"}), html)
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(list(snakemake.input.rows), snakemake.output.csv, snakemake.output.html, snakemake.params.config["extractor"])
+        main(
+            list(snakemake.input.rows),
+            snakemake.output.csv,
+            snakemake.output.html,
+            snakemake.params.config["extractor"],
+        )

@@ -29,6 +29,6 @@ def main(dataset: str, output: str, config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         main(snakemake.input.dataset, snakemake.output[0], snakemake.params.config)

@@ -44,7 +44,7 @@ def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0]):
         use_threads(snakemake.threads)
         main(
             snakemake.input.dataset,

@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield scratch
         with scratch.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(scratch, path)
+        scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
 

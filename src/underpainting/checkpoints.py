@@ -39,7 +39,7 @@ def read(path: str | Path, run: str) -> dict[str, Tensor] | None:
             if (file.metadata() or {}).get("run") != run:
                 log.info("%s belongs to another run and is ignored", path)
                 return None
-            return {key: file.get_tensor(key) for key in file.keys()}
+            return {key: file.get_tensor(key) for key in list(file.keys())}
     except SafetensorError as error:
         log.warning("%s cannot be read (%s) and is ignored", path, error)
         return None
@@ -58,7 +58,9 @@ def unflatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The per-parameter state of an optimizer (moments and step counts) as flat tensors."""
     state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
-    return {f"{index}/{name}": torch.as_tensor(value) for index, entry in state.items() for name, value in entry.items()}
+    return {
+        f"{index}/{name}": torch.as_tensor(value) for index, entry in state.items() for name, value in entry.items()
+    }
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -36,7 +36,9 @@ def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Prediction:
         initial: states at step 0, shape (sample, channel, height, width).
         grid: the sampler's levels.
     """
-    states = [initial if step == 0 else gaussian.state(basis, initial, grid[0], grid[step]) for step in range(len(grid))]
+    states = [
+        initial if step == 0 else gaussian.state(basis, initial, grid[0], grid[step]) for step in range(len(grid))
+    ]
     endpoints = [gaussian.endpoint(basis, state, level) for state, level in zip(states, grid, strict=True)]
     return Prediction(torch.stack(states, 1), torch.stack(endpoints, 1))
 

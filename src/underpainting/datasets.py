@@ -87,7 +87,9 @@ class FolderSource:
 class IndexedSource:
     """A data set of torchvision or the Hub: `get(i)` gives a PIL image and a label."""
 
-    def __init__(self, data: Any, class_names: Sequence[str], name: str, columns: tuple[str, str | None] | None) -> None:
+    def __init__(
+        self, data: Any, class_names: Sequence[str], name: str, columns: tuple[str, str | None] | None
+    ) -> None:
         self._data, self._name, self._columns = data, name, columns
         self.class_names = tuple(class_names)
 
@@ -123,7 +125,7 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
-def _open_sklearn(config: models.SklearnDataset) -> Source:
+def _open_sklearn(_: models.SklearnDataset) -> Source:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -167,7 +169,9 @@ def _open_huggingface(config: models.HuggingfaceDataset) -> Source:
 def _open_folder(config: models.FolderDataset) -> Source:
     folder = Path(config.path)
     if not folder.is_dir():
-        raise DataError("path", f"there is no folder {folder}", "correct it; paths are relative to where snakemake runs")
+        raise DataError(
+            "path", f"there is no folder {folder}", "correct it; paths are relative to where snakemake runs"
+        )
     source = FolderSource(folder)
     if not len(source):
         remedy = f"put images there; known endings are {', '.join(sorted(IMAGE_SUFFIXES))}"
@@ -186,7 +190,9 @@ def _open_npz(config: models.NpzDataset) -> Source:
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError("path", f"{path} is no readable npz file ({error})", "write it anew with numpy.savez") from error
+        raise DataError(
+            "path", f"{path} is no readable npz file ({error})", "write it anew with numpy.savez"
+        ) from error
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
         remedy = "store images as (sample, height, width[, 1 or 3 channels])"
         raise DataError("images_key", f"the array has shape {images.shape}", remedy)
@@ -283,7 +289,9 @@ def _resized(picture: Image.Image, name: str, config: models.DatasetBase) -> Ima
         canvas.paste(picture, ((size - width) // 2, (size - height) // 2))
         return canvas
     problem = f"{name} has {width} x {height} pixels, not {size} x {size}"
-    remedy = f"set dataset.image_size: {width}, or dataset.resize: crop" if width == height else "set dataset.resize: crop"
+    remedy = (
+        f"set dataset.image_size: {width}, or dataset.resize: crop" if width == height else "set dataset.resize: crop"
+    )
     raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if config.resize == "pad" else remedy)
 
 

@@ -214,8 +214,8 @@ def require_images(network: Any, channels: int, size: int) -> None:
     config = network.config
     if config["in_channels"] != channels or config["sample_size"] not in (None, size):
         raise ValueError(
-            f"the network takes {config['in_channels']} x {config['sample_size']} x {config['sample_size']} images, the study has "
-            f"{channels} x {size} x {size}: correct dataset.channels and dataset.image_size in the study file"
+            f"the network takes {config['in_channels']} x {config['sample_size']} x {config['sample_size']} images, "
+            f"the study has {channels} x {size} x {size}: correct dataset.channels and dataset.image_size in the study file"
         )
 
 

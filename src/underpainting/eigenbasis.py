@@ -55,7 +55,8 @@ class Eigenbasis:
         if self.mean.shape != (pixels,) or self.variances.shape != (rank,) or prod(self.image_shape) != pixels:
             raise ValueError(
                 f"an eigenbasis of {pixels} pixels and {rank} components does not fit a mean of shape "
-                f"{tuple(self.mean.shape)}, variances of shape {tuple(self.variances.shape)} and images of shape {self.image_shape}"
+                f"{tuple(self.mean.shape)}, variances of shape {tuple(self.variances.shape)} "
+                f"and images of shape {self.image_shape}"
             )
         if rank and (self.variances.min() < 0 or (self.variances.diff() > 0).any()):
             raise ValueError("the variances of an eigenbasis must be sorted, largest first, and not negative")
@@ -139,7 +140,9 @@ def gram(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
     # Two small eigenvalues leave vectors that are orthogonal only to rounding; QR mends that, R being close to diagonal.
     # Largest first: QR keeps the first vectors and mends the later ones, and the small ones are those that need it.
     orthonormal, upper = np.linalg.qr(vectors)
-    return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], np.square(centred).sum() / scale, image_shape)
+    return _basis(
+        mean, orthonormal * np.sign(np.diag(upper)), values[kept], np.square(centred).sum() / scale, image_shape
+    )
 
 
 def randomized(
@@ -212,7 +215,9 @@ def save(basis: Eigenbasis, path: str | Path, provenance: Mapping[str, Any] | No
     """Write a basis as an artifact."""
     arrays = {
         "mean": artifacts.array(basis.mean.numpy(), "pixel", "mean image, flattened"),
-        "vectors": artifacts.array(basis.vectors.numpy(), ("pixel", "component"), "principal axes, orthonormal columns"),
+        "vectors": artifacts.array(
+            basis.vectors.numpy(), ("pixel", "component"), "principal axes, orthonormal columns"
+        ),
         "variances": artifacts.array(basis.variances.numpy(), "component", "variance along each axis"),
         "total_variance": artifacts.array(basis.total_variance, (), "trace of the covariance"),
     }
@@ -231,8 +236,14 @@ def load(path: str | Path) -> Eigenbasis:
         raise artifacts.ArtifactError(
             f"{path}: not an eigenbasis of images in {list(artifacts.IMAGE_RANGE)}; compute it anew from images in that range"
         )
+    mean, vectors, variances = (
+        torch.from_numpy(np.ascontiguousarray(data[name].values, np.float64))
+        for name in ("mean", "vectors", "variances")
+    )
     return Eigenbasis(
-        *(torch.from_numpy(np.ascontiguousarray(data[name].values, np.float64)) for name in ("mean", "vectors", "variances")),
+        mean,
+        vectors,
+        variances,
         float(data["total_variance"]),
         tuple(int(size) for size in data.attrs["image_shape"]),
     )

@@ -129,7 +129,7 @@ def register_classifier(path: str | Path) -> str:
             return ("features",)
 
         @staticmethod
-        def get_default_feature_layer_for_metric(metric: str) -> str:
+        def get_default_feature_layer_for_metric(metric: str) -> str:  # noqa: ARG004  the name is torch-fidelity's
             return "features"
 
         @staticmethod

@@ -196,8 +196,6 @@ def rotation_remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, ta
     """
     noise_weight = target.sigma / source.sigma
     data_weight = target.alpha - source.alpha * noise_weight
-    gain = (
-        psi(basis.variances, source, target) - noise_weight - data_weight * psi(basis.variances, source, DATA)
-    )
+    gain = psi(basis.variances, source, target) - noise_weight - data_weight * psi(basis.variances, source, DATA)
     centred = _centred(basis, images, source.alpha)
     return _scaled(basis, centred, gain, 0.0).reshape(images.shape).to(images.dtype)

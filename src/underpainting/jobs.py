@@ -1,4 +1,4 @@
-"""What every job of the workflow does: log to its file, use its share of the processor, say where its result came from."""
+"""What every job of the workflow does: log to its file, use its share of the processor, name its origin."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ PACKAGES = ("underpainting", "torch", "diffusers", "numpy", "scipy", "xarray", "
 
 
 @contextmanager
-def job(log_file: str | Path, threads: int = 1) -> Iterator[None]:
-    """Run a job: its messages and its traceback go to `log_file`, its arithmetic to `threads` threads.
-
-    Args:
-        log_file: written anew.
-        threads: for torch and BLAS; fixed, since sums in another order round otherwise.
-    """
+def job(log_file: str | Path) -> Iterator[None]:
+    """Run a job: its messages, warnings and traceback go to `log_file`, written anew."""
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler], force=True)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler], force=True
+    )
     logging.captureWarnings(True)
     warnings.simplefilter("default")
-    log.info("python %s, %s", platform.python_version(), ", ".join(f"{name} {text}" for name, text in versions().items()))
+    log.info(
+        "python %s, %s", platform.python_version(), ", ".join(f"{name} {text}" for name, text in versions().items())
+    )
     try:
         yield
     except BaseException as error:

@@ -127,7 +127,7 @@ def by_class(
     result = [Moments.empty(pixels, diagonal=diagonal) for _ in range(classes)]
     for images, labels in batches:
         images, labels = np.asarray(images), np.asarray(labels)
-        if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+        if len(labels) and (labels.min() < 0 or labels.max() >= classes):
             raise ValueError(f"labels run from {labels.min()} to {labels.max()}, outside [0, {classes})")
         for label in np.unique(labels):
             result[label].update(images[labels == label])

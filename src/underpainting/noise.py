@@ -136,7 +136,7 @@ class VarianceExploding:
     def level(self, t: float) -> NoiseLevel:
         return NoiseLevel(1.0, t)
 
-    def rate(self, t: float) -> NoiseLevel:
+    def rate(self, t: float) -> NoiseLevel:  # noqa: ARG002  the same at all times
         return NoiseLevel(0.0, 1.0)
 
 
@@ -147,7 +147,7 @@ class FlowMatching:
     def level(self, t: float) -> NoiseLevel:
         return NoiseLevel(1.0 - t, t)
 
-    def rate(self, t: float) -> NoiseLevel:
+    def rate(self, t: float) -> NoiseLevel:  # noqa: ARG002  the same at all times
         return NoiseLevel(-1.0, 1.0)
 
 

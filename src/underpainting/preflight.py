@@ -85,7 +85,9 @@ def check_shape(study: Study, network: Mapping[str, object], file: Path) -> None
         size = size[0] if len(set(size)) == 1 else size
     if size is not None and size != study.dataset.image_size:
         problem = f"{study.dataset.image_size} pixels do not fit a network for images of {size}"
-        raise StudyError(file, "dataset.image_size", problem, f"set dataset.image_size: {size} and dataset.resize: crop")
+        raise StudyError(
+            file, "dataset.image_size", problem, f"set dataset.image_size: {size} and dataset.resize: crop"
+        )
     if channels != study.dataset.channels:
         problem = f"{study.dataset.channels} channels do not fit a network for images of {channels}"
         raise StudyError(file, "dataset.channels", problem, f"set dataset.channels: {channels}")

@@ -115,6 +115,8 @@ class Sampler:
         self._fresh = lambda: make_scheduler(name, schedule, **options)
         scheduler = self._ready()
         self.grid = _grid(scheduler, SAMPLERS[name], steps)
+        if (np.diff(self.grid.angle) >= 0).any():
+            raise ValueError(f"{name} cannot take {steps} steps: its grid would visit a time twice; take fewer steps")
         self._noise_scale = float(scheduler.init_noise_sigma) * self._scale(0)
 
     def _ready(self) -> Any:

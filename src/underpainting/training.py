@@ -64,7 +64,7 @@ class Recipe:
         return min(self.ema_decay, (1.0 + step) / (10.0 + step))
 
 
-def make_unet(image_shape: tuple[int, int, int], **architecture: Any) -> nn.Module:
+def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
     """A diffusers UNet2DModel for images of shape (channel, height, width).
 
     Args:
@@ -137,7 +137,9 @@ class Trainer:
 
     def advance(self) -> float:
         """One optimizer step; returns its loss."""
-        noisy, times, target = (part.to(self.device) for part in draw(self.images, self.schedule, self.recipe, self.step))
+        noisy, times, target = (
+            part.to(self.device) for part in draw(self.images, self.schedule, self.recipe, self.step)
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
         loss = nn.functional.mse_loss(self.network(noisy, times).sample, target)

@@ -59,4 +59,3 @@ def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Se
 def grid_of(data: xr.Dataset) -> NoiseGrid:
     """The noise levels of a dataset with `alpha` and `sigma` per step."""
     return NoiseGrid(data["alpha"].values, data["sigma"].values)
-

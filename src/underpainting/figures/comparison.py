@@ -33,7 +33,9 @@ def endpoint(actual: FloatArray, predicted: FloatArray, sampler: str, count: int
     drawn = images.grid(axes, rows, labels, [str(step) for step in chosen], [False, False, True])
     style.title(axes, "", r"Endpoint estimate $\hat{x}_0(x_t)$ by sampler step (0 is noise)")
     if actual.shape[1] == 1:
-        bar = figure.colorbar(drawn, ax=axes, label="difference (image units)", shrink=0.8, aspect=22, pad=0.02, ticks=[-1, 0, 1])
+        bar = figure.colorbar(
+            drawn, ax=axes, label="difference (image units)", shrink=0.8, aspect=22, pad=0.02, ticks=[-1, 0, 1]
+        )
         bar.outline.set_visible(False)
     else:
         axes.set_xlabel("difference: zero is mid-grey", loc="left", fontsize="small")
@@ -55,7 +57,9 @@ def samples(noise: FloatArray, actual: FloatArray, predicted: FloatArray, seeds:
     stacked = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
     for axes, part in zip(stacked, parts, strict=True):
         rows = [noise[part], actual[part], predicted[part]]
-        images.grid(axes, rows, ["noise $x_T$", _wrapped(sampler), "Gaussian\nsolution"], [str(seed) for seed in seeds[part]])
+        images.grid(
+            axes, rows, ["noise $x_T$", _wrapped(sampler), "Gaussian\nsolution"], [str(seed) for seed in seeds[part]]
+        )
         axes.set_xlim(right=columns - images.GAP / 2)
     style.title(stacked[0], "", "Images from the same noise, by seed")
     return figure
@@ -85,10 +89,19 @@ def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
     for axes in (left, middle):
         axes.set_xlabel("sampler step" if len(steps) == 1 else "steps taken (%)")
         _noise_axis(axes, next(iter(samplers.values())), len(steps) == 1)
-    right.plot(np.arange(1, len(variances) + 1), np.where(variances > 0, variances, np.nan), color="black", ls="-", lw=0.8, label=r"variance $\lambda_k$")
+    right.plot(
+        np.arange(1, len(variances) + 1),
+        np.where(variances > 0, variances, np.nan),
+        color="black",
+        ls="-",
+        lw=0.8,
+        label=r"variance $\lambda_k$",
+    )
     right.set(xlabel="component $k$", ylabel=r"squared error along $u_k$", xscale="log")
     left.set_ylabel("mean squared error per pixel")
-    for axes, letter, text in zip((left, middle, right), "ABC", ("State $x_t$", r"Endpoint estimate $\hat{x}_0$", "Final image"), strict=True):
+    for axes, letter, text in zip(
+        (left, middle, right), "ABC", ("State $x_t$", r"Endpoint estimate $\hat{x}_0$", "Final image"), strict=True
+    ):
         axes.set_yscale("log")
         style.title(axes, letter, text)
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=min(5, len(samplers) + 1))
@@ -107,7 +120,9 @@ def _line(axes: Axes, position: FloatArray, values: FloatArray, label: str) -> N
     floor = 1e-9 * np.nanmax(mean, initial=0.0)
     shown = mean > floor
     (line,) = axes.plot(position[shown], mean[shown], label=label)
-    axes.fill_between(position[shown], np.maximum(low, floor)[shown], high[shown], color=line.get_color(), alpha=0.15, lw=0)
+    axes.fill_between(
+        position[shown], np.maximum(low, floor)[shown], high[shown], color=line.get_color(), alpha=0.15, lw=0
+    )
 
 
 def _noise_axis(axes: Axes, data: xr.Dataset, same: bool) -> None:

@@ -52,10 +52,14 @@ def _plane(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
     path = geometry.plane_coordinates(states)
     turned = geometry.plane_coordinates(np.concatenate([ends[:1], ideal, ends[1:]]))[1:-1]
     for (x, y), name in ((path[0], "$x_T$"), (path[-1], "$x_0$")):
-        axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": style.MUTED, "lw": 0.8, "shrinkB": 3})
+        axes.annotate(
+            "", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": style.MUTED, "lw": 0.8, "shrinkB": 3}
+        )
         axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=9)
     axes.plot(*turned.T, color="black", linestyle="--", lw=1, label=r"rotation $\alpha_t x_0 + \sigma_t x_T$", zorder=2)
-    dots = axes.scatter(*path.T, c=np.arange(len(path)), cmap=style.sequential(), s=12, label="trajectory $x_t$", zorder=3)
+    dots = axes.scatter(
+        *path.T, c=np.arange(len(path)), cmap=style.sequential(), s=12, label="trajectory $x_t$", zorder=3
+    )
     axes.margins(0.13)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set(xlabel="along $x_T$ (norm in image units)", ylabel=r"orthogonal, towards $x_0$")

@@ -15,7 +15,11 @@ from underpainting.figures.images import FloatArray
 
 BAND = (10, 90)
 FRACTION = 0.999
-POINTS = {"state": "state $x_t$", "difference": r"difference $x_{t-1} - x_t$", "noise": r"noise prediction $\hat{\epsilon}(x_t)$"}
+POINTS = {
+    "state": "state $x_t$",
+    "difference": r"difference $x_{t-1} - x_t$",
+    "noise": r"noise prediction $\hat{\epsilon}(x_t)$",
+}
 
 
 @style.styled
@@ -35,7 +39,15 @@ def shape(samplers: Mapping[str, xr.Dataset]) -> Figure:
     _errors(left, main)
     _spectra(right, main)
     right.axhline(1 - FRACTION, color="black", lw=0.8, ls="--")
-    right.annotate("99.9 % explained", (1, 1 - FRACTION), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", fontsize="small")
+    right.annotate(
+        "99.9 % explained",
+        (1, 1 - FRACTION),
+        (0, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize="small",
+    )
     for axes in (left, right):
         if others:
             axes.plot([], [], color=style.MUTED, lw=0.7, alpha=0.6, linestyle="-", label="the other samplers")
@@ -48,7 +60,10 @@ def shape(samplers: Mapping[str, xr.Dataset]) -> Figure:
 def _errors(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
     """Squared error over squared norm along the sampling, mean and band over trajectories."""
     position = np.linspace(0, 100, data.sizes["step"])
-    for name, color, label in (("plane_step", "C0", "projection onto the plane\nof $x_0$ and $x_T$"), ("rotation_step", "C1", r"rotation $\alpha_t x_0 + \sigma_t x_T$")):
+    for name, color, label in (
+        ("plane_step", "C0", "projection onto the plane\nof $x_0$ and $x_T$"),
+        ("rotation_step", "C1", r"rotation $\alpha_t x_0 + \sigma_t x_T$"),
+    ):
         values = data[name].values
         if faint:
             axes.plot(position, values.mean(0), color=color, lw=0.7, alpha=0.4, linestyle="-")
@@ -72,7 +87,15 @@ def _spectra(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
             axes.plot(number[keep], left_over[keep], color=color, lw=0.7, alpha=0.4, linestyle="-")
             continue
         axes.plot(number[keep], left_over[keep], color=color, linestyle="-", label=f"{label}: {needed:g} PCs")
-        axes.plot(needed, np.interp(needed, number, left_over), "o", color=color, markeredgecolor="black", markeredgewidth=0.5, zorder=4)
+        axes.plot(
+            needed,
+            np.interp(needed, number, left_over),
+            "o",
+            color=color,
+            markeredgecolor="black",
+            markeredgewidth=0.5,
+            zorder=4,
+        )
         shown = max(shown, int(needed))
     axes.set(yscale="log", xlabel="number of principal components", ylabel="variance not explained")
     if not faint:

@@ -51,7 +51,9 @@ def _label(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_xticks([column + (1 - GAP) / 2 for column in range(len(labels))], labels)
 
 
-def strip(axes: Axes, images: Sequence[FloatArray], labels: Sequence[str], signed: Sequence[bool], columns: int) -> None:
+def strip(
+    axes: Axes, images: Sequence[FloatArray], labels: Sequence[str], signed: Sequence[bool], columns: int
+) -> None:
     """One row of images (channel, height, width), each with its label above, in an axes with room for `columns`."""
     for column, (image, diverging) in enumerate(zip(images, signed, strict=True)):
         _place(axes, image, column, 0, diverging)

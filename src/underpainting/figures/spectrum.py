@@ -41,9 +41,20 @@ def _spectrum(left: Axes, right: Axes, variances: FloatArray, total: float) -> N
     marker = "." if len(variances) <= 100 else ""
     left.plot(number[positive], variances[positive], marker=marker, markersize=3)
     left.axhline(1, color=style.MUTED, lw=0.8, ls="--")
-    left.annotate("noise at $t = T$", (1, 1), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", fontsize="small", color=style.MUTED)
+    left.annotate(
+        "noise at $t = T$",
+        (1, 1),
+        (0, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize="small",
+        color=style.MUTED,
+    )
     left.set(yscale="log", xlabel="component $k$", ylabel=r"variance $\lambda_k$ (image units$^2$)")
-    right.plot(number, np.cumsum(variances) / total if total > 0 else np.ones(len(variances)), marker=marker, markersize=3)
+    right.plot(
+        number, np.cumsum(variances) / total if total > 0 else np.ones(len(variances)), marker=marker, markersize=3
+    )
     right.set(xlabel="number of components", ylabel="explained variance", ylim=(0, 1.03), xscale="log")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     style.title(left, "A", "Variance spectrum of the data")
@@ -56,4 +67,6 @@ def _vectors(figure: Figure, pictures: list[FloatArray], fractions: FloatArray) 
     stacked = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
     for axes, part in zip(stacked, parts, strict=True):
         images.strip(axes, pictures[part], labels[part], [label != "mean" for label in labels[part]], COLUMNS)
-    style.title(stacked[0], "C", "Mean and leading eigenvectors (each scaled to its own range), with the variance explained")
+    style.title(
+        stacked[0], "C", "Mean and leading eigenvectors (each scaled to its own range), with the variance explained"
+    )

@@ -34,7 +34,10 @@ P = ParamSpec("P")
 @contextmanager
 def look() -> Iterator[None]:
     """The style sheet, and nothing of what the user has set elsewhere."""
-    with as_file(files("underpainting.figures") / "underpainting.mplstyle") as sheet, mpl_style.context(sheet, after_reset=True):
+    with (
+        as_file(files("underpainting.figures") / "underpainting.mplstyle") as sheet,
+        mpl_style.context(sheet, after_reset=True),
+    ):
         yield
 
 
@@ -58,7 +61,9 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
 
 def sequential() -> Colormap:
     """Viridis without its palest tenth, which vanishes on paper."""
-    return LinearSegmentedColormap.from_list("underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)]))
+    return LinearSegmentedColormap.from_list(
+        "underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)])
+    )
 
 
 def title(axes: Axes, letter: str, text: str) -> None:

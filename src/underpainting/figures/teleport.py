@@ -16,7 +16,9 @@ TICKS = 6
 
 
 @style.styled
-def hybrid(rows: Sequence[FloatArray], skips: Sequence[int], nfes: Sequence[int], seeds: Sequence[int], sampler: str) -> Figure:
+def hybrid(
+    rows: Sequence[FloatArray], skips: Sequence[int], nfes: Sequence[int], seeds: Sequence[int], sampler: str
+) -> Figure:
     """Images of the hybrid method: a row per number of skipped steps, a column per seed.
 
     Args:
@@ -64,7 +66,9 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, deviation: Fl
     """A sampler's curve, with the level of the sampler alone where it was measured."""
     (line,) = axes.plot(rows["skip"], rows[column], marker="o", label=label)
     if deviation is not None:
-        axes.errorbar(rows["skip"], rows[column], deviation, fmt="none", ecolor=line.get_color(), elinewidth=0.7, capsize=1.5)
+        axes.errorbar(
+            rows["skip"], rows[column], deviation, fmt="none", ecolor=line.get_color(), elinewidth=0.7, capsize=1.5
+        )
     if (alone := rows.loc[rows["skip"] == 0, column]).size:
         axes.axhline(alone.iloc[0], color=line.get_color(), linestyle="--", lw=0.8, label=f"{label}, nothing skipped")
 
@@ -86,7 +90,9 @@ def _skip_axes(axes: Axes, rows: pd.DataFrame) -> None:
     wanted = np.linspace(skips.min(), skips.max(), TICKS)
     chosen = np.unique([int(np.abs(skips - position).argmin()) for position in wanted])
     ticks = rows.iloc[chosen]
-    axes.set_xticks(ticks["skip"], [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)])
+    axes.set_xticks(
+        ticks["skip"], [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
+    )
     axes.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump")
     top = axes.secondary_xaxis("top")
     top.set_xticks(ticks["skip"], [str(nfe) for nfe in ticks["nfe"]])

@@ -81,7 +81,14 @@ def _label(axes: list[Axes], grid: NoiseGrid, time: FloatArray) -> None:
     for panel, (letter, heading, quantity) in zip(axes, headings, strict=True):
         style.title(panel, letter, heading)
         panel.set(xlim=(1, 0), ylabel=quantity)
-    axes[0].plot(time, grid.sigma / grid.sigma[0], color=style.MUTED, linestyle="--", lw=1, label=r"off the manifold, $\lambda = 0$")
+    axes[0].plot(
+        time,
+        grid.sigma / grid.sigma[0],
+        color=style.MUTED,
+        linestyle="--",
+        lw=1,
+        label=r"off the manifold, $\lambda = 0$",
+    )
     axes[0].legend(loc="lower left")
     axes[0].set_yscale("log")
     axes[3].set_yscale("log")
@@ -89,7 +96,9 @@ def _label(axes: list[Axes], grid: NoiseGrid, time: FloatArray) -> None:
         panel.set_xlabel("time $t/T$ (noise to data)")
 
 
-def _critical(axes: Axes, grid: NoiseGrid, lambdas: FloatArray, rate: FloatArray, colors: list[tuple[float, ...]]) -> None:
+def _critical(
+    axes: Axes, grid: NoiseGrid, lambdas: FloatArray, rate: FloatArray, colors: list[tuple[float, ...]]
+) -> None:
     """Dots where sigma = alpha sqrt(lambda)."""
     steps = gaussian.critical_step(lambdas, grid.sigma / grid.alpha)
     for step, curve, color in zip(steps, rate.T, colors, strict=True):
@@ -97,12 +106,18 @@ def _critical(axes: Axes, grid: NoiseGrid, lambdas: FloatArray, rate: FloatArray
             at = np.interp(step, np.arange(len(grid)), times(grid))
             height = np.interp(step, np.arange(len(grid)), curve)
             axes.plot(at, height, "o", color=color, markeredgecolor="black", markeredgewidth=0.5, zorder=3)
-    axes.plot([], [], "o", color="white", markeredgecolor="black", label=r"critical time, $\sigma_t = \alpha_t\sqrt{\lambda}$")
+    axes.plot(
+        [], [], "o", color="white", markeredgecolor="black", label=r"critical time, $\sigma_t = \alpha_t\sqrt{\lambda}$"
+    )
     axes.legend(loc="upper left")
 
 
-def _bar(figure: Figure, axes: list[Axes], mappable: ScalarMappable, lambdas: FloatArray, variances: FloatArray) -> None:
-    bar = figure.colorbar(mappable, ax=axes, label=r"variance $\lambda$ (dashes: the eigenvalues of this study)", aspect=40, pad=0.02)
+def _bar(
+    figure: Figure, axes: list[Axes], mappable: ScalarMappable, lambdas: FloatArray, variances: FloatArray
+) -> None:
+    bar = figure.colorbar(
+        mappable, ax=axes, label=r"variance $\lambda$ (dashes: the eigenvalues of this study)", aspect=40, pad=0.02
+    )
     bar.set_ticks(lambdas.tolist())
     bar.minorticks_off()
     seen = variances[(variances >= lambdas[-1] / 10**0.5) & (variances <= lambdas[0] * 10**0.5)]

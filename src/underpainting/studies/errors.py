@@ -25,7 +25,7 @@ class StudyError(ValueError):
         super().__init__(f"{file}: {key}: {problem}. Remedy: {remedy}.")
 
 
-class StudyErrors(StudyError):
+class ManyStudyErrors(StudyError):  # noqa: N818  several of the error that it is
     """Several errors of one study file, all told at once."""
 
     def __init__(self, errors: Sequence[StudyError]) -> None:
@@ -82,7 +82,11 @@ def _explain(error: Any, model: type[BaseModel]) -> tuple[str, str, str]:
         return f"{key}.{error['ctx']['discriminator'].strip(chr(39))}", "this key is missing", "add it"
     if kind == "union_tag_invalid":
         context = error["ctx"]
-        return f"{key}.{context['discriminator'].strip(chr(39))}", f"{context['tag']!r} is unknown", f"use one of {context['expected_tags']}"
+        return (
+            f"{key}.{context['discriminator'].strip(chr(39))}",
+            f"{context['tag']!r} is unknown",
+            f"use one of {context['expected_tags']}",
+        )
     expected = error["msg"][0].lower() + error["msg"][1:]
     return key, f"{given!r} is not allowed", expected
 
@@ -96,4 +100,4 @@ def from_validation(error: ValidationError, file: str | Path, model: type[BaseMo
         model: the model that was to be made.
     """
     errors = [StudyError(file, *_explain(entry, model)) for entry in error.errors()]
-    return errors[0] if len(errors) == 1 else StudyErrors(errors)
+    return errors[0] if len(errors) == 1 else ManyStudyErrors(errors)

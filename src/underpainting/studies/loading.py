@@ -1,8 +1,7 @@
-"""Reading study files, and the JSON schema for editors."""
+"""Reading study files."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,9 @@ def _read_yaml(path: Path) -> Any:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where else ""
-        raise StudyError(path, "(the whole file)", f"not valid YAML{line}", "check indentation and colons there") from error
+        raise StudyError(
+            path, "(the whole file)", f"not valid YAML{line}", "check indentation and colons there"
+        ) from error
 
 
 def load_study(path: str | Path) -> Study:
@@ -34,7 +35,9 @@ def load_study(path: str | Path) -> Study:
     """
     path = Path(path)
     if not path.is_file():
-        raise StudyError(path, "(the whole file)", "no such file", "write it, or correct `studies` in config/config.yaml")
+        raise StudyError(
+            path, "(the whole file)", "no such file", "write it, or correct `studies` in config/config.yaml"
+        )
     content = _read_yaml(path)
     if not isinstance(content, dict):
         raise StudyError(path, "(the whole file)", "not a mapping", "start from config/studies/digits.yaml")
@@ -61,14 +64,10 @@ def find_studies(chosen: str | Sequence[str] | None, folder: str | Path, config:
         raise StudyError(config, "studies", "no study is chosen", f"list some of: {', '.join(known) or 'none found'}")
     for name in names:
         if not NAME.fullmatch(name):
-            raise StudyError(config, "studies", f"{name!r} cannot be a study's name", "use letters, digits and underscores")
+            raise StudyError(
+                config, "studies", f"{name!r} cannot be a study's name", "use letters, digits and underscores"
+            )
         if name not in known:
             remedy = f"write it, or choose among: {', '.join(known) or 'none found'}"
             raise StudyError(config, "studies", f"there is no study file {Path(folder) / (name + '.yaml')}", remedy)
     return {name: load_study(Path(folder) / f"{name}.yaml") for name in dict.fromkeys(names)}
-
-
-def json_schema() -> str:
-    """The JSON schema of a study file, as text."""
-    schema = Study.model_json_schema()
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"

@@ -113,7 +113,9 @@ Dataset = Annotated[
 def pinned_revision(value: str) -> str:
     """A Hub revision that cannot move: a full commit."""
     if not re.fullmatch(r"[0-9a-f]{40}", value):
-        raise ValueError(f"{value!r} is no full commit | a branch or tag can move: give the commit's 40 hexadecimal digits")
+        raise ValueError(
+            f"{value!r} is no full commit | a branch or tag can move: give the commit's 40 hexadecimal digits"
+        )
     return value
 
 
@@ -132,18 +134,21 @@ class Architecture(Model):
     def _divides(self) -> Architecture:
         if self.attention_levels > len(self.block_out_channels):
             raise ValueError(
-                f"denoiser.architecture.attention_levels | {self.attention_levels} exceeds the {len(self.block_out_channels)} levels | lower it"
+                f"denoiser.architecture.attention_levels | {self.attention_levels} exceeds the "
+                f"{len(self.block_out_channels)} levels | lower it"
             )
         for width in self.block_out_channels:
             if width < 1 or width % self.norm_num_groups:
                 raise ValueError(
-                    f"denoiser.architecture.norm_num_groups | {self.norm_num_groups} does not divide the width {width} | choose widths that are multiples"
+                    f"denoiser.architecture.norm_num_groups | {self.norm_num_groups} does not divide the width {width} | "
+                    "choose widths that are multiples of it"
                 )
         # the middle block of a UNet2DModel always attends, at the coarsest width
         for width in self.block_out_channels[-max(self.attention_levels, 1) :]:
             if width % self.attention_head_dim:
                 raise ValueError(
-                    f"denoiser.architecture.attention_head_dim | {self.attention_head_dim} does not divide the width {width} | choose a divisor"
+                    f"denoiser.architecture.attention_head_dim | {self.attention_head_dim} does not divide the width {width} | "
+                    "choose a divisor"
                 )
         return self
 
@@ -182,7 +187,9 @@ class TrainedDenoiser(Model):
     architecture: Architecture = Field(default_factory=Architecture, description="The network.")
     schedule: NoiseSchedule = Field(default_factory=NoiseSchedule, description="The noise schedule.")
     training: TrainingRecipe = Field(description="The recipe.")
-    checkpoint_seconds: float = Field(30.0, gt=0, description="Seconds between checkpoints; does not change the result.")
+    checkpoint_seconds: float = Field(
+        30.0, gt=0, description="Seconds between checkpoints; does not change the result."
+    )
 
 
 class HubDenoiser(Model):
@@ -222,7 +229,8 @@ class EigenbasisConfig(Model):
     """Eigendecomposition of the covariance."""
 
     method: Literal["dense", "gram", "randomized"] = Field(
-        "dense", description="dense: D x D covariance; gram: few images of many pixels; randomized: leading components only."
+        "dense",
+        description="dense: D x D covariance; gram: few images of many pixels; randomized: leading components only.",
     )
     rank: int | None = Field(None, ge=1, description="Keep at most so many components; all if not given.")
     explained_variance: float | None = Field(
@@ -245,7 +253,9 @@ class SamplerChoice(Model):
 
     name: SamplerName = Field(description="The sampler.")
     steps: int = Field(ge=1, le=1000, description="Number of steps.")
-    timestep_spacing: Spacing | None = Field(None, description="How diffusers spreads the steps; its own default if not given.")
+    timestep_spacing: Spacing | None = Field(
+        None, description="How diffusers spreads the steps; its own default if not given."
+    )
 
     @property
     def id(self) -> str:
@@ -271,7 +281,9 @@ class Seeded(Model):
     seeds: int = Field(ge=1, le=10**7, description="Number of images; image i has the seed first_seed + i.")
     first_seed: int = Field(0, ge=0, le=2**31, description="The first seed.")
     shard_size: int = Field(1024, ge=1, description="Images per job and file; more seeds add shards.")
-    batch_size: int = Field(256, ge=1, description="Images per network call; does not change the result beyond rounding.")
+    batch_size: int = Field(
+        256, ge=1, description="Images per network call; does not change the result beyond rounding."
+    )
 
     @property
     def shards(self) -> list[tuple[int, int]]:
@@ -341,11 +353,13 @@ class TeleportConfig(Seeded):
         for sampler in self.samplers:
             if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
                 raise ValueError(
-                    f"teleport.skips | skips {too_many} leave no step of {sampler.id}'s {sampler.steps} | keep every skip below {sampler.steps}"
+                    f"teleport.skips | skips {too_many} leave no step of {sampler.id}'s {sampler.steps} | "
+                    f"keep every skip below {sampler.steps}"
                 )
         if self.kid_subset_size > self.seeds:
             raise ValueError(
-                f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | lower it or raise teleport.seeds"
+                f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "
+                "lower it or raise teleport.seeds"
             )
         return self
 
@@ -371,7 +385,9 @@ class Study(Model):
     trajectories: TrajectoriesConfig = Field(description="Trajectories to compare theory with.")
     teleport: TeleportConfig = Field(description="The teleportation sweep.")
     figures: FiguresConfig = Field(default_factory=FiguresConfig, description="Figures.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where networks run; auto takes CUDA if there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where networks run; auto takes CUDA if there is one."
+    )
 
     def choices(self) -> list[tuple[str, SamplerChoice]]:
         """Every sampler chosen, with the key below which it stands."""
@@ -385,8 +401,8 @@ class Study(Model):
             factor = 2 ** (levels - 1)
             if self.dataset.image_size % factor:
                 raise ValueError(
-                    f"dataset.image_size | {self.dataset.image_size} pixels do not fit a network of {levels} levels | choose a multiple "
-                    f"of {factor}, or fewer levels in denoiser.architecture.block_out_channels"
+                    f"dataset.image_size | {self.dataset.image_size} pixels do not fit a network of {levels} levels | "
+                    f"choose a multiple of {factor}, or fewer levels in denoiser.architecture.block_out_channels"
                 )
             times = self.denoiser.schedule.num_train_timesteps
             for key, choice in self.choices():
@@ -426,7 +442,10 @@ def models_below(model: type[BaseModel], names: list[str], tag: str | None) -> l
     candidates: list[type[BaseModel]] = [model]
     for name in names:
         candidates = [
-            below for one in candidates if name in one.model_fields for below in _models_in(one.model_fields[name].annotation)
+            below
+            for one in candidates
+            if name in one.model_fields
+            for below in _models_in(one.model_fields[name].annotation)
         ]
     tagged = [one for one in candidates if tag is not None and issubclass(one, Model) and _tag(one) == tag]
     return sorted({field for one in tagged or candidates for field in one.model_fields})

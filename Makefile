@@ -1,0 +1,69 @@
+# make run: everything from nothing to results/report.html. make test: everything from nothing to passed tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+STUDIES ?=
+MARK := $(VENV)/.installed
+# pip's notes on a machine's own package indexes are no concern of the person who types make
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help env run test lint format bench schema lock clean
+
+help:
+	@echo 'make env     install the pinned environment into $(VENV)'
+	@echo 'make run     build the studies of config/config.yaml up to results/report.html (STUDIES=a,b for others)'
+	@echo 'make test    run the tests'
+	@echo 'make lint    check format, style, types, rules'
+	@echo 'make format  put Python and rules into format'
+	@echo 'make bench   print the table of benchmarks'
+	@echo 'make schema  write the JSON schema and config/README.md from the study models'
+	@echo 'make lock    resolve the newest versions into requirements.lock'
+	@echo 'make clean   remove results, logs and records of runs'
+
+env: $(MARK)
+
+$(MARK): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Underpainting needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
+	@echo 'installing the pinned environment into $(VENV); the first time this takes some minutes'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --requirement requirements.lock
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+run: env
+	$(SNAKEMAKE) $(if $(STUDIES),--config studies=$(STUDIES))
+	@echo 'the report is results/report.html'
+
+test: env
+	$(BIN)/pytest
+
+lint: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: env
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile rules
+
+bench: env
+	$(BIN)/python -m benchmarks
+
+schema: env
+	$(BIN)/python -m underpainting.studies
+
+# torch and torchvision stay at the versions of pins.txt; the other packages are the newest that go with them
+lock: env
+	$(PIP) install uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra hub --universal --python-version 3.11 \
+	  --constraint pins.txt --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf results logs .snakemake
