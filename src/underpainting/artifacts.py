@@ -97,10 +97,24 @@ def _encoding(dataset: xr.Dataset, first: int | None) -> dict[str, dict[str, Any
     return encoding
 
 
+def _storable(array: xr.DataArray) -> bool:
+    """Whether the whole numbers of an array's encoding hold its values; xarray would let them wrap around."""
+    kind = np.dtype(array.encoding.get("dtype", array.dtype))
+    if array.dtype.kind != "f" or kind.kind not in "iu" or not array.size:
+        return True
+    scale, offset = array.encoding.get("scale_factor", 1.0), array.encoding.get("add_offset", 0.0)
+    packed = [np.round((float(value) - offset) / scale) for value in (array.values.min(), array.values.max())]
+    return all(np.iinfo(kind).min <= value <= np.iinfo(kind).max for value in packed)
+
+
 def _checked(dataset: xr.Dataset, path: Path) -> xr.Dataset:
     for name, array in dataset.data_vars.items():
         if "units" not in array.attrs:
             raise ArtifactError(f"{path}: the array {name!r} has no units; set attrs['units'] ('1' if dimensionless)")
+        if not _storable(array):
+            raise ArtifactError(
+                f"{path}: the array {name!r} holds values that {array.encoding['dtype']} cannot store; clip them, or store floats"
+            )
     return dataset
 
 

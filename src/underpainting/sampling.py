@@ -191,9 +191,10 @@ def _require_even_steps(scheduler: Any, steps: int) -> None:
     times, total = scheduler.timesteps.tolist(), scheduler.config.num_train_timesteps
     stride = total // steps
     if any(time - stride != following for time, following in pairwise(times)) or times[-1] >= stride:
+        spacing = scheduler.config.timestep_spacing
         raise ValueError(
-            f"ddim cannot take {steps} of {total} times with the spacing {scheduler.config.timestep_spacing!r}: diffusers' DDIM moves by "
-            f"{stride} times at each step, its grid does not; use the spacing leading, or trailing with steps that divide {total}"
+            f"ddim cannot take {steps} of {total} times with the spacing {spacing!r}: diffusers' DDIM moves by {stride} "
+            f"times at each step, its grid does not; use the spacing leading, or trailing with steps that divide {total}"
         )
 
 

@@ -91,6 +91,13 @@ def _explain(error: Any, model: type[BaseModel]) -> tuple[str, str, str]:
     return key, f"{given!r} is not allowed", expected
 
 
+def _follows(error: Any, errors: Sequence[Any]) -> bool:
+    """Whether pydantic calls a list too short only because it left out the entries that are wrong themselves."""
+    place = error["loc"]
+    within = [other for other in errors if other is not error and other["loc"][: len(place)] == place]
+    return error["type"] == "too_short" and bool(within)
+
+
 def from_validation(error: ValidationError, file: str | Path, model: type[BaseModel]) -> StudyError:
     """The errors that pydantic found, in our words.
 
@@ -99,5 +106,6 @@ def from_validation(error: ValidationError, file: str | Path, model: type[BaseMo
         file: the study file.
         model: the model that was to be made.
     """
-    errors = [StudyError(file, *_explain(entry, model)) for entry in error.errors()]
+    entries = error.errors()
+    errors = [StudyError(file, *_explain(entry, model)) for entry in entries if not _follows(entry, entries)]
     return errors[0] if len(errors) == 1 else ManyStudyErrors(errors)

@@ -262,6 +262,18 @@ class SamplerChoice(Model):
         """Name in paths and tables, e.g. `ddim-50`."""
         return f"{self.name}-{self.steps}" + (f"-{self.timestep_spacing}" if self.timestep_spacing else "")
 
+    def misfit(self, times: int) -> str | None:
+        """What diffusers cannot do rightly with these steps over so many times, as "problem | remedy"."""
+        spacing, stride = self.timestep_spacing, times // self.steps
+        if self.name == "dpmsolverpp" and self.steps == times and spacing != "trailing":
+            return "its grid would visit a time twice | lower its steps"
+        if self.name != "ddim" or spacing in (None, "leading"):
+            return None
+        if times % self.steps == 0 if spacing == "trailing" else self.steps in (1, times):
+            return None
+        remedy = f"use the spacing leading, or trailing with steps that divide {times}"
+        return f"diffusers' DDIM moves by {stride} times at each step, the spacing {spacing} does not | {remedy}"
+
     @property
     def label(self) -> str:
         """Name in figures, e.g. `DDIM, 50 steps`."""
@@ -411,6 +423,8 @@ class Study(Model):
                         f"{key}.samplers | {choice.id} takes more steps than the {times} times of the noise schedule | "
                         "lower its steps, or raise denoiser.schedule.num_train_timesteps"
                     )
+                if misfit := choice.misfit(times):
+                    raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:

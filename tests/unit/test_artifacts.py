@@ -1,0 +1,322 @@
+"""Artifacts: what is written is read, byte for byte the same, complete or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from zarr.storage import ZipStore
+
+from underpainting import artifacts
+from underpainting.artifacts import ArtifactError
+
+DIMS = ("sample", *artifacts.IMAGE_DIMS)
+
+
+def images_of(count: int, first: int = 0) -> np.ndarray:
+    random = np.random.default_rng(0)
+    values = random.uniform(-1, 1, (first + count, 1, 4, 4)).astype(np.float32)
+    return values[first:]
+
+
+def dataset_of(count: int = 10, first: int = 0) -> xr.Dataset:
+    seeds = artifacts.array(np.arange(first, first + count), "sample", "seed of the image")
+    images = artifacts.image_array(images_of(count, first), DIMS, "final images")
+    return xr.Dataset({"image": images, "seed": seeds, "alpha": artifacts.array(0.5, (), "signal scale")})
+
+
+def parts_of(sizes: list[int]) -> Iterator[xr.Dataset]:
+    first = 0
+    for size in sizes:
+        yield dataset_of(size, first).drop_vars("alpha")
+        first += size
+
+
+def as_bytes(dataset: xr.Dataset) -> xr.Dataset:
+    """Images to be stored as one byte per pixel, by the CF conventions."""
+    dataset["image"].encoding = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
+    return dataset
+
+
+# --- round trip ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "shard.zarr.zip"
+    artifacts.save(dataset_of(), path, {"study": "digits", "seeds": [0, 10]})
+    found = artifacts.load(path)
+    xr.testing.assert_equal(found.load(), dataset_of())
+    assert found["image"].dtype == np.float32
+    assert found["image"].attrs == {"units": "1", "range": [-1.0, 1.0], "long_name": "final images"}
+    assert artifacts.provenance(found) == {"study": "digits", "seeds": [0, 10]}
+
+
+def test_a_dataset_without_provenance_says_so(tmp_path: Path) -> None:
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    assert artifacts.provenance(artifacts.load(tmp_path / "a.zarr.zip")) == {}
+
+
+def test_an_artifact_is_one_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.zarr.zip"]
+    with zipfile.ZipFile(tmp_path / "a.zarr.zip") as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("sizes", [[10], [4, 4, 2], [5, 5], [1] * 10], ids=str)
+def test_a_stream_reads_as_the_whole(tmp_path: Path, sizes: list[int]) -> None:
+    artifacts.save_stream(parts_of(sizes), tmp_path / "a.zarr.zip", "sample", {"study": "digits"})
+    found = artifacts.load(tmp_path / "a.zarr.zip")
+    xr.testing.assert_equal(found.load(), dataset_of().drop_vars("alpha"))
+    assert artifacts.provenance(found) == {"study": "digits"}
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 99])
+def test_batches_cover_an_array_in_order(tmp_path: Path, size: int) -> None:
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    batches = list(artifacts.batches(artifacts.load(tmp_path / "a.zarr.zip")["image"], size))
+    assert max(len(batch) for batch in batches) == min(size, 10)
+    np.testing.assert_array_equal(np.concatenate(batches), images_of(10))
+
+
+@pytest.mark.filterwarnings("ignore:saving variable None with floating point data")
+def test_images_of_one_byte_per_pixel_come_back_in_the_range(tmp_path: Path) -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    images = artifacts.image_array((pixels * (2 / 255) - 1).astype(np.float32), DIMS, "images")
+    artifacts.save(as_bytes(xr.Dataset({"image": images})), tmp_path / "a.zarr.zip")
+    store = ZipStore(tmp_path / "a.zarr.zip", mode="r")
+    stored = xr.open_dataset(store, engine="zarr", consolidated=False, decode_cf=False)["image"]  # type: ignore[arg-type]
+    assert stored.dtype == np.uint8
+    np.testing.assert_array_equal(stored.values, pixels)
+    found = artifacts.require_range(artifacts.load(tmp_path / "a.zarr.zip")["image"], "a")
+    np.testing.assert_allclose(found.values, images.values, atol=1e-6)
+    assert (found.values.min(), found.values.max()) == pytest.approx((-1.0, 1.0), abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:saving variable None with floating point data")
+def test_images_of_one_byte_per_pixel_stream_too(tmp_path: Path) -> None:
+    parts = [as_bytes(part) for part in parts_of([4, 4, 2])]
+    artifacts.save_stream(parts, tmp_path / "a.zarr.zip", "sample")
+    found = artifacts.load(tmp_path / "a.zarr.zip")["image"]
+    assert found.encoding["dtype"] == np.uint8
+    np.testing.assert_allclose(found.values, images_of(10), atol=1.01 / 255)
+
+
+@pytest.mark.parametrize("value", [1.3, -1.3, np.nan, np.inf])
+def test_values_that_bytes_cannot_hold_are_refused(tmp_path: Path, value: float) -> None:
+    """They would wrap around: 1.3 would come back as -0.7."""
+    dataset = as_bytes(dataset_of())
+    dataset["image"].values[3, 0, 2, 1] = value
+    with pytest.raises(ArtifactError, match=r"a\.zarr\.zip: the array 'image' holds values that uint8 cannot store"):
+        artifacts.save(dataset, tmp_path / "a.zarr.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- reproducible ----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        artifacts.save(dataset_of(), tmp_path / name / "a.zarr.zip", {"b": 1, "a": 2})
+    artifacts.save(dataset_of(), tmp_path / "one" / "b.zarr.zip", {"a": 2, "b": 1})
+    digests = {artifacts.digest(path) for path in tmp_path.rglob("*.zarr.zip")}
+    assert len(digests) == 1
+
+
+def test_another_content_gives_other_bytes(tmp_path: Path) -> None:
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    artifacts.save(dataset_of(first=1), tmp_path / "b.zarr.zip")
+    assert artifacts.digest(tmp_path / "a.zarr.zip") != artifacts.digest(tmp_path / "b.zarr.zip")
+
+
+def test_a_stream_gives_the_same_bytes_each_time(tmp_path: Path) -> None:
+    for name in "ab":
+        artifacts.save_stream(parts_of([4, 4, 2]), tmp_path / f"{name}.zarr.zip", "sample")
+    assert (tmp_path / "a.zarr.zip").read_bytes() == (tmp_path / "b.zarr.zip").read_bytes()
+
+
+def test_bytes_do_not_depend_on_the_process(tmp_path: Path) -> None:
+    """Nor on its random hashes, its clock, its time zone or its umask."""
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip", {"study": "digits"})
+    code = f"""
+        import os, sys
+        os.umask(0o077)
+        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_artifacts import artifacts, dataset_of
+        artifacts.save(dataset_of(), {str(tmp_path / "b.zarr.zip")!r}, {{"study": "digits"}})
+    """
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
+    assert (tmp_path / "a.zarr.zip").read_bytes() == (tmp_path / "b.zarr.zip").read_bytes()
+
+
+def test_a_digest_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert artifacts.digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# --- complete or not at all ------------------------------------------------------------------------------------------
+
+
+def broken_stream() -> Iterator[xr.Dataset]:
+    yield from parts_of([4])
+    raise RuntimeError("out of luck")
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="out of luck"):
+        artifacts.save_stream(broken_stream(), tmp_path / "a.zarr.zip", "sample")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_previous_artifact(tmp_path: Path) -> None:
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    before = (tmp_path / "a.zarr.zip").read_bytes()
+    with pytest.raises(RuntimeError, match="out of luck"):
+        artifacts.save_stream(broken_stream(), tmp_path / "a.zarr.zip", "sample")
+    assert (tmp_path / "a.zarr.zip").read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.zarr.zip"]
+
+
+def test_a_write_that_fails_while_renaming_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED_WRITER = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from test_artifacts import artifacts, parts_of
+
+def wait(*_):
+    print("in the middle", flush=True)
+    time.sleep(600)
+
+def stream():
+    yield from parts_of([4, 4])
+    if sys.argv[3] == "while streaming":
+        wait()
+
+if sys.argv[3] == "before renaming":
+    os.fsync = wait
+artifacts.save_stream(stream(), sys.argv[2], "sample")
+"""
+
+
+@pytest.mark.parametrize("moment", ["while streaming", "before renaming"])
+def test_a_killed_writer_leaves_no_partial_artifact(tmp_path: Path, moment: str) -> None:
+    new, old = tmp_path / "new.zarr.zip", tmp_path / "old.zarr.zip"
+    artifacts.save(dataset_of(), old)
+    before = old.read_bytes()
+    for path in (new, old):
+        command = [sys.executable, "-c", KILLED_WRITER, str(Path(__file__).parent), str(path), moment]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None and writer.stdout.readline() == "in the middle\n"
+            writer.kill()
+        assert writer.returncode == -signal.SIGKILL
+    assert not new.exists()
+    assert old.read_bytes() == before
+    artifacts.save(dataset_of(3), new)
+    assert artifacts.load(new).sizes["sample"] == 3
+
+
+def test_text_and_json_are_written_complete_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.json"
+    artifacts.write_json({"b": 1.5, "a": ["é"]}, path)
+    assert json.loads(path.read_text(encoding="utf-8")) == {"a": ["é"], "b": 1.5}
+    assert path.read_text(encoding="utf-8").index('"a"') < path.read_text(encoding="utf-8").index('"b"')
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        artifacts.write_json({"a": float("nan")}, path)
+    assert [file.name for file in path.parent.iterdir()] == ["a.json"]
+    assert json.loads(path.read_text(encoding="utf-8"))["b"] == 1.5
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_an_array_without_units_is_refused(tmp_path: Path) -> None:
+    dataset = dataset_of()
+    del dataset["seed"].attrs["units"]
+    with pytest.raises(ArtifactError, match=r"a\.zarr\.zip: the array 'seed' has no units"):
+        artifacts.save(dataset, tmp_path / "a.zarr.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_stream_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"a\.zarr\.zip: nothing to write"):
+        artifacts.save_stream([], tmp_path / "a.zarr.zip", "sample")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("declared", [[0.0, 1.0], [0, 255], None], ids=str)
+def test_images_of_another_range_or_none_are_refused(tmp_path: Path, declared: list[float] | None) -> None:
+    path, dataset = tmp_path / "a.zarr.zip", dataset_of()
+    del dataset["image"].attrs["range"]
+    if declared:
+        dataset["image"].attrs["range"] = declared
+    artifacts.save(dataset, path)
+    with pytest.raises(
+        ArtifactError, match=r"a\.zarr\.zip: the array 'image' declares the range .*\[-1.0, 1.0\] is needed"
+    ):
+        artifacts.require_range(artifacts.load(path)["image"], path)
+
+
+def test_images_of_the_expected_range_pass(tmp_path: Path) -> None:
+    artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    image = artifacts.load(tmp_path / "a.zarr.zip")["image"]
+    assert artifacts.require_range(image, "a") is image
+
+
+def test_a_missing_artifact_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"a\.zarr\.zip: no such artifact; build it with snakemake, or .* dvc pull"):
+        artifacts.load(tmp_path / "a.zarr.zip")
+
+
+def truncated(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("damage", [truncated, lambda _: b"", lambda _: b"no zip"], ids=["truncated", "empty", "text"])
+def test_a_corrupt_artifact_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "a.zarr.zip"
+    artifacts.save(dataset_of(), path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ArtifactError, match=r"a\.zarr\.zip: not a readable artifact"):
+        artifacts.load(path)
+
+
+def test_a_zip_of_something_else_is_no_artifact(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(ArtifactError, match=r"a\.zarr\.zip: not a readable artifact"):
+        artifacts.load(path)
+
+
+def test_a_flipped_bit_in_the_values_is_not_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr.zip"
+    artifacts.save(dataset_of(), path)
+    with zipfile.ZipFile(path) as archive:
+        entry = next(entry for entry in archive.infolist() if entry.filename.startswith("image/c/"))
+    content = bytearray(path.read_bytes())
+    content[entry.header_offset + 30 + len(entry.filename) + entry.file_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises((ArtifactError, zipfile.BadZipFile)):
+        artifacts.load(path).load()

@@ -1,0 +1,374 @@
+"""Samplers against diffusers' own loops and pipelines, against the closed form, and against themselves."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.pipelines.ddim.pipeline_ddim import DDIMPipeline
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from underpainting import gaussian
+from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser, PredictionType, TimeTable
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.noise import DATA, training_grid
+from underpainting.sampling import SAMPLERS, Sampler, Step, initial_noise, make_scheduler, sample
+from underpainting.studies.models import SAMPLER_LABELS, SamplerName
+
+SCHEDULE = DDIMScheduler(clip_sample=False)
+SHAPE = (1, 8, 8)
+NAMES = list(SAMPLERS)
+PREDICTIONS: list[PredictionType] = ["epsilon", "v_prediction", "sample"]
+SPACINGS = ["linspace", "leading", "trailing"]
+DEFAULT_SPACING = {"ddim": "leading", "euler": "linspace", "heun": "linspace", "dpmsolverpp": "linspace"}
+# DDIM follows its own grid only so; elsewhere diffusers' states are not at the levels that it tells the network
+GRIDS = [(name, spacing) for name in NAMES for spacing in SPACINGS if (name, spacing) != ("ddim", "linspace")]
+
+
+def denoiser_of(
+    network: UNet2DModel, prediction: PredictionType = "v_prediction", schedule: Any = SCHEDULE
+) -> DiffusersDenoiser:
+    return DiffusersDenoiser(network, training_grid(schedule), prediction)
+
+
+def diffusers_scheduler(name: str, prediction: PredictionType, spacing: str) -> Any:
+    """As a user of diffusers makes it, without this library."""
+    schedule = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear", "num_train_timesteps": 1000}
+    options: dict[str, Any] = {**schedule, "prediction_type": prediction, "timestep_spacing": spacing}
+    if name == "ddim":
+        return DDIMScheduler(**options, clip_sample=False)
+    if name == "euler":
+        return EulerDiscreteScheduler(**options)
+    return HeunDiscreteScheduler(**options) if name == "heun" else DPMSolverMultistepScheduler(**options)
+
+
+@torch.inference_mode()
+def diffusers_loop(network: UNet2DModel, scheduler: Any, noise: Tensor, steps: int) -> Tensor:
+    scheduler.set_timesteps(steps)
+    images = noise * scheduler.init_noise_sigma
+    for time in scheduler.timesteps:
+        output = network(scheduler.scale_model_input(images, time), time).sample
+        images = scheduler.step(output, time, images).prev_sample
+    return images
+
+
+def walk(sampler: Sampler, denoiser: Any, noise: Tensor) -> list[Step]:
+    return list(sampler.walk(denoiser, sampler.start(noise)))
+
+
+# --- against diffusers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [5, 20])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize(("name", "spacing"), GRIDS)
+def test_samplers_equal_the_plain_loop_of_diffusers(
+    network: UNet2DModel, name: str, spacing: str, prediction: PredictionType, steps: int
+) -> None:
+    """To 1e-5 of the image scale; the images of an untrained epsilon network reach several hundred."""
+    noise = initial_noise(range(3), SHAPE)
+    expected = diffusers_loop(network, diffusers_scheduler(name, prediction, spacing), noise, steps)
+    sampler = Sampler(name, steps, SCHEDULE, timestep_spacing=spacing)
+    found = sample(sampler, denoiser_of(network, prediction), sampler.start(noise))
+    assert (found - expected).abs().max() <= 1e-5 * max(1.0, float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samplers_keep_the_noise_schedule_of_the_network_and_nothing_else(name: str) -> None:
+    schedule = DDIMScheduler(beta_schedule="squaredcos_cap_v2", num_train_timesteps=200, timestep_spacing="trailing")
+    scheduler = make_scheduler(name, schedule)
+    assert torch.equal(scheduler.alphas_cumprod, schedule.alphas_cumprod)
+    assert scheduler.config.timestep_spacing == DEFAULT_SPACING[name]
+    assert scheduler.config.prediction_type == "sample"
+
+
+@pytest.mark.parametrize("steps", [4, 10, 50])
+@pytest.mark.parametrize(
+    ("prediction", "clip", "beta_end"),
+    [("v_prediction", False, 0.02), ("v_prediction", True, 0.02), ("sample", False, 0.02), ("epsilon", False, 0.002)],
+    ids=str,
+)
+def test_ddim_equals_the_pipeline_of_diffusers(
+    network: UNet2DModel, prediction: PredictionType, clip: bool, beta_end: float, steps: int
+) -> None:
+    """With less noise for epsilon, whose untrained images would else be all black or white."""
+    schedule = DDIMScheduler(prediction_type=prediction, clip_sample=clip, beta_end=beta_end)
+    pipeline = DDIMPipeline(network, schedule)
+    pipeline.set_progress_bar_config(disable=True)
+    generators = [torch.Generator().manual_seed(seed) for seed in range(3)]
+    expected = pipeline(batch_size=3, generator=generators, num_inference_steps=steps, output_type="np").images
+    sampler = Sampler("ddim", steps, schedule, clip_sample=clip)
+    images = sample(sampler, denoiser_of(network, prediction, schedule), sampler.start(initial_noise(range(3), SHAPE)))
+    found = (images / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    assert ((expected > 0) & (expected < 1)).mean() > 0.3, "images that are all black or white show nothing"
+    assert np.abs(found - expected).max() <= 1e-5
+
+
+@pytest.mark.parametrize("steps", [5, 20, 1000])
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+def test_the_grid_of_ddim_is_the_table_at_its_times(spacing: str, steps: int) -> None:
+    sampler = Sampler("ddim", steps, SCHEDULE, timestep_spacing=spacing)
+    scheduler = DDIMScheduler(timestep_spacing=spacing)
+    scheduler.set_timesteps(steps)
+    expected = scheduler.alphas_cumprod[scheduler.timesteps].double().sqrt().numpy()
+    np.testing.assert_allclose(sampler.grid.alpha, [*expected, 1.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["euler", "heun"])
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("steps", [5, 20])
+def test_the_time_table_inverts_the_interpolation_of_diffusers(name: str, spacing: str, steps: int) -> None:
+    """Whole times come back exactly, fractional ones to a thousandth."""
+    table, scheduler = TimeTable(training_grid(SCHEDULE)), diffusers_scheduler(name, "epsilon", spacing)
+    scheduler.set_timesteps(steps)
+    times = scheduler.timesteps[[0, *range(1, 2 * steps - 1, 2)]] if name == "heun" else scheduler.timesteps
+    ratios = Sampler(name, steps, SCHEDULE, timestep_spacing=spacing).grid
+    for time, level in zip(times.tolist(), ratios, strict=False):
+        found = table.time(level.ratio)
+        assert found == time if float(time).is_integer() else abs(found - time) < 1e-3
+
+
+@given(time=st.integers(0, 999))
+def test_the_time_table_is_exact_at_the_times_of_training(time: int) -> None:
+    grid = training_grid(SCHEDULE)
+    assert TimeTable(grid).time(grid[999 - time].ratio) == float(time)
+
+
+@pytest.mark.parametrize(("ratio", "time"), [(0.0, 0.0), (1e-3, 0.0), (1e4, 999.0)])
+def test_ratios_outside_the_schedule_take_its_ends(ratio: float, time: float) -> None:
+    assert TimeTable(training_grid(SCHEDULE)).time(ratio) == time
+
+
+# --- the grid --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "spacing"), GRIDS)
+@pytest.mark.parametrize("steps", [1, 2, 5, 40])
+def test_the_grid_runs_strictly_from_noise_to_data(name: str, spacing: str, steps: int) -> None:
+    grid = Sampler(name, steps, SCHEDULE, timestep_spacing=spacing).grid
+    assert len(grid) == steps + 1
+    assert grid[steps] == pytest.approx(DATA)
+    assert all(before.ratio > after.ratio for before, after in pairwise(grid))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_start_has_the_spread_of_its_level(name: str) -> None:
+    """Noise of unit variance, or, as Euler and Heun do it, sigma alone."""
+    sampler = Sampler(name, 10, SCHEDULE, timestep_spacing="trailing")
+    scale = float(sampler.start(torch.ones(1, *SHAPE)).mean())
+    assert scale == pytest.approx(1.0, abs=1e-4)
+    assert scale == pytest.approx(sampler.grid[0].sigma, abs=1e-4)
+
+
+def test_names_in_study_files_are_those_of_the_samplers() -> None:
+    assert set(typing.get_args(SamplerName)) == set(SAMPLERS) == set(SAMPLER_LABELS)
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_sampler_is_refused_and_the_known_are_named() -> None:
+    with pytest.raises(ValueError, match="unknown sampler 'plms'; known are ddim, euler, heun, dpmsolverpp"):
+        Sampler("plms", 10, SCHEDULE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [0, -1, 1001])
+def test_a_number_of_steps_that_the_schedule_cannot_give_is_refused(name: str, steps: int) -> None:
+    with pytest.raises(ValueError, match=f"{name} cannot take {steps} steps: the network knows 1000 times"):
+        Sampler(name, steps, SCHEDULE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("begin", [-1, 5, 6])
+def test_a_step_that_leaves_nothing_to_do_is_refused(name: str, begin: int) -> None:
+    sampler = Sampler(name, 5, SCHEDULE)
+    with pytest.raises(ValueError, match=f"{name} with 5 steps cannot begin at step {begin}"):
+        next(sampler.walk(lambda images, *_: images, torch.zeros(1, *SHAPE), begin))
+
+
+@pytest.mark.parametrize(("spacing", "steps"), [("linspace", 20), ("linspace", 7), ("trailing", 7)])
+def test_ddim_refuses_a_spacing_whose_grid_it_does_not_follow(spacing: str, steps: int) -> None:
+    with pytest.raises(ValueError, match=f"moves by {1000 // steps} times at each step, its grid does not"):
+        Sampler("ddim", steps, SCHEDULE, timestep_spacing=spacing)
+
+
+def test_a_grid_that_visits_a_time_twice_is_refused() -> None:
+    """DPM-Solver++ as fine as the schedule would divide by zero."""
+    with pytest.raises(ValueError, match="visit a time twice; take fewer steps"):
+        Sampler("dpmsolverpp", 1000, SCHEDULE)
+
+
+# --- the walk --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [1, 2, 6])
+def test_a_walk_yields_every_step_with_its_level_and_endpoint(basis: Eigenbasis, name: str, steps: int) -> None:
+    sampler, denoiser = Sampler(name, steps, SCHEDULE), GaussianDenoiser(basis)
+    states = walk(sampler, denoiser, initial_noise(range(2), basis.image_shape))
+    assert [step.index for step in states] == list(range(steps + 1))
+    assert [step.level for step in states] == list(sampler.grid)
+    for step in states[:-1]:
+        assert torch.equal(step.endpoint, denoiser(step.state, *step.level))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_endpoint_at_the_last_step_is_the_image(network: UNet2DModel, name: str) -> None:
+    sampler, noise = Sampler(name, 4, SCHEDULE), initial_noise([3], SHAPE)
+    last = walk(sampler, denoiser_of(network), noise)[-1]
+    assert torch.equal(last.endpoint, last.state)
+    assert torch.equal(last.state, sample(sampler, denoiser_of(network), sampler.start(noise)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [1, 2, 9])
+@pytest.mark.parametrize("begin", [0, 1, 8])
+def test_function_evaluations_are_counted_as_the_sampler_makes_them(
+    basis: Eigenbasis, name: str, steps: int, begin: int
+) -> None:
+    """N for one stage, 2 N - 1 for two: the last step of Heun takes one."""
+    begin = min(begin, steps - 1)
+    counter, sampler = CountingDenoiser(GaussianDenoiser(basis)), Sampler(name, steps, SCHEDULE)
+    sample(sampler, counter, sampler.start(initial_noise([0], basis.image_shape)), begin)
+    left = steps - begin
+    assert counter.calls == (2 * left - 1 if name == "heun" else left)
+
+
+@pytest.mark.parametrize("name", ["ddim", "euler", "heun"])
+@pytest.mark.parametrize("begin", [1, 3, 5])
+def test_a_walk_begun_at_a_recorded_state_gives_the_same_images(network: UNet2DModel, name: str, begin: int) -> None:
+    sampler, denoiser = Sampler(name, 6, SCHEDULE), denoiser_of(network)
+    states = walk(sampler, denoiser, initial_noise(range(2), SHAPE))
+    again = list(sampler.walk(denoiser, states[begin].state, begin))
+    assert [step.index for step in again] == list(range(begin, 7))
+    assert all(torch.equal(one.state, other.state) for one, other in zip(again, states[begin:], strict=True))
+
+
+@pytest.mark.parametrize("begin", [0, 1, 5])
+def test_dpmsolverpp_begins_with_its_first_order_step_anywhere(network: UNet2DModel, begin: int) -> None:
+    """The first-order step of DPM-Solver++ is DDIM's."""
+    sampler, denoiser = Sampler("dpmsolverpp", 8, SCHEDULE), denoiser_of(network)
+    here, after = sampler.grid[begin], sampler.grid[begin + 1]
+    first, second, *_ = sampler.walk(denoiser, here.sigma * initial_noise(range(2), SHAPE), begin)
+    ratio = after.sigma / here.sigma
+    expected = ratio * first.state + (after.alpha - here.alpha * ratio) * first.endpoint
+    assert torch.allclose(second.state, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_dpmsolverpp_is_of_second_order_where_it_does_not_begin(network: UNet2DModel) -> None:
+    """So that the test above can fail."""
+    sampler, denoiser = Sampler("dpmsolverpp", 8, SCHEDULE), denoiser_of(network)
+    states = walk(sampler, denoiser, initial_noise(range(2), SHAPE))
+    again = list(sampler.walk(denoiser, states[3].state, 3))
+    assert torch.equal(again[0].endpoint, states[3].endpoint)
+    assert (again[1].state - states[4].state).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sampler_can_walk_twice(network: UNet2DModel, name: str) -> None:
+    """Schedulers of diffusers carry state; none may pass from one walk to the next, even from one broken off."""
+    sampler, denoiser, noise = Sampler(name, 5, SCHEDULE), denoiser_of(network), initial_noise([1], SHAPE)
+    first = sample(sampler, denoiser, sampler.start(noise))
+    for step in sampler.walk(denoiser, sampler.start(noise)):
+        if step.index == 2:
+            break
+    assert torch.equal(sample(sampler, denoiser, sampler.start(noise)), first)
+
+
+# --- seeds -----------------------------------------------------------------------------------------------------------
+
+
+@given(seeds=st.lists(st.integers(0, 2**31 + 10**7), min_size=1, max_size=9), data=st.data())
+def test_initial_noise_depends_on_the_seed_alone(seeds: list[int], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(seeds) - 1))
+    together = initial_noise(seeds, SHAPE)
+    assert torch.equal(together[index], initial_noise([seeds[index]], SHAPE)[0])
+
+
+def test_initial_noise_is_standard_normal_float32_and_new_for_each_seed() -> None:
+    noise = initial_noise(range(500), SHAPE)
+    assert (noise.shape, noise.dtype) == ((500, *SHAPE), torch.float32)
+    assert abs(float(noise.mean())) < 0.02 and abs(float(noise.std()) - 1) < 0.02
+    assert len(noise.flatten(1).unique(dim=0)) == 500
+
+
+def test_initial_noise_leaves_the_global_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    initial_noise(range(3), SHAPE)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def sample_in_parts(network: UNet2DModel, name: str, seeds: Sequence[int], size: int) -> Tensor:
+    sampler, denoiser = Sampler(name, 4, SCHEDULE), denoiser_of(network)
+    parts = [seeds[start : start + size] for start in range(0, len(seeds), size)]
+    return torch.cat([sample(sampler, denoiser, sampler.start(initial_noise(part, SHAPE))) for part in parts])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [1, 7])
+def test_an_image_is_the_same_whatever_the_batch(network: UNet2DModel, name: str, size: int) -> None:
+    seeds = range(100, 164)
+    whole = sample_in_parts(network, name, seeds, 64)
+    chosen = seeds[:7]
+    assert (sample_in_parts(network, name, chosen, size) - whole[:7]).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("cut", [1, 5, 11])
+def test_an_image_is_the_same_whatever_the_shard(network: UNet2DModel, cut: int) -> None:
+    seeds = range(12)
+    parts = [sample_in_parts(network, "ddim", shard, 4) for shard in (seeds[:cut], seeds[cut:])]
+    assert (torch.cat(parts) - sample_in_parts(network, "ddim", seeds, 12)).abs().max() <= 1e-4
+
+
+# --- convergence to the closed form ----------------------------------------------------------------------------------
+
+
+def errors(basis: Eigenbasis, name: str, counts: Sequence[int], back: int, **options: Any) -> np.ndarray[Any, Any]:
+    """Largest deviation from the closed form `back` steps before the end, for several numbers of steps."""
+    found = []
+    for steps in counts:
+        sampler = Sampler(name, steps, SCHEDULE, **options)
+        start = sampler.start(initial_noise(range(3), basis.image_shape).double())
+        step = list(sampler.walk(GaussianDenoiser(basis), start))[steps - back]
+        found.append(float((step.state - gaussian.state(basis, start, sampler.grid[0], step.level)).abs().max()))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_steps_with_the_exact_denoiser_reach_the_closed_form(basis: Eigenbasis, name: str) -> None:
+    coarse, fine = errors(basis, name, [20, 500], back=0)
+    assert fine < 0.007
+    assert fine < coarse / 10
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "order"),
+    [
+        pytest.param("ddim", {"timestep_spacing": "leading"}, 1, id="ddim"),
+        pytest.param("euler", {}, 1, id="euler"),
+        pytest.param("heun", {}, 2, id="heun"),
+        pytest.param("dpmsolverpp", {"use_karras_sigmas": True}, 2, id="dpmsolverpp"),
+    ],
+)
+def test_the_order_of_convergence_is_the_published_one(
+    basis: Eigenbasis, name: str, options: dict[str, Any], order: int
+) -> None:
+    """Before the last step, whose noise level is the schedule's least and does not shrink with the number of steps.
+
+    DPM-Solver++ on Karras' levels: the default ones are rounded to whole times, which hides the order.
+    """
+    found = errors(basis, name, [50, 100, 200], back=1, **options)
+    assert np.log2(found[:-1] / found[1:]) == pytest.approx([order, order], abs=0.12)

@@ -1,0 +1,403 @@
+"""Study files: every slip is told with file, key and remedy; shards cover the seeds and stay when seeds are added."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from hypothesis import given
+from hypothesis import strategies as st
+
+from underpainting.sampling import SAMPLERS, Sampler
+from underpainting.studies import SamplerChoice, Study, StudyError, find_studies, load_study
+from underpainting.studies.models import Seeded
+from underpainting.studies.reference import json_schema
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+VALID: dict[str, Any] = {
+    "title": "Digits",
+    "dataset": {"source": "sklearn", "image_size": 8, "channels": 1},
+    "denoiser": {"source": "train", "architecture": {"block_out_channels": [16, 32, 64]}, "training": {"steps": 10}},
+    "trajectories": {"samplers": [{"name": "ddim", "steps": 50}], "seeds": 8},
+    "teleport": {
+        "samplers": [{"name": "ddim", "steps": 50}, {"name": "heun", "steps": 25}],
+        "skips": [0, 10],
+        "seeds": 2000,
+        "extractor": {"name": "classifier"},
+    },
+}
+HUB = {"source": "hub", "repository": "google/ddpm-cifar10-32", "revision": COMMIT}
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """The valid study with one key, dotted, set to a value."""
+    study = copy.deepcopy(VALID)
+    *above, last = key.split(".")
+    place = study
+    for name in above:
+        place = place.setdefault(name, {})
+    place[last] = value
+    return study
+
+
+def without(key: str) -> dict[str, Any]:
+    study = copy.deepcopy(VALID)
+    *above, last = key.split(".")
+    place = study
+    for name in above:
+        place = place[name]
+    del place[last]
+    return study
+
+
+def written(content: Any, folder: Path) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def error_of(path: Path) -> StudyError:
+    with pytest.raises(StudyError) as caught:
+        load_study(path)
+    return caught.value
+
+
+# --- what is right loads ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_studies_load(path: Path) -> None:
+    assert load_study(path).title
+
+
+def test_the_default_study_is_shipped() -> None:
+    assert "digits" in {path.stem for path in SHIPPED}
+
+
+def test_the_study_that_the_slips_below_start_from_is_right(tmp_path: Path) -> None:
+    study = load_study(written(VALID, tmp_path))
+    assert (study.title, study.dataset.image_size, study.teleport.skips) == ("Digits", 8, (0, 10))
+
+
+def test_a_pinned_hub_model_loads(tmp_path: Path) -> None:
+    assert load_study(written(changed("denoiser", HUB), tmp_path)).denoiser.source == "hub"
+
+
+def test_studies_do_not_change_once_loaded() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Study.model_validate(VALID).title = "Other"
+
+
+def test_skips_are_sorted() -> None:
+    assert Study.model_validate(changed("teleport.skips", [10, 0, 5])).teleport.skips == (0, 5, 10)
+
+
+def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
+    schema = yaml.safe_load(json_schema())
+    jsonschema.validate(VALID, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed("teleport.skip", [0]), schema)
+
+
+# --- slips -----------------------------------------------------------------------------------------------------------
+
+# id: (study, key named, text of the problem, text of the remedy)
+SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "unknown key": (changed("teleport.skip", [0]), "teleport.skip", "unknown key", "did you mean 'skips'?"),
+    "unknown key at the top": (changed("tilte", "x"), "tilte", "unknown key", "did you mean 'title'?"),
+    "unknown key in a union": (
+        changed("denoiser.training.step", 1),
+        "denoiser.training.step",
+        "unknown key",
+        "did you mean 'steps'?",
+    ),
+    "unknown key in the data set": (changed("dataset.chanels", 1), "dataset.chanels", "unknown key", "'channels'?"),
+    "unknown key like no other": (
+        changed("figures.zzz", 1),
+        "figures.zzz",
+        "unknown key",
+        "allowed here: dpi, gallery",
+    ),
+    "wrong type": (changed("teleport.seeds", "many"), "teleport.seeds", "'many' is not allowed", "valid integer"),
+    "list for a number": (changed("trajectories.seeds", [1]), "trajectories.seeds", "[1] is not allowed", "integer"),
+    "number for a mapping": (changed("moments", 3), "moments", "3 is not allowed", "dictionary"),
+    "not finite": (
+        changed("denoiser.training.learning_rate", float("inf")),
+        "denoiser.training.learning_rate",
+        "inf is not allowed",
+        "finite number",
+    ),
+    "no seeds": (changed("teleport.seeds", 0), "teleport.seeds", "0 is not allowed", "greater than or equal to 2"),
+    "negative skip": (changed("teleport.skips", [0, -5]), "teleport.skips", "[-5]", "0 or more"),
+    "too many skips": (
+        changed("teleport.skips", [0, 30]),
+        "teleport.skips",
+        "[30] leave no step of heun-25",
+        "below 25",
+    ),
+    "every step skipped": (changed("teleport.skips", [25]), "teleport.skips", "[25] leave no step", "below 25"),
+    "skip listed twice": (changed("teleport.skips", [5, 5]), "teleport.skips", "twice", "list each skip once"),
+    "no skips": (changed("teleport.skips", []), "teleport.skips", "[] is not allowed", "at least 1 item"),
+    "unknown sampler": (
+        changed("trajectories.samplers", [{"name": "plms", "steps": 5}]),
+        "trajectories.samplers[0].name",
+        "'plms' is not allowed",
+        "'ddim', 'euler', 'heun' or 'dpmsolverpp'",
+    ),
+    "duplicate samplers": (
+        changed("trajectories.samplers", [{"name": "ddim", "steps": 5}] * 2),
+        "trajectories.samplers",
+        "ddim-5 is listed twice",
+        "list each sampler once",
+    ),
+    "more steps than times": (
+        changed("denoiser.schedule", {"num_train_timesteps": 40}),
+        "trajectories.samplers",
+        "ddim-50 takes more steps than the 40 times",
+        "lower its steps",
+    ),
+    "spacing that DDIM does not follow": (
+        changed("trajectories.samplers", [{"name": "ddim", "steps": 30, "timestep_spacing": "trailing"}]),
+        "trajectories.samplers",
+        "moves by 33 times at each step",
+        "leading, or trailing with steps that divide 1000",
+    ),
+    "DPM-Solver++ as fine as the schedule": (
+        changed("trajectories.samplers", [{"name": "dpmsolverpp", "steps": 1000}]),
+        "trajectories.samplers",
+        "visit a time twice",
+        "lower its steps",
+    ),
+    "image size the network cannot take": (
+        changed("dataset.image_size", 30),
+        "dataset.image_size",
+        "30 pixels do not fit a network of 3 levels",
+        "a multiple of 4",
+    ),
+    "groups that do not divide": (
+        changed("denoiser.architecture.block_out_channels", [12, 32]),
+        "denoiser.architecture.norm_num_groups",
+        "8 does not divide the width 12",
+        "multiples",
+    ),
+    "hub model without revision": (
+        changed("denoiser", {key: HUB[key] for key in ("source", "repository")}),
+        "denoiser.revision",
+        "this key is missing",
+        "add it",
+    ),
+    "branch instead of commit": (
+        changed("denoiser", {**HUB, "revision": "main"}),
+        "denoiser.revision",
+        "'main' is no full commit",
+        "40 hexadecimal digits",
+    ),
+    "short commit": (
+        changed("denoiser", {**HUB, "revision": COMMIT[:7]}),
+        "denoiser.revision",
+        "is no full commit",
+        "40 hexadecimal digits",
+    ),
+    "data set at a branch": (
+        changed(
+            "dataset",
+            {"source": "huggingface", "repository": "a/b", "revision": "main", "image_size": 8, "channels": 1},
+        ),
+        "dataset.revision",
+        "'main' is no full commit",
+        "40 hexadecimal digits",
+    ),
+    "missing key": (without("teleport.extractor"), "teleport.extractor", "this key is missing", "add it"),
+    "missing section": (without("denoiser"), "denoiser", "this key is missing", "add it"),
+    "missing source": (without("dataset.source"), "dataset.source", "this key is missing", "add it"),
+    "unknown source": (changed("dataset.source", "imagenet"), "dataset.source", "'imagenet' is unknown", "'sklearn'"),
+    "unknown denoiser": (
+        changed("denoiser.source", "magic"),
+        "denoiser.source",
+        "'magic' is unknown",
+        "'train', 'hub'",
+    ),
+    "unknown extractor": (
+        changed("teleport.extractor", {"name": "clip"}),
+        "teleport.extractor.name",
+        "'clip' is unknown",
+        "'classifier'",
+    ),
+    "randomized without rank": (
+        changed("eigenbasis", {"method": "randomized"}),
+        "eigenbasis",
+        "the randomized method needs a rank",
+        "add eigenbasis.rank",
+    ),
+    "subset larger than the seeds": (
+        changed("teleport.kid_subset_size", 3000),
+        "teleport.kid_subset_size",
+        "3000 exceeds the 2000 seeds",
+        "lower it",
+    ),
+    "figure of a seed that is not sampled": (
+        changed("figures", {"seed": 8}),
+        "figures.seed",
+        "8 is not among the trajectories' seeds",
+        "from 0 to 7",
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_told_with_file_key_and_remedy(tmp_path: Path, slip: str) -> None:
+    content, key, problem, remedy = SLIPS[slip]
+    path = written(content, tmp_path)
+    error = error_of(path)
+    assert (error.file, error.key) == (str(path), key)
+    assert problem in error.problem
+    assert remedy in error.remedy
+    assert str(error) == f"{path}: {key}: {error.problem}. Remedy: {error.remedy}."
+
+
+def test_several_slips_are_told_at_once(tmp_path: Path) -> None:
+    content = changed("teleport.skip", [0])
+    content["dataset"]["source"] = "imagenet"
+    del content["title"]
+    lines = str(error_of(written(content, tmp_path))).splitlines()
+    assert len(lines) == 3
+    for line, key in zip(sorted(lines), ["dataset.source", "teleport.skip", "title"], strict=True):
+        assert f"mine.yaml: {key}: " in line and "Remedy: " in line
+
+
+# id: (make the file, text of the problem, text of the remedy)
+FILES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
+    "missing file": (lambda folder: folder / "none.yaml", "no such file", "write it, or correct `studies`"),
+    "a folder": (lambda folder: folder, "no such file", "write it, or correct `studies`"),
+    "not YAML": (lambda folder: written("a: b\nc: [1, 2\n", folder), "not valid YAML in line 3", "colons"),
+    "tab": (lambda folder: written("title: x\n\tdataset: y\n", folder), "not valid YAML in line 2", "indentation"),
+    "not a mapping": (lambda folder: written("- a\n- b\n", folder), "not a mapping", "start from config/studies"),
+    "text": (lambda folder: written("digits", folder), "not a mapping", "start from config/studies"),
+    "empty": (lambda folder: written("", folder), "not a mapping", "start from config/studies"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_no_study_is_told(tmp_path: Path, name: str) -> None:
+    make, problem, remedy = FILES[name]
+    path = make(tmp_path)
+    error = error_of(path)
+    assert (error.file, error.key) == (str(path), "(the whole file)")
+    assert problem in error.problem and remedy in error.remedy
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("title: Gemälde\n".encode("latin-1"))
+    error = error_of(path)
+    assert "UTF-8" in error.problem and "UTF-8" in error.remedy
+
+
+# --- finding studies -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("digits", "mnist"):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump({**VALID, "title": name}), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "chosen", ["mnist,digits", " mnist , digits", ["mnist", "digits"], ["mnist", "digits", "mnist"]]
+)
+def test_studies_are_found_by_name_in_the_order_chosen(folder: Path, chosen: str | list[str]) -> None:
+    found = find_studies(chosen, folder, "config.yaml")
+    assert {name: study.title for name, study in found.items()} == {"mnist": "mnist", "digits": "digits"}
+    assert list(found) == ["mnist", "digits"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "problem", "remedy"),
+    [
+        pytest.param(["faces"], "there is no study file", "choose among: digits, mnist", id="unknown"),
+        pytest.param(["../mnist"], "'../mnist' cannot be a study's name", "letters, digits and underscores", id="path"),
+        pytest.param(["my study"], "'my study' cannot be a study's name", "letters, digits", id="space"),
+        pytest.param(["_hidden"], "'_hidden' cannot be a study's name", "letters, digits", id="underscore first"),
+        pytest.param("digits,", "no study is chosen", "list some of: digits, mnist", id="an empty name"),
+        pytest.param([], "no study is chosen", "list some of: digits, mnist", id="none"),
+        pytest.param(None, "no study is chosen", "list some of: digits, mnist", id="null"),
+        pytest.param([2024], "no study is chosen", "list some of: digits, mnist", id="a number"),
+    ],
+)
+def test_a_wrong_choice_of_studies_is_told(folder: Path, chosen: Any, problem: str, remedy: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        find_studies(chosen, folder, "config/config.yaml")
+    error = caught.value
+    assert (error.file, error.key) == ("config/config.yaml", "studies")
+    assert problem in error.problem and remedy in error.remedy
+
+
+def test_a_slip_in_a_chosen_study_names_its_file(folder: Path) -> None:
+    (folder / "mnist.yaml").write_text(yaml.safe_dump(without("title")), encoding="utf-8")
+    with pytest.raises(StudyError, match=re.escape(f"{folder / 'mnist.yaml'}: title: this key is missing")):
+        find_studies(["digits", "mnist"], folder, "config.yaml")
+
+
+# --- samplers --------------------------------------------------------------------------------------------------------
+
+
+@given(
+    name=st.sampled_from(list(SAMPLERS)),
+    steps=st.integers(1, 24),
+    spacing=st.sampled_from([None, "linspace", "leading", "trailing"]),
+)
+def test_a_choice_fits_exactly_when_the_sampler_takes_it(name: Any, steps: int, spacing: Any) -> None:
+    """The study file's check, which knows no diffusers, against the sampler's own."""
+    choice = SamplerChoice(name=name, steps=steps, timestep_spacing=spacing)
+    options = {"timestep_spacing": spacing} if spacing else {}
+    try:
+        Sampler(name, steps, DDIMScheduler(num_train_timesteps=24), **options)
+        taken = True
+    except ValueError:
+        taken = False
+    assert taken == (choice.misfit(24) is None)
+
+
+def test_the_id_of_a_sampler_tells_all_that_distinguishes_it() -> None:
+    choices = [("ddim", 50, None), ("ddim", 50, "trailing"), ("ddim", 25, None), ("euler", 50, None)]
+    ids = [SamplerChoice(name=n, steps=s, timestep_spacing=t).id for n, s, t in choices]  # type: ignore[arg-type]
+    assert ids == ["ddim-50", "ddim-50-trailing", "ddim-25", "euler-50"]
+
+
+# --- shards ----------------------------------------------------------------------------------------------------------
+
+counts = st.integers(1, 500)
+
+
+@given(seeds=counts, first=st.integers(0, 1000), size=st.integers(1, 200))
+def test_shards_cover_the_seeds_once_and_in_order(seeds: int, first: int, size: int) -> None:
+    shards = Seeded(seeds=seeds, first_seed=first, shard_size=size).shards
+    assert [seed for start, stop in shards for seed in range(start, stop)] == list(range(first, first + seeds))
+    assert all(1 <= stop - start <= size for start, stop in shards)
+    assert all(stop - start == size for start, stop in shards[:-1])
+
+
+@given(full=st.integers(1, 20), more=counts, first=st.integers(0, 1000), size=st.integers(1, 50))
+def test_seeds_added_to_full_shards_leave_them_as_they_are(full: int, more: int, first: int, size: int) -> None:
+    old = Seeded(seeds=full * size, first_seed=first, shard_size=size).shards
+    new = Seeded(seeds=full * size + more, first_seed=first, shard_size=size).shards
+    assert new[: len(old)] == old
+    assert len(new) > len(old)
+
+
+@given(seeds=counts, more=counts, size=st.integers(1, 50))
+def test_seeds_added_to_a_shard_that_is_not_full_change_that_one_alone(seeds: int, more: int, size: int) -> None:
+    old, new = (Seeded(seeds=count, shard_size=size).shards for count in (seeds, seeds + more))
+    assert new[: len(old) - 1] == old[:-1]
+    assert new[len(old) - 1][0] == old[-1][0]
