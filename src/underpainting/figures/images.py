@@ -16,14 +16,14 @@ GAP = 0.06
 COLUMNS = 12
 
 
-def displayable(image: FloatArray, signed: bool = False) -> FloatArray:
+def displayable(image: FloatArray) -> FloatArray:
     """An image (channel, height, width) in [-1, 1] as (height, width[, 3]).
 
-    Grey images keep their values, for a colour map over [-1, 1]; RGB is moved to [0, 1] and clipped. For a
-    `signed` image zero is then mid-grey.
+    Grey images keep their values, for a colour map over [-1, 1]; RGB is moved to [0, 1] and clipped, so that zero is
+    mid-grey.
     """
     if image.shape[0] == 1:
-        return image[0]
+        return np.asarray(image[0])
     return np.clip((image.transpose(1, 2, 0) + 1) / 2, 0, 1)
 
 

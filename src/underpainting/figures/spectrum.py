@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import PercentFormatter
 
 from underpainting.figures import images, style
@@ -28,7 +28,7 @@ def eigenbasis(mean: FloatArray, vectors: FloatArray, variances: FloatArray, tot
     rows = -(-len(pictures) // COLUMNS)
     upper, lower = 2.1, rows * (images.grid_height(1, COLUMNS, 6.5) + 0.17) + 0.3
     figure = style.canvas(upper + lower)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[upper, lower])
+    top, bottom = style.halves(figure, upper, lower)
     left, right = top.subplots(1, 2)
     _spectrum(left, right, variances, total_variance)
     _vectors(bottom, pictures, variances / total_variance if total_variance > 0 else variances)
@@ -42,7 +42,7 @@ def _spectrum(left: Axes, right: Axes, variances: FloatArray, total: float) -> N
     left.plot(number[positive], variances[positive], marker=marker, markersize=3)
     left.axhline(1, color=style.MUTED, lw=0.8, ls="--")
     left.annotate(
-        "noise at $t = T$",
+        "variance of the noise $x_T$",
         (1, 1),
         (0, 2),
         xycoords=("axes fraction", "data"),
@@ -51,7 +51,12 @@ def _spectrum(left: Axes, right: Axes, variances: FloatArray, total: float) -> N
         fontsize="small",
         color=style.MUTED,
     )
-    left.set(yscale="log", xlabel="component $k$", ylabel=r"variance $\lambda_k$ (image units$^2$)")
+    left.set(
+        xscale="linear" if marker else "log",
+        yscale="log",
+        xlabel="component $k$",
+        ylabel=r"variance $\lambda_k$ (image units$^2$)",
+    )
     right.plot(
         number, np.cumsum(variances) / total if total > 0 else np.ones(len(variances)), marker=marker, markersize=3
     )
@@ -61,8 +66,8 @@ def _spectrum(left: Axes, right: Axes, variances: FloatArray, total: float) -> N
     style.title(right, "B", "Explained variance")
 
 
-def _vectors(figure: Figure, pictures: list[FloatArray], fractions: FloatArray) -> None:
-    labels = ["mean", *(rf"$u_{{{k + 1}}}$: {fractions[k]:.1%}" for k in range(len(pictures) - 1))]
+def _vectors(figure: FigureBase, pictures: list[FloatArray], fractions: FloatArray) -> None:
+    labels = ["mean", *(rf"$u_{{{k + 1}}}$: {100 * fractions[k]:.1f} %" for k in range(len(pictures) - 1))]
     parts = [slice(start, start + COLUMNS) for start in range(0, len(pictures), COLUMNS)]
     stacked = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
     for axes, part in zip(stacked, parts, strict=True):

@@ -14,13 +14,14 @@ from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from underpainting.artifacts import replacing
 
 WIDTH = 6.75
 MUTED = "#767676"
 DIVERGING = "RdBu_r"
+BAND = (10, 90)
 SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
 # Dates and versions would make two runs differ.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -59,6 +60,12 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
     return figure
 
 
+def halves(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, FigureBase]:
+    """Two parts of a figure, one above the other, of the given heights."""
+    parts = figure.add_gridspec(2, 1, height_ratios=[upper, lower])
+    return figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
+
+
 def sequential() -> Colormap:
     """Viridis without its palest tenth, which vanishes on paper."""
     return LinearSegmentedColormap.from_list(
@@ -66,9 +73,15 @@ def sequential() -> Colormap:
     )
 
 
-def title(axes: Axes, letter: str, text: str) -> None:
-    """A panel's letter and heading, flush left."""
-    axes.set_title(rf"$\bf{{{letter}}}$  {text}")
+def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
+    """A panel's letter (if it has one) and heading, flush left; `pad` points above the axes, if they are to agree."""
+    heading = rf"$\bf{{{letter}}}$  {text}" if letter else text
+    axes.set_title(heading, y=None if pad is None else 1.0, pad=pad)
+
+
+def legend_below(axes: Axes) -> None:
+    """A legend of two columns under the axis label, where it hides nothing."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2, columnspacing=1.0)
 
 
 def save(figure: Figure, paths: Iterable[str | Path], dpi: int = 200) -> None:

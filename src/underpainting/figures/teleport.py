@@ -8,31 +8,34 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from underpainting.figures import images, style
 from underpainting.figures.images import FloatArray
 
-TICKS = 6
+ROWS, COLUMNS = 10, 12
 
 
 @style.styled
 def hybrid(
-    rows: Sequence[FloatArray], skips: Sequence[int], nfes: Sequence[int], seeds: Sequence[int], sampler: str
+    rows: Sequence[FloatArray], skips: Sequence[tuple[int, int]], seeds: Sequence[int], sampler: str, steps: int
 ) -> Figure:
-    """Images of the hybrid method: a row per number of skipped steps, a column per seed.
+    """Images of the hybrid method: a row per number of skipped steps (ten at most), a column per seed (twelve).
 
     Args:
         rows: each of shape (sample, channel, height, width), in [-1, 1].
-        skips, nfes: steps skipped and network calls of each row.
+        skips: steps skipped and network calls of each row, in increasing order.
         seeds: of the columns.
         sampler: its label.
+        steps: how many it has.
     """
-    columns = len(seeds)
-    figure = style.canvas(images.grid_height(len(rows), max(columns, 6), 5.7) + 0.45)
+    chosen = images.snapshots(len(rows), ROWS)
+    columns = seeds[:COLUMNS]
+    figure = style.canvas(images.grid_height(len(chosen), max(len(columns), 6), 5.85) + 0.4)
     axes = figure.subplots()
-    labels = [f"skip {skip}\nNFE {nfe}" for skip, nfe in zip(skips, nfes, strict=True)]
-    images.grid(axes, rows, labels, [str(seed) for seed in seeds])
-    style.title(axes, "", f"{sampler}, the first ones skipped with the closed form; by seed")
+    labels = [f"skip {skips[row][0]} of {steps}\nNFE {skips[row][1]}" for row in chosen]
+    images.grid(axes, [rows[row][:COLUMNS] for row in chosen], labels, [str(seed) for seed in columns])
+    style.title(axes, "", f"{sampler}, the first of them skipped with the closed form; by seed")
     return figure
 
 
@@ -41,59 +44,64 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """Frechet distance (A) and kernel distance (B) against the steps skipped, a line per sampler.
 
     Args:
-        table: `sampler`, `skip`, `nfe`, `sigma`, `fd`, `kid`, `kid_std`, `extractor`; one row per sampler and skip.
+        table: `sampler`, `skip`, `nfe`, `sigma`, `fd`, `kid`, `kid_std`, `extractor`; a row per sampler and skip.
         labels: sampler to its label, in the order to be shown, the headline sampler first.
     """
-    figure = style.canvas(3.1 if len(labels) > 1 else 2.9)
-    left, right = figure.subplots(1, 2)
-    for sampler, label in labels.items():
-        rows = table[table["sampler"] == sampler].sort_values("skip")
-        _line(left, rows, "fd", label)
-        _line(right, rows, "kid", label, rows["kid_std"].to_numpy())
+    table = table.sort_values("skip").assign(fd_std=0.0)
+    figure = style.canvas(3.0)
     extractor = str(table["extractor"].iloc[0])
     distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
-    for axes, letter, name, column in ((left, "A", distance, "fd"), (right, "B", "KID", "kid")):
+    panels = list(zip(figure.subplots(1, 2), "AB", ("fd", "kid"), (distance, "KID"), strict=True))
+    for axes, letter, column, name in panels:
+        for sampler, label in labels.items():
+            _line(axes, table[table["sampler"] == sampler], column, label)
         style.title(axes, letter, f"{name}, lower is better")
         axes.set_ylabel(name)
-        _spread(axes, table[column].to_numpy())
-        _skip_axes(axes, table[table["sampler"] == next(iter(labels))].sort_values("skip"))
-    handles, names = left.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3)
+        _spread(axes, table[column].to_numpy(), table[f"{column}_std"].to_numpy())
+        _skip_axes(axes, table[table["sampler"] == next(iter(labels))], next(iter(labels.values())))
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
-def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, deviation: FloatArray | None = None) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str) -> None:
     """A sampler's curve, with the level of the sampler alone where it was measured."""
     (line,) = axes.plot(rows["skip"], rows[column], marker="o", label=label)
-    if deviation is not None:
-        axes.errorbar(
-            rows["skip"], rows[column], deviation, fmt="none", ecolor=line.get_color(), elinewidth=0.7, capsize=1.5
-        )
+    color, deviation = line.get_color(), rows[f"{column}_std"]
+    if deviation.any():
+        axes.errorbar(rows["skip"], rows[column], deviation, fmt="none", ecolor=color, elinewidth=0.7, capsize=1.5)
     if (alone := rows.loc[rows["skip"] == 0, column]).size:
-        axes.axhline(alone.iloc[0], color=line.get_color(), linestyle="--", lw=0.8, label=f"{label}, nothing skipped")
+        axes.axhline(alone.iloc[0], color=color, linestyle="--", lw=0.8, label=f"{label}, nothing skipped")
 
 
-def _spread(axes: Axes, values: FloatArray) -> None:
-    """A logarithmic axis where values spread over more than a factor of five, or its like where some are not positive."""
-    low, high = float(values.min()), float(values.max())
-    if low > 0 and high > 5 * low:
+def _spread(axes: Axes, values: FloatArray, deviations: FloatArray) -> None:
+    """A logarithmic axis where values spread over more than a factor of four, or its like if some are not positive."""
+    low, high = float((values - deviations).min()), float((values + deviations).max())
+    if low > 0 and high > 4 * low:
         axes.set_yscale("log")
-    elif low <= 0 and high > 0:
-        typical = float(np.median(np.abs(values)))
-        if typical > 0 and high > 10 * typical:
-            axes.set_yscale("symlog", linthresh=typical)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)))
+    elif low <= 0 and high > 10 * (linear := max(float(np.median(np.abs(values))) / 2, -low)) > 0:
+        axes.set_yscale("symlog", linthresh=linear)
+        axes.set_ylim(low - linear / 2, 1.4 * high)
+        axes.set_yticks([0, *10 ** np.arange(np.ceil(np.log10(linear)), np.log10(high) + 0.1)])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _skip_axes(axes: Axes, rows: pd.DataFrame) -> None:
-    """Steps skipped below, with the noise scale at the jump; network calls above."""
-    skips = rows["skip"].to_numpy()
-    wanted = np.linspace(skips.min(), skips.max(), TICKS)
-    chosen = np.unique([int(np.abs(skips - position).argmin()) for position in wanted])
-    ticks = rows.iloc[chosen]
-    axes.set_xticks(
-        ticks["skip"], [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
-    )
+def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:
+    """Steps skipped below, with the noise scale at the jump; network calls above: both of the headline sampler."""
+    ticks = rows.iloc[_apart(rows["skip"].to_numpy())]
+    texts = [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
+    axes.set_xticks(ticks["skip"], texts)
     axes.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump")
     top = axes.secondary_xaxis("top")
     top.set_xticks(ticks["skip"], [str(nfe) for nfe in ticks["nfe"]])
-    top.set_xlabel("NFE left", labelpad=2)
+    top.set_xlabel(f"NFE of {label}", labelpad=3, fontsize="small")
+
+
+def _apart(skips: FloatArray) -> list[int]:
+    """Indices of skips that stand far enough apart for their labels."""
+    chosen = [0]
+    for index, skip in enumerate(skips):
+        if index and skip - skips[chosen[-1]] >= 0.1 * (skips[-1] - skips[0]):
+            chosen.append(index)
+    return chosen

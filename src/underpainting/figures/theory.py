@@ -90,8 +90,9 @@ def _label(axes: list[Axes], grid: NoiseGrid, time: FloatArray) -> None:
         label=r"off the manifold, $\lambda = 0$",
     )
     axes[0].legend(loc="lower left")
-    axes[0].set_yscale("log")
-    axes[3].set_yscale("log")
+    for panel in (axes[0], axes[2], axes[3]):
+        panel.set_yscale("log")
+    axes[2].set_ylim(bottom=1e-2)
     for panel in axes[2:]:
         panel.set_xlabel("time $t/T$ (noise to data)")
 

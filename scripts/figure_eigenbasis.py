@@ -1,0 +1,27 @@
+"""The variance spectrum of a data set, its mean image and leading eigenvectors."""
+
+from typing import TYPE_CHECKING, Any
+
+from underpainting import artifacts
+from underpainting.figures import spectrum, style
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(eigenbasis: str, outputs: list[str], config: dict[str, Any]) -> None:
+    """Bring mean and leading vectors into image shape and draw them."""
+    data = artifacts.load(eigenbasis)
+    shape = tuple(int(size) for size in data.attrs["image_shape"])
+    vectors = data["vectors"][:, : spectrum.VECTORS].values.T.reshape(-1, *shape)
+    mean, variances = data["mean"].values.reshape(shape), data["variances"].values
+    figure = spectrum.eigenbasis(mean, vectors, variances, float(data["total_variance"]))
+    style.save(figure, outputs, config["dpi"])
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(snakemake.input.eigenbasis, list(snakemake.output), snakemake.params.config)

@@ -1,0 +1,23 @@
+"""Fig. 10: how flat the trajectories are, and how near to a rotation."""
+
+from typing import TYPE_CHECKING, Any
+
+from underpainting import artifacts
+from underpainting.figures import geometry, style
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
+    """Draw all samplers, the headline sampler first."""
+    samplers = {label: artifacts.load(file) for label, file in zip(config["labels"], files, strict=True)}
+    style.save(geometry.shape(samplers), outputs, config["dpi"])
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(list(snakemake.input.geometry), list(snakemake.output), snakemake.params.config)

@@ -1,0 +1,34 @@
+"""Fig. 4 E: images of the hybrid method by number of skipped steps."""
+
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from underpainting import artifacts, shards
+from underpainting.figures import style, teleport
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def first(files: list[str], count: int) -> xr.Dataset:
+    """The first samples of a few shards."""
+    return shards.concatenate(next(shards.batches([file], count)) for file in files).isel(sample=slice(count))
+
+
+def main(files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
+    """Draw the images of the first seeds, a row per skip; `files` holds the leading shards of each skip in turn."""
+    each = len(files) // len(config["skips"])
+    rows = [first(files[start : start + each], config["gallery"]) for start in range(0, len(files), each)]
+    images = [artifacts.require_range(row["images"], files[0]).values for row in rows]
+    skips = [(skip, int(row["nfe"])) for skip, row in zip(config["skips"], rows, strict=True)]
+    seeds = rows[0]["seed"].values.tolist()
+    style.save(teleport.hybrid(images, skips, seeds, config["label"], config["steps"]), outputs, config["dpi"])
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(list(snakemake.input.samples), list(snakemake.output), snakemake.params.config)
