@@ -41,12 +41,17 @@ def job(log_file: str | Path) -> Iterator[None]:
 
 
 def use_threads(threads: int) -> None:
-    """Give torch a fixed number of threads and only deterministic algorithms."""
+    """Give torch a fixed number of threads, since sums in another order round otherwise, and deterministic GPU kernels.
+
+    The CPU kernels used here are deterministic for a fixed number of threads; asking torch for determinism
+    imports its compiler, which would double the start of every CPU job.
+    """
     import torch
 
     torch.set_num_threads(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
 
 
 def versions() -> dict[str, str]:
