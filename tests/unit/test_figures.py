@@ -183,6 +183,7 @@ def test_a_figure_is_legible(name: str) -> None:
     with style.look():
         figure = FIGURES[name]()
         canvas = FigureCanvasAgg(figure)
+        figure.draw_without_rendering()  # as savefig does: the layout settles in two passes
         with drawn_texts() as texts:
             canvas.draw()
     boxes = {text: text.get_window_extent() for text in texts}

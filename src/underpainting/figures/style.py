@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -95,8 +96,10 @@ def save(figure: Figure, paths: Iterable[str | Path], dpi: int = 200) -> None:
     Raises:
         ValueError: another suffix.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each table that it subsets
     for path in map(Path, paths):
         if path.suffix not in _METADATA:
             raise ValueError(f"{path}: a figure is saved as {' or '.join(_METADATA)}")
         with look(), replacing(path) as scratch:
+            figure.draw_without_rendering()  # images of fixed aspect settle in the second pass of the layout
             figure.savefig(scratch, format=path.suffix[1:], dpi=dpi, metadata=_METADATA[path.suffix])

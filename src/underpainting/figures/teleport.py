@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from underpainting.figures import images, style
 from underpainting.figures.images import FloatArray
 
-ROWS, COLUMNS = 10, 12
+ROWS, COLUMNS, LEGEND = 10, 12, 4
 
 
 @style.styled
@@ -48,7 +48,7 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         labels: sampler to its label, in the order to be shown, the headline sampler first.
     """
     table = table.sort_values("skip").assign(fd_std=0.0)
-    figure = style.canvas(3.0)
+    figure = style.canvas(2.9 + 0.15 * -(-(len(labels) + 1) // LEGEND))
     extractor = str(table["extractor"].iloc[0])
     distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
     panels = list(zip(figure.subplots(1, 2), "AB", ("fd", "kid"), (distance, "KID"), strict=True))
@@ -59,7 +59,10 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         axes.set_ylabel(name)
         _spread(axes, table[column].to_numpy(), table[f"{column}_std"].to_numpy())
         _skip_axes(axes, table[table["sampler"] == next(iter(labels))], next(iter(labels.values())))
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    left = panels[0][0]
+    if (table["skip"] == 0).any():
+        left.plot([], [], color=style.MUTED, linestyle="--", lw=0.8, label="nothing skipped")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND)
     return figure
 
 
@@ -70,7 +73,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str) -> None:
     if deviation.any():
         axes.errorbar(rows["skip"], rows[column], deviation, fmt="none", ecolor=color, elinewidth=0.7, capsize=1.5)
     if (alone := rows.loc[rows["skip"] == 0, column]).size:
-        axes.axhline(alone.iloc[0], color=color, linestyle="--", lw=0.8, label=f"{label}, nothing skipped")
+        axes.axhline(alone.iloc[0], color=color, linestyle="--", lw=0.8)
 
 
 def _spread(axes: Axes, values: FloatArray, deviations: FloatArray) -> None:
