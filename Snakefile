@@ -31,4 +31,4 @@ rule all:
     default_target: True
     input:
         "results/report.html",
-        of_all(table_files),
+        of_all(files.tables),

@@ -1,21 +1,4 @@
 # Named targets, for all studies chosen or, with --config studies=NAME, for one.
-def sampler_files(kind):
-    """A function of (name, study): one artifact of a kind per sampler of the trajectories."""
-    return lambda name, entry: [
-        f"results/{name}/{kind}/{choice.id}.zarr.zip"
-        for choice in entry.trajectories.samplers
-    ]
-
-
-def trajectory_files(name, entry):
-    """Every shard of every sampler's trajectories."""
-    return [
-        f"results/{name}/trajectories/{choice.id}/seeds_{first}-{stop}.zarr.zip"
-        for choice in entry.trajectories.samplers
-        for first, stop in entry.trajectories.shards
-    ]
-
-
 localrules:
     moments,
     trajectories,
@@ -29,27 +12,22 @@ localrules:
 
 rule moments:
     input:
-        of_all(
-            lambda name, entry: [
-                f"results/{name}/moments.zarr.zip",
-                f"results/{name}/eigenbasis.zarr.zip",
-            ]
-        ),
+        of_all(files.theory),
 
 
 rule trajectories:
     input:
-        of_all(trajectory_files),
+        of_all(files.all_trajectories),
 
 
 rule comparison:
     input:
-        of_all(sampler_files("comparison")),
+        of_all(lambda name, entry: files.of_samplers("comparison", name, entry)),
 
 
 rule geometry:
     input:
-        of_all(sampler_files("geometry")),
+        of_all(lambda name, entry: files.of_samplers("geometry", name, entry)),
         of_all(lambda name, entry: [f"results/{name}/tables/geometry.html"]),
 
 
@@ -65,12 +43,12 @@ rule teleport:
 
 rule figures:
     input:
-        of_all(lambda name, entry: figure_files(name, entry)),
+        of_all(files.figures),
 
 
 rule tables:
     input:
-        of_all(table_files),
+        of_all(files.tables),
 
 
 rule report:

@@ -1,13 +1,22 @@
-# The only helper functions of the rules.
+# The only helper functions of the rules: they wrap the library's pure functions with wildcards.
+from functools import partial
+from inspect import signature
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
-from underpainting.studies import StudyError, find_studies
 from underpainting import preflight
+from underpainting.provenance import code, locks
+from underpainting.studies import StudyError, files, find_studies
+
+ROOT = Path(workflow.basedir)
 
 try:
     STUDIES = find_studies(
         config.get("studies"), "config/studies", "config/config.yaml"
     )
     if workflow.is_main_process:
+        locks.hold(Path(".snakemake"))
+        locks.rerun_incomplete(workflow)
         preflight.check_all(STUDIES, "config/studies")
 except StudyError as error:
     raise WorkflowError(str(error)) from None
@@ -28,27 +37,35 @@ def study(wildcards):
 
 def of_study(select):
     """A params function: what `select` takes out of the job's study."""
-    return lambda wildcards: select(STUDIES[wildcards.study])
+    return lambda wildcards: select(study(wildcards))
+
+
+def files_of(function):
+    """An input function: `function` of the study's name and models, and of the other wildcards that it names."""
+    names = signature(function).parameters
+
+    def find(wildcards):
+        others = {
+            key: value
+            for key, value in wildcards.items()
+            if key in names and key != "study"
+        }
+        return function(wildcards.study, study(wildcards), **others)
+
+    return find
+
+
+def of_all(function):
+    """The files of every study, from a function of its name and models."""
+    return [file for name, entry in STUDIES.items() for file in function(name, entry)]
 
 
 def sampler(wildcards, stage):
     """The sampler of a job, as plain values, from `trajectories` or `teleport`."""
-    choices = getattr(STUDIES[wildcards.study], stage).samplers
+    choices = getattr(study(wildcards), stage).samplers
     return next(
         choice for choice in choices if choice.id == wildcards.sampler
     ).model_dump()
-
-
-def shards(pattern, stage):
-    """An input function: the shards of a stage, with the job's other wildcards filled in."""
-
-    def files(wildcards):
-        return [
-            pattern.format(**wildcards, first=first, stop=stop)
-            for first, stop in getattr(STUDIES[wildcards.study], stage).shards
-        ]
-
-    return files
 
 
 def studies_with(condition):
@@ -58,6 +75,9 @@ def studies_with(condition):
     )
 
 
-def of_all(files):
-    """The files of every study, from a function of (name, study)."""
-    return [file for name, entry in STUDIES.items() for file in files(name, entry)]
+def code_of(script):
+    """Digest of a script and of all that it reaches in the library: a change of either makes the rule run again."""
+    return code.digest(
+        ROOT / "scripts" / f"{script}.py",
+        Path(preflight.__file__).parent,
+    )

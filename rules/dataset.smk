@@ -1,10 +1,7 @@
 # Images of a study, brought to one size and packed into one file.
-from underpainting.datasets import source_files
-
-
 rule prepare_dataset:
     input:
-        lambda wildcards: source_files(study(wildcards).dataset),
+        of_study(lambda study: files.sources(study.dataset)),
     output:
         "results/{study}/dataset.zarr.zip",
     log:
@@ -12,6 +9,7 @@ rule prepare_dataset:
     benchmark:
         "logs/{study}/benchmarks/dataset.tsv"
     params:
+        code=code_of("prepare_dataset"),
         config=of_study(lambda study: study.dataset.model_dump()),
     script:
         "../scripts/prepare_dataset.py"

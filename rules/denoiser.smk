@@ -21,7 +21,11 @@ rule train_denoiser:
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source == "train"),
     threads: 2
+    resources:
+        # how often to save a checkpoint: no parameter, since it does not change the result
+        checkpoint_seconds=30,
     params:
+        code=code_of("train_denoiser"),
         config=of_study(
             lambda study: {**study.denoiser.model_dump(), "device": study.device}
         ),
@@ -30,6 +34,8 @@ rule train_denoiser:
 
 
 rule fetch_denoiser:
+    input:
+        of_study(files.network_sources),
     output:
         **NETWORK,
     log:
@@ -39,9 +45,13 @@ rule fetch_denoiser:
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source != "train"),
     params:
-        config=of_study(lambda study: study.denoiser.model_dump()),
-        images=of_study(
-            lambda study: [study.dataset.channels, study.dataset.image_size]
+        code=code_of("fetch_denoiser"),
+        config=of_study(
+            lambda study: {
+                **study.denoiser.model_dump(),
+                "channels": study.dataset.channels,
+                "size": study.dataset.image_size,
+            }
         ),
     script:
         "../scripts/fetch_denoiser.py"

@@ -1,85 +1,7 @@
 # The figures, each as PNG for the report and PDF for print. The headline sampler is the first DDIM one, else the first.
-def headline_first(stage):
-    """The samplers of a stage, the headline sampler first."""
-    return sorted(stage.samplers, key=lambda choice: choice.name != "ddim")
-
-
-def label(choice):
-    """A sampler's name in figures, told from others of the same name and length."""
-    spacing = choice.timestep_spacing
-    return f"{choice.label}, {spacing}" if spacing else choice.label
-
-
-def shown_seed(entry):
-    """The seed of the trajectory shown."""
-    given = entry.figures.seed
-    return entry.trajectories.first_seed if given is None else given
-
-
-def shards_with(stage, pattern, seeds):
-    """The files of a pattern that hold any of a range of seeds."""
-    return [
-        pattern.format(first=first, stop=stop)
-        for first, stop in stage.shards
-        if first < seeds.stop and stop > seeds.start
-    ]
-
-
-def headline_trajectories(select):
-    """An input function: the headline sampler's shards with the seeds that `select` takes out of a study."""
-
-    def files(wildcards):
-        stage = study(wildcards).trajectories
-        folder = (
-            f"results/{wildcards.study}/trajectories/{headline_first(stage)[0].id}/"
-        )
-        return shards_with(stage, folder + SEEDS, select(study(wildcards)))
-
-    return files
-
-
-def one_seed(entry):
-    """The seed of the trajectory shown, as a range."""
-    return range(shown_seed(entry), shown_seed(entry) + 1)
-
-
-def leading(stage, count):
-    """The first seeds of a stage, as a range."""
-    return range(stage.first_seed, stage.first_seed + count)
-
-
-def ranked(kind):
-    """An input function: one artifact of a kind per sampler of the trajectories, the headline sampler's first."""
-    return lambda wildcards: [
-        f"results/{wildcards.study}/{kind}/{choice.id}.zarr.zip"
-        for choice in headline_first(study(wildcards).trajectories)
-    ]
-
-
-def leading_samples(wildcards):
-    """The shards with the first images of the teleport sweep's headline sampler, skip after skip."""
-    entry = study(wildcards)
-    stage = entry.teleport
-    folder = f"results/{wildcards.study}/teleport/{headline_first(stage)[0].id}"
-    return [
-        file
-        for skip in stage.skips
-        for file in shards_with(
-            stage,
-            f"{folder}/skip_{skip}/samples/{SEEDS}",
-            leading(stage, entry.figures.gallery),
-        )
-    ]
-
-
-def trajectory_labels(entry):
-    """Labels of the samplers of the trajectories, the headline sampler's first."""
-    return [label(choice) for choice in headline_first(entry.trajectories)]
-
-
 rule figure_generation:
     input:
-        trajectories=headline_trajectories(one_seed),
+        trajectories=files_of(files.shown_trajectory),
     output:
         report(
             "results/{study}/figures/fig01_generation.png",
@@ -94,9 +16,10 @@ rule figure_generation:
     benchmark:
         "logs/{study}/benchmarks/figures/fig01_generation.tsv"
     params:
+        code=code_of("figure_generation"),
         config=of_study(
             lambda study: {
-                "seed": shown_seed(study),
+                "seed": files.shown_seed(study),
                 "snapshots": study.figures.snapshots,
                 "dpi": study.figures.dpi,
             }
@@ -123,6 +46,7 @@ rule figure_theory:
     benchmark:
         "logs/{study}/benchmarks/figures/fig03_theory.tsv"
     params:
+        code=code_of("figure_theory"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_theory.py"
@@ -131,7 +55,7 @@ rule figure_theory:
 rule figure_endpoint:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        trajectories=headline_trajectories(one_seed),
+        trajectories=files_of(files.shown_trajectory),
     output:
         report(
             "results/{study}/figures/fig04a_endpoint.png",
@@ -146,10 +70,11 @@ rule figure_endpoint:
     benchmark:
         "logs/{study}/benchmarks/figures/fig04a_endpoint.tsv"
     params:
+        code=code_of("figure_endpoint"),
         config=of_study(
             lambda study: {
-                "label": trajectory_labels(study)[0],
-                "seed": shown_seed(study),
+                "label": files.headline_first(study.trajectories)[0].label,
+                "seed": files.shown_seed(study),
                 "snapshots": study.figures.snapshots,
                 "dpi": study.figures.dpi,
             }
@@ -161,9 +86,7 @@ rule figure_endpoint:
 rule figure_samples:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        trajectories=headline_trajectories(
-            lambda entry: leading(entry.trajectories, entry.figures.gallery)
-        ),
+        trajectories=files_of(files.gallery_trajectories),
     output:
         report(
             "results/{study}/figures/fig04b_samples.png",
@@ -178,9 +101,10 @@ rule figure_samples:
     benchmark:
         "logs/{study}/benchmarks/figures/fig04b_samples.tsv"
     params:
+        code=code_of("figure_samples"),
         config=of_study(
             lambda study: {
-                "label": trajectory_labels(study)[0],
+                "label": files.headline_first(study.trajectories)[0].label,
                 "gallery": study.figures.gallery,
                 "dpi": study.figures.dpi,
             }
@@ -192,7 +116,7 @@ rule figure_samples:
 rule figure_error:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        comparison=ranked("comparison"),
+        comparison=files_of(partial(files.of_samplers, "comparison")),
     output:
         report(
             "results/{study}/figures/fig04c_error.png",
@@ -207,9 +131,12 @@ rule figure_error:
     benchmark:
         "logs/{study}/benchmarks/figures/fig04c_error.tsv"
     params:
+        code=code_of("figure_error"),
         config=of_study(
             lambda study: {
-                "labels": trajectory_labels(study),
+                "labels": [
+                    choice.label for choice in files.headline_first(study.trajectories)
+                ],
                 "dpi": study.figures.dpi,
             }
         ),
@@ -219,7 +146,7 @@ rule figure_error:
 
 rule figure_hybrid:
     input:
-        samples=leading_samples,
+        samples=files_of(files.gallery_samples),
     output:
         report(
             "results/{study}/figures/fig04e_hybrid.png",
@@ -234,10 +161,11 @@ rule figure_hybrid:
     benchmark:
         "logs/{study}/benchmarks/figures/fig04e_hybrid.tsv"
     params:
+        code=code_of("figure_hybrid"),
         config=of_study(
             lambda study: {
-                "label": label(headline_first(study.teleport)[0]),
-                "steps": headline_first(study.teleport)[0].steps,
+                "label": files.headline_first(study.teleport)[0].label,
+                "steps": files.headline_first(study.teleport)[0].steps,
                 "skips": list(study.teleport.skips),
                 "gallery": study.figures.gallery,
                 "dpi": study.figures.dpi,
@@ -264,11 +192,12 @@ rule figure_fidelity:
     benchmark:
         "logs/{study}/benchmarks/figures/fig04f_fidelity.tsv"
     params:
+        code=code_of("figure_fidelity"),
         config=of_study(
             lambda study: {
                 "labels": {
-                    choice.id: label(choice)
-                    for choice in headline_first(study.teleport)
+                    choice.id: choice.label
+                    for choice in files.headline_first(study.teleport)
                 },
                 "dpi": study.figures.dpi,
             }
@@ -279,7 +208,7 @@ rule figure_fidelity:
 
 rule figure_geometry:
     input:
-        geometry=ranked("geometry"),
+        geometry=files_of(partial(files.of_samplers, "geometry")),
     output:
         report(
             "results/{study}/figures/fig10_geometry.png",
@@ -294,9 +223,12 @@ rule figure_geometry:
     benchmark:
         "logs/{study}/benchmarks/figures/fig10_geometry.tsv"
     params:
+        code=code_of("figure_geometry"),
         config=of_study(
             lambda study: {
-                "labels": trajectory_labels(study),
+                "labels": [
+                    choice.label for choice in files.headline_first(study.trajectories)
+                ],
                 "dpi": study.figures.dpi,
             }
         ),
@@ -321,6 +253,7 @@ rule figure_eigenbasis:
     benchmark:
         "logs/{study}/benchmarks/figures/fig_eigenbasis.tsv"
     params:
+        code=code_of("figure_eigenbasis"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_eigenbasis.py"
@@ -345,29 +278,7 @@ rule figure_training:
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source == "train"),
     params:
+        code=code_of("figure_training"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_training.py"
-
-
-FIGURES = (
-    "fig01_generation",
-    "fig03_theory",
-    "fig04a_endpoint",
-    "fig04b_samples",
-    "fig04c_error",
-    "fig04e_hybrid",
-    "fig04f_fidelity",
-    "fig10_geometry",
-    "fig_eigenbasis",
-)
-
-
-def figure_files(name, entry):
-    """Every figure of a study, as PNG and PDF."""
-    trained = ("fig_training",) if entry.denoiser.source == "train" else ()
-    return [
-        f"results/{name}/figures/{figure}.{suffix}"
-        for figure in (*FIGURES, *trained)
-        for suffix in ("png", "pdf")
-    ]

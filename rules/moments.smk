@@ -9,6 +9,7 @@ rule estimate_moments:
     benchmark:
         "logs/{study}/benchmarks/moments.tsv"
     params:
+        code=code_of("estimate_moments"),
         config=of_study(
             lambda study: {
                 **study.moments.model_dump(),
@@ -31,6 +32,7 @@ rule decompose_covariance:
         "logs/{study}/benchmarks/eigenbasis.tsv"
     threads: 2
     params:
-        config=of_study(lambda study: study.eigenbasis.model_dump()),
+        code=code_of("decompose_covariance"),
+        config=of_study(lambda study: study.eigenbasis.used()),
     script:
         "../scripts/decompose_covariance.py"

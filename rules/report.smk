@@ -1,8 +1,8 @@
 # The report of all chosen studies: Snakemake's own, written by a second Snakemake that only reads.
 rule render_report:
     input:
-        of_all(table_files),
-        of_all(figure_files),
+        of_all(files.tables),
+        of_all(files.figures),
     output:
         "results/report.html",
     log:
@@ -10,6 +10,7 @@ rule render_report:
     benchmark:
         "logs/benchmarks/report.tsv"
     params:
+        code=code_of("render_report"),
         config={"studies": list(STUDIES)},
     script:
         "../scripts/render_report.py"

@@ -1,25 +1,7 @@
 # Tables and metrics gathered from all stages.
-def sweep_rows(wildcards):
-    """The fidelity of every sampler and skip of a study."""
-    sweep = study(wildcards).teleport
-    return [
-        f"results/{wildcards.study}/teleport/{choice.id}/skip_{skip}/fidelity.json"
-        for choice in sweep.samplers
-        for skip in sweep.skips
-    ]
-
-
-def per_sampler(kind):
-    """An input function: one artifact of a kind for every sampler of the trajectories."""
-    return lambda wildcards: [
-        f"results/{wildcards.study}/{kind}/{choice.id}.zarr.zip"
-        for choice in study(wildcards).trajectories.samplers
-    ]
-
-
 rule tabulate_teleport:
     input:
-        rows=sweep_rows,
+        rows=files_of(files.sweep_rows),
     output:
         csv="results/{study}/teleport.csv",
         html=report(
@@ -34,6 +16,7 @@ rule tabulate_teleport:
     benchmark:
         "logs/{study}/benchmarks/teleport_table.tsv"
     params:
+        code=code_of("tabulate_teleport"),
         config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     script:
         "../scripts/tabulate_teleport.py"
@@ -41,7 +24,7 @@ rule tabulate_teleport:
 
 rule tabulate_geometry:
     input:
-        geometry=per_sampler("geometry"),
+        geometry=files_of(partial(files.of_samplers, "geometry")),
     output:
         csv="results/{study}/geometry.csv",
         html=report(
@@ -55,13 +38,15 @@ rule tabulate_geometry:
         "logs/{study}/geometry_table.log",
     benchmark:
         "logs/{study}/benchmarks/geometry_table.tsv"
+    params:
+        code=code_of("tabulate_geometry"),
     script:
         "../scripts/tabulate_geometry.py"
 
 
 rule collect_metrics:
     input:
-        comparison=per_sampler("comparison"),
+        comparison=files_of(partial(files.of_samplers, "comparison")),
         geometry="results/{study}/geometry.csv",
         teleport="results/{study}/teleport.csv",
     output:
@@ -70,19 +55,7 @@ rule collect_metrics:
         "logs/{study}/metrics.log",
     benchmark:
         "logs/{study}/benchmarks/metrics.tsv"
+    params:
+        code=code_of("collect_metrics"),
     script:
         "../scripts/collect_metrics.py"
-
-
-def table_files(name, entry):
-    """Tables and metrics of a study."""
-    return [
-        f"results/{name}/{file}"
-        for file in (
-            "metrics.json",
-            "teleport.csv",
-            "tables/teleport.html",
-            "geometry.csv",
-            "tables/geometry.html",
-        )
-    ]

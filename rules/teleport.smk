@@ -14,6 +14,7 @@ rule sample_teleport:
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
     params:
+        code=code_of("sample_teleport"),
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "teleport"),
             "batch_size": study(wildcards).teleport.batch_size,
@@ -33,6 +34,7 @@ rule train_classifier:
     benchmark:
         "logs/{study}/benchmarks/classifier.tsv"
     params:
+        code=code_of("train_classifier"),
         config=of_study(
             lambda study: study.teleport.extractor.model_dump(exclude={"name"})
         ),
@@ -40,16 +42,10 @@ rule train_classifier:
         "../scripts/train_classifier.py"
 
 
-def classifier_of(wildcards):
-    """The classifier, where features come from it."""
-    uses = study(wildcards).teleport.extractor.name == "classifier"
-    return f"results/{wildcards.study}/classifier.safetensors" if uses else []
-
-
 rule extract_features:
     input:
         images=SWEEP + "/samples/" + SEEDS,
-        classifier=classifier_of,
+        extractor=files_of(files.extractor_files),
     output:
         FEATURES,
     log:
@@ -57,6 +53,7 @@ rule extract_features:
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
     params:
+        code=code_of("extract_features"),
         config=of_study(
             lambda study: {
                 "weights": getattr(study.teleport.extractor, "weights", None)
@@ -69,7 +66,7 @@ rule extract_features:
 use rule extract_features as extract_reference_features with:
     input:
         images="results/{study}/dataset.zarr.zip",
-        classifier=classifier_of,
+        extractor=files_of(files.extractor_files),
     output:
         "results/{study}/reference_features.zarr.zip",
     log:
@@ -80,7 +77,7 @@ use rule extract_features as extract_reference_features with:
 
 rule measure_fidelity:
     input:
-        generated=shards(FEATURES, "teleport"),
+        generated=files_of(files.features),
         real="results/{study}/reference_features.zarr.zip",
     output:
         SWEEP + "/fidelity.json",
@@ -89,6 +86,7 @@ rule measure_fidelity:
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
     params:
+        code=code_of("measure_fidelity"),
         config=of_study(
             lambda study: {
                 "kid_subset_size": study.teleport.kid_subset_size,

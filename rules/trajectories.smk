@@ -12,6 +12,7 @@ rule sample_trajectories:
     benchmark:
         "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
     params:
+        code=code_of("sample_trajectories"),
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "trajectories"),
             "batch_size": study(wildcards).trajectories.batch_size,

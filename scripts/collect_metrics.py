@@ -8,7 +8,7 @@ import pandas as pd
 
 from underpainting import artifacts
 from underpainting.artifacts import write_json
-from underpainting.jobs import job
+from underpainting.jobs import job, origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -37,7 +37,7 @@ def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str) -> None:
+def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str, study: str) -> None:
     """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
     geometry = pd.read_csv(geometry_file).set_index("sampler").to_dict("index")
     sweep = pd.read_csv(teleport_file)
@@ -46,11 +46,18 @@ def main(comparison: list[str], geometry_file: str, teleport_file: str, output: 
     main_sampler = headline(list(samplers))
     rows = sweep[list(SWEEP)].to_dict("records")
     extractor = {"feature_extractor": str(sweep["extractor"].iloc[0]), "teleport_images": int(sweep["n"].iloc[0])}
-    content = {"sampler": main_sampler, **samplers[main_sampler], "samplers": samplers, "teleport": rows, **extractor}
+    content = {
+        **origin(study),
+        "sampler": main_sampler,
+        **samplers[main_sampler],
+        "samplers": samplers,
+        "teleport": rows,
+        **extractor,
+    }
     write_json(content, output)
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         inputs = snakemake.input
-        main(list(inputs.comparison), inputs.geometry, inputs.teleport, snakemake.output[0])
+        main(list(inputs.comparison), inputs.geometry, inputs.teleport, snakemake.output[0], snakemake.wildcards.study)

@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(images_file: str, classifier: str | None, output: str, study: str, config: dict[str, Any]) -> None:
+def main(images_file: str, weights: list[str], output: str, study: str, config: dict[str, Any]) -> None:
     """Read images batch by batch, keep their features and what tells where they stand in a sweep."""
     data = artifacts.load(images_file)
     images = artifacts.require_range(data["images"], images_file)
-    extractor = (
-        fidelity.classifier_extractor(classifier) if classifier else fidelity.inception_extractor(config["weights"])
-    )
+    extractor = fidelity.make_extractor(config["extractor"], weights[0] if weights else None)
     batches = (fidelity.to_bytes(torch.from_numpy(part)) for part in artifacts.batches(images, 512))
     features = np.concatenate([fidelity.extract(extractor, batch) for batch in batches])
     kept = {name: data[name].load() for name in ("seed", "nfe", "alpha", "sigma") if name in data}
@@ -35,7 +33,7 @@ if __name__ == "__main__":
         inputs = snakemake.input
         main(
             inputs.images,
-            str(inputs.classifier) if inputs.classifier else None,
+            [inputs.extractor] if isinstance(inputs.extractor, str) else list(inputs.extractor),
             snakemake.output[0],
             snakemake.wildcards.study,
             snakemake.params.config,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underpainting import denoisers
-from underpainting.jobs import job
+from underpainting.jobs import job, origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(output: dict[str, str], config: dict[str, Any], images: list[int]) -> None:
+def main(output: dict[str, str], study: str, config: dict[str, Any]) -> None:
     """Find the folder, check that the network takes the study's images, write it in one layout."""
     hub = config["source"] == "hub"
     folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(config["path"])
     network, schedule = denoisers.load_network(folder)
-    denoisers.require_images(network, channels=images[0], size=images[1])
+    denoisers.require_images(network, channels=config["channels"], size=config["size"])
     denoisers.save_pipeline(network, schedule, Path(output["index"]).parent)
-    denoisers.save_schedule(schedule, output["schedule"])
+    denoisers.save_schedule(schedule, output["schedule"], origin(study, config=config))
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(dict(snakemake.output.items()), snakemake.params.config, snakemake.params.images)
+        main(dict(snakemake.output.items()), snakemake.wildcards.study, snakemake.params.config)

@@ -25,8 +25,7 @@ def measure(batch: xr.Dataset) -> xr.Dataset:
     """Residuals, explained variance and dimensions of one batch of trajectories."""
     grid = NoiseGrid(batch["alpha"].values, batch["sigma"].values)
     states, endpoints = flat(batch["state"]), flat(batch["endpoint"])
-    noisy = grid.sigma > 0
-    noise = (states - grid.alpha[:, None] * endpoints)[:, noisy] / grid.sigma[noisy, None]
+    noise = geometry.noise_predictions(states, endpoints, grid)
     arrays = {
         name: array(values, ("sample", "step")[: values.ndim], f"residual variance: {name}")
         for name, values in geometry.residuals(states, grid)._asdict().items()

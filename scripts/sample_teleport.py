@@ -43,7 +43,7 @@ def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: in
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     size = config["batch_size"]
     batches = (list(seeds[start : start + size]) for start in range(0, len(seeds), size))
-    digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "eigenbasis")}
+    digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)
     with torch.inference_mode():
         parts = (hybrid(basis, sampler, denoiser, batch, skip) for batch in batches)

@@ -27,7 +27,7 @@ def main(network: dict[str, str], output: str, study: str, seeds: range, config:
         provenance = origin(
             study,
             seeds=[seeds.start, seeds.stop],
-            model=artifacts.digest(network["weights"]),
+            model={name: artifacts.digest(network[name]) for name in ("weights", "scheduler")},
             sampler=config["sampler"],
         )
         artifacts.save_stream(parts, output, "sample", provenance)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, training
 from underpainting.datasets import load_bytes
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job, origin, use_threads, versions
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def run_digest(dataset: str, config: dict[str, Any], threads: int) -> str:
+def run_digest(dataset: str, config: dict[str, Any], code: str, threads: int) -> str:
     """What determines a training, so that a checkpoint of another one is never taken."""
-    parts = {"data": artifacts.digest(dataset), "config": config, "threads": threads, "torch": torch.__version__}
+    device = str(denoisers.pick_device(config["device"]))
+    parts = {"data": artifacts.digest(dataset), "config": config, "code": code, "threads": threads}
+    parts |= {"device": device, "versions": versions()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any], threads: int) -> None:
+def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any], run: str, seconds: float) -> None:
     """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
@@ -35,21 +37,24 @@ def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any
     network = training.make_unet(tuple(images.shape[1:]), **config["architecture"])
     trainer = training.Trainer(network, images, schedule, recipe, denoisers.pick_device(config["device"]))
     checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
-    losses = trainer.run(checkpoint, run_digest(dataset, config, threads), config["checkpoint_seconds"])
+    losses = trainer.run(checkpoint, run, seconds)
     denoisers.save_pipeline(trainer.network, schedule, Path(output["index"]).parent)
-    denoisers.save_schedule(schedule, output["schedule"])
+    provenance = origin(study, data=artifacts.digest(dataset), config=config)
+    denoisers.save_schedule(schedule, output["schedule"], provenance)
     curve = xr.Dataset({"loss": artifacts.array(losses, "step", "training loss: mean squared error per value")})
-    artifacts.save(curve, output["losses"], origin(study, data=artifacts.digest(dataset), config=config))
+    artifacts.save(curve, output["losses"], provenance)
     checkpoint.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         use_threads(snakemake.threads)
+        inputs, parameters = snakemake.input, snakemake.params
         main(
-            snakemake.input.dataset,
+            inputs.dataset,
             dict(snakemake.output.items()),
             snakemake.wildcards.study,
-            snakemake.params.config,
-            snakemake.threads,
+            parameters.config,
+            run_digest(inputs.dataset, parameters.config, parameters.code, snakemake.threads),
+            snakemake.resources.checkpoint_seconds,
         )

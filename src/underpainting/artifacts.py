@@ -10,9 +10,11 @@ taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +40,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield scratch
@@ -46,6 +49,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what jobs that were killed left of this artifact; the workflow runs one job at a time for it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        elif f".{os.getpid()}." not in leftover.name:
+            leftover.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: str | Path) -> None:
@@ -84,15 +96,15 @@ def _pack(folder: Path, path: Path) -> None:
                     target.write(block)
 
 
-def _encoding(dataset: xr.Dataset, first: int | None) -> dict[str, dict[str, Any]]:
-    """Chunks along the first axis of at most 64 MiB (or `first` entries), the other axes whole."""
+def _encoding(dataset: xr.Dataset, dim: str) -> dict[str, dict[str, Any]]:
+    """Chunks along the first axis: one part of a stream along `dim`, else at most 64 MiB; the other axes whole."""
     encoding: dict[str, dict[str, Any]] = {}
     for name, array in dataset.variables.items():
         kept = {key: array.encoding[key] for key in ("dtype", "scale_factor", "add_offset") if key in array.encoding}
         if array.ndim and array.size:
             row = max(array.dtype.itemsize * array.size // array.shape[0], 1)
-            rows = first or max(1, min(array.shape[0], _CHUNK_BYTES // row))
-            kept["chunks"] = (min(rows, array.shape[0]) if first is None else rows, *array.shape[1:])
+            fitting = max(1, min(array.shape[0], _CHUNK_BYTES // row))
+            kept["chunks"] = (array.shape[0] if array.dims[0] == dim else fitting, *array.shape[1:])
         encoding[str(name)] = kept
     return encoding
 
@@ -149,14 +161,14 @@ def save_stream(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     attributes = {"provenance": json.dumps(dict(provenance), sort_keys=True)} if provenance else {}
-    with tempfile.TemporaryDirectory(prefix=".zarr-", dir=path.parent) as folder:
+    _remove_leftovers(path)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"
         written = 0
         for part in parts:
             part = _checked(part.assign_attrs(attributes), path)
             if written == 0:
-                chunk = part.sizes[dim] if dim else None
-                part.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(part, chunk))
+                part.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(part, dim))
             else:
                 part.to_zarr(store, append_dim=dim, consolidated=False)
             written += 1

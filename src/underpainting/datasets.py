@@ -18,9 +18,9 @@ from PIL import Image, UnidentifiedImageError
 from underpainting import artifacts
 from underpainting.studies import models
 from underpainting.studies.errors import StudyError
+from underpainting.studies.files import IMAGE_SUFFIXES, image_files
 
 Bytes = NDArray[np.uint8]
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 
 
 class Item(NamedTuple):
@@ -117,12 +117,6 @@ def _read_image(file: Path) -> Bytes:
             return _pixels(picture)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise DataError("path", f"the image {file} is corrupt ({error})", "repair or remove that file") from error
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The image files below a folder, sorted; hidden files are passed over."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
 def _open_sklearn(_: models.SklearnDataset) -> Source:
@@ -252,15 +246,6 @@ def open_source(config: models.DatasetBase) -> Source:
     if not len(source):
         raise DataError("source", "the data set holds no image", "point to data with images")
     return source
-
-
-def source_files(config: models.DatasetBase) -> list[str]:
-    """The files that a source reads, as inputs of the workflow; none for what comes from a package or the Hub."""
-    if isinstance(config, models.NpzDataset):
-        return [config.path]
-    if isinstance(config, models.FolderDataset):
-        return [file.as_posix() for file in image_files(Path(config.path))]
-    return []
 
 
 def prepare(item: Item, config: models.DatasetBase) -> Bytes:

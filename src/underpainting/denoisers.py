@@ -12,6 +12,8 @@ sigma / alpha tells its time.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -222,15 +224,21 @@ def require_images(network: Any, channels: int, size: int) -> None:
 def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     """Write a network and its noise schedule so that `diffusers.DDIMPipeline.from_pretrained` reads them.
 
-    The index comes last: a folder without it is incomplete.
+    Every file is complete or absent, and the index comes last: a folder without it is incomplete.
     """
     import diffusers
 
     from underpainting.artifacts import write_json
 
     folder = Path(folder)
-    network.save_pretrained(folder / "unet", safe_serialization=True)
-    schedule.save_pretrained(folder / "scheduler")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".pipeline-", dir=folder) as scratch:
+        network.save_pretrained(Path(scratch) / "unet", safe_serialization=True)
+        schedule.save_pretrained(Path(scratch) / "scheduler")
+        for file in sorted(Path(scratch).rglob("*.*")):
+            target = folder / file.relative_to(scratch)
+            target.parent.mkdir(exist_ok=True)
+            file.replace(target)
     index = {
         "_class_name": "DDIMPipeline",
         "_diffusers_version": diffusers.__version__,
@@ -240,7 +248,7 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     write_json(index, folder / "model_index.json")
 
 
-def save_schedule(schedule: Any, path: str | Path) -> None:
+def save_schedule(schedule: Any, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
     """Write the noise levels that the network knows, as an artifact: alpha and sigma from noise to data."""
     import xarray as xr
 
@@ -252,4 +260,4 @@ def save_schedule(schedule: Any, path: str | Path) -> None:
         "alpha": artifacts.array(grid.alpha, "step", "signal scale"),
         "sigma": artifacts.array(grid.sigma, "step", "noise scale"),
     }
-    artifacts.save(xr.Dataset(levels), path)
+    artifacts.save(xr.Dataset(levels), path, provenance)

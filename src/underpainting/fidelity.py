@@ -106,6 +106,23 @@ def classifier_extractor(path: str | Path) -> Extractor:
     return classifier.load(path).classifier.features
 
 
+def make_extractor(name: str, weights: str | None) -> Extractor:
+    """The extractor that a study chose.
+
+    Args:
+        name: `classifier` or `inception-v3-compat`.
+        weights: file of its weights; Inception's may lie in torch-fidelity's cache instead.
+
+    Raises:
+        ValueError: an unknown extractor, or a classifier without its file.
+    """
+    if name == INCEPTION:
+        return inception_extractor(weights)
+    if name == "classifier" and weights:
+        return classifier_extractor(weights)
+    raise ValueError(f"extractor {name!r} is unknown or lacks its file; use classifier or {INCEPTION}")
+
+
 def register_classifier(path: str | Path) -> str:
     """Make a study's classifier known to torch-fidelity, for its own `calculate_metrics` and command line.
 

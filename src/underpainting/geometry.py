@@ -83,6 +83,21 @@ def dimension(explained: FloatArray, fraction: float = 0.999) -> NDArray[np.int6
     return (explained < fraction * (1 - 1e-12)).sum(1) + 1
 
 
+def noise_predictions(states: FloatArray, endpoints: FloatArray, grid: NoiseGrid) -> FloatArray:
+    """eps_hat = (x_t - alpha_t x0_hat) / sigma_t at every step with noise (Eq. 6).
+
+    Args:
+        states: shape (sample, step, pixel).
+        endpoints: likewise.
+        grid: the levels of the steps.
+
+    Returns:
+        shape (sample, steps with sigma > 0, pixel).
+    """
+    noisy = grid.sigma > 0
+    return (states - grid.alpha[:, None] * endpoints)[:, noisy] / grid.sigma[noisy, None]
+
+
 def residuals(states: FloatArray, grid: NoiseGrid) -> Residuals:
     """The three residuals of Table 2.
 

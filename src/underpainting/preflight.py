@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from underpainting.studies.errors import StudyError
+from underpainting.studies.files import sources
 from underpainting.studies.models import PathDenoiser, Study
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | P
     for name, study in studies.items():
         file = Path(folder) / f"{name}.yaml"
         check_extractor(study, file)
+        check_device(study, file)
         if isinstance(study.denoiser, PathDenoiser):
             check_network(study, study.denoiser.path, file)
         if not _is_built(study, Path(results) / name / "dataset.zarr.zip"):
@@ -40,13 +43,23 @@ def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | P
 
 
 def _is_built(study: Study, artifact: Path) -> bool:
-    from underpainting.datasets import source_files
-
+    """Is the data set made from these very files, by these very settings?"""
     if not artifact.is_file():
         return False
-    files = [Path(file) for file in source_files(study.dataset)]
+    files = [Path(file) for file in sources(study.dataset)]
     built = artifact.stat().st_mtime
-    return all(file.is_file() and file.stat().st_mtime <= built for file in files)
+    current = all(file.is_file() and file.stat().st_mtime <= built for file in files)
+    return current and _settings(artifact) == study.dataset.model_dump(mode="json")
+
+
+def _settings(artifact: Path) -> object:
+    """The settings from which a data set was made, read without opening its arrays."""
+    try:
+        with zipfile.ZipFile(artifact) as archive:
+            attributes = json.loads(archive.read("zarr.json"))["attributes"]
+        return json.loads(attributes["provenance"])["source"]
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        return None
 
 
 def check_extractor(study: Study, file: Path) -> None:
@@ -60,6 +73,18 @@ def check_extractor(study: Study, file: Path) -> None:
     except FileNotFoundError as error:
         problem, _, remedy = str(error).partition(": ")
         raise StudyError(file, "teleport.extractor.weights", problem, remedy) from error
+
+
+def check_device(study: Study, file: Path) -> None:
+    """Is there a CUDA device, where the study insists on one?"""
+    if study.device != "cuda":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise StudyError(
+            file, "device", "torch sees no CUDA device", "use auto or cpu, or run on a machine that has one"
+        )
 
 
 def check_network(study: Study, path: str, file: Path) -> None:
@@ -76,6 +101,27 @@ def check_network(study: Study, path: str, file: Path) -> None:
         remedy = "convert the weights to safetensors first; a pickle is never opened (docs/weights.md)"
         raise StudyError(file, "denoiser.path", f"{unet} holds no diffusion_pytorch_model.safetensors", remedy)
     check_shape(study, json.loads(config.read_text(encoding="utf-8")), file)
+    scheduler = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
+    if not (scheduler / "scheduler_config.json").is_file():
+        remedy = "add the scheduler_config.json that belongs to the network"
+        raise StudyError(file, "denoiser.path", f"{folder} holds no scheduler/scheduler_config.json", remedy)
+    settings = json.loads((scheduler / "scheduler_config.json").read_text(encoding="utf-8"))
+    check_samplers(study, int(settings.get("num_train_timesteps", 1000)), file)
+
+
+def check_samplers(study: Study, times: int, file: Path) -> None:
+    """Can every sampler take its steps over the times that the network knows?"""
+    for key, choice in study.choices():
+        if choice.steps > times:
+            raise StudyError(
+                file,
+                f"{key}.samplers",
+                f"{choice.id} takes more steps than the network's {times} times",
+                "lower its steps",
+            )
+        if misfit := choice.misfit(times):
+            problem, _, remedy = misfit.partition(" | ")
+            raise StudyError(file, f"{key}.samplers", f"{choice.id} over {times} times: {problem}", remedy)
 
 
 def check_shape(study: Study, network: Mapping[str, object], file: Path) -> None:

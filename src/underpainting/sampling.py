@@ -87,6 +87,10 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
     kind = SAMPLERS[name]
     scheduler_class = getattr(importlib.import_module(f"diffusers.schedulers.{kind.module}"), kind.scheduler)
     config = getattr(schedule, "config", schedule)
+    if config.get("rescale_betas_zero_snr"):
+        raise ValueError(
+            "networks with rescale_betas_zero_snr end at alpha = 0, where x0_hat has no finite noise prediction"
+        )
     settings = {key: config[key] for key in SCHEDULE_KEYS if key in config}
     if kind.clips:
         settings["clip_sample"] = options.pop("clip_sample", False)

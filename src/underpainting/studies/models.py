@@ -187,9 +187,6 @@ class TrainedDenoiser(Model):
     architecture: Architecture = Field(default_factory=Architecture, description="The network.")
     schedule: NoiseSchedule = Field(default_factory=NoiseSchedule, description="The noise schedule.")
     training: TrainingRecipe = Field(description="The recipe.")
-    checkpoint_seconds: float = Field(
-        30.0, gt=0, description="Seconds between checkpoints; does not change the result."
-    )
 
 
 class HubDenoiser(Model):
@@ -238,6 +235,10 @@ class EigenbasisConfig(Model):
     )
     seed: int = Field(0, ge=0, description="Of the randomized method.")
 
+    def used(self) -> dict[str, object]:
+        """What the chosen method uses; the rest cannot change its result."""
+        return self.model_dump(exclude=set() if self.method == "randomized" else {"seed"})
+
     @model_validator(mode="after")
     def _rank_given(self) -> EigenbasisConfig:
         if self.method == "randomized" and self.rank is None:
@@ -277,7 +278,8 @@ class SamplerChoice(Model):
     @property
     def label(self) -> str:
         """Name in figures, e.g. `DDIM, 50 steps`."""
-        return f"{SAMPLER_LABELS[self.name]}, {self.steps} steps"
+        spacing = f", {self.timestep_spacing}" if self.timestep_spacing else ""
+        return f"{SAMPLER_LABELS[self.name]}, {self.steps} steps{spacing}"
 
 
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:

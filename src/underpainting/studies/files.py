@@ -1,0 +1,161 @@
+"""Where the artifacts of a study are: the file names that the rules ask for, below `results/STUDY`.
+
+Pure functions of a study's name and its models; the rules wrap them with wildcards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from underpainting.studies.models import (
+    DatasetBase,
+    FolderDataset,
+    InceptionExtractor,
+    NpzDataset,
+    PathDenoiser,
+    SamplerChoice,
+    Seeded,
+    Study,
+    TeleportConfig,
+    TorchvisionDataset,
+    TrajectoriesConfig,
+)
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+FIGURES = (
+    "fig01_generation",
+    "fig03_theory",
+    "fig04a_endpoint",
+    "fig04b_samples",
+    "fig04c_error",
+    "fig04e_hybrid",
+    "fig04f_fidelity",
+    "fig10_geometry",
+    "fig_eigenbasis",
+)
+TABLES = ("metrics.json", "teleport.csv", "tables/teleport.html", "geometry.csv", "tables/geometry.html")
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files below a folder, sorted; hidden files are passed over."""
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def sources(dataset: DatasetBase) -> list[str]:
+    """The files that a data source reads; none for what comes from a package, the Hub or a download."""
+    if isinstance(dataset, NpzDataset):
+        return [dataset.path]
+    if isinstance(dataset, FolderDataset):
+        return [file.as_posix() for file in image_files(Path(dataset.path))]
+    if isinstance(dataset, TorchvisionDataset) and not dataset.download:
+        folder = Path(dataset.root)
+        folder = folder / dataset.name if (folder / dataset.name).is_dir() else folder
+        return [file.as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
+    return []
+
+
+def network_sources(study: Study) -> list[str]:
+    """The files of a denoiser that lies in a folder."""
+    if not isinstance(study.denoiser, PathDenoiser):
+        return []
+    files = Path(study.denoiser.path).rglob("*")
+    return sorted(file.as_posix() for file in files if file.suffix in (".json", ".safetensors"))
+
+
+def extractor_files(name: str, study: Study) -> list[str]:
+    """What features are extracted with: the study's classifier, or Inception's weights if the study names them."""
+    if isinstance(study.teleport.extractor, InceptionExtractor):
+        weights = study.teleport.extractor.weights
+        return [weights] if weights else []
+    return [f"results/{name}/classifier.safetensors"]
+
+
+def headline_first(stage: TrajectoriesConfig | TeleportConfig) -> list[SamplerChoice]:
+    """The samplers of a stage, the headline sampler first: DDIM where it is there."""
+    return sorted(stage.samplers, key=lambda choice: choice.name != "ddim")
+
+
+def shards(pattern: str, stage: Seeded, seeds: range | None = None) -> list[str]:
+    """The shards of a stage, with `{first}` and `{stop}` filled in; only those with any of `seeds`, if given."""
+    return [
+        pattern.format(first=first, stop=stop)
+        for first, stop in stage.shards
+        if seeds is None or (first < seeds.stop and stop > seeds.start)
+    ]
+
+
+def trajectories(name: str, study: Study, sampler: str, seeds: range | None = None) -> list[str]:
+    """The shards of a sampler's trajectories."""
+    pattern = f"results/{name}/trajectories/{sampler}/seeds_{{first}}-{{stop}}.zarr.zip"
+    return shards(pattern, study.trajectories, seeds)
+
+
+def all_trajectories(name: str, study: Study) -> list[str]:
+    """Every shard of every sampler."""
+    return [file for choice in study.trajectories.samplers for file in trajectories(name, study, choice.id)]
+
+
+def of_samplers(kind: str, name: str, study: Study) -> list[str]:
+    """One artifact of a kind (`comparison`, `geometry`) per sampler, the headline sampler's first."""
+    return [f"results/{name}/{kind}/{choice.id}.zarr.zip" for choice in headline_first(study.trajectories)]
+
+
+def sweep_folder(name: str, sampler: str, skip: int | str) -> str:
+    """The folder of one sampler and skip of the sweep."""
+    return f"results/{name}/teleport/{sampler}/skip_{skip}"
+
+
+def features(name: str, study: Study, sampler: str, skip: int | str) -> list[str]:
+    """The feature shards of one sampler and skip."""
+    return shards(sweep_folder(name, sampler, skip) + "/features/seeds_{first}-{stop}.zarr.zip", study.teleport)
+
+
+def sweep_rows(name: str, study: Study) -> list[str]:
+    """The fidelity of every sampler and skip."""
+    sweep = study.teleport
+    return [sweep_folder(name, choice.id, skip) + "/fidelity.json" for choice in sweep.samplers for skip in sweep.skips]
+
+
+def shown_seed(study: Study) -> int:
+    """The seed of the trajectory that figures show."""
+    given = study.figures.seed
+    return study.trajectories.first_seed if given is None else given
+
+
+def shown_trajectory(name: str, study: Study) -> list[str]:
+    """The headline sampler's shard with the trajectory that figures show."""
+    seed = shown_seed(study)
+    return trajectories(name, study, headline_first(study.trajectories)[0].id, range(seed, seed + 1))
+
+
+def gallery_trajectories(name: str, study: Study) -> list[str]:
+    """The headline sampler's shards with the first seeds."""
+    first = study.trajectories.first_seed
+    seeds = range(first, first + study.figures.gallery)
+    return trajectories(name, study, headline_first(study.trajectories)[0].id, seeds)
+
+
+def gallery_samples(name: str, study: Study) -> list[str]:
+    """The shards with the first images of the sweep's headline sampler, skip after skip."""
+    sweep = study.teleport
+    seeds = range(sweep.first_seed, sweep.first_seed + study.figures.gallery)
+    sampler = headline_first(sweep)[0].id
+    patterns = (sweep_folder(name, sampler, skip) + "/samples/seeds_{first}-{stop}.zarr.zip" for skip in sweep.skips)
+    return [file for pattern in patterns for file in shards(pattern, sweep, seeds)]
+
+
+def theory(name: str, _: Study) -> list[str]:
+    """Moments and eigenbasis."""
+    return [f"results/{name}/moments.zarr.zip", f"results/{name}/eigenbasis.zarr.zip"]
+
+
+def tables(name: str, _: Study) -> list[str]:
+    """Tables and metrics."""
+    return [f"results/{name}/{file}" for file in TABLES]
+
+
+def figures(name: str, study: Study) -> list[str]:
+    """Every figure, as PNG and PDF."""
+    trained = ("fig_training",) if study.denoiser.source == "train" else ()
+    return [f"results/{name}/figures/{figure}.{kind}" for figure in (*FIGURES, *trained) for kind in ("png", "pdf")]
