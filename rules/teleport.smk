@@ -54,11 +54,7 @@ rule extract_features:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
     params:
         code=code_of("extract_features"),
-        config=of_study(
-            lambda study: {
-                "weights": getattr(study.teleport.extractor, "weights", None)
-            }
-        ),
+        config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     script:
         "../scripts/extract_features.py"
 

@@ -54,9 +54,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def _remove_leftovers(path: Path) -> None:
     """Remove what jobs that were killed left of this artifact; the workflow runs one job at a time for it."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if f".{os.getpid()}." in leftover.name:
+            continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
-        elif f".{os.getpid()}." not in leftover.name:
+        else:
             leftover.unlink(missing_ok=True)
 
 
@@ -162,7 +164,8 @@ def save_stream(
     path.parent.mkdir(parents=True, exist_ok=True)
     attributes = {"provenance": json.dumps(dict(provenance), sort_keys=True)} if provenance else {}
     _remove_leftovers(path)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent) as folder:
+    scratch = f".{path.name}.{os.getpid()}."
+    with tempfile.TemporaryDirectory(prefix=scratch, suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"
         written = 0
         for part in parts:

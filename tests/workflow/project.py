@@ -1,0 +1,114 @@
+"""A working folder of its own in which the repository's Snakefile runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "tests" / "studies" / "tiny.yaml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with configuration and results; `run` starts Snakemake in it."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Project:
+        """A project with the study `tiny`."""
+        (folder / "config" / "studies").mkdir(parents=True)
+        (folder / "config" / "config.yaml").write_text("studies: [tiny]\n")
+        project = cls(folder)
+        project.write(project.study())
+        return project
+
+    @property
+    def file(self) -> Path:
+        """The study file."""
+        return self.folder / "config" / "studies" / "tiny.yaml"
+
+    def study(self) -> dict[str, Any]:
+        """The shipped tiny study, as plain values to be changed."""
+        content: dict[str, Any] = yaml.safe_load(TINY.read_text(encoding="utf-8"))
+        return content
+
+    def write(self, content: dict[str, Any]) -> None:
+        """Replace the study."""
+        self.file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a Snakemake run."""
+        return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end; output and errors together in `stdout`."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def build(self, *arguments: str) -> str:
+        """Run Snakemake, which must succeed."""
+        result = self.run(*arguments)
+        assert result.returncode == 0, result.stdout[-6000:]
+        return result.stdout
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """The jobs that a dry run plans, by rule."""
+        text = self.build("--dry-run", *arguments)
+        return {rule: int(count) for rule, count in re.findall(r"^([a-z_]+) {2,}(\d+)$", text, re.M) if rule != "total"}
+
+    def artifacts(self) -> dict[str, str]:
+        """Digest of every file below results."""
+        files = sorted(file for file in (self.folder / "results").rglob("*") if file.is_file())
+        return {file.relative_to(self.folder).as_posix(): sha256(file.read_bytes()).hexdigest() for file in files}
+
+    def kill_when(self, condition: Callable[[], bool], *arguments: str, seconds: float = 240.0) -> None:
+        """Start Snakemake and, once the condition holds, kill it and all its jobs with SIGKILL."""
+        with (self.folder / "killed.log").open("w") as log:
+            process = subprocess.Popen(
+                self.command(*arguments), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+            deadline = time.monotonic() + seconds
+            while not condition():
+                assert process.poll() is None, (self.folder / "killed.log").read_text()[-6000:]
+                assert time.monotonic() < deadline, "the condition for the kill never came"
+                time.sleep(0.01)
+            for number in (process.pid, *self.processes()):
+                with_suppressed_kill(number)
+            process.wait()
+
+    def processes(self) -> Iterator[int]:
+        """Processes whose working folder is this project's."""
+        for entry in Path("/proc").iterdir():
+            try:
+                inside = entry.name.isdigit() and Path(os.readlink(entry / "cwd")) == self.folder
+            except OSError:
+                continue
+            if inside and int(entry.name) != os.getpid():
+                yield int(entry.name)
+
+
+def with_suppressed_kill(number: int) -> None:
+    """SIGKILL, if the process is still there."""
+    try:
+        os.kill(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,104 @@
+"""The tiny study from data to report, through Snakemake itself."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.workflow.project import Project
+from underpainting import artifacts
+from underpainting.studies import files, load_study
+
+
+def metrics(project: Project) -> dict[str, object]:
+    content: dict[str, object] = json.loads((project.folder / "results/tiny/metrics.json").read_text())
+    return content
+
+
+def test_every_promised_file_is_there(built: Project) -> None:
+    study = load_study(built.file)
+    promised = [*files.tables("tiny", study), *files.figures("tiny", study), "results/report.html"]
+    missing = [file for file in promised if not (built.folder / file).stat().st_size]
+    assert not missing
+
+
+def test_metrics_have_the_names_that_others_rely_on(built: Project) -> None:
+    content = metrics(built)
+    assert len(content["gaussian_mse"]) == 7  # type: ignore[arg-type]
+    assert content["gaussian_mse"][0] == 0  # type: ignore[index]
+    assert set(content["dim_999"]) == {"states", "differences", "noise_predictions"}  # type: ignore[call-overload]
+    assert all(0 <= content[f"residual_{name}"] <= 1 for name in ("top2", "plane", "rotation"))  # type: ignore[operator]
+    rows = content["teleport"]
+    assert [row["skip"] for row in rows] == [0, 2]  # type: ignore[attr-defined]
+    assert [row["nfe"] for row in rows] == [6, 4]  # type: ignore[attr-defined]
+    assert all(set(row) == {"sampler", "skip", "nfe", "sigma", "alpha", "fd", "kid"} for row in rows)  # type: ignore[attr-defined]
+
+
+def test_the_table_repeats_the_metrics(built: Project) -> None:
+    table = pd.read_csv(built.folder / "results/tiny/teleport.csv")
+    assert table["fd"].tolist() == [row["fd"] for row in metrics(built)["teleport"]]  # type: ignore[attr-defined]
+    assert (table["extractor"] == "classifier").all()
+
+
+def test_a_frechet_distance_of_a_classifier_is_never_called_fid(built: Project) -> None:
+    page = (built.folder / "results/tiny/tables/teleport.html").read_text()
+    assert "FD (classifier)" in page
+    assert "FID" not in page
+
+
+def test_the_report_holds_every_figure_and_table(built: Project) -> None:
+    report = (built.folder / "results/report.html").read_text()
+    study = load_study(built.file)
+    shown = [file for file in files.figures("tiny", study) if file.endswith(".png")]
+    shown += [file for file in files.tables("tiny", study) if file.endswith(".html")]
+    assert not [file for file in shown if file not in report]
+
+
+def test_the_report_asks_the_network_for_nothing(built: Project) -> None:
+    report = (built.folder / "results/report.html").read_text()
+    for tag in ('<script src="http', '<link rel="stylesheet" href="http', '<img src="http', "@import url(http"):
+        assert tag not in report
+
+
+def test_images_are_stored_in_the_range_of_the_library(built: Project) -> None:
+    images = artifacts.load(built.folder / "results/tiny/dataset.zarr.zip")["images"]
+    assert images.attrs["range"] == [-1.0, 1.0]
+    assert images.attrs["units"] == "1"
+    assert images.min() == -1
+    assert images.max() == 1
+
+
+@pytest.mark.parametrize("file", ["moments", "eigenbasis", "trajectories/ddim-6/seeds_0-8", "comparison/ddim-6"])
+def test_every_array_says_where_it_came_from(built: Project, file: str) -> None:
+    origin = artifacts.provenance(artifacts.load(built.folder / f"results/tiny/{file}.zarr.zip"))
+    assert origin["study"] == "tiny"
+    assert {"torch", "diffusers", "zarr"} <= set(origin["versions"])
+
+
+def test_the_denoiser_opens_as_a_diffusers_pipeline(built: Project) -> None:
+    from diffusers import DDIMPipeline
+
+    pipeline = DDIMPipeline.from_pretrained(built.folder / "results/tiny/denoiser")
+    assert pipeline.unet.config["sample_size"] == 8
+    assert pipeline.scheduler.config["prediction_type"] == "v_prediction"
+
+
+def test_jobs_leave_logs_and_benchmarks_but_no_scratch(built: Project) -> None:
+    logs = {file.stem for file in (built.folder / "logs/tiny").rglob("*.log")}
+    marks = {file.stem for file in (built.folder / "logs/tiny/benchmarks").rglob("*.tsv")}
+    assert logs
+    assert logs == marks
+    scratch = [file for file in (built.folder / "results").rglob("*") if file.name.startswith(".") or "checkpoint" in file.name]
+    assert not scratch
+
+
+def test_no_path_of_the_machine_is_in_an_artifact(built: Project) -> None:
+    home = str(built.folder).encode()
+    holding = [
+        file
+        for file in (built.folder / "results/tiny").rglob("*")
+        if file.is_file() and home in file.read_bytes()
+    ]
+    assert not holding

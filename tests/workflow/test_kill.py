@@ -1,0 +1,79 @@
+"""A job killed at any moment leaves nothing partial, and the next run completes to the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import Project
+from underpainting import artifacts
+
+
+def alive(log: Path) -> bool:
+    """Whether a job has started to log."""
+    return log.is_file() and log.stat().st_size > 0
+
+
+def undamaged(project: Project) -> None:
+    """Every artifact that is there can be read to its end."""
+    for file in (project.folder / "results").rglob("*.zarr.zip"):
+        artifacts.load(file).load()
+
+
+def long_training(project: Project) -> None:
+    study = project.study()
+    study["denoiser"]["training"]["steps"] = 150
+    project.write(study)
+
+
+def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project, tmp_path: Path) -> None:
+    long_training(fresh)
+    checkpoint = fresh.folder / "results/tiny/training.checkpoint.safetensors"
+    weights = "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors"
+    often = ("--set-resources", "train_denoiser:checkpoint_seconds=0")
+    fresh.kill_when(checkpoint.is_file, weights, *often)
+    assert not (fresh.folder / weights).exists()
+    fresh.build(weights, *often)
+    assert "resuming at step" in (fresh.folder / "logs/tiny/train.log").read_text()
+    assert not checkpoint.exists()
+
+    other = Project.make(tmp_path / "uninterrupted")
+    long_training(other)
+    other.build(weights)
+    assert other.artifacts() == fresh.artifacts()
+
+
+@pytest.mark.parametrize(
+    ("target", "log"),
+    [
+        ("trajectories", "trajectories/ddim-6/seeds_0-8.log"),
+        ("teleport", "teleport/ddim-6/skip_2/samples_0-24.log"),
+    ],
+)
+def test_a_kill_while_sampling_leaves_nothing_partial(
+    built: Project, copy: Project, target: str, log: str
+) -> None:
+    folder = {"trajectories": "trajectories", "teleport": "teleport"}[target]
+    for file in (copy.folder / "results/tiny" / folder).rglob("*.zarr.zip"):
+        file.unlink()
+    (copy.folder / "logs/tiny" / log).unlink()
+    scratch: Callable[[], bool] = lambda: alive(copy.folder / "logs/tiny" / log)  # noqa: E731
+    copy.kill_when(scratch, target)
+    undamaged(copy)
+    copy.build(target)
+    expected = {name: value for name, value in built.artifacts().items() if f"/{folder}" in name}
+    assert {name: copy.artifacts()[name] for name in expected} == expected
+
+
+def test_two_runs_at_once_are_refused(fresh: Project) -> None:
+    def second_is_refused() -> bool:
+        if not list((fresh.folder / ".snakemake/locks").glob("*.lock")):
+            return False
+        refused = fresh.run("tables")
+        assert refused.returncode != 0
+        assert "cannot be locked" in refused.stdout
+        return True
+
+    fresh.kill_when(second_is_refused, "tables")
