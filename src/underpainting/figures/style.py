@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from underpainting.artifacts import replacing
 
@@ -78,6 +79,19 @@ def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
     """A panel's letter (if it has one) and heading, flush left; `pad` points above the axes, if they are to agree."""
     heading = rf"$\bf{{{letter}}}$  {text}" if letter else text
     axes.set_title(heading, y=None if pad is None else 1.0, pad=pad)
+
+
+def plain_log(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic y axis over few decades, labelled in plain numbers; `low` and `high` are the values to be shown."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)))
+    plain_numbers(axes)
+
+
+def plain_numbers(axes: Axes) -> None:
+    """No powers of ten on the y axis, and labels at the major ticks only."""
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def legend_below(axes: Axes) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from underpainting.figures import images, style
 from underpainting.figures.images import FloatArray
@@ -80,14 +79,12 @@ def _spread(axes: Axes, values: FloatArray, deviations: FloatArray) -> None:
     """A logarithmic axis where values spread over more than a factor of four, or its like if some are not positive."""
     low, high = float((values - deviations).min()), float((values + deviations).max())
     if low > 0 and high > 4 * low:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)))
+        style.plain_log(axes, low, high)
     elif low <= 0 and high > 10 * (linear := max(float(np.median(np.abs(values))) / 2, -low)) > 0:
         axes.set_yscale("symlog", linthresh=linear)
         axes.set_ylim(low - linear / 2, 1.4 * high)
         axes.set_yticks([0, *10 ** np.arange(np.ceil(np.log10(linear)), np.log10(high) + 0.1)])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    style.plain_numbers(axes)
 
 
 def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:

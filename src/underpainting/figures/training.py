@@ -28,7 +28,8 @@ def loss(losses: FloatArray) -> Figure:
     width = min(2 * (len(losses) // 60) + 1, len(losses))
     axes.plot(steps, losses, color="C0", alpha=0.3, lw=0.6, linestyle="-", label="each step")
     axes.plot(steps, smooth(losses, width), color="C0", linestyle="-", label=f"moving average over {width} steps")
-    axes.set(xlabel="optimizer step", ylabel="mean squared error", yscale="log", xlim=(0, len(losses) + 1))
+    axes.set(xlabel="optimizer step", ylabel="mean squared error", xlim=(0, len(losses) + 1))
+    style.plain_log(axes, float(losses.min()), float(losses.max()))
     axes.legend()
     style.title(axes, "", "Training loss of the denoiser")
     return figure
