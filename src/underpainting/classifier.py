@@ -124,7 +124,8 @@ def train(
 
 def save(trained: Trained, path: str | Path) -> None:
     """Write weights, sizes and accuracy as one safetensors file."""
-    about = {"shape": json.dumps(asdict(trained.classifier.shape)), "accuracy": repr(trained.accuracy)}
+    # one key: safetensors writes several in random order
+    about = {"classifier": json.dumps({"shape": asdict(trained.classifier.shape), "accuracy": trained.accuracy})}
     with replacing(path) as scratch:
         save_file(trained.classifier.state_dict(), scratch, about)
 
@@ -137,8 +138,9 @@ def load(path: str | Path) -> Trained:
     """
     with safe_open(path, "pt") as file:
         about = file.metadata() or {}
-    if "shape" not in about:
+    if "classifier" not in about:
         raise ValueError(f"{path} holds no classifier; delete it and run snakemake again")
-    classifier = Classifier(ClassifierShape(**json.loads(about["shape"])))
+    content = json.loads(about["classifier"])
+    classifier = Classifier(ClassifierShape(**content["shape"]))
     classifier.load_state_dict(load_file(path))
-    return Trained(classifier.eval(), float(about["accuracy"]))
+    return Trained(classifier.eval(), content["accuracy"])

@@ -99,7 +99,7 @@ class Project:
         """Processes whose working folder is this project's."""
         for entry in Path("/proc").iterdir():
             try:
-                inside = entry.name.isdigit() and Path(os.readlink(entry / "cwd")) == self.folder
+                inside = entry.name.isdigit() and (entry / "cwd").readlink() == self.folder
             except OSError:
                 continue
             if inside and int(entry.name) != os.getpid():

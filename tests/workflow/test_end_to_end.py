@@ -90,15 +90,15 @@ def test_jobs_leave_logs_and_benchmarks_but_no_scratch(built: Project) -> None:
     marks = {file.stem for file in (built.folder / "logs/tiny/benchmarks").rglob("*.tsv")}
     assert logs
     assert logs == marks
-    scratch = [file for file in (built.folder / "results").rglob("*") if file.name.startswith(".") or "checkpoint" in file.name]
+    scratch = [
+        file for file in (built.folder / "results").rglob("*") if file.name.startswith(".") or "checkpoint" in file.name
+    ]
     assert not scratch
 
 
 def test_no_path_of_the_machine_is_in_an_artifact(built: Project) -> None:
     home = str(built.folder).encode()
     holding = [
-        file
-        for file in (built.folder / "results/tiny").rglob("*")
-        if file.is_file() and home in file.read_bytes()
+        file for file in (built.folder / "results/tiny").rglob("*") if file.is_file() and home in file.read_bytes()
     ]
     assert not holding

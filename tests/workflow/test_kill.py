@@ -52,9 +52,7 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
         ("teleport", "teleport/ddim-6/skip_2/samples_0-24.log"),
     ],
 )
-def test_a_kill_while_sampling_leaves_nothing_partial(
-    built: Project, copy: Project, target: str, log: str
-) -> None:
+def test_a_kill_while_sampling_leaves_nothing_partial(built: Project, copy: Project, target: str, log: str) -> None:
     folder = {"trajectories": "trajectories", "teleport": "teleport"}[target]
     for file in (copy.folder / "results/tiny" / folder).rglob("*.zarr.zip"):
         file.unlink()

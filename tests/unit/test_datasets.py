@@ -1,0 +1,303 @@
+"""Sources of images: what they yield, and what they refuse before any job starts."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from pydantic import TypeAdapter
+
+from underpainting import datasets, preflight
+from underpainting.studies import StudyError, find_studies, models
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = os.environ.get("UNDERPAINTING_DATA")
+needs_data = pytest.mark.skipif(not DATA, reason="UNDERPAINTING_DATA names no folder with MNIST and CIFAR-10")
+
+
+def parse(**content: Any) -> models.DatasetBase:
+    dataset: models.DatasetBase = TypeAdapter(models.Dataset).validate_python(
+        {"image_size": 8, "channels": 1, **content}
+    )
+    return dataset
+
+
+def picture(seed: int, size: tuple[int, int] = (8, 8), mode: str = "L") -> Image.Image:
+    shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+
+
+def write_folder(folder: Path, count: int = 6, classes: int = 2) -> Path:
+    for index in range(count):
+        place = folder / f"class{index % classes}" if classes else folder
+        place.mkdir(parents=True, exist_ok=True)
+        picture(index).save(place / f"{index}.png")
+    return folder
+
+
+def collect(config: models.DatasetBase) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    parts = list(datasets.stream(datasets.open_source(config), config, 4))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def test_digits_are_all_there_in_bytes() -> None:
+    images, labels = collect(parse(source="sklearn"))
+    assert images.shape == (1797, 1, 8, 8)
+    assert images.dtype == np.uint8
+    assert (images.min(), images.max()) == (0, 255)
+    assert sorted(set(labels)) == list(range(10))
+
+
+def test_a_folder_is_read_in_sorted_order_with_subfolders_as_classes(tmp_path: Path) -> None:
+    images, labels = collect(parse(source="folder", path=str(write_folder(tmp_path / "images"))))
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_array_equal(images[0, 0], np.asarray(picture(0)))
+    np.testing.assert_array_equal(images[3, 0], np.asarray(picture(1)))
+
+
+def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
+    _, labels = collect(parse(source="folder", path=str(write_folder(tmp_path / "images", classes=0))))
+    assert set(labels.tolist()) == {-1}
+
+
+def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "images", classes=0)
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.png").write_bytes(b"no image")
+    assert len(datasets.open_source(parse(source="folder", path=str(folder)))) == 6
+
+
+def test_grey_becomes_colour_and_colour_grey(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "images", classes=0)
+    picture(9, mode="RGB").save(folder / "9.png")
+    colour, _ = collect(parse(source="folder", path=str(folder), channels=3))
+    grey, _ = collect(parse(source="folder", path=str(folder), channels=1))
+    assert colour.shape == (7, 3, 8, 8)
+    np.testing.assert_array_equal(colour[0, 0], colour[0, 2])
+    np.testing.assert_array_equal(grey[6, 0], np.asarray(picture(9, mode="RGB").convert("L")))
+
+
+@pytest.mark.parametrize(("resize", "given"), [("crop", (12, 10)), ("crop", (5, 7)), ("pad", (6, 4))])
+def test_other_sizes_are_brought_to_the_studys(tmp_path: Path, resize: str, given: tuple[int, int]) -> None:
+    tmp_path.joinpath("images").mkdir()
+    picture(1, given).save(tmp_path / "images" / "1.png")
+    images, _ = collect(parse(source="folder", path=str(tmp_path / "images"), resize=resize))
+    assert images.shape == (1, 1, 8, 8)
+
+
+def test_padding_keeps_the_pixels_in_the_middle(tmp_path: Path) -> None:
+    tmp_path.joinpath("images").mkdir()
+    picture(1, (6, 4)).save(tmp_path / "images" / "1.png")
+    images, _ = collect(parse(source="folder", path=str(tmp_path / "images"), resize="pad"))
+    np.testing.assert_array_equal(images[0, 0, 2:6, 1:7], np.asarray(picture(1, (6, 4))))
+    assert images[0, 0].sum() == np.asarray(picture(1, (6, 4))).sum()
+
+
+def test_npz_floats_are_rescaled_from_their_range(tmp_path: Path) -> None:
+    values = np.linspace(-2, 2, 64).reshape(1, 8, 8)
+    np.savez(tmp_path / "a.npz", images=values, labels=np.array([0]))
+    config = parse(source="npz", path=str(tmp_path / "a.npz"), labels_key="labels", value_range=[-2, 2])
+    images, labels = collect(config)
+    np.testing.assert_array_equal(images[0, 0].ravel(), np.round(np.linspace(0, 255, 64)))
+    assert labels.tolist() == [0]
+
+
+def test_a_limit_takes_the_first_images() -> None:
+    images, _ = collect(parse(source="sklearn", limit=11))
+    np.testing.assert_array_equal(images, collect(parse(source="sklearn"))[0][:11])
+
+
+def test_torchvision_reads_original_mnist_files(tmp_path: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    for split in ("train", "t10k"):
+        header = (2051).to_bytes(4, "big") + b"".join(number.to_bytes(4, "big") for number in images.shape)
+        raw.joinpath(f"{split}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        label = (2049).to_bytes(4, "big") + (5).to_bytes(4, "big") + bytes(range(5))
+        raw.joinpath(f"{split}-labels-idx1-ubyte").write_bytes(label)
+        for name in (f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"):
+            raw.joinpath(f"{name}.gz").write_bytes(gzip.compress(raw.joinpath(name).read_bytes()))
+    config = parse(source="torchvision", name="MNIST", root=str(tmp_path), image_size=28)
+    found, labels = collect(config)
+    np.testing.assert_array_equal(found[:, 0], images)
+    assert labels.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_huggingface_reads_a_local_snapshot(tmp_path: Path) -> None:
+    hub = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
+    features = hub.Features({"image": hub.Image(), "label": hub.ClassLabel(names=["zero", "one"])})
+    content = {"image": [picture(index) for index in range(4)], "label": [0, 1, 0, 1]}
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    hub.Dataset.from_dict(content, features=features).to_parquet(tmp_path / "set" / "data" / "train-0.parquet")
+    config = parse(source="huggingface", repository=str(tmp_path / "set"), revision="0" * 40, label_column="label")
+    images, labels = collect(config)
+    np.testing.assert_array_equal(images[2, 0], np.asarray(picture(2)))
+    assert labels.tolist() == [0, 1, 0, 1]
+
+
+@needs_data
+def test_real_mnist_and_cifar_are_read() -> None:
+    mnist = parse(source="torchvision", name="MNIST", root=DATA, image_size=32, resize="pad", limit=100)
+    cifar = parse(
+        source="npz", path=f"{DATA}/cifar10-25k.npz", labels_key="labels", image_size=32, channels=3, limit=100
+    )
+    assert collect(mnist)[0].shape == (100, 1, 32, 32)
+    assert collect(cifar)[0].shape == (100, 3, 32, 32)
+    assert datasets.open_source(cifar).class_names[0] == "airplane"
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+Break = Callable[[Path, dict[str, Any]], None]
+
+
+def folder(change: Callable[[Path], None] | None = None, classes: int = 2) -> Break:
+    def prepare(place: Path, study: dict[str, Any]) -> None:
+        write_folder(place / "images", 24, classes)
+        if change:
+            change(place / "images")
+        study["dataset"] = {"source": "folder", "path": "images", "image_size": 8, "channels": 1}
+
+    return prepare
+
+
+def npz(**arrays: Any) -> Break:
+    def prepare(place: Path, study: dict[str, Any]) -> None:
+        content = {key: value for key, value in arrays.items() if key != "options"}
+        np.savez(place / "a.npz", **content)
+        labels = {"labels_key": "labels"} if "labels" in content else {}
+        base = {"source": "npz", "path": "a.npz", "image_size": 8, "channels": 1}
+        study["dataset"] = {**base, **labels, **arrays.get("options", {})}
+
+    return prepare
+
+
+def with_nan() -> np.ndarray[Any, Any]:
+    images = np.zeros((24, 8, 8), np.float32)
+    images[17, 3, 3] = np.nan
+    return images
+
+
+def corrupt(images: Path) -> None:
+    good = (images / "class1" / "3.png").read_bytes()
+    (images / "class1" / "3.png").write_bytes(good[: len(good) // 2])
+
+
+def empty(place: Path, study: dict[str, Any]) -> None:
+    (place / "images").mkdir()
+    study["dataset"] = {"source": "folder", "path": "images", "image_size": 8, "channels": 1}
+
+
+def missing(place: Path, study: dict[str, Any]) -> None:  # noqa: ARG001  the same form as the others
+    study["dataset"] = {"source": "folder", "path": "images", "image_size": 8, "channels": 1}
+
+
+BYTES, LABELS = np.zeros((24, 8, 8), np.uint8), np.arange(24) % 10
+REFUSED: dict[str, tuple[Break, str, str]] = {
+    "missing folder": (missing, "dataset.path", "there is no folder images"),
+    "empty folder": (empty, "dataset.path", "holds no image"),
+    "images of different sizes": (
+        folder(lambda images: picture(3, (9, 9)).save(images / "class1" / "3.png")),
+        "dataset.image_size",
+        "3.png has 9 x 9 pixels",
+    ),
+    "corrupt image": (folder(corrupt), "dataset.path", "class1/3.png is corrupt"),
+    "not an image": (
+        folder(lambda images: (images / "class0" / "x.png").write_text("no image") and None),
+        "dataset.path",
+        "class0/x.png is corrupt",
+    ),
+    "labels missing": (folder(classes=0), "dataset.source", "needs labels"),
+    "NaN": (
+        npz(images=with_nan(), labels=LABELS, options={"value_range": [0, 1]}),
+        "dataset.path",
+        "image 17 of a.npz holds NaN",
+    ),
+    "floats without a range": (npz(images=with_nan() * 0, labels=LABELS), "dataset.value_range", "range is not known"),
+    "values outside the range": (
+        npz(images=np.full((24, 8, 8), 9.0), labels=LABELS, options={"value_range": [0, 1]}),
+        "dataset.value_range",
+        "outside [0.0, 1.0]",
+    ),
+    "missing array": (npz(pictures=BYTES, labels=LABELS), "dataset.images_key", "no array 'images'"),
+    "labels of another length": (npz(images=BYTES, labels=LABELS[:5]), "dataset.labels_key", "do not fit 24 images"),
+    "negative labels": (npz(images=BYTES, labels=LABELS - 1), "dataset.labels_key", "negative"),
+    "wrong shape": (npz(images=np.zeros((24, 8), np.uint8), labels=LABELS), "dataset.images_key", "shape (24, 8)"),
+    "missing npz": (
+        lambda _, study: study.update(dataset={"source": "npz", "path": "b.npz", "image_size": 8, "channels": 1}),
+        "dataset.path",
+        "no file b.npz",
+    ),
+    "no npz": (
+        lambda place, study: (
+            (place / "b.npz").write_text("text"),
+            study.update(dataset={"source": "npz", "path": "b.npz", "image_size": 8, "channels": 1}),
+        )[1],
+        "dataset.path",
+        "no readable npz",
+    ),
+    "missing torchvision root": (
+        lambda _, study: study.update(
+            dataset={"source": "torchvision", "name": "MNIST", "root": "nowhere", "image_size": 28, "channels": 1}
+        ),
+        "dataset.root",
+        "no folder nowhere",
+    ),
+    "too few images for KID": (
+        lambda _, study: study["dataset"].update(limit=10),
+        "teleport.kid_subset_size",
+        "exceeds the 10 images",
+    ),
+    "missing Inception weights": (
+        lambda _, study: study["teleport"].update(extractor={"name": "inception-v3-compat", "weights": "no.pth"}),
+        "teleport.extractor.weights",
+        "not at no.pth",
+    ),
+    "missing network": (
+        lambda _, study: study.update(denoiser={"source": "path", "path": "nowhere"}),
+        "denoiser.path",
+        "no folder nowhere",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_unusable_data_are_refused_with_file_key_and_remedy(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, key, problem = REFUSED[case]
+    study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    prepare(tmp_path, study)
+    (tmp_path / "config/studies").mkdir(parents=True)
+    (tmp_path / "config/studies/tiny.yaml").write_text(yaml.safe_dump(study))
+    monkeypatch.chdir(tmp_path)
+    studies = find_studies("tiny", "config/studies", "config/config.yaml")
+    with pytest.raises(StudyError) as error:
+        preflight.check_all(studies, "config/studies")
+    message = str(error.value)
+    assert message.startswith(f"config/studies/tiny.yaml: {key}: ")
+    assert problem in message
+    assert "Remedy: " in message
+    assert not message.rstrip(".").endswith("Remedy:")
+
+
+def test_good_data_pass_and_are_not_read_again_once_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = models.Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
+    monkeypatch.chdir(tmp_path)
+    preflight.check_all({"tiny": study}, "config/studies")
+
+
+def test_a_network_of_another_size_is_refused(tmp_path: Path) -> None:
+    study = models.Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
+    with pytest.raises(StudyError, match=r"dataset\.image_size: 8 pixels do not fit a network for images of 32"):
+        preflight.check_shape(study, {"sample_size": 32, "in_channels": 1}, tmp_path / "s.yaml")
+    with pytest.raises(StudyError, match=r"dataset\.channels: 1 channels do not fit"):
+        preflight.check_shape(study, {"sample_size": 8, "in_channels": 3}, tmp_path / "s.yaml")

@@ -1,0 +1,185 @@
+"""Features and distances: torch-fidelity's metrics on stored features, and extractors that execute no pickle."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torch import Tensor
+
+from underpainting import classifier, fidelity
+
+SHAPE = classifier.ClassifierShape(channels=1, classes=3, width=8, features=12)
+
+
+def features(seed: int, count: int = 60, shift: float = 0.0) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.random.default_rng(seed).standard_normal((count, 6)) * np.arange(1, 7) + shift
+
+
+def byte_images(count: int = 30) -> Tensor:
+    return torch.randint(0, 256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def test_frechet_distance_is_equation_19() -> None:
+    first, second = features(0), features(1, shift=0.7)
+    covariances = [np.cov(values, rowvar=False) for values in (first, second)]
+    root = scipy.linalg.sqrtm(covariances[0])
+    cross = scipy.linalg.sqrtm(root @ covariances[1] @ root)
+    expected = np.square(first.mean(0) - second.mean(0)).sum() + np.trace(covariances[0] + covariances[1] - 2 * cross)
+    assert fidelity.compare(first, second, kid_subset_size=30).fd == pytest.approx(expected, rel=1e-9)
+
+
+def test_equal_sets_are_at_no_distance() -> None:
+    scores = fidelity.compare(features(0), features(0), kid_subset_size=30)
+    assert scores.fd == pytest.approx(0, abs=1e-6)
+    assert (scores.precision, scores.recall) == (1.0, 1.0)
+
+
+def test_a_narrow_set_is_precise_but_does_not_recall() -> None:
+    real = features(0, count=200)
+    scores = fidelity.compare(real[:1] + 1e-3 * features(1, count=50), real, kid_subset_size=30)
+    assert scores.precision > 0.9
+    assert scores.recall < 0.2
+
+
+@pytest.mark.parametrize(("count", "message"), [(10, "too few"), (60, "different extractors")])
+def test_features_that_do_not_fit_are_refused(count: int, message: str) -> None:
+    generated = features(1, count)
+    with pytest.raises(ValueError, match=message):
+        fidelity.compare(generated if count < 60 else generated[:, :4], features(0), kid_subset_size=30)
+
+
+def test_images_become_bytes_clipped_and_rounded() -> None:
+    values = torch.tensor([-3.0, -1.0, 0.0, 0.99999, 1.0, 7.0])
+    assert fidelity.to_bytes(values).tolist() == [0, 0, 128, 255, 255, 255]
+
+
+def test_bytes_survive_the_way_to_the_librarys_range_and_back() -> None:
+    every = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(fidelity.to_bytes(every.float() / 127.5 - 1), every)
+
+
+def test_a_classifier_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
+    labels = torch.arange(90) % 3
+    images = byte_images(90) // 4 + (labels * 90).to(torch.uint8)[:, None, None, None]
+    trained = classifier.train(images, labels, SHAPE, epochs=15, seed=0)
+    assert trained.accuracy == 1.0
+    classifier.save(trained, tmp_path / "c.safetensors")
+    loaded = classifier.load(tmp_path / "c.safetensors")
+    assert loaded.accuracy == trained.accuracy
+    assert torch.equal(loaded.classifier.features(images), trained.classifier.features(images))
+
+
+def test_training_a_classifier_twice_gives_the_same_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        trained = classifier.train(byte_images(40), torch.arange(40) % 3, SHAPE, epochs=2, seed=5)
+        classifier.save(trained, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.fixture
+def classifier_file(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "c.safetensors"
+    classifier.save(classifier.Trained(classifier.Classifier(SHAPE).eval(), 0.5), path)
+    return path
+
+
+def test_features_do_not_depend_on_the_batch(classifier_file: Path) -> None:
+    extractor = fidelity.make_extractor("classifier", str(classifier_file))
+    whole = fidelity.extract(extractor, byte_images(), 30)
+    np.testing.assert_allclose(fidelity.extract(extractor, byte_images(), 7), whole, atol=1e-5)
+
+
+def test_torch_fidelity_itself_finds_the_registered_classifier(classifier_file: Path) -> None:
+    import torch_fidelity
+    from torch.utils.data import Dataset
+
+    class Pictures(Dataset[Tensor]):
+        def __init__(self, images: Tensor) -> None:
+            self.images = images.expand(-1, 3, -1, -1)
+
+        def __len__(self) -> int:
+            return len(self.images)
+
+        def __getitem__(self, index: int) -> Tensor:
+            return self.images[index]
+
+    name = fidelity.register_classifier(classifier_file)
+    sets = byte_images(80).split(40)
+    theirs = torch_fidelity.calculate_metrics(
+        input1=Pictures(sets[0]), input2=Pictures(sets[1]), fid=True, feature_extractor=name, cuda=False, verbose=False
+    )
+    extractor = fidelity.classifier_extractor(classifier_file)
+    ours = fidelity.compare(*(fidelity.extract(extractor, images) for images in sets), kid_subset_size=20)
+    assert ours.fd == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
+
+
+class Payload:
+    """A pickle that creates a file when it is executed."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.file,))
+
+
+def test_a_malicious_pickle_is_refused_as_inception_weights(tmp_path: Path) -> None:
+    mark = tmp_path / "executed"
+    (tmp_path / "weights.pth").write_bytes(pickle.dumps(Payload(mark)))
+    with pytest.raises(pickle.UnpicklingError):
+        fidelity.inception_extractor(str(tmp_path / "weights.pth"))
+    assert not mark.exists()
+
+
+@pytest.fixture(scope="module")
+def inception_state() -> dict[str, Tensor]:
+    """Random weights of torch-fidelity's own architecture, which cannot be built without some."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    torch.manual_seed(0)
+    original = torch.load
+    captured: dict[str, Tensor] = {}
+
+    def capture(self: torch.nn.Module, _: object) -> None:
+        captured.update(self.state_dict())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "load", lambda *_, **__: {})
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", capture)
+        FeatureExtractorInceptionV3(fidelity.INCEPTION, ["2048"], feature_extractor_weights_path="none")
+    assert torch.load is original
+    return captured
+
+
+@pytest.mark.parametrize("form", ["pth", "safetensors"])
+def test_inception_is_read_from_tensors_and_takes_grey_images(
+    form: str, tmp_path: Path, inception_state: dict[str, Tensor]
+) -> None:
+    path = tmp_path / f"weights.{form}"
+    if form == "pth":
+        torch.save(inception_state, path)
+    else:
+        from safetensors.torch import save_file
+
+        save_file({key: value.contiguous() for key, value in inception_state.items()}, path)
+    extractor = fidelity.make_extractor(fidelity.INCEPTION, str(path))
+    values = fidelity.extract(extractor, byte_images(3), 2)
+    assert values.shape == (3, 2048)
+    assert values.dtype == np.float64
+    assert np.isfinite(values).all()
+
+
+def test_inception_is_looked_for_in_torch_fidelitys_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"teleport\.extractor\.weights"):
+        fidelity.inception_weights(None)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / fidelity.INCEPTION_FILE).touch()
+    assert fidelity.inception_weights(None).name == fidelity.INCEPTION_FILE

@@ -1,0 +1,110 @@
+"""Digest of code, and the lock that dies with its process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from underpainting.provenance import code, locks
+
+FILES = {
+    "package/__init__.py": "",
+    "package/used.py": "from package.below import deep\n\ndef f(x):\n    return deep(x) + 1\n",
+    "package/below.py": "def deep(x):\n    return x\n",
+    "package/lazy.py": "VALUE = 1\n",
+    "package/unused.py": "VALUE = 1\n",
+    "package/room/__init__.py": "from package.room.inner import name\n",
+    "package/room/inner.py": "name = 'inner'\n",
+    "script.py": "from package import used, room\n\ndef main():\n    import package.lazy\n    return used.f(1)\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def digest(tree: Path) -> str:
+    code._parsed.cache_clear()
+    code.closure.cache_clear()
+    return code.digest(tree / "script.py", tree / "package")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "differs"),
+    [
+        ("script.py", "f(1)", "f(2)", True),
+        ("package/used.py", "+ 1", "+ 2", True),
+        ("package/below.py", "return x", "return -x", True),
+        ("package/lazy.py", "1", "2", True),
+        ("package/room/inner.py", "'inner'", "'other'", True),
+        ("package/room/__init__.py", "import name", "import name as name", True),
+        ("package/unused.py", "1", "2", False),
+        ("package/used.py", "def f(x):\n", "def f(x):\n    '''What it does.'''\n\n    # why\n", False),
+        ("package/used.py", "deep(x) + 1", "(deep(x)\n            + 1)", False),
+    ],
+)
+def test_the_digest_changes_when_and_only_when_reached_code_does(
+    tree: Path, file: str, old: str, new: str, differs: bool
+) -> None:
+    before = digest(tree)
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new))
+    assert (digest(tree) != before) == differs
+
+
+def test_the_digest_does_not_know_where_the_tree_is(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("elsewhere")
+    for name, text in FILES.items():
+        (other / name).parent.mkdir(parents=True, exist_ok=True)
+        (other / name).write_text(text)
+    assert digest(tree) == digest(other)
+
+
+def test_every_script_of_the_workflow_has_a_closure_within_the_library() -> None:
+    root = Path(__file__).resolve().parents[2]
+    package = root / "src" / "underpainting"
+    for script in sorted((root / "scripts").glob("*.py")):
+        reached = code.closure(script, package)
+        assert package / "jobs.py" in reached, script.name
+
+
+HOLD = "import sys, time; from pathlib import Path; from underpainting.provenance import locks\n"
+HOLD += "locks.hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_live_process_keeps_snakemakes_locks(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/0.input.lock").touch()
+    try:
+        assert not locks.hold(tmp_path)
+        assert (tmp_path / "locks/0.input.lock").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/0.input.lock").touch()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert locks.hold(tmp_path)
+    assert not (tmp_path / "locks/0.input.lock").exists()
