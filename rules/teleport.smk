@@ -86,6 +86,7 @@ rule measure_fidelity:
         config=of_study(
             lambda study: {
                 "kid_subset_size": study.teleport.kid_subset_size,
+                "kid_subsets": study.teleport.kid_subsets,
                 "neighbourhood": study.teleport.neighbourhood,
             }
         ),

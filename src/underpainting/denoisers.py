@@ -175,7 +175,7 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
             f"{unet / 'diffusion_pytorch_model.safetensors'} is missing: only safetensors are read, never a pickle; "
             "convert the weights first (see docs/weights.md)"
         )
-    network = UNet2DModel.from_pretrained(unet, use_safetensors=True, local_files_only=True)
+    network = UNet2DModel.from_pretrained(unet, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
     # every scheduler of a DDPM family shares the noise schedule; DDIM's class reads any of their configurations
     return network, DDIMScheduler.from_pretrained(scheduler)
 

@@ -172,6 +172,7 @@ def compare(
     real: NDArray[np.float64],
     *,
     kid_subset_size: int = 1000,
+    kid_subsets: int = 100,
     neighbourhood: int = 3,
     seed: int = 0,
 ) -> Scores:
@@ -181,6 +182,7 @@ def compare(
         generated: shape (sample, feature).
         real: shape (sample, feature).
         kid_subset_size: images per KID subset; no more than either set has.
+        kid_subsets: number of subsets.
         neighbourhood: neighbours that span the manifold in precision and recall.
         seed: of KID's subsets.
 
@@ -202,7 +204,8 @@ def compare(
     first, second = torch.from_numpy(generated), torch.from_numpy(real)
     statistics = [fid_features_to_statistics(features) for features in (first, second)]
     fid = fid_statistics_to_metric(*statistics, verbose=False)
-    kid = kid_features_to_metric(first, second, kid_subset_size=kid_subset_size, rng_seed=seed, verbose=False)
+    subsets = {"kid_subsets": kid_subsets, "kid_subset_size": kid_subset_size, "rng_seed": seed}
+    kid = kid_features_to_metric(first, second, **subsets, verbose=False)
     prc = prc_features_to_metric(first, second, prc_neighborhood=neighbourhood, verbose=False)
     return Scores(
         fid["frechet_inception_distance"],

@@ -21,7 +21,8 @@ PACKAGES = ("underpainting", "torch", "diffusers", "numpy", "scipy", "xarray", "
 def job(log_file: str | Path) -> Iterator[None]:
     """Run a job: its messages, warnings and traceback go to `log_file`, written anew."""
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+    Path(log_file).write_text("", encoding="utf-8")
+    handler = logging.FileHandler(log_file, mode="a", encoding="utf-8")  # a program that the job starts may append, too
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler], force=True
     )

@@ -27,7 +27,7 @@ def endpoint(actual: FloatArray, predicted: FloatArray, sampler: str, count: int
     """
     chosen = images.snapshots(len(actual), count)
     grey = actual.shape[1] == 1
-    figure = style.canvas(images.grid_height(3, len(chosen), 5.3 if grey else 6.05) + 0.4)
+    figure = style.canvas(images.grid_height(3, len(chosen), 5.55 if grey else 6.05) + 0.4)
     axes = figure.subplots()
     rows = [actual[chosen], predicted[chosen], actual[chosen] - predicted[chosen]]
     labels = [_wrapped(sampler), "Gaussian\nsolution", "difference" if grey else "difference\n(grey: none)"]

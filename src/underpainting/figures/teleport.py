@@ -76,9 +76,9 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str) -> None:
 
 
 def _spread(axes: Axes, values: FloatArray, deviations: FloatArray) -> None:
-    """A logarithmic axis where values spread over more than a factor of four, or its like if some are not positive."""
+    """A logarithmic axis where values spread over more than a factor of three, or its like if some are not positive."""
     low, high = float((values - deviations).min()), float((values + deviations).max())
-    if low > 0 and high > 4 * low:
+    if low > 0 and high > 3 * low:
         style.plain_log(axes, low, high)
     elif low <= 0 and high > 10 * (linear := max(float(np.median(np.abs(values))) / 2, -low)) > 0:
         axes.set_yscale("symlog", linthresh=linear)

@@ -346,6 +346,7 @@ class TeleportConfig(Seeded):
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
     kid_subset_size: int = Field(1000, ge=2, description="Images per subset of the kernel distance (KID).")
+    kid_subsets: int = Field(100, ge=1, description="Subsets over which the kernel distance is averaged.")
     neighbourhood: int = Field(3, ge=1, description="Neighbours in precision and recall.")
 
     @field_validator("samplers")
