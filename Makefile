@@ -5,8 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 STUDIES ?=
 MARK := $(VENV)/.installed
-# pip's notes on a machine's own package indexes are no concern of the person who types make
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 export PATH := $(abspath $(BIN)):$(PATH)
 
@@ -46,7 +45,7 @@ lint: env
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
-	$(BIN)/snakemake --lint
+	$(BIN)/python workflow/lint.py
 
 format: env
 	$(BIN)/ruff format .

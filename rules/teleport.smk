@@ -1,14 +1,10 @@
 # The teleport sweep: samples and features per shard and skip, distances per skip, one tidy table.
-SWEEP = "results/{study}/teleport/{sampler}/skip_{skip}"
-FEATURES = SWEEP + "/features/" + SEEDS
-
-
 rule sample_teleport:
     input:
         **NETWORK,
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
     output:
-        SWEEP + "/samples/" + SEEDS,
+        "results/{study}/teleport/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
     log:
         "logs/{study}/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
     benchmark:
@@ -44,10 +40,10 @@ rule train_classifier:
 
 rule extract_features:
     input:
-        images=SWEEP + "/samples/" + SEEDS,
+        images="results/{study}/teleport/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
         extractor=files_of(files.extractor_files),
     output:
-        FEATURES,
+        "results/{study}/teleport/{sampler}/skip_{skip}/features/seeds_{first}-{stop}.zarr.zip",
     log:
         "logs/{study}/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.log",
     benchmark:
@@ -76,7 +72,7 @@ rule measure_fidelity:
         generated=files_of(files.features),
         real="results/{study}/reference_features.zarr.zip",
     output:
-        SWEEP + "/fidelity.json",
+        "results/{study}/teleport/{sampler}/skip_{skip}/fidelity.json",
     log:
         "logs/{study}/teleport/{sampler}/skip_{skip}/fidelity.log",
     benchmark:

@@ -1,12 +1,9 @@
 # Sampler trajectories, shard by shard: every state and endpoint estimate.
-SEEDS = "seeds_{first}-{stop}.zarr.zip"
-
-
 rule sample_trajectories:
     input:
         **NETWORK,
     output:
-        "results/{study}/trajectories/{sampler}/" + SEEDS,
+        "results/{study}/trajectories/{sampler}/seeds_{first}-{stop}.zarr.zip",
     log:
         "logs/{study}/trajectories/{sampler}/seeds_{first}-{stop}.log",
     benchmark:

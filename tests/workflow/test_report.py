@@ -1,0 +1,35 @@
+"""The report as a person sees it: opened from the disk in a real browser that reaches no network."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import Project
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --virtual-time-budget=15000"
+).split()
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here to open the report with")
+def test_the_report_opens_offline(built: Project, tmp_path: Path) -> None:
+    page = (built.folder / "results/report.html").as_uri()
+    command = [
+        str(BROWSER),
+        *QUIET,
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={tmp_path}",
+        "--dump-dom",
+        page,
+    ]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    shown = dom[dom.index('id="app"') : dom.index("var workflow_desc")]
+    assert "asks how far the sampling of a diffusion model" in shown, "the front page is rendered"
+    assert "Results" in shown
+    assert "Statistics" in shown
