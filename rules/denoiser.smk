@@ -20,14 +20,19 @@ rule train_denoiser:
         "logs/{study}/benchmarks/train.tsv"
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source == "train"),
-    threads: 2
+    # the longest job, on which nearly all others wait
+    priority: 10
+    threads: of_study(lambda study: study.denoiser.threads)
     resources:
         # how often to save a checkpoint: no parameter, since it does not change the result
         checkpoint_seconds=30,
     params:
         code=code_of("train_denoiser"),
         config=of_study(
-            lambda study: {**study.denoiser.model_dump(), "device": study.device}
+            lambda study: {
+                **study.denoiser.model_dump(exclude={"threads"}),
+                "device": study.device,
+            }
         ),
     script:
         "../scripts/train_denoiser.py"

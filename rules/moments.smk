@@ -30,7 +30,6 @@ rule decompose_covariance:
         "logs/{study}/eigenbasis.log",
     benchmark:
         "logs/{study}/benchmarks/eigenbasis.tsv"
-    threads: 2
     params:
         code=code_of("decompose_covariance"),
         config=of_study(lambda study: study.eigenbasis.used()),

@@ -187,6 +187,9 @@ class TrainedDenoiser(Model):
     architecture: Architecture = Field(default_factory=Architecture, description="The network.")
     schedule: NoiseSchedule = Field(default_factory=NoiseSchedule, description="The noise schedule.")
     training: TrainingRecipe = Field(description="The recipe.")
+    threads: int = Field(
+        1, ge=1, description="Processor threads of the training; more pay for larger networks, and round differently."
+    )
 
 
 class HubDenoiser(Model):
