@@ -30,7 +30,7 @@ rule train_denoiser:
         code=code_of("train_denoiser"),
         config=of_study(
             lambda study: {
-                **study.denoiser.model_dump(exclude={"threads"}),
+                **study.denoiser.model_dump(),
                 "device": study.device,
             }
         ),

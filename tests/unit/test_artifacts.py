@@ -237,6 +237,30 @@ def test_a_killed_writer_leaves_no_partial_artifact(tmp_path: Path, moment: str)
     assert artifacts.load(new).sizes["sample"] == 3
 
 
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+import xarray as xr
+from underpainting import artifacts
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+values = artifacts.array(np.random.default_rng(0).random((64, 1000)), ("sample", "pixel"), "values")
+try:
+    artifacts.save(xr.Dataset({"values": values}), sys.argv[1])
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "a.zarr.zip")], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "File too large\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_text_and_json_are_written_complete_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.json"
     artifacts.write_json({"b": 1.5, "a": ["é"]}, path)
