@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
-from tests.workflow.project import Project
+from tests.workflow.project import ROOT, Project
 from underpainting import artifacts
 from underpainting.studies import files, load_study
 
@@ -102,3 +104,10 @@ def test_no_path_of_the_machine_is_in_an_artifact(built: Project) -> None:
         file for file in (built.folder / "results/tiny").rglob("*") if file.is_file() and home in file.read_bytes()
     ]
     assert not holding
+
+
+def test_the_readmes_example_runs(built: Project) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = text.split("```python\n")[1].split("```")[0].replace("results/digits", "results/tiny")
+    example += "\nassert images.shape == (4, 1, 8, 8)\nassert images.isfinite().all()\n"
+    subprocess.run([sys.executable, "-c", example], cwd=built.folder, check=True)

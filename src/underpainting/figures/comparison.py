@@ -79,8 +79,8 @@ def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
     same = len({data.sizes["step"] for data in samplers.values()}) == 1
     for number, (label, data) in enumerate(samplers.items()):
         for axes, name in ((left, "state_error"), (middle, "endpoint_error")):
-            _line(axes, _position(data, same), data[name].values, label, number == 0)
-        _line(right, *_binned(data["component_error"].values), label, number == 0)
+            _line(axes, _position(data, same), data[name].values, label, number)
+        _line(right, *_binned(data["component_error"].values), label, number)
     for axes in (left, middle):
         axes.set(xlabel="sampler step" if same else "steps taken (%)", ylabel="mean squared error per pixel")
         _noise_axis(axes, *next(iter(samplers.items())), same)
@@ -113,16 +113,13 @@ def _position(data: xr.Dataset, same: bool) -> FloatArray:
     return np.linspace(0.0, count if same else 100.0, count + 1)
 
 
-def _line(axes: Axes, position: FloatArray, values: FloatArray, label: str, band: bool) -> None:
-    """Mean over samples, and the band of its 10th to 90th percentile; zeros have no place on a logarithmic axis."""
+def _line(axes: Axes, position: FloatArray, values: FloatArray, label: str, number: int) -> None:
+    """A sampler's curve; zeros have no place on a logarithmic axis. The headline sampler, number 0, has a band."""
     mean = values.mean(0)
-    low, high = np.percentile(values, style.BAND, axis=0)
     floor = 1e-9 * np.nanmax(mean, initial=0.0)
     shown = mean > floor
-    (line,) = axes.plot(position[shown], mean[shown], label=label)
-    if band:
-        low = np.maximum(low, floor)
-        axes.fill_between(position[shown], low[shown], high[shown], color=line.get_color(), alpha=0.15, lw=0)
+    kept = np.maximum(values[:, shown], floor)
+    style.curve(axes, position[shown], kept, band=number == 0, label=label, **style.look_of(number))
 
 
 def _noise_axis(axes: Axes, label: str, data: xr.Dataset, same: bool) -> None:

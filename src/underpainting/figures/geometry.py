@@ -57,12 +57,8 @@ def _errors(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
     position = np.linspace(0, 100, data.sizes["step"])
     for name, (color, label) in APPROXIMATIONS.items():
         values = data[name].values
-        if faint:
-            axes.plot(position, values.mean(0), color=color, **FAINT)
-            continue
-        axes.plot(position, values.mean(0), color=color, linestyle="-", label=label)
-        low, high = np.percentile(values, style.BAND, axis=0)
-        axes.fill_between(position, low, high, color=color, alpha=0.15, lw=0)
+        look = FAINT if faint else {"linestyle": "-", "label": label}
+        style.curve(axes, position, values, band=not faint, color=color, **look)
     axes.set(xlabel="steps taken (%), noise to image", ylabel="error fraction of the squared norm", xlim=(0, 100))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 

@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
+import seaborn as sns
 from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
 
 from underpainting.artifacts import replacing
 
 WIDTH = 6.75
 MUTED = "#767676"
 DIVERGING = "RdBu_r"
-BAND = (10, 90)
+BAND = ("pi", 80)  # seaborn's percentile interval: from the 10th to the 90th
 SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
 # Dates and versions would make two runs differ.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -32,6 +35,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 P = ParamSpec("P")
+FloatArray = NDArray[np.float64]
 
 
 @contextmanager
@@ -68,6 +72,32 @@ def halves(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, Figu
     return figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
 
 
+def look_of(number: int) -> dict[str, Any]:
+    """Colour and line style of the n-th line of a figure, the first being 0."""
+    cycle = list(mpl.rcParams["axes.prop_cycle"])
+    return dict(cycle[number % len(cycle)])
+
+
+def curve(axes: Axes, position: FloatArray, values: FloatArray, *, band: bool, **look: Any) -> None:
+    """Mean over samples, and the band that holds the middle 80 % of them.
+
+    Args:
+        position: shape (step,).
+        values: shape (sample, step).
+        band: whether to draw the band.
+        look: colour, line style, label and other properties of the line.
+    """
+    sns.lineplot(
+        x=np.tile(position, len(values)),
+        y=values.ravel(),
+        errorbar=BAND if band else None,
+        err_kws={"alpha": 0.15, "lw": 0},
+        ax=axes,
+        legend=False,
+        **look,
+    )
+
+
 def sequential() -> Colormap:
     """Viridis without its palest tenth, which vanishes on paper."""
     return LinearSegmentedColormap.from_list(
@@ -83,8 +113,11 @@ def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
 
 def plain_log(axes: Axes, low: float, high: float) -> None:
     """A logarithmic y axis over few decades, labelled in plain numbers; `low` and `high` are the values to be shown."""
+    steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    decade = 10.0 ** np.floor(np.log10(low))
+    axes.set_ylim(bottom=0.97 * max(step * decade for step in steps if step * decade <= low))  # a label at the foot
     plain_numbers(axes)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -52,8 +54,8 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
     panels = list(zip(figure.subplots(1, 2), "AB", ("fd", "kid"), (distance, "KID"), strict=True))
     for axes, letter, column, name in panels:
-        for sampler, label in labels.items():
-            _line(axes, table[table["sampler"] == sampler], column, label)
+        for number, (sampler, label) in enumerate(labels.items()):
+            _line(axes, table[table["sampler"] == sampler], column, label, style.look_of(number))
         style.title(axes, letter, f"{name}, lower is better")
         axes.set_ylabel(name)
         _spread(axes, table[column].to_numpy(), table[f"{column}_std"].to_numpy())
@@ -65,10 +67,21 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     return figure
 
 
-def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[str, Any]) -> None:
     """A sampler's curve, with the level of the sampler alone where it was measured."""
-    (line,) = axes.plot(rows["skip"], rows[column], marker="o", label=label)
-    color, deviation = line.get_color(), rows[f"{column}_std"]
+    deviation, color = rows[f"{column}_std"], look["color"]
+    sns.lineplot(
+        rows,
+        x="skip",
+        y=column,
+        marker="o",
+        markeredgewidth=0,
+        errorbar=None,
+        ax=axes,
+        label=label,
+        legend=False,
+        **look,
+    )
     if deviation.any():
         axes.errorbar(rows["skip"], rows[column], deviation, fmt="none", ecolor=color, elinewidth=0.7, capsize=1.5)
     if (alone := rows.loc[rows["skip"] == 0, column]).size:
