@@ -24,11 +24,11 @@ def schedule() -> object:
 def digits_network() -> nn.Module:
     """The architecture of the study `digits`, random weights."""
     architecture = {
-        "block_out_channels": (16, 32, 64),
+        "block_out_channels": (12, 24, 48),
         "layers_per_block": 1,
         "attention_levels": 0,
         "attention_head_dim": 16,
-        "norm_num_groups": 8,
+        "norm_num_groups": 4,
     }
     return training.make_unet((1, 8, 8), **architecture).eval()
 
