@@ -30,7 +30,7 @@ $(MARK): requirements.lock pyproject.toml
 	@echo 'installing the pinned environment into $(VENV); the first time this takes some minutes'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --requirement requirements.lock
-	@$(PIP) install --no-deps --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: env
