@@ -7,7 +7,12 @@ x = byte / 127.5 - 1; the artifact is read as float32 in [-1, 1].
 
 from __future__ import annotations
 
+import gzip
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -133,12 +138,34 @@ def _open_torchvision(config: models.TorchvisionDataset) -> Source:
     if not config.download and not Path(config.root).is_dir():
         raise DataError("root", f"there is no folder {config.root}", "correct it, or set dataset.download: true")
     split = {"split": config.split} if config.name == "SVHN" else {"train": config.split == "train"}
+    make = partial(getattr(torchvision.datasets, config.name), download=config.download, **split)
+    place = nullcontext(Path(config.root)) if config.download else _unpacked(Path(config.root), config.name)
     try:
-        data = getattr(torchvision.datasets, config.name)(config.root, download=config.download, **split)
+        with place as root:
+            data = make(root)
     except RuntimeError as error:
         problem = f"torchvision finds no complete {config.name} below {config.root}"
         raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
     return IndexedSource(data, getattr(data, "classes", [str(digit) for digit in range(10)]), config.name, None)
+
+
+@contextmanager
+def _unpacked(root: Path, name: str) -> Iterator[Path]:
+    """The root itself; where it holds the original idx files still compressed, a scratch root with their contents.
+
+    torchvision would unpack them beside the originals, which may not be ours to write to; it reads them at once, whole.
+    """
+    packed = sorted((root / name / "raw").glob("*-ubyte.gz"))
+    if not packed or all(file.with_suffix("").is_file() for file in packed):
+        yield root
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        raw = Path(scratch) / name / "raw"
+        raw.mkdir(parents=True)
+        for file in packed:
+            with gzip.open(file) as source, (raw / file.stem).open("wb") as target:
+                shutil.copyfileobj(source, target)
+        yield Path(scratch)
 
 
 def _open_huggingface(config: models.HuggingfaceDataset) -> Source:

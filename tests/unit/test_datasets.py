@@ -114,7 +114,8 @@ def test_a_limit_takes_the_first_images() -> None:
     np.testing.assert_array_equal(images, collect(parse(source="sklearn"))[0][:11])
 
 
-def test_torchvision_reads_original_mnist_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [True, False])
+def test_torchvision_reads_original_mnist_files(packed: bool, tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
@@ -125,10 +126,14 @@ def test_torchvision_reads_original_mnist_files(tmp_path: Path) -> None:
         raw.joinpath(f"{split}-labels-idx1-ubyte").write_bytes(label)
         for name in (f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"):
             raw.joinpath(f"{name}.gz").write_bytes(gzip.compress(raw.joinpath(name).read_bytes()))
+            if packed:
+                raw.joinpath(name).unlink()
+    before = sorted(raw.iterdir())
     config = parse(source="torchvision", name="MNIST", root=str(tmp_path), image_size=28)
     found, labels = collect(config)
     np.testing.assert_array_equal(found[:, 0], images)
     assert labels.tolist() == [0, 1, 2, 3, 4]
+    assert sorted(raw.iterdir()) == before, "nothing is written beside the originals"
 
 
 def test_huggingface_reads_a_local_snapshot(tmp_path: Path) -> None:
