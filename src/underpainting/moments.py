@@ -58,9 +58,17 @@ class Moments:
         mean = batch.mean(0)
         if not np.isfinite(mean).all():  # as cheap as a look at one image: NaN and infinity reach the mean
             raise ValueError("an image holds values that are not finite (NaN or infinity)")
-        centred = batch - mean
-        scatter = np.square(centred).sum(0) if self.diagonal else centred.T @ centred
-        self._join(len(batch), mean, scatter)
+        if self.diagonal:
+            self._join(len(batch), mean, np.square(batch - mean).sum(0))
+            return
+        # the term d d^T N n / (N + n) joins the product as one more row, which spares two passes over a full matrix
+        total = self.count + len(batch)
+        rows = np.empty((len(batch) + 1, len(mean)))
+        np.subtract(batch, mean, out=rows[:-1])
+        rows[-1] = (mean - self.mean) * np.sqrt(self.count * len(batch) / total)
+        self.scatter += rows.T @ rows
+        self.mean = self.mean + (mean - self.mean) * (len(batch) / total)
+        self.count = total
 
     def merge(self, other: Moments) -> None:
         """Add the images of other moments, as if they had been seen here.
