@@ -11,18 +11,25 @@ import re
 import typing
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from underpainting.studies.base import Model
+from underpainting.studies.theory import (
+    ComparisonConfig,
+    EmergenceConfig,
+    MixtureConfig,
+    PerturbationConfig,
+    ScoreConfig,
+    TheoryName,
+    YoungConfig,
+)
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp"]
 Spacing = Literal["linspace", "leading", "trailing"]
 
+PaperModel = Literal["ddpm-mnist", "ddpm-cifar10-32", "ddpm-church-256", "ddpm-celebahq-256"]
+
 SAMPLER_LABELS: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "heun": "Heun", "dpmsolverpp": "DPM-Solver++"}
-
-
-class Model(BaseModel):
-    """Base of all study models: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -178,6 +185,19 @@ class TrainingRecipe(Model):
     prediction_type: Literal["epsilon", "v_prediction", "sample"] = Field(
         "epsilon", description="What the network predicts: noise, velocity or image."
     )
+    snapshots: tuple[int, ...] = Field(
+        (), description="Steps after which the averaged weights are kept, to look at young networks."
+    )
+
+    @model_validator(mode="after")
+    def _snapshots_within(self) -> TrainingRecipe:
+        if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
+            raise ValueError(
+                f"denoiser.training.snapshots | {outside} are not among the steps 1 to {self.steps} | correct or remove them"
+            )
+        if list(self.snapshots) != sorted(set(self.snapshots)):
+            raise ValueError(f"denoiser.training.snapshots | {list(self.snapshots)} is not ascending | sort it")
+        return self
 
 
 class TrainedDenoiser(Model):
@@ -329,6 +349,9 @@ class ClassifierExtractor(Model):
     features: int = Field(64, ge=2, description="Length of the feature vector.")
     epochs: int = Field(20, ge=1, description="Passes through the data.")
     seed: int = Field(0, ge=0, description="Of the weights and batches.")
+    labels: Literal["dataset", "mixture"] = Field(
+        "dataset", description="What is learned: the data set's labels or, where it has none, the mixture's clusters."
+    )
 
 
 class InceptionExtractor(Model):
@@ -402,6 +425,15 @@ class Study(Model):
     eigenbasis: EigenbasisConfig = Field(default_factory=EigenbasisConfig, description="Eigendecomposition.")
     trajectories: TrajectoriesConfig = Field(description="Trajectories to compare theory with.")
     teleport: TeleportConfig = Field(description="The teleportation sweep.")
+    mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
+    comparison: ComparisonConfig = Field(default_factory=ComparisonConfig, description="Theories against the sampler.")
+    emergence: EmergenceConfig = Field(default_factory=EmergenceConfig, description="Order of emergence.")
+    perturbation: PerturbationConfig = Field(default_factory=PerturbationConfig, description="Perturbed trajectories.")
+    score: ScoreConfig = Field(default_factory=ScoreConfig, description="The score itself.")
+    young: YoungConfig = Field(default_factory=YoungConfig, description="Networks early in their training.")
+    paper: PaperModel | None = Field(
+        None, description="The paper's model whose printed values stand beside this study's."
+    )
     figures: FiguresConfig = Field(default_factory=FiguresConfig, description="Figures.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where networks run; auto takes CUDA if there is one."
@@ -431,6 +463,7 @@ class Study(Model):
                     )
                 if misfit := choice.misfit(times):
                     raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
+        self._theory_fits()
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:
@@ -439,6 +472,28 @@ class Study(Model):
                     f"{first + self.trajectories.seeds - 1}"
                 )
         return self
+
+    def _theory_fits(self) -> None:
+        if self.mixture.fit == "classes" and not self.moments.per_class:
+            raise ValueError("mixture.fit | classes needs the moments of each class | set moments.per_class: true")
+        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.models_compared("mixture"):
+            raise ValueError(
+                "mixture.covariance | full needs covariance matrices, which eigenbasis.method: "
+                f"{self.eigenbasis.method} avoids | set mixture.covariance: low_rank and mixture.rank"
+            )
+        most = self.eigenbasis.rank or self.dataset.channels * self.dataset.image_size**2
+        if self.perturbation.components[-1] > most:
+            raise ValueError(
+                f"perturbation.components | there is no component {self.perturbation.components[-1]} of {most} | lower it"
+            )
+        if self.perturbation.seeds > self.trajectories.seeds:
+            raise ValueError(
+                f"perturbation.seeds | {self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories | lower it"
+            )
+
+    def models_compared(self, name: TheoryName) -> bool:
+        """Is a theory among those compared with the sampler?"""
+        return name in self.comparison.models
 
 
 # --- looking into the models -----------------------------------------------------------------------------------------
