@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+
+from underpainting.studies.base import Model
 
 
 class StudyError(ValueError):
@@ -57,7 +59,7 @@ def _dotted(location: Sequence[str | int]) -> str:
     return text or "(the whole file)"
 
 
-def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+def _fields_at(model: type[Model], location: Sequence[str | int]) -> list[str]:
     """Names of the fields that are allowed beside the last key of `location`."""
     from underpainting.studies.models import models_below
 
@@ -65,7 +67,7 @@ def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[st
     return models_below(model, [key for key in keys[:-1] if isinstance(key, str)], tag)
 
 
-def _explain(error: Any, model: type[BaseModel]) -> tuple[str, str, str]:
+def _explain(error: Any, model: type[Model]) -> tuple[str, str, str]:
     """Key, problem and remedy of one of pydantic's errors."""
     kind, given, key = error["type"], error.get("input"), _dotted(error["loc"])
     if kind == "extra_forbidden":
@@ -98,7 +100,7 @@ def _follows(error: Any, errors: Sequence[Any]) -> bool:
     return error["type"] == "too_short" and bool(within)
 
 
-def from_validation(error: ValidationError, file: str | Path, model: type[BaseModel]) -> StudyError:
+def from_validation(error: ValidationError, file: str | Path, model: type[Model]) -> StudyError:
     """The errors that pydantic found, in our words.
 
     Args:

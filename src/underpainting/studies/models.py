@@ -512,9 +512,9 @@ def _tag(model: type[Model]) -> str | None:
     return None
 
 
-def models_below(model: type[BaseModel], names: list[str], tag: str | None) -> list[str]:
+def models_below(model: type[Model], names: list[str], tag: str | None) -> list[str]:
     """Field names allowed below a path of keys; `tag` picks the member of a union."""
-    candidates: list[type[BaseModel]] = [model]
+    candidates: list[type[Model]] = [model]
     for name in names:
         candidates = [
             below

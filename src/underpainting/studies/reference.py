@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from underpainting.studies import models
+from underpainting.studies.base import Model
 
 HEADER = """\
 # Study files
@@ -71,7 +72,7 @@ def _bounds(field: FieldInfo) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def _rows(model: type[models.Model], skip: frozenset[str] = frozenset()) -> Iterator[str]:
+def _rows(model: type[Model], skip: frozenset[str] = frozenset()) -> Iterator[str]:
     yield "| key | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for name, field in model.model_fields.items():
@@ -80,17 +81,17 @@ def _rows(model: type[models.Model], skip: frozenset[str] = frozenset()) -> Iter
             yield "| " + " | ".join(cells) + " |"
 
 
-def _members(annotation: Any) -> list[type[models.Model]]:
-    if isinstance(annotation, type) and issubclass(annotation, models.Model):
+def _members(annotation: Any) -> list[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
         return [annotation]
     return [member for part in typing.get_args(annotation) for member in _members(part)]
 
 
-def _summary(model: type[models.Model]) -> str:
+def _summary(model: type[Model]) -> str:
     return (model.__doc__ or "").strip().replace("`underpainting.training.Recipe`", "the library's training")
 
 
-def _section(key: str, model: type[models.Model], union: str | None) -> Iterator[str]:
+def _section(key: str, model: type[Model], union: str | None) -> Iterator[str]:
     tag = f" with `{union}: {typing.get_args(model.model_fields[union].annotation)[0]}`" if union else ""
     yield f"## `{key}`{tag}\n\n{_summary(model)}\n"
     yield "\n".join(_rows(model, frozenset({union}) if union else frozenset())) + "\n"
