@@ -14,6 +14,7 @@ rule train_denoiser:
     output:
         **NETWORK,
         losses="results/{study}/training.zarr.zip",
+        snapshots="results/{study}/snapshots.safetensors",
     log:
         "logs/{study}/train.log",
     benchmark:

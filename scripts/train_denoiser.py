@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, training
+from underpainting import artifacts, checkpoints, denoisers, training
 from underpainting.datasets import load_bytes
 from underpainting.jobs import job, origin, use_threads, versions
 
@@ -43,6 +43,7 @@ def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any
     denoisers.save_schedule(schedule, output["schedule"], provenance)
     curve = xr.Dataset({"loss": artifacts.array(losses, "step", "training loss: mean squared error per value")})
     artifacts.save(curve, output["losses"], provenance)
+    checkpoints.write(output["snapshots"], trainer.snapshots, run)
     checkpoint.unlink(missing_ok=True)
 
 

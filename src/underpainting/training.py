@@ -42,6 +42,7 @@ class Recipe:
         flip: mirror images at random.
         seed: of everything random.
         prediction_type: what the network predicts.
+        snapshots: steps after which the averaged weights are kept.
     """
 
     steps: int
@@ -53,6 +54,7 @@ class Recipe:
     flip: bool = False
     seed: int = 0
     prediction_type: PredictionType = "epsilon"
+    snapshots: tuple[int, ...] = ()
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
@@ -123,6 +125,9 @@ class Trainer:
         schedule: diffusers scheduler with the noise schedule.
         recipe: how to train.
         device: where to train.
+
+    Attributes:
+        snapshots: averaged weights after the recipe's steps that have passed, keys `STEP/NAME`.
     """
 
     def __init__(self, network: nn.Module, images: Tensor, schedule: Any, recipe: Recipe, device: torch.device) -> None:
@@ -134,6 +139,7 @@ class Trainer:
         )
         self.step = 0
         self.losses = np.zeros(recipe.steps, np.float32)
+        self.snapshots: dict[str, Tensor] = {}
 
     def advance(self) -> float:
         """One optimizer step; returns its loss."""
@@ -150,6 +156,9 @@ class Trainer:
         self._average()
         self.losses[self.step] = value = float(loss.detach())
         self.step += 1
+        if self.step in self.recipe.snapshots:
+            young = {key: tensor.to("cpu", copy=True) for key, tensor in self.average.items()}
+            self.snapshots |= checkpoints.flatten(str(self.step), young)
         return value
 
     @torch.no_grad()
@@ -167,6 +176,7 @@ class Trainer:
             **checkpoints.flatten("network", self.network.state_dict()),
             **checkpoints.flatten("average", self.average),
             **checkpoints.flatten("optimizer", checkpoints.optimizer_tensors(self.optimizer)),
+            **checkpoints.flatten("snapshots", self.snapshots),
             "losses": torch.from_numpy(self.losses),
             "step": torch.tensor(self.step),
         }
@@ -177,6 +187,7 @@ class Trainer:
         average = checkpoints.unflatten("average", tensors)
         self.average = {key: value.to(self.device) for key, value in average.items()}
         checkpoints.load_optimizer(self.optimizer, checkpoints.unflatten("optimizer", tensors))
+        self.snapshots = checkpoints.unflatten("snapshots", tensors)
         self.losses, self.step = tensors["losses"].numpy().copy(), int(tensors["step"])
 
     def run(
