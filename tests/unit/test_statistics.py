@@ -1,0 +1,140 @@
+"""Intervals and tests against scipy, exact enumeration and known coverage."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from underpainting import statistics
+
+
+def test_interval_of_the_mean_agrees_with_scipy() -> None:
+    values = np.random.default_rng(1).gamma(2.0, size=(60, 3))
+    ours = statistics.of_means(values, resamples=20000)
+    theirs = stats.bootstrap((values,), np.mean, axis=0, n_resamples=20000, method="percentile", random_state=1)
+    spread = values.std(0) / np.sqrt(60)
+    assert np.allclose(ours.estimate, values.mean(0), rtol=1e-12) and ours.n == 60
+    assert np.abs(ours.low - theirs.confidence_interval.low).max() < 0.06 * spread.max()
+    assert np.abs(ours.high - theirs.confidence_interval.high).max() < 0.06 * spread.max()
+
+
+def test_resampled_means_have_the_law_of_all_resamples() -> None:
+    values = np.array([0.0, 1.0, 5.0])
+    every = [np.mean(choice) for choice in product(values, repeat=3)]
+    ours = statistics.of_means(values, resamples=40000, level=0.6)
+    low, high = np.quantile(every, [0.2, 0.8])
+    assert (ours.low, ours.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_interval_covers_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(2)
+    intervals = [
+        statistics.of_means(random.standard_normal(80), resamples=400, seed=trial, level=0.9) for trial in range(400)
+    ]
+    coverage = np.mean([interval.low <= 0 <= interval.high for interval in intervals])
+    assert 0.85 < coverage < 0.95
+
+
+def test_any_statistic_is_resampled_jointly_and_agrees_with_the_quick_way() -> None:
+    random = np.random.default_rng(3)
+    first = random.standard_normal(50)
+    values = np.stack([first, 2 * first], 1)
+    quick = statistics.of_means(values, lambda mean: mean[1] / mean[0], resamples=200)
+    slow = statistics.bootstrap(values, lambda some: some.mean(0)[1] / some.mean(0)[0], resamples=200)
+    assert quick.low == pytest.approx(2) and quick.high == pytest.approx(2)
+    assert slow.low == pytest.approx(2) and slow.high == pytest.approx(2)
+    median = statistics.bootstrap(first, lambda some: np.asarray(np.median(some)), resamples=2000)
+    theirs = stats.bootstrap((first,), np.median, n_resamples=2000, method="percentile", random_state=1)
+    assert float(median.low) == pytest.approx(theirs.confidence_interval.low, abs=0.1)
+    assert np.array_equal(statistics.bootstrap(values, resamples=50).low, statistics.of_means(values, resamples=50).low)
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(4).standard_normal((20, 5))
+    whole = statistics.of_means(values, resamples=100)
+    monkeypatch.setattr(statistics, "_CHUNK", 150)
+    parts = statistics.of_means(values, resamples=100)
+    assert np.allclose(whole.low, parts.low, rtol=1e-12) and np.allclose(whole.high, parts.high, rtol=1e-12)
+
+
+def test_paired_difference_agrees_with_the_formula_and_finds_what_unpaired_tests_miss() -> None:
+    random = np.random.default_rng(5)
+    base = 10 * random.standard_normal(40)
+    first, second = base + 0.5 + 0.1 * random.standard_normal(40), base
+    found = statistics.paired_difference(first, second)
+    difference = first - second
+    t = difference.mean() / (difference.std(ddof=1) / np.sqrt(40))
+    assert found.t_test == pytest.approx(2 * stats.t.sf(abs(t), 39), rel=1e-8)
+    assert found.wilcoxon < 1e-6 and stats.ttest_ind(first, second).pvalue > 0.1
+    assert found.difference.low > 0.4 and found.difference.high < 0.6
+
+
+def test_wilcoxon_agrees_with_counting_all_signs() -> None:
+    difference = np.array([0.3, -0.1, 0.7, 1.1, -0.4, 0.9])
+    ranks = stats.rankdata(np.abs(difference))
+    sums = np.array([np.dot(ranks, signs) for signs in product([0, 1], repeat=6)])
+    seen = ranks[difference > 0].sum()
+    expected = min(1.0, 2 * min((sums >= seen).mean(), (sums <= seen).mean()))
+    assert statistics.paired_difference(difference, np.zeros(6)).wilcoxon == pytest.approx(expected)
+
+
+def test_no_difference_at_all_is_no_evidence() -> None:
+    found = statistics.paired_difference(np.ones(5), np.ones(5))
+    assert (found.t_test, found.wilcoxon) == (1.0, 1.0) and found.difference.high == 0
+
+
+def test_rank_correlation_agrees_with_scipy_with_ties_and_gaps() -> None:
+    first = np.array([1.0, 2, 2, 4, np.nan, 3])
+    second = np.array([2.0, 1, 5, 5, 0, np.nan])
+    expected = stats.spearmanr(first[:4], second[:4]).statistic
+    assert statistics.rank_correlation(first, second) == pytest.approx(expected)
+    assert np.isnan(statistics.rank_correlation(np.ones(4), np.arange(4.0)))
+    assert np.isnan(statistics.rank_correlation(first[:2], second[:2]))
+
+
+def test_rank_correlation_interval_is_narrow_for_clear_order_and_wide_for_none() -> None:
+    random = np.random.default_rng(6)
+    order = np.arange(8.0)
+    clear = order + random.standard_normal((50, 8))
+    noise = random.standard_normal((50, 8))
+    sure = statistics.rank_correlation_interval(clear, lambda mean: mean, order, resamples=300)
+    unsure = statistics.rank_correlation_interval(noise, lambda mean: mean, order, resamples=300)
+    assert sure.low > 0.9 and sure.estimate == pytest.approx(stats.spearmanr(clear.mean(0), order).statistic)
+    assert unsure.low < 0 < unsure.high
+
+
+def test_undefined_resamples_are_left_out() -> None:
+    values = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+
+    def root(mean: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return np.array([np.sqrt(mean[0] - 0.5), np.nan])
+
+    found = statistics.of_means(values, root, resamples=200)
+    assert np.isfinite(found.low[0]) and found.low[0] <= found.estimate[0] <= found.high[0]
+    assert np.isnan(found.low[1])
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "message"),
+    [
+        (np.zeros(1), 0.95, "at least two seeds"),
+        (np.array([1.0, np.nan]), 0.95, "leave those seeds out"),
+        (np.zeros(3), 95.0, "between 0 and 1"),
+    ],
+)
+def test_slips_are_told(values: np.ndarray, level: float, message: str) -> None:
+    for function in (
+        statistics.of_means,
+        lambda values, level: statistics.bootstrap(values, lambda some: some.mean(0), level=level),
+    ):
+        with pytest.raises(ValueError, match=message):
+            function(values, level=level)
+
+
+def test_pairs_must_be_pairs() -> None:
+    with pytest.raises(ValueError, match="select the seeds that both have"):
+        statistics.paired_difference(np.zeros(3), np.zeros(4))
