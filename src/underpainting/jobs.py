@@ -14,7 +14,18 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ("underpainting", "torch", "diffusers", "numpy", "scipy", "xarray", "zarr", "torch-fidelity", "scikit-learn")
+PACKAGES = (
+    "underpainting",
+    "torch",
+    "diffusers",
+    "torchdiffeq",
+    "numpy",
+    "scipy",
+    "xarray",
+    "zarr",
+    "torch-fidelity",
+    "scikit-learn",
+)
 
 
 @contextmanager
