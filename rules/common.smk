@@ -6,13 +6,16 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from underpainting import preflight
 from underpainting.provenance import code, locks
-from underpainting.studies import StudyError, files, find_studies
+from underpainting.studies import StudyError, data_folder, files, find_studies
 
 ROOT = Path(workflow.basedir)
 
 try:
     STUDIES = find_studies(
-        config.get("studies"), "config/studies", "config/config.yaml"
+        config.get("studies"),
+        "config/studies",
+        "config/config.yaml",
+        data=data_folder(config, workflow.config_settings.overwrite_config),
     )
     if workflow.is_main_process:
         locks.hold(Path(".snakemake"))

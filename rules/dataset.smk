@@ -8,8 +8,11 @@ rule prepare_dataset:
         "logs/{study}/dataset.log",
     benchmark:
         "logs/{study}/benchmarks/dataset.tsv"
+    resources:
+        # where the data lie: no parameter, since it does not change the result
+        place=of_study(lambda study: study.dataset.place),
     params:
         code=code_of("prepare_dataset"),
-        config=of_study(lambda study: study.dataset.model_dump()),
+        config=of_study(lambda study: study.dataset.settings()),
     script:
         "../scripts/prepare_dataset.py"

@@ -50,11 +50,14 @@ rule fetch_denoiser:
         "logs/{study}/benchmarks/fetch_denoiser.tsv"
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source != "train"),
+    resources:
+        # where the network lies: no parameter, since it does not change the result
+        place=of_study(lambda study: study.denoiser.place),
     params:
         code=code_of("fetch_denoiser"),
         config=of_study(
             lambda study: {
-                **study.denoiser.model_dump(),
+                **study.denoiser.settings(),
                 "channels": study.dataset.channels,
                 "size": study.dataset.image_size,
             }

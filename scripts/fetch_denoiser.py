@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(output: dict[str, str], study: str, config: dict[str, Any]) -> None:
+def main(output: dict[str, str], study: str, config: dict[str, Any], place: str) -> None:
     """Find the folder, check that the network takes the study's images, write it in one layout."""
     hub = config["source"] == "hub"
-    folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(config["path"])
+    folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(place)
     network, schedule = denoisers.load_network(folder)
     denoisers.require_images(network, channels=config["channels"], size=config["size"])
     denoisers.save_pipeline(network, schedule, Path(output["index"]).parent)
@@ -24,4 +24,9 @@ def main(output: dict[str, str], study: str, config: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(dict(snakemake.output.items()), snakemake.wildcards.study, snakemake.params.config)
+        main(
+            dict(snakemake.output.items()),
+            snakemake.wildcards.study,
+            snakemake.params.config,
+            snakemake.resources.place,
+        )

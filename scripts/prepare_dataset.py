@@ -30,13 +30,14 @@ def parts(config: models.DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
         yield xr.Dataset({"images": array, "label": label}, attrs={"class_names": list(source.class_names)})
 
 
-def main(output: str, study: str, config: dict[str, Any]) -> None:
-    """Read the source once, write the artifact."""
-    dataset: models.DatasetBase = TypeAdapter(models.Dataset).validate_python(config)
+def main(output: str, study: str, config: dict[str, Any], place: str) -> None:
+    """Read the source once, from its place, write the artifact."""
+    located = {**config, models.place_key(config["source"]): place} if place else config
+    dataset: models.DatasetBase = TypeAdapter(models.Dataset).validate_python(located)
     provenance = origin(study, source=config)
     artifacts.save_stream(parts(dataset, 1024), output, "sample", provenance)
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
+        main(snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, snakemake.resources.place)

@@ -49,7 +49,7 @@ def _is_built(study: Study, artifact: Path) -> bool:
     files = [Path(file) for file in sources(study.dataset)]
     built = artifact.stat().st_mtime
     current = all(file.is_file() and file.stat().st_mtime <= built for file in files)
-    return current and _settings(artifact) == study.dataset.model_dump(mode="json")
+    return current and _settings(artifact) == study.dataset.settings()
 
 
 def _settings(artifact: Path) -> object:

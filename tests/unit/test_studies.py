@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.sampling import SAMPLERS, Sampler
-from underpainting.studies import SamplerChoice, Study, StudyError, find_studies, load_study
+from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, find_studies, load_study
 from underpainting.studies.models import Seeded
 from underpainting.studies.reference import json_schema
 
@@ -35,6 +35,7 @@ VALID: dict[str, Any] = {
         "seeds": 2000,
         "extractor": {"name": "classifier"},
     },
+    "perturbation": {"seeds": 8},
 }
 HUB = {"source": "hub", "repository": "google/ddpm-cifar10-32", "revision": COMMIT}
 
@@ -347,6 +348,75 @@ def test_a_slip_in_a_chosen_study_names_its_file(folder: Path) -> None:
     (folder / "mnist.yaml").write_text(yaml.safe_dump(without("title")), encoding="utf-8")
     with pytest.raises(StudyError, match=re.escape(f"{folder / 'mnist.yaml'}: title: this key is missing")):
         find_studies(["digits", "mnist"], folder, "config.yaml")
+
+
+# --- the data folder -------------------------------------------------------------------------------------------------
+
+
+def npz_at(path: str) -> dict[str, Any]:
+    return changed("dataset", {"source": "npz", "path": path, "image_size": 8, "channels": 1})
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "place"),
+    [
+        ("{data}/a.npz", "elsewhere", "elsewhere/a.npz"),
+        ("{data}/a.npz", "/far/away/", "/far/away/a.npz"),
+        ("{data}", "/", "/"),
+        ("here/a.npz", "elsewhere", "here/a.npz"),
+    ],
+)
+def test_data_at_the_beginning_of_a_place_is_the_data_folder(
+    tmp_path: Path, path: str, folder: str, place: str
+) -> None:
+    assert load_study(written(npz_at(path), tmp_path), data=folder).dataset.place == place
+
+
+def test_roots_and_networks_may_lie_in_the_data_folder(folder: Path) -> None:
+    content = changed("denoiser", {"source": "path", "path": "{data}/network"})
+    content["dataset"] = {
+        "source": "torchvision",
+        "name": "MNIST",
+        "root": "{data}",
+        "image_size": 32,
+        "channels": 1,
+    }
+    written(content, folder)
+    study = find_studies("mine", folder, "config.yaml", data="elsewhere")["mine"]
+    assert (study.dataset.place, study.denoiser.place) == ("elsewhere", "elsewhere/network")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("{home}/a.npz", "the placeholder {home} in '{home}/a.npz' is unknown"),
+        ("{data}/{name}.npz", "the placeholder {name}"),
+        ("{}/a.npz", "the placeholder {}"),
+        ("a/{data}/a.npz", "{data} stands inside"),
+        ("{data}.npz", "{data} stands inside"),
+    ],
+)
+def test_another_placeholder_is_told(tmp_path: Path, path: str, problem: str) -> None:
+    error = error_of(written(npz_at(path), tmp_path))
+    assert error.key == "dataset.path"
+    assert problem in error.problem
+    assert "{data}" in error.remedy
+
+
+def test_the_command_line_names_the_data_folder_before_the_environment_and_the_configuration() -> None:
+    config, chosen, environment = {"data": "configured"}, {"data": "chosen"}, {"UNDERPAINTING_DATA": "environment"}
+    assert data_folder({**config, **chosen}, chosen, environment) == "chosen"
+    assert data_folder(config, {}, environment) == "environment"
+    assert data_folder(config, {}, {"UNDERPAINTING_DATA": ""}) == "configured"
+    assert data_folder({}, {}, {}) == "data"
+
+
+def test_settings_tell_which_data_but_not_where_they_lie() -> None:
+    here, there = (Study.model_validate(npz_at(path)).dataset for path in ("here.npz", "there.npz"))
+    assert here.settings() == there.settings()
+    assert "path" not in here.settings()
+    other = Study.model_validate(npz_at("here.npz") | {"title": "x"}).dataset.model_copy(update={"limit": 3})
+    assert other.settings() != here.settings()
 
 
 # --- samplers --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import typing
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,7 +36,13 @@ SAMPLER_LABELS: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "heun": "Heu
 
 
 class DatasetBase(Model):
-    """What every data source shares."""
+    """What every data source shares.
+
+    Attributes:
+        PLACE: the key that says where the data lie on this machine, if there is one.
+    """
+
+    PLACE: ClassVar[str | None] = None
 
     image_size: int = Field(ge=1, le=4096, description="Height and width of the images, in pixels.")
     channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB; images are converted.")
@@ -46,6 +52,16 @@ class DatasetBase(Model):
         "(crop), or pad smaller ones with the darkest value (pad).",
     )
     limit: int | None = Field(None, ge=1, description="Use only the first so many images.")
+    obtain: str = Field("", description="How to get the data: told where they are missing.")
+
+    @property
+    def place(self) -> str:
+        """Where the data lie on this machine; empty if they need no place."""
+        return str(getattr(self, self.PLACE)) if self.PLACE else ""
+
+    def settings(self) -> dict[str, Any]:
+        """Which images, without where they lie: what the artifact depends on."""
+        return self.model_dump(mode="json", exclude={"obtain"} | ({self.PLACE} if self.PLACE else set()))
 
 
 class SklearnDataset(DatasetBase):
@@ -58,13 +74,15 @@ class SklearnDataset(DatasetBase):
 class TorchvisionDataset(DatasetBase):
     """A data set of torchvision."""
 
+    PLACE: ClassVar[str | None] = "root"
+
     source: Literal["torchvision"]
     name: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN"] = Field(
         description="The class in torchvision.datasets."
     )
-    root: str = Field(description="Folder where torchvision looks for the files.")
+    root: str = Field(description="Folder where torchvision looks for the files; may begin with `{data}`.")
     split: Literal["train", "test"] = Field("train", description="Which part to use.")
-    download: bool = Field(False, description="Let torchvision download missing files.")
+    download: bool = Field(False, description="Let torchvision download what is missing there.")
 
 
 class HuggingfaceDataset(DatasetBase):
@@ -86,15 +104,19 @@ class HuggingfaceDataset(DatasetBase):
 class FolderDataset(DatasetBase):
     """A folder of image files; the names of its sub-folders, if it has any, are the classes."""
 
+    PLACE: ClassVar[str | None] = "path"
+
     source: Literal["folder"]
-    path: str = Field(description="The folder, relative to where snakemake runs.")
+    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
 
 
 class NpzDataset(DatasetBase):
     """An npz file with an array of images (sample, height, width[, channel])."""
 
+    PLACE: ClassVar[str | None] = "path"
+
     source: Literal["npz"]
-    path: str = Field(description="The file, relative to where snakemake runs.")
+    path: str = Field(description="The file, relative to where snakemake runs; may begin with `{data}`.")
     images_key: str = Field("images", description="Name of the array of images.")
     labels_key: str | None = Field(None, description="Name of the array of integer labels, if there is one.")
     value_range: tuple[float, float] | None = Field(
@@ -112,6 +134,12 @@ class NpzDataset(DatasetBase):
 Dataset = Annotated[
     SklearnDataset | TorchvisionDataset | HuggingfaceDataset | FolderDataset | NpzDataset, Field(discriminator="source")
 ]
+
+
+def place_key(source: str) -> str:
+    """The key that says where the data of a source lie; empty if they need no place."""
+    members: tuple[type[DatasetBase], ...] = typing.get_args(typing.get_args(Dataset)[0])
+    return next((member.PLACE or "" for member in members if _tag(member) == source), "")
 
 
 # --- denoiser --------------------------------------------------------------------------------------------------------
@@ -219,6 +247,15 @@ class HubDenoiser(Model):
     repository: str = Field(description="owner/name on the Hub.")
     revision: str = Field(description="The commit to use: 40 hexadecimal digits.")
 
+    @property
+    def place(self) -> str:
+        """Nowhere on this machine."""
+        return ""
+
+    def settings(self) -> dict[str, Any]:
+        """What the copy of the network depends on."""
+        return self.model_dump()
+
     @field_validator("revision")
     @classmethod
     def _pinned(cls, value: str) -> str:
@@ -229,7 +266,17 @@ class PathDenoiser(Model):
     """A diffusers pipeline folder on this machine; safetensors only."""
 
     source: Literal["path"]
-    path: str = Field(description="The folder, relative to where snakemake runs.")
+    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    obtain: str = Field("", description="How to get the network: told where it is missing.")
+
+    @property
+    def place(self) -> str:
+        """Where the network lies on this machine."""
+        return self.path
+
+    def settings(self) -> dict[str, Any]:
+        """What the copy of the network depends on beside the files."""
+        return self.model_dump(exclude={"path", "obtain"})
 
 
 Denoiser = Annotated[TrainedDenoiser | HubDenoiser | PathDenoiser, Field(discriminator="source")]

@@ -1,0 +1,49 @@
+"""Where the data lie: `{data}`, moved from one folder to another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.workflow.project import Project
+from underpainting import artifacts
+
+DATASET = "results/tiny/dataset.zarr.zip"
+
+
+def with_npz(project: Project, folder: str) -> None:
+    """The tiny study on 24 images of two classes in an npz file of the data folder."""
+    place = project.folder / folder
+    place.mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), np.uint8)
+    np.savez(place / "images.npz", images=images, labels=np.arange(24) % 2)
+    study = project.study()
+    npz = {"source": "npz", "path": "{data}/images.npz", "labels_key": "labels"}
+    study["dataset"] = {**npz, "image_size": 8, "channels": 1}
+    project.write(study)
+
+
+def test_moved_data_change_the_inputs_but_no_parameter(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_npz(fresh, "one place")
+    monkeypatch.setenv("UNDERPAINTING_DATA", "one place")
+    fresh.build(DATASET)
+    assert fresh.planned(DATASET) == {}
+    assert len(artifacts.load(fresh.folder / DATASET)["images"]) == 24
+    assert b"one place" not in (fresh.folder / DATASET).read_bytes()
+
+    (fresh.folder / "one place").rename(fresh.folder / "another")
+    text = fresh.build(DATASET, "--dry-run", "--config", "data=another")
+    assert "another/images.npz" in text
+    assert "Params have changed" not in text
+    first = fresh.artifacts()[DATASET]
+    fresh.build(DATASET, "--config", "data=another")
+    assert fresh.artifacts()[DATASET] == first
+
+
+def test_data_in_no_folder_are_missed_before_any_job(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_npz(fresh, "data")
+    monkeypatch.delenv("UNDERPAINTING_DATA", raising=False)
+    assert fresh.planned(DATASET) == {"prepare_dataset": 1}
+    result = fresh.run(DATASET, "--config", "data=nowhere")
+    assert "config/studies/tiny.yaml: dataset.path: there is no file nowhere/images.npz" in result.stdout
+    assert not (fresh.folder / "results").exists()
