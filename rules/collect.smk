@@ -22,7 +22,8 @@ rule trajectories:
 
 rule comparison:
     input:
-        of_all(lambda name, entry: files.of_samplers("comparison", name, entry)),
+        of_all(files.comparisons),
+        of_all(files.models_compared),
 
 
 rule geometry:

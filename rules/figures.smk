@@ -116,7 +116,7 @@ rule figure_samples:
 rule figure_error:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        comparison=files_of(partial(files.of_samplers, "comparison")),
+        comparison=files_of(files.comparisons),
     output:
         report(
             "results/{study}/figures/fig04c_error.png",

@@ -46,7 +46,7 @@ rule tabulate_geometry:
 
 rule collect_metrics:
     input:
-        comparison=files_of(partial(files.of_samplers, "comparison")),
+        comparison=files_of(files.comparisons),
         geometry="results/{study}/geometry.csv",
         teleport="results/{study}/teleport.csv",
     output:

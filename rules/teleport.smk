@@ -23,6 +23,7 @@ rule sample_teleport:
 rule train_classifier:
     input:
         dataset="results/{study}/dataset.zarr.zip",
+        clusters=files_of(files.cluster_labels),
     output:
         "results/{study}/classifier.safetensors",
     log:
@@ -79,12 +80,6 @@ rule measure_fidelity:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
     params:
         code=code_of("measure_fidelity"),
-        config=of_study(
-            lambda study: {
-                "kid_subset_size": study.teleport.kid_subset_size,
-                "kid_subsets": study.teleport.kid_subsets,
-                "neighbourhood": study.teleport.neighbourhood,
-            }
-        ),
+        config=of_study(files.score_settings),
     script:
         "../scripts/measure_fidelity.py"

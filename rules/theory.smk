@@ -1,18 +1,46 @@
-# Theory against samplers, and the geometry of trajectories.
+# Theory against samplers: models of the data, their errors, and what else the theory predicts.
+
+
+wildcard_constraints:
+    model="gaussian|mixture|point_cloud",
+
+
+rule fit_mixture:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+        moments="results/{study}/moments.zarr.zip",
+    output:
+        "results/{study}/mixture.zarr.zip",
+    log:
+        "logs/{study}/mixture.log",
+    benchmark:
+        "logs/{study}/benchmarks/mixture.tsv"
+    params:
+        code=code_of("fit_mixture"),
+        config=of_study(lambda study: study.mixture.model_dump()),
+    script:
+        "../scripts/fit_mixture.py"
 
 
 rule compare_with_theory:
     input:
+        unpack(files_of(files.theory_inputs)),
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
         trajectories=files_of(files.trajectories),
     output:
-        "results/{study}/comparison/{sampler}.zarr.zip",
+        "results/{study}/comparison/{sampler}/{model}.zarr.zip",
     log:
-        "logs/{study}/comparison/{sampler}.log",
+        "logs/{study}/comparison/{sampler}/{model}.log",
     benchmark:
-        "logs/{study}/benchmarks/comparison/{sampler}.tsv"
+        "logs/{study}/benchmarks/comparison/{sampler}/{model}.tsv"
     params:
         code=code_of("compare_with_theory"),
+        config=of_study(
+            lambda study: {
+                "solver": study.comparison.solver,
+                "batch_size": study.comparison.batch_size,
+            }
+        ),
     script:
         "../scripts/compare_with_theory.py"
 
@@ -30,3 +58,118 @@ rule measure_geometry:
         code=code_of("measure_geometry"),
     script:
         "../scripts/measure_geometry.py"
+
+
+rule measure_emergence:
+    input:
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        trajectories=files_of(files.trajectories),
+    output:
+        "results/{study}/emergence/{sampler}.zarr.zip",
+    log:
+        "logs/{study}/emergence/{sampler}.log",
+    benchmark:
+        "logs/{study}/benchmarks/emergence/{sampler}.tsv"
+    params:
+        code=code_of("measure_emergence"),
+        config=of_study(lambda study: study.emergence.model_dump()),
+    script:
+        "../scripts/measure_emergence.py"
+
+
+rule perturb_trajectories:
+    input:
+        **NETWORK,
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+    output:
+        "results/{study}/perturbation/{sampler}.zarr.zip",
+    log:
+        "logs/{study}/perturbation/{sampler}.log",
+    benchmark:
+        "logs/{study}/benchmarks/perturbation/{sampler}.tsv"
+    params:
+        code=code_of("perturb_trajectories"),
+        config=lambda wildcards: {
+            **study(wildcards).perturbation.model_dump(exclude={"progress"}),
+            "sampler": sampler(wildcards, "trajectories"),
+            "steps": study(wildcards).perturbation.steps(
+                sampler(wildcards, "trajectories")["steps"]
+            ),
+            "first_seed": study(wildcards).trajectories.first_seed,
+            "batch_size": study(wildcards).trajectories.batch_size,
+            "device": study(wildcards).device,
+        },
+    script:
+        "../scripts/perturb_trajectories.py"
+
+
+rule explain_score:
+    input:
+        **NETWORK,
+        dataset="results/{study}/dataset.zarr.zip",
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        mixture=files_of(files.mixture_compared),
+    output:
+        "results/{study}/score.zarr.zip",
+    log:
+        "logs/{study}/score.log",
+    benchmark:
+        "logs/{study}/benchmarks/score.tsv"
+    params:
+        code=code_of("explain_score"),
+        config=of_study(
+            lambda study: {
+                **study.score.model_dump(),
+                "models": list(study.comparison.models),
+                "device": study.device,
+            }
+        ),
+    script:
+        "../scripts/explain_score.py"
+
+
+rule measure_retrieval:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+        trajectories=files_of(files.trajectories),
+        models=files_of(files.models_compared),
+    output:
+        "results/{study}/retrieval/{sampler}.zarr.zip",
+    log:
+        "logs/{study}/retrieval/{sampler}.log",
+    benchmark:
+        "logs/{study}/benchmarks/retrieval/{sampler}.tsv"
+    params:
+        code=code_of("measure_retrieval"),
+    script:
+        "../scripts/measure_retrieval.py"
+
+
+rule measure_young:
+    input:
+        **NETWORK,
+        snapshots="results/{study}/snapshots.safetensors",
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        real="results/{study}/reference_features.zarr.zip",
+        extractor=files_of(files.extractor_files),
+    output:
+        "results/{study}/young/{sampler}.csv",
+    log:
+        "logs/{study}/young/{sampler}.log",
+    benchmark:
+        "logs/{study}/benchmarks/young/{sampler}.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_young),
+    params:
+        code=code_of("measure_young"),
+        config=lambda wildcards: {
+            **study(wildcards).young.model_dump(),
+            "sampler": sampler(wildcards, "teleport"),
+            "first_seed": study(wildcards).teleport.first_seed,
+            "batch_size": study(wildcards).teleport.batch_size,
+            "extractor": study(wildcards).teleport.extractor.name,
+            "training_steps": study(wildcards).denoiser.training.steps,
+            "device": study(wildcards).device,
+        },
+    script:
+        "../scripts/measure_young.py"

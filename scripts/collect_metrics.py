@@ -41,7 +41,7 @@ def main(comparison: list[str], geometry_file: str, teleport_file: str, output: 
     """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
     geometry = pd.read_csv(geometry_file).set_index("sampler").to_dict("index")
     sweep = pd.read_csv(teleport_file)
-    names = {Path(file).name.removesuffix(".zarr.zip"): file for file in comparison}
+    names = {Path(file).parent.name: file for file in comparison}
     samplers = {name: sampler_metrics(file, geometry[name]) for name, file in names.items()}
     main_sampler = headline(list(samplers))
     rows = sweep[list(SWEEP)].to_dict("records")

@@ -1,51 +1,70 @@
-"""Errors of the Gaussian theory along a sampler's trajectories."""
+"""Errors of one theory along a sampler's trajectories."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 import xarray as xr
 
-from underpainting import artifacts, comparison, eigenbasis, shards, trajectories
-from underpainting.artifacts import array
+from underpainting import artifacts, comparison, eigenbasis, shards, theories, trajectories
+from underpainting.artifacts import IMAGE_DIMS, array
+from underpainting.comparison import Prediction
 from underpainting.jobs import job, origin, use_threads
+from underpainting.noise import NoiseGrid
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
 
     snakemake: Snakemake
 
+Predictor = Callable[[torch.Tensor, NoiseGrid], Prediction]
+EXAMPLES = 8
 
-def compare(basis: eigenbasis.Eigenbasis, batch: xr.Dataset) -> xr.Dataset:
-    """The errors of one batch of trajectories."""
+
+def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], solver: str) -> Predictor:
+    """How a model carries initial states through a grid."""
+    if model == "gaussian":
+        return lambda initial, grid: comparison.predict(basis, initial, grid)
+    denoiser = theories.load(model, inputs)
+    return lambda initial, grid: comparison.integrate(denoiser, initial, grid, solver)
+
+
+def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset) -> xr.Dataset:
+    """The errors of one batch of trajectories, and the model's own images."""
     states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
-    prediction = comparison.predict(basis, states[:, 0], trajectories.grid_of(batch))
+    prediction = predict(states[:, 0], trajectories.grid_of(batch))
     errors = comparison.errors(basis, prediction, states, endpoints)
+    per_step, per_component = ("sample", "step"), ("sample", "component")
     return xr.Dataset(
         {
-            "state_error": array(
-                errors.state.numpy(), ("sample", "step"), "squared error of the state, mean over pixels"
-            ),
+            "state_error": array(errors.state.numpy(), per_step, "squared error of the state, mean over pixels"),
             "endpoint_error": array(
-                errors.endpoint.numpy(), ("sample", "step"), "squared error of the endpoint estimate, mean over pixels"
+                errors.endpoint.numpy(), per_step, "squared error of the endpoint estimate, mean over pixels"
             ),
             "component_error": array(
-                errors.component.numpy(),
-                ("sample", "component"),
-                "squared error of the final image along each component",
+                errors.component.numpy(), per_component, "squared error of the final image along each component"
             ),
-            "seed": batch["seed"],
-            "alpha": batch["alpha"],
-            "sigma": batch["sigma"],
+            "image": array(prediction.state[:, -1].numpy(), ("sample", *IMAGE_DIMS), "the model's final image"),
+            "endpoint": array(
+                prediction.endpoint[:EXAMPLES].numpy(),
+                ("example", "step", *IMAGE_DIMS),
+                "the model's endpoint estimates of the first trajectories",
+            ),
+            **{name: batch[name] for name in ("seed", "alpha", "sigma")},
         }
     )
 
 
-def main(basis_file: str, files: list[str], output: str, study: str) -> None:
+def main(inputs: dict[str, Any], output: str, study: str, model: str, config: dict[str, Any]) -> None:
     """Stream the shards."""
-    basis = eigenbasis.load(basis_file)
-    result = shards.concatenate(compare(basis, batch) for batch in shards.batches(files))
+    basis = eigenbasis.load(inputs["eigenbasis"])
+    predict = predictor(model, basis, inputs, config["solver"])
+    parts = [compare(basis, predict, batch) for batch in shards.batches(inputs["trajectories"], config["batch_size"])]
+    examples = parts[0]["endpoint"]
+    result = shards.concatenate(part.drop_vars("endpoint") for part in parts).assign(endpoint=examples)
+    digests = {name: artifacts.digest(file) for name, file in inputs.items() if name != "trajectories"}
     provenance = origin(
-        study, eigenbasis=artifacts.digest(basis_file), shards=[artifacts.digest(file) for file in files]
+        study, model=model, **digests, shards=[artifacts.digest(file) for file in inputs["trajectories"]]
     )
     artifacts.save(result, output, provenance)
 
@@ -53,5 +72,7 @@ def main(basis_file: str, files: list[str], output: str, study: str) -> None:
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         use_threads(snakemake.threads)
-        inputs = snakemake.input
-        main(inputs.eigenbasis, list(inputs.trajectories), snakemake.output[0], snakemake.wildcards.study)
+        inputs = dict(snakemake.input.items())
+        inputs["trajectories"] = list(snakemake.input.trajectories)
+        names = snakemake.wildcards
+        main(inputs, snakemake.output[0], names.study, names.model, snakemake.params.config)

@@ -10,7 +10,7 @@ import xarray as xr
 from underpainting import artifacts, denoisers, eigenbasis, teleport, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.jobs import job, origin, use_threads
-from underpainting.sampling import Sampler, initial_noise
+from underpainting.sampling import Sampler, initial_noise, seed_batches
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -41,8 +41,7 @@ def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: in
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
-    size = config["batch_size"]
-    batches = (list(seeds[start : start + size]) for start in range(0, len(seeds), size))
+    batches = seed_batches(seeds, config["batch_size"])
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)
     with torch.inference_mode():

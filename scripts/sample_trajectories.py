@@ -7,6 +7,7 @@ import torch
 
 from underpainting import artifacts, denoisers, trajectories
 from underpainting.jobs import job, origin, use_threads
+from underpainting.sampling import seed_batches
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -19,9 +20,7 @@ def main(network: dict[str, str], output: str, study: str, seeds: range, config:
     denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, config["device"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape
-    batches = (
-        list(seeds)[start : start + config["batch_size"]] for start in range(0, len(seeds), config["batch_size"])
-    )
+    batches = seed_batches(seeds, config["batch_size"])
     with torch.inference_mode():
         parts = (trajectories.record(sampler, denoiser, batch, shape) for batch in batches)
         provenance = origin(

@@ -1,6 +1,7 @@
-r"""Theory against a sampler: how far the closed form follows real trajectories (Sec. 5, Fig. 4 A-C, 12-14).
+r"""Theory against a sampler: how far analytic models follow real trajectories (Sec. 5, Fig. 4 A-D, 12-14, 16).
 
-The Gaussian solution starts from each trajectory's own initial state, so that nothing but the denoiser differs.
+Every model starts from each trajectory's own initial state, so that nothing but the denoiser differs: the Gaussian by its
+closed form, the others by the probability flow, integrated on the sampler's own grid.
 Errors are squared and averaged over pixels; a mean over seeds comes later, so that intervals can be had.
 """
 
@@ -11,13 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from underpainting import gaussian
+from underpainting import flow, gaussian
+from underpainting.denoisers import Denoiser
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid
 
 
 class Prediction(NamedTuple):
-    """The Gaussian solution of a batch at every step.
+    """What a model makes of a batch, at every step.
 
     Attributes:
         state: x_t, shape (sample, step, channel, height, width).
@@ -41,6 +43,19 @@ def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Prediction:
     ]
     endpoints = [gaussian.endpoint(basis, state, level) for state, level in zip(states, grid, strict=True)]
     return Prediction(torch.stack(states, 1), torch.stack(endpoints, 1))
+
+
+def integrate(denoiser: Denoiser, initial: Tensor, grid: NoiseGrid, method: str) -> Prediction:
+    """The probability flow of a model from step 0 through a grid.
+
+    Args:
+        denoiser: the model.
+        initial: states at step 0, shape (sample, channel, height, width).
+        grid: the sampler's levels.
+        method: of `flow.walk`.
+    """
+    steps = list(flow.walk(denoiser, initial, grid, method=method))
+    return Prediction(torch.stack([step.state for step in steps], 1), torch.stack([step.endpoint for step in steps], 1))
 
 
 class Errors(NamedTuple):

@@ -167,6 +167,20 @@ def extract(extractor: Extractor, images: Tensor, batch_size: int = 256) -> NDAr
     return torch.cat([extractor(batch).double() for batch in images.split(batch_size)]).numpy()
 
 
+def frechet(generated: NDArray[np.float64], real: NDArray[np.float64]) -> float:
+    """Frechet distance between stored features, each of shape (sample, feature) (Eq. 19).
+
+    Raises:
+        ValueError: the features come from different extractors.
+    """
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    if generated.shape[1:] != real.shape[1:]:
+        raise ValueError(f"features of shapes {generated.shape} and {real.shape} come from different extractors")
+    statistics = [fid_features_to_statistics(torch.from_numpy(features)) for features in (generated, real)]
+    return float(fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"])
+
+
 def compare(
     generated: NDArray[np.float64],
     real: NDArray[np.float64],
@@ -189,26 +203,22 @@ def compare(
     Raises:
         ValueError: the features do not fit together, or a set is smaller than a KID subset or a neighbourhood.
     """
-    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torch_fidelity.metric_kid import kid_features_to_metric
     from torch_fidelity.metric_prc import prc_features_to_metric
 
     smallest = min(len(generated), len(real))
-    if generated.shape[1:] != real.shape[1:]:
-        raise ValueError(f"features of shapes {generated.shape} and {real.shape} come from different extractors")
     if smallest < max(kid_subset_size, neighbourhood + 1, 2):
         raise ValueError(
             f"{smallest} images are too few for KID subsets of {kid_subset_size} and {neighbourhood} neighbours: lower "
             "teleport.kid_subset_size or teleport.neighbourhood, or use more images"
         )
+    distance = frechet(generated, real)
     first, second = torch.from_numpy(generated), torch.from_numpy(real)
-    statistics = [fid_features_to_statistics(features) for features in (first, second)]
-    fid = fid_statistics_to_metric(*statistics, verbose=False)
     subsets = {"kid_subsets": kid_subsets, "kid_subset_size": kid_subset_size, "rng_seed": seed}
     kid = kid_features_to_metric(first, second, **subsets, verbose=False)
     prc = prc_features_to_metric(first, second, prc_neighborhood=neighbourhood, verbose=False)
     return Scores(
-        fid["frechet_inception_distance"],
+        distance,
         kid["kernel_inception_distance_mean"],
         kid["kernel_inception_distance_std"],
         prc["precision"],

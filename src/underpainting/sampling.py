@@ -215,6 +215,11 @@ def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
     return torch.stack([torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
+def seed_batches(seeds: range, size: int) -> Iterator[list[int]]:
+    """A range of seeds, at most `size` at a time."""
+    return (list(seeds[start : start + size]) for start in range(0, len(seeds), size))
+
+
 def sample(sampler: Sampler, denoiser: Denoiser, state: Tensor, begin: int = 0) -> Tensor:
     """The final images of a walk, shape (sample, channel, height, width)."""
     *_, last = sampler.walk(denoiser, state, begin)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from underpainting.studies.models import (
+    ClassifierExtractor,
     DatasetBase,
     FolderDataset,
     InceptionExtractor,
@@ -18,6 +19,7 @@ from underpainting.studies.models import (
     Study,
     TeleportConfig,
     TorchvisionDataset,
+    TrainedDenoiser,
     TrajectoriesConfig,
 )
 
@@ -96,8 +98,61 @@ def all_trajectories(name: str, study: Study) -> list[str]:
     return [file for choice in study.trajectories.samplers for file in trajectories(name, study, choice.id)]
 
 
+def main_sampler(stage: TrajectoriesConfig | TeleportConfig) -> str:
+    """Id of the sampler whose numbers stand first."""
+    return headline_first(stage)[0].id
+
+
+def comparisons(name: str, study: Study) -> list[str]:
+    """The Gaussian's errors for every sampler, the headline sampler's first."""
+    samplers = headline_first(study.trajectories)
+    return [f"results/{name}/comparison/{choice.id}/gaussian.zarr.zip" for choice in samplers]
+
+
+def models_compared(name: str, study: Study) -> list[str]:
+    """The errors of every theory for the headline sampler, in the order of `comparison.models`."""
+    folder = f"results/{name}/comparison/{main_sampler(study.trajectories)}"
+    return [f"{folder}/{model}.zarr.zip" for model in study.comparison.models]
+
+
+def theory_inputs(name: str, _: Study, model: str) -> dict[str, str]:
+    """What a theory is read from, beside the eigenbasis."""
+    kinds = {"gaussian": (), "mixture": ("mixture",), "point_cloud": ("dataset",)}
+    return {kind: f"results/{name}/{kind}.zarr.zip" for kind in kinds[model]}
+
+
+def mixture_compared(name: str, study: Study) -> list[str]:
+    """The mixture, where it is among the theories compared."""
+    return [f"results/{name}/mixture.zarr.zip"] if study.models_compared("mixture") else []
+
+
+def cluster_labels(name: str, study: Study) -> list[str]:
+    """The mixture, where its clusters are what the classifier learns."""
+    extractor = study.teleport.extractor
+    learned = isinstance(extractor, ClassifierExtractor) and extractor.labels == "mixture"
+    return [f"results/{name}/mixture.zarr.zip"] if learned else []
+
+
+def score_settings(study: Study) -> dict[str, int]:
+    """How distances between features are measured."""
+    sweep = study.teleport
+    names = ("kid_subset_size", "kid_subsets", "neighbourhood")
+    return {name: getattr(sweep, name) for name in names}
+
+
+def of_main(kind: str, name: str, study: Study, ending: str = "zarr.zip") -> str:
+    """The artifact of a kind (`emergence`, `perturbation`, `retrieval`, `young`) of the headline sampler."""
+    stage = study.teleport if kind == "young" else study.trajectories
+    return f"results/{name}/{kind}/{main_sampler(stage)}.{ending}"
+
+
+def has_young(study: Study) -> bool:
+    """Are there networks from early in the training?"""
+    return isinstance(study.denoiser, TrainedDenoiser) and bool(study.denoiser.training.snapshots)
+
+
 def of_samplers(kind: str, name: str, study: Study) -> list[str]:
-    """One artifact of a kind (`comparison`, `geometry`) per sampler, the headline sampler's first."""
+    """One artifact of a kind (`geometry`) per sampler, the headline sampler's first."""
     return [f"results/{name}/{kind}/{choice.id}.zarr.zip" for choice in headline_first(study.trajectories)]
 
 

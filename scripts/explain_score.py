@@ -1,0 +1,64 @@
+"""How much of the network's score each theory explains, noise level by noise level."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, denoisers, score_variance, theories
+from underpainting.artifacts import array
+from underpainting.jobs import job, origin, use_threads
+from underpainting.noise import vp_level
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+SUMS = ("ratio", "model", "sample")
+
+
+def chosen_images(dataset: str, count: int) -> torch.Tensor:
+    """Evenly spread training images, shape (sample, channel, height, width)."""
+    images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
+    places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
+    return torch.from_numpy(np.ascontiguousarray(images[places].values, np.float32))
+
+
+def explain(
+    network: denoisers.Denoiser, models: list[denoisers.Denoiser], clean: torch.Tensor, ratio: float
+) -> tuple[Any, Any]:
+    """Squared score errors of each model, shape (model, sample), and squared scores of the network, shape (sample,)."""
+    level = vp_level(ratio)
+    noisy = score_variance.noisy(clean, level, range(len(clean)))
+    reference = network(noisy, *level)
+    sums = [score_variance.explained(reference, model(noisy, *level), noisy, level) for model in models]
+    return np.stack([one.residual for one in sums]), sums[0].total
+
+
+def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]) -> None:
+    """Noise, denoise with the network and with each theory, keep the sums per image."""
+    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    models = [theories.load(name, inputs) for name in config["models"]]
+    clean = chosen_images(inputs["dataset"], config["images"])
+    with torch.inference_mode():
+        sums = [explain(network, models, clean, ratio) for ratio in config["ratios"]]
+    result = xr.Dataset(
+        {
+            "residual": array(np.stack([one[0] for one in sums]), SUMS, "squared difference of the scores"),
+            "total": array(np.stack([one[1] for one in sums]), ("ratio", "sample"), "squared score of the network"),
+            "noise_to_signal": array(config["ratios"], "ratio", "sigma / alpha"),
+        },
+        attrs={"models": config["models"]},
+    )
+    digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis", "dataset")}
+    artifacts.save(result, output, origin(study, **digests, config=config))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        use_threads(snakemake.threads)
+        inputs = {name: str(file) for name, file in snakemake.input.items() if file}
+        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

@@ -1,0 +1,62 @@
+"""A Gaussian mixture of a study's images: a mode per class, or clusters."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from underpainting import artifacts, mixture_fit, mixtures
+from underpainting.jobs import job, origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+Labels = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+
+
+def of_classes(moments_file: str, dataset: str, covariance: str, rank: int | None) -> tuple[mixtures.Mixture, Labels]:
+    """A mode per class, from its moments, and each image's class."""
+    moments = artifacts.load(moments_file)
+    name = "class_covariance" if "class_covariance" in moments else "class_variance"
+    mixture = mixtures.of_moments(
+        moments["class_count"].values,
+        moments["class_mean"].values,
+        moments[name].values,
+        tuple(moments.attrs["image_shape"]),
+        covariance=covariance,
+        rank=rank,
+    )
+    return mixture, artifacts.load(dataset)["label"].values.astype(np.int64)
+
+
+def of_clusters(dataset: str, config: dict[str, Any]) -> tuple[mixtures.Mixture, Labels]:
+    """A mode per cluster, and each image's cluster."""
+    images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
+    shape = tuple(images.shape[1:])
+    flat = np.asarray(images.values, np.float32).reshape(len(images), -1)
+    return mixture_fit.fit(
+        flat,
+        config["modes"],
+        method=config["fit"],
+        covariance=config["covariance"],
+        rank=config["rank"],
+        seed=config["seed"],
+        image_shape=shape,
+    )
+
+
+def main(dataset: str, moments_file: str, output: str, study: str, config: dict[str, Any]) -> None:
+    """Fit and save, with the mode of every image."""
+    if config["fit"] == "classes":
+        mixture, labels = of_classes(moments_file, dataset, config["covariance"], config["rank"])
+    else:
+        mixture, labels = of_clusters(dataset, config)
+    mixtures.save(mixture, output, origin(study, data=artifacts.digest(dataset), config=config), labels=labels)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        use_threads(snakemake.threads)
+        inputs = snakemake.input
+        main(inputs.dataset, inputs.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

@@ -1,0 +1,3 @@
+"""When components emerge on real trajectories, measured and predicted (Eq. 13, 60-62)."""
+
+print("placeholder")

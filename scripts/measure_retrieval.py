@@ -1,0 +1,79 @@
+"""Nearest training images of what the network and the theories generate (Sec. 4.3)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, point_cloud, retrieval, shards
+from underpainting.artifacts import array
+from underpainting.jobs import job, origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+BASELINE = 1000
+
+
+def generated(trajectories: list[str], models: list[str]) -> dict[str, torch.Tensor]:
+    """Final images by origin: the network's, then each theory's, in the same order of seeds."""
+    final = [batch["state"].isel(step=-1).values for batch in shards.batches(trajectories)]
+    images = {"network": torch.from_numpy(np.concatenate(final))}
+    for file in models:
+        name = Path(file).name.removesuffix(".zarr.zip")
+        images[name] = torch.from_numpy(artifacts.load(file)["image"].values)
+    return images
+
+
+def main(dataset: str, trajectories: list[str], models: list[str], output: str, study: str) -> None:
+    """Search for every image's neighbours; training images against all others are the baseline."""
+    cloud = point_cloud.from_dataset(dataset)
+    found = {
+        name: retrieval.neighbours(images, cloud.nearest) for name, images in generated(trajectories, models).items()
+    }
+    baseline = retrieval.baseline(cloud, BASELINE)
+    result = xr.Dataset(
+        {
+            "distance": array(
+                np.stack([one.distance for one in found.values()]),
+                ("origin", "sample"),
+                "distance to the nearest training image, root mean square per pixel",
+            ),
+            "ratio": array(
+                np.stack([one.ratio for one in found.values()]),
+                ("origin", "sample"),
+                "distance to the nearest over that to the second",
+            ),
+            "nearest": array(
+                np.stack([one.index for one in found.values()]),
+                ("origin", "sample"),
+                "number of the nearest training image",
+            ),
+            "baseline_distance": array(
+                baseline.distance, "training", "the same distance for training images against all others"
+            ),
+            "baseline_ratio": array(
+                baseline.ratio, "training", "the same ratio for training images against all others"
+            ),
+        },
+        attrs={"origins": list(found)},
+    )
+    digests = [artifacts.digest(file) for file in (*trajectories, *models)]
+    artifacts.save(result, output, origin(study, data=artifacts.digest(dataset), shards=digests))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        use_threads(snakemake.threads)
+        inputs = snakemake.input
+        main(
+            inputs.dataset,
+            list(inputs.trajectories),
+            list(inputs.models),
+            snakemake.output[0],
+            snakemake.wildcards.study,
+        )

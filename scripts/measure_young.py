@@ -1,0 +1,72 @@
+"""Networks from early in the training, with and without teleport: do their samples get better?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+
+from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, tables, teleport, trajectories
+from underpainting.jobs import job, use_threads
+from underpainting.sampling import Sampler, initial_noise, seed_batches
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def networks(snapshots: str, trained: dict[str, torch.Tensor], steps: int) -> dict[int, dict[str, torch.Tensor]]:
+    """Weights by training step, the youngest first, the trained network's last."""
+    young = load_file(snapshots)
+    found = sorted({int(key.split("/", 1)[0]) for key in young} - {steps})
+    return {**{step: checkpoints.unflatten(str(step), young) for step in found}, steps: trained}
+
+
+def generate(
+    basis: eigenbasis.Eigenbasis, sampler: Sampler, denoiser: denoisers.Denoiser, skip: int, config: dict[str, Any]
+) -> torch.Tensor:
+    """Images of the first seeds after skipping some steps, in bytes, shape (sample, channel, height, width)."""
+    seeds = range(config["first_seed"], config["first_seed"] + config["seeds"])
+    parts = []
+    for batch in seed_batches(seeds, config["batch_size"]):
+        *_, last = teleport.walk(basis, sampler, denoiser, initial_noise(batch, basis.image_shape), skip)
+        parts.append(fidelity.to_bytes(last.state))
+    return torch.cat(parts)
+
+
+def mean_square(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Mean squared difference of byte images, in image units ([-1, 1])."""
+    return float(((first.double() - second.double()) / 127.5).square().mean())
+
+
+def main(inputs: dict[str, Any], output: str, config: dict[str, Any]) -> None:
+    """One row per network and jump; errors are against the trained network's images from the same noise."""
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    basis = eigenbasis.load(inputs["eigenbasis"])
+    sampler = trajectories.make_sampler(config["sampler"], schedule)
+    skips = (0, max(1, int(config["fraction"] * sampler.steps)))
+    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    real = artifacts.load(inputs["real"])["features"].values
+    trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
+    rows = []
+    with torch.inference_mode():
+        target = generate(basis, sampler, denoiser, 0, config)
+        for step, weights in networks(inputs["snapshots"], trained, config["training_steps"]).items():
+            denoiser.network.load_state_dict(weights)
+            for skip in skips:
+                images = generate(basis, sampler, denoiser, skip, config)
+                distance = fidelity.frechet(fidelity.extract(extractor, images), real)
+                error = mean_square(images, target)
+                rows.append({"training_step": step, "skip": skip, "error": error, "fd": distance, "n": len(images)})
+    artifacts.write_text(tables.csv(pd.DataFrame(rows)), output)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        use_threads(snakemake.threads)
+        inputs = dict(snakemake.input.items())
+        extractor = inputs["extractor"]
+        inputs["extractor"] = [extractor] if isinstance(extractor, str) else list(extractor)
+        main(inputs, snakemake.output[0], snakemake.params.config)

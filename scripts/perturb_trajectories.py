@@ -1,0 +1,96 @@
+"""Gains of perturbations of the main sampler's trajectories, measured and predicted (Eq. 14, 63)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, denoisers, eigenbasis, perturbation, trajectories
+from underpainting.artifacts import array
+from underpainting.jobs import job, origin, use_threads
+from underpainting.perturbation import Directions, Response
+from underpainting.sampling import Sampler, initial_noise
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+GAIN = ("step", "sample", "direction", "time")
+
+
+def padded(parts: list[np.ndarray[Any, Any]], length: int) -> np.ndarray[Any, Any]:
+    """Gains of several steps as one array along a new first axis; NaN before each step."""
+    return np.stack(
+        [
+            np.pad(part, [(0, 0)] * (part.ndim - 1) + [(length - part.shape[-1], 0)], constant_values=np.nan)
+            for part in parts
+        ]
+    )
+
+
+def measured(
+    sampler: Sampler, denoiser: denoisers.Denoiser, pushes: Directions, shape: tuple[int, ...], config: dict[str, Any]
+) -> list[Response]:
+    """The response to a push at every step chosen."""
+    first = config["first_seed"]
+    noise = initial_noise(range(first, first + config["seeds"]), shape)
+    states = perturbation.plain_states(sampler, denoiser, noise, config["steps"])
+    half = max(config["batch_size"] // 2, 1)
+    return [
+        perturbation.perturb(sampler, denoiser, states[step], step, pushes, config["strength"], batch=half)
+        for step in config["steps"]
+    ]
+
+
+def dataset(
+    sampler: Sampler, pushes: Directions, responses: list[Response], predicted: list[Any], steps: list[int]
+) -> xr.Dataset:
+    """Everything as one dataset; `time` is the sampler step at which a difference is looked at."""
+    length = len(sampler.grid)
+    arrays = {
+        name: array(padded([getattr(response, name) for response in responses], length), GAIN, f"gain: {name}")
+        for name in Response._fields
+    }
+    for place, name in enumerate(("predicted_state", "predicted_endpoint")):
+        gains = padded([one[place] for one in predicted], length)
+        arrays[name] = array(gains, ("step", "direction", "time"), f"gain by theory: {name}")
+    return xr.Dataset(
+        {
+            **arrays,
+            "perturbed_at": array(steps, "step", "sampler step of the push"),
+            "component": array(np.array(pushes.components) + 1, "direction", "number of the component, 0 for none"),
+            "variance": array(pushes.variances.numpy(), "direction", "data variance along the direction"),
+            "alpha": array(sampler.grid.alpha, "time", "signal scale"),
+            "sigma": array(sampler.grid.sigma, "time", "noise scale"),
+        },
+        attrs={"kinds": list(pushes.kinds), "off_manifold_dimension": pushes.off_manifold_dimension},
+    )
+
+
+def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]) -> None:
+    """Push, walk on, compare."""
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    basis = eigenbasis.load(inputs["eigenbasis"])
+    sampler = trajectories.make_sampler(config["sampler"], schedule)
+    pushes = perturbation.directions(
+        basis,
+        [number - 1 for number in config["components"]],
+        config["random"],
+        config["off_manifold"],
+        seed=config["seed"],
+    )
+    with torch.inference_mode():
+        responses = measured(sampler, denoiser, pushes, basis.image_shape, config)
+    predicted = [perturbation.predict(basis, pushes, sampler.grid, step) for step in config["steps"]]
+    digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
+    result = dataset(sampler, pushes, responses, predicted, config["steps"])
+    artifacts.save(result, output, origin(study, **digests, config=config))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        use_threads(snakemake.threads)
+        main(dict(snakemake.input.items()), snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
