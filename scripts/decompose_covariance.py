@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-FloatArray = NDArray[np.float64]
+
+def flat_batches(images: xr.DataArray, size: int = 1024) -> Iterator[NDArray[np.floating[Any]]]:
+    """Flattened images, batch by batch, in the type in which they are read."""
+    return (batch.reshape(len(batch), -1) for batch in artifacts.batches(images, size))
 
 
-def flat_batches(images: xr.DataArray, size: int = 1024) -> Iterator[FloatArray]:
-    """Flattened images in float64, batch by batch."""
-    return (batch.reshape(len(batch), -1).astype(np.float64) for batch in artifacts.batches(images, size))
+def all_images(images: xr.DataArray) -> NDArray[np.float64]:
+    """Every image, flattened, in float64."""
+    whole = np.empty((len(images), int(np.prod(images.shape[1:]))))
+    start = 0
+    for batch in flat_batches(images):
+        whole[start : start + len(batch)] = batch
+        start += len(batch)
+    return whole
 
 
 def decompose(images: xr.DataArray, moments: xr.Dataset, config: dict[str, Any]) -> eigenbasis.Eigenbasis:
@@ -29,7 +37,7 @@ def decompose(images: xr.DataArray, moments: xr.Dataset, config: dict[str, Any])
     if config["method"] == "dense":
         return eigenbasis.dense(moments["mean"].values, moments["covariance"].values, shape)
     if config["method"] == "gram":
-        return eigenbasis.gram(np.concatenate(list(flat_batches(images))), shape)
+        return eigenbasis.gram(all_images(images), shape, config["rank"])
     return eigenbasis.randomized(
         lambda: flat_batches(images),
         moments["mean"].values,

@@ -4,15 +4,19 @@ Three ways lead to the same basis; choose by what fits into memory (D pixels, N 
 
     dense        eigendecomposition of the D x D covariance                                O(D^3)
     gram         eigendecomposition of the N x N Gram matrix, for N < D                    O(N^2 D)
-    randomized   range finder with power iterations (Halko et al. 2011), over a stream     O(N D r)
+    randomized   block Krylov space from a random start (Musco & Musco 2015), over a stream   O(N D r)
+
+No way but the first forms a D x D matrix. `randomized` holds a few D x r matrices and one block of images at a time; `gram`
+holds all images in float64.
 
 The sign of an eigenvector is arbitrary; here its largest entry is positive, so that two runs agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,7 +30,7 @@ from torch import Tensor
 from underpainting import artifacts
 
 FloatArray = NDArray[np.float64]
-Batches = Callable[[], Iterable[FloatArray]]
+Batches = Callable[[], Iterable[NDArray[np.floating[Any]]]]
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,13 @@ def dense(mean: FloatArray, covariance: FloatArray, image_shape: tuple[int, ...]
     return _basis(mean, vectors, variances, np.trace(covariance), image_shape)
 
 
-def gram(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
+def gram(images: FloatArray, image_shape: tuple[int, ...], rank: int | None = None) -> Eigenbasis:
     """The at most N - 1 components with variance, from the Gram matrix of N images; for N < pixels.
 
     Args:
         images: flattened, shape (sample, pixel), float64.
         image_shape: (channel, height, width).
+        rank: make only the leading components, which spares the memory of the others; all if not given.
     """
     count = len(images)
     mean = images.mean(0)
@@ -134,15 +139,18 @@ def gram(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
     values, left = values[::-1], left[:, ::-1]
     rounding = count * np.finfo(np.float64).eps
     # what equal images leave: the rounding of their mean
-    tolerance = max(float(values.max(initial=0.0)) * rounding, np.square(images).sum() / scale * rounding**2)
-    kept = values > tolerance
+    tolerance = max(float(values.max(initial=0.0)) * rounding, _sum_of_squares(images) / scale * rounding**2)
+    kept = np.flatnonzero(values > tolerance)[:rank]
     vectors = centred.T @ (left[:, kept] / np.sqrt(values[kept] * scale))
     # Two small eigenvalues leave vectors that are orthogonal only to rounding; QR mends that, R being close to diagonal.
     # Largest first: QR keeps the first vectors and mends the later ones, and the small ones are those that need it.
     orthonormal, upper = np.linalg.qr(vectors)
-    return _basis(
-        mean, orthonormal * np.sign(np.diag(upper)), values[kept], np.square(centred).sum() / scale, image_shape
-    )
+    total = _sum_of_squares(centred) / scale
+    return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], total, image_shape)
+
+
+def _sum_of_squares(array: FloatArray) -> float:
+    return float(sum(np.vdot(row, row) for row in array))
 
 
 def randomized(
@@ -156,19 +164,24 @@ def randomized(
     oversample: int = 16,
     power_iterations: int = 3,
     seed: int = 0,
+    block_bytes: int = 256 * 2**20,
 ) -> Eigenbasis:
-    """The leading components without any pixel-by-pixel matrix (Halko, Martinsson & Tropp 2011, Alg. 4.4 and 5.1).
+    """The leading components without any pixel-by-pixel matrix (Musco & Musco 2015, Alg. 2).
+
+    The best within the span of C W, C^2 W, ..., for the covariance C and random columns W. The last power alone (Halko et
+    al. 2011) costs as many passes, and explains half a per cent less of 1/f images.
 
     Args:
-        batches: gives the flattened images anew at each call, in batches of shape (sample, pixel).
+        batches: gives the flattened images anew at each call, in batches of shape (sample, pixel), float32 or float64.
         mean: their mean, shape (pixel,).
         total_variance: trace of their covariance.
         count: number of images.
         image_shape: (channel, height, width).
         rank: number of components wanted.
         oversample: extra random directions.
-        power_iterations: passes that sharpen the spectrum; each reads the data once.
+        power_iterations: powers of C beyond the first; each reads the data once more, and holds `rank` more columns.
         seed: of the random start.
+        block_bytes: memory for images in float64 at once; a larger batch is taken piece by piece.
 
     Raises:
         ValueError: the rank exceeds what the images can have.
@@ -177,19 +190,75 @@ def randomized(
     if not 1 <= rank <= limit:
         raise ValueError(f"rank {rank} is not possible: {count} images of {len(mean)} pixels have rank {limit} at most")
     width = min(rank + oversample, limit)
-    basis = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(mean), width)))[0]
-    for _ in range(power_iterations + 1):
-        product = np.zeros_like(basis)
-        for batch in batches():
-            centred = batch - mean
-            product += centred.T @ (centred @ basis)
-        basis = np.linalg.qr(product)[0]
-    small = np.zeros((width, width))
+    blocks = partial(_centred, batches, mean, max(1, block_bytes // (8 * len(mean))))
+    start = np.random.default_rng(seed).standard_normal((len(mean), width))
+    basis = _krylov(blocks, start, limit, power_iterations)
+    values, rotation = np.linalg.eigh(_scatter_within(blocks(), basis) / max(count - 1, 1))
+    values, rotation = values[::-1][:rank], rotation[:, ::-1][:, :rank]
+    return _basis(mean, _times(basis, rotation), values, total_variance, image_shape)
+
+
+def _krylov(
+    blocks: Callable[[], Iterable[FloatArray]], start: FloatArray, limit: int, iterations: int
+) -> list[FloatArray]:
+    """Orthonormal columns, one matrix for each power of the scatter matrix, at most `limit` columns in all."""
+    first, upper = np.linalg.qr(_scatter_times(blocks(), start))
+    floor = len(start) * np.finfo(np.float64).eps * float(np.abs(upper).max())
+    basis = [first]
+    for _ in range(iterations):
+        room = limit - sum(part.shape[1] for part in basis)
+        if not room:
+            break
+        basis.append(_new_directions(_scatter_times(blocks(), basis[-1])[:, :room], basis, floor))
+        if not basis[-1].size:
+            break
+    return basis
+
+
+def _new_directions(columns: FloatArray, basis: list[FloatArray], floor: float) -> FloatArray:
+    """Orthonormal columns for what `columns` add to `basis`; nothing for those within it, up to rounding.
+
+    Twice, since the first time leaves rounding, which counts where the columns lie almost within the basis.
+    """
+    for least in (floor, 0.5):
+        for part in basis:
+            columns = columns - part @ (part.T @ columns)
+        columns, upper = np.linalg.qr(columns)
+        columns = columns[:, np.abs(np.diag(upper)) > least]
+    return columns
+
+
+def _times(basis: list[FloatArray], matrix: FloatArray) -> FloatArray:
+    """The product of matrices side by side with one matrix, shape (pixel, column)."""
+    product, row = np.zeros((len(basis[0]), matrix.shape[1])), 0
+    for part in basis:
+        product += part @ matrix[row : row + part.shape[1]]
+        row += part.shape[1]
+    return product
+
+
+def _centred(batches: Batches, mean: FloatArray, size: int) -> Iterator[FloatArray]:
+    """The images less their mean, in float64, at most `size` at a time."""
     for batch in batches():
-        projected = (batch - mean) @ basis
+        for start in range(0, len(batch), size):
+            yield batch[start : start + size] - mean
+
+
+def _scatter_times(blocks: Iterable[FloatArray], basis: FloatArray) -> FloatArray:
+    """X^T X Q for centred images X, shape (sample, pixel), and columns Q, shape (pixel, column)."""
+    product = np.zeros_like(basis)
+    for block in blocks:
+        product += block.T @ (block @ basis)
+    return product
+
+
+def _scatter_within(blocks: Iterable[FloatArray], basis: list[FloatArray]) -> FloatArray:
+    """Q^T X^T X Q for the columns Q of matrices side by side, shape (column, column)."""
+    small = np.zeros((sum(part.shape[1] for part in basis),) * 2)
+    for block in blocks:
+        projected = np.hstack([block @ part for part in basis])
         small += projected.T @ projected
-    values, rotation = np.linalg.eigh(small / max(count - 1, 1))
-    return truncate(_basis(mean, basis @ rotation, values, total_variance, image_shape), rank=rank)
+    return small
 
 
 def truncate(basis: Eigenbasis, *, rank: int | None = None, explained_variance: float | None = None) -> Eigenbasis:

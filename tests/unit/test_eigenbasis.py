@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -124,6 +125,66 @@ def test_randomized_depends_on_its_seed_alone() -> None:
     )
     assert torch.equal(first, again)
     assert not torch.allclose(first, other, atol=1e-3)
+
+
+@given(rank=st.integers(1, 20))
+def test_gram_with_a_rank_makes_the_leading_components_of_gram_without(rank: int) -> None:
+    images = images_of(15, 40)
+    whole, found = gram(images, rank), eigenbasis.gram(images, (1, 1, 40), rank)
+    assert found.rank == min(rank, 14)
+    assert found.total_variance == whole.total_variance
+    np.testing.assert_allclose(found.variances.numpy(), whole.variances.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(found.vectors.numpy(), whole.vectors.numpy(), atol=1e-10)
+
+
+@given(block_bytes=st.integers(1, 10_000), count=st.integers(1, 12))
+def test_randomized_does_not_depend_on_batches_or_blocks(block_bytes: int, count: int) -> None:
+    images = images_of(60, 40, decay=0.6)
+    mean, total = images.mean(0), images.var(0, ddof=1).sum()
+    whole = eigenbasis.randomized(lambda: [images], mean, total, 60, (1, 1, 40), 3)
+    pieces = eigenbasis.randomized(
+        lambda: np.array_split(images, count), mean, total, 60, (1, 1, 40), 3, block_bytes=block_bytes
+    )
+    np.testing.assert_allclose(pieces.vectors.numpy(), whole.vectors.numpy(), atol=1e-11)
+    np.testing.assert_allclose(pieces.variances.numpy(), whole.variances.numpy(), rtol=1e-11)
+
+
+# --- many pixels, few components -------------------------------------------------------------------------------------
+
+
+def fields_of(count: int, size: int, seed: int = 0) -> NDArray[np.float32]:
+    """Colour images whose amplitudes fall as 1/f, as those of photographs do."""
+    random = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    frequency[0, 0] = 1 / size
+    waves = np.fft.rfft2(random.standard_normal((count, 3, size, size))) / frequency
+    return np.fft.irfft2(waves, s=(size, size)).reshape(count, -1).astype(np.float32) / size
+
+
+def test_low_rank_basis_of_natural_spectra_explains_what_the_exact_one_explains() -> None:
+    """The bounds of the full size, 196,608 pixels and 2,000 images, which `make bench` measures."""
+    images = fields_of(500, 64)
+    exact = eigenbasis.gram(images.astype(np.float64), (3, 64, 64), 50)
+    mean, total = images.mean(0, dtype=np.float64), exact.total_variance
+    found = eigenbasis.randomized(lambda: iter(np.array_split(images, 3)), mean, total, 500, (3, 64, 64), 50)
+    assert 0.3 < exact.explained_variance < 0.9
+    assert exact.explained_variance * 0.999 <= found.explained_variance <= exact.explained_variance * (1 + 1e-12)
+    assert torch.linalg.svdvals(exact.vectors[:, :20].T @ found.vectors).min() > 0.999
+
+
+def test_low_rank_basis_needs_memory_for_a_few_thin_matrices_and_a_block() -> None:
+    """Not for the images in float64 (here 48 matrices), let alone for a matrix of pixels by pixels (1,228)."""
+    images = fields_of(480, 64)
+    thin, mean = images.shape[1] * 10 * 8, images.mean(0, dtype=np.float64)
+    tracemalloc.start()
+    try:
+        eigenbasis.randomized(
+            lambda: [images], mean, 1.0, 480, (3, 64, 64), 8, oversample=2, block_bytes=4 * thin, power_iterations=1
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 14 * thin
 
 
 # --- degenerate data -------------------------------------------------------------------------------------------------
