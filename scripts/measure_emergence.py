@@ -1,3 +1,119 @@
-"""When components emerge on real trajectories, measured and predicted (Eq. 13, 60-62)."""
+"""When components emerge on real trajectories, measured and predicted (Eq. 13, 60-62), and where endpoint estimates lie."""
 
-print("placeholder")
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, eigenbasis, emergence, shards, statistics, trajectories
+from underpainting.artifacts import array
+from underpainting.jobs import job, origin, use_threads
+from underpainting.noise import NoiseGrid
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+MANIFOLD = 0.999
+
+
+def manifold(basis: eigenbasis.Eigenbasis) -> eigenbasis.Eigenbasis:
+    """The leading components that hold 99.9 % of the variance: what counts as the image manifold."""
+    return eigenbasis.truncate(basis, explained_variance=MANIFOLD)
+
+
+def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbasis, batch: xr.Dataset) -> xr.Dataset:
+    """Leading coefficients of a batch's endpoint estimates, their distance from the mean, and what is off the manifold."""
+    endpoints = torch.from_numpy(batch["endpoint"].values).double()
+    flat = endpoints.flatten(2).flatten(0, 1)
+    square = (flat - basis.mean).square().sum(1)
+    outside = 1 - inside.coefficients(flat).square().sum(1) / square
+    coefficients = (flat - basis.mean) @ basis.vectors[:, :kept]
+    shape = endpoints.shape[:2]
+    return xr.Dataset(
+        {
+            "coefficient": (("sample", "step", "component"), coefficients.reshape(*shape, -1).numpy()),
+            "distance": (("sample", "step"), (square / basis.total_variance).reshape(shape).numpy()),
+            "outside": (("sample", "step"), outside.reshape(shape).numpy()),
+            **{name: batch[name] for name in ("seed", "alpha", "sigma")},
+        }
+    )
+
+
+def times(
+    coefficients: np.ndarray[Any, Any], variances: np.ndarray[Any, Any], grid: NoiseGrid
+) -> dict[str, xr.DataArray]:
+    """Slopes, and the noise level at which each component emerges."""
+    ratio = emergence.noise_to_signal(grid)
+    products = emergence.products(coefficients)
+
+    def log_ratio(mean: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return emergence.crossing(emergence.slopes_of_mean(mean), ratio).log_ratio
+
+    measured = statistics.of_means(products, log_ratio)
+    rank = emergence.order(coefficients, variances, grid)
+    begin, end = emergence.critical_period(variances, grid)
+    per = "component"
+    return {
+        "slope": array(
+            emergence.slopes(coefficients), ("step", per), "share of the final value in the endpoint estimate"
+        ),
+        "predicted_slope": array(
+            np.stack([emergence.theory_slope(variances, level) for level in grid]), ("step", per), "the same by theory"
+        ),
+        "measured_ratio": array(np.exp(measured.estimate), per, "sigma / alpha at which the component emerges"),
+        "measured_low": array(np.exp(measured.low), per, "lower end of its 95 % interval"),
+        "measured_high": array(np.exp(measured.high), per, "upper end of its 95 % interval"),
+        "predicted_ratio": array(np.sqrt(variances), per, "the same by theory"),
+        "period_begin": array(begin, per, "step at which the critical period begins, by theory"),
+        "period_end": array(end, per, "step at which the critical period ends, by theory"),
+        "rank_correlation": array(rank.estimate, (), "rank correlation of measured and predicted order"),
+        "rank_correlation_low": array(rank.low, (), "lower end of its 95 % interval"),
+        "rank_correlation_high": array(rank.high, (), "upper end of its 95 % interval"),
+        "variance": array(variances, per, "variance of the data along the component"),
+    }
+
+
+def main(basis_file: str, files: list[str], output: str, study: str, components: int) -> None:
+    """Stream the shards; resample the seeds."""
+    basis = eigenbasis.load(basis_file)
+    seen = int((basis.variances > 1e-10 * basis.total_variance).sum())
+    kept, inside = min(components, seen), manifold(basis)
+    data = shards.concatenate(project(basis, kept, inside, batch) for batch in shards.batches(files))
+    spectrum = emergence.power_spectrum(basis)
+    side = max(basis.image_shape[1:])
+    result = xr.Dataset(
+        {
+            **times(data["coefficient"].values, basis.variances[:kept].numpy(), trajectories.grid_of(data)),
+            "frequency": array(
+                spectrum.mean_frequency[:kept] * side, "component", "mean spatial frequency", "cycles/image"
+            ),
+            "basis_variance": array(basis.variances.numpy(), "basis_component", "variance of every component"),
+            "basis_frequency": array(
+                spectrum.mean_frequency * side, "basis_component", "its mean spatial frequency", "cycles/image"
+            ),
+            "distance": array(
+                data["distance"].values,
+                ("sample", "step"),
+                "squared distance of the endpoint estimate from the mean image over the data's variance",
+            ),
+            "outside": array(
+                data["outside"].values,
+                ("sample", "step"),
+                "fraction of it outside the components that hold 99.9 % of the variance",
+            ),
+            "manifold_rank": array(inside.rank, (), "number of those components"),
+            **{name: data[name] for name in ("seed", "alpha", "sigma")},
+        }
+    )
+    digests = [artifacts.digest(file) for file in files]
+    artifacts.save(result, output, origin(study, eigenbasis=artifacts.digest(basis_file), shards=digests))
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        use_threads(snakemake.threads)
+        inputs, names = snakemake.input, snakemake.wildcards
+        main(inputs.eigenbasis, list(inputs.trajectories), snakemake.output[0], names.study, **snakemake.params.config)
