@@ -10,8 +10,8 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -135,18 +135,29 @@ def _open_sklearn(_: models.SklearnDataset) -> Source:
 def _open_torchvision(config: models.TorchvisionDataset) -> Source:
     import torchvision
 
-    if not config.download and not Path(config.root).is_dir():
-        raise DataError("root", f"there is no folder {config.root}", "correct it, or set dataset.download: true")
+    root = Path(config.root)
+    if not config.download and not root.is_dir():
+        raise DataError("root", f"there is no folder {root}", "correct it, or set dataset.download: true")
     split = {"split": config.split} if config.name == "SVHN" else {"train": config.split == "train"}
-    make = partial(getattr(torchvision.datasets, config.name), download=config.download, **split)
-    place = nullcontext(Path(config.root)) if config.download else _unpacked(Path(config.root), config.name)
+    make = partial(getattr(torchvision.datasets, config.name), **split)
     try:
-        with place as root:
-            data = make(root)
-    except RuntimeError as error:
-        problem = f"torchvision finds no complete {config.name} below {config.root}"
-        raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
+        with _unpacked(root, config.name) as place:
+            data = make(place)
+    except (RuntimeError, FileNotFoundError) as error:
+        if not config.download:
+            problem = f"torchvision finds no complete {config.name} below {root}"
+            raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
+        data = _downloaded(make, root, config.name)
     return IndexedSource(data, getattr(data, "classes", [str(digit) for digit in range(10)]), config.name, None)
+
+
+def _downloaded(make: Callable[..., Any], root: Path, name: str) -> Any:
+    """A data set of torchvision of which it has to download something; files that are whole stay as they are."""
+    try:
+        return make(root, download=True)
+    except (RuntimeError, OSError) as error:
+        problem = f"torchvision cannot download what is missing of {name} to {root} ({error})"
+        raise DataError("root", problem, "check the network, and that the folder may be written to") from error
 
 
 @contextmanager

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -114,9 +117,9 @@ def test_a_limit_takes_the_first_images() -> None:
     np.testing.assert_array_equal(images, collect(parse(source="sklearn"))[0][:11])
 
 
-@pytest.mark.parametrize("packed", [True, False])
-def test_torchvision_reads_original_mnist_files(packed: bool, tmp_path: Path) -> None:
-    raw = tmp_path / "MNIST" / "raw"
+def write_mnist(root: Path) -> np.ndarray[Any, Any]:
+    """The four original files, packed and unpacked, with five images each."""
+    raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     for split in ("train", "t10k"):
@@ -124,16 +127,71 @@ def test_torchvision_reads_original_mnist_files(packed: bool, tmp_path: Path) ->
         raw.joinpath(f"{split}-images-idx3-ubyte").write_bytes(header + images.tobytes())
         label = (2049).to_bytes(4, "big") + (5).to_bytes(4, "big") + bytes(range(5))
         raw.joinpath(f"{split}-labels-idx1-ubyte").write_bytes(label)
-        for name in (f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"):
-            raw.joinpath(f"{name}.gz").write_bytes(gzip.compress(raw.joinpath(name).read_bytes()))
-            if packed:
-                raw.joinpath(name).unlink()
+    for file in list(raw.iterdir()):
+        raw.joinpath(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    return images
+
+
+@pytest.mark.parametrize("download", [True, False])
+@pytest.mark.parametrize("packed", [True, False])
+def test_torchvision_reads_original_mnist_files(
+    packed: bool, download: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision.datasets import mnist
+
+    monkeypatch.setattr(mnist, "download_and_extract_archive", lambda *_, **__: pytest.fail("nothing is missing"))
+    images = write_mnist(tmp_path)
+    raw = tmp_path / "MNIST" / "raw"
+    for file in raw.glob("*-ubyte" if packed else "*.gz"):
+        file.unlink()
     before = sorted(raw.iterdir())
-    config = parse(source="torchvision", name="MNIST", root=str(tmp_path), image_size=28)
-    found, labels = collect(config)
+    found, labels = collect(
+        parse(source="torchvision", name="MNIST", root=str(tmp_path), image_size=28, download=download)
+    )
     np.testing.assert_array_equal(found[:, 0], images)
     assert labels.tolist() == [0, 1, 2, 3, 4]
     assert sorted(raw.iterdir()) == before, "nothing is written beside the originals"
+
+
+@pytest.mark.parametrize("present", [["train-images-idx3-ubyte", "train-labels-idx1-ubyte"], []])
+def test_only_what_is_missing_is_downloaded(
+    present: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The download itself is torchvision's; here its address is a folder with all the files."""
+    from torchvision.datasets import mnist, utils
+
+    images = write_mnist(tmp_path / "mirror")
+    mirror, root = tmp_path / "mirror/MNIST/raw", tmp_path / "root"
+    (root / "MNIST/raw").mkdir(parents=True)
+    for name in present:
+        shutil.copy(mirror / f"{name}.gz", root / "MNIST/raw")
+    sums = {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in mirror.glob("*.gz")}
+    asked: list[str] = []
+
+    def retrieve(url: str, filename: Path, *_: object) -> None:
+        asked.append(Path(url).name)
+        shutil.copy(mirror / Path(url).name, filename)
+
+    monkeypatch.setattr(mnist.MNIST, "resources", list(sums.items()))
+    monkeypatch.setattr(utils, "_urlretrieve", retrieve)
+    monkeypatch.setattr(utils, "_get_redirect_url", lambda url, **_: url)
+    config = parse(source="torchvision", name="MNIST", root=str(root), image_size=28, download=True)
+    np.testing.assert_array_equal(collect(config)[0][:, 0], images)
+    assert sorted(asked) == sorted(name for name in sums if name.removesuffix(".gz") not in present)
+
+
+def test_a_download_that_fails_is_told_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import mnist
+
+    def fail(*_: object, **__: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(mnist, "download_and_extract_archive", fail)
+    config = parse(source="torchvision", name="MNIST", root=str(tmp_path), image_size=28, download=True)
+    with pytest.raises(
+        datasets.DataError, match=r"dataset\.root: torchvision cannot download what is missing of MNIST"
+    ):
+        datasets.open_source(config)
 
 
 def test_huggingface_reads_a_local_snapshot(tmp_path: Path) -> None:
