@@ -41,7 +41,7 @@ class Directions:
     """Unit vectors to push along.
 
     Attributes:
-        vectors: orthonormal to no more than chance, float64, shape (direction, pixel).
+        vectors: of length 1, float64, shape (direction, pixel); random ones are not made orthogonal to each other.
         kinds: "component", "random" or "off_manifold", one per direction.
         components: the component's number, -1 for other kinds; one per direction.
         variances: v^T Sigma v, the data variance along each as the basis knows it, shape (direction,).
