@@ -1,0 +1,95 @@
+"""The explained fraction against automatic differentiation and expectations in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from underpainting import score_variance
+from underpainting.denoisers import GaussianDenoiser
+from underpainting.eigenbasis import Eigenbasis, truncate
+from underpainting.noise import NoiseLevel, vp_level
+from underpainting.sampling import initial_noise
+from underpainting.score_variance import Squares
+
+LEVEL = NoiseLevel(0.8, 0.6)
+
+
+def covariance_of(basis: Eigenbasis, level: NoiseLevel) -> Tensor:
+    signal = basis.vectors @ basis.variances.diag() @ basis.vectors.T
+    return level.sigma**2 * torch.eye(basis.pixels, dtype=torch.float64) + level.alpha**2 * signal
+
+
+def data_of(basis: Eigenbasis, count: int) -> Tensor:
+    coefficients = initial_noise(range(10**6, 10**6 + count), (basis.rank,)).double() * basis.variances.sqrt()
+    return (basis.mean + coefficients @ basis.vectors.T).reshape(count, *basis.image_shape)
+
+
+def squares_of(basis: Eigenbasis, count: int, level: NoiseLevel) -> Squares:
+    """The whole basis as reference, its two leading components as model."""
+    images = score_variance.noisy(data_of(basis, count), level, range(count))
+    reference, model = (GaussianDenoiser(each)(images, *level) for each in (basis, truncate(basis, rank=2)))
+    return score_variance.squares(reference, model, images, level)
+
+
+def test_squares_are_those_of_the_log_densities_gradients(basis: Eigenbasis) -> None:
+    images = score_variance.noisy(data_of(basis, 6), LEVEL, range(6))
+    found = squares_of(basis, 6, LEVEL)
+    scores = []
+    for each in (basis, truncate(basis, rank=2)):
+        density = MultivariateNormal(LEVEL.alpha * each.mean, covariance_of(each, LEVEL))
+        flat = images.flatten(1).clone().requires_grad_()
+        scores.append(torch.autograd.grad(density.log_prob(flat).sum(), flat)[0])
+    scale = LEVEL.sigma**2
+    assert np.allclose(found.total, scale * scores[0].square().sum(1), rtol=1e-10)
+    assert np.allclose(found.residual, scale * (scores[0] - scores[1]).square().sum(1), rtol=1e-10)
+
+
+def test_fraction_is_its_expectation_within_the_interval(basis: Eigenbasis) -> None:
+    level = vp_level(0.3)
+    found = score_variance.explained(squares_of(basis, 2000, level), resamples=500)
+    covariance = covariance_of(basis, level)
+    precision = torch.linalg.inv(covariance)
+    difference = precision - torch.linalg.inv(covariance_of(truncate(basis, rank=2), level))
+    expected = 1 - float(torch.trace(difference @ covariance @ difference) / torch.trace(precision))
+    assert 0 < expected < 0.99
+    assert found.low - 0.01 < expected < found.high + 0.01 and found.high - found.low < 0.05
+    assert float(found.estimate) == pytest.approx(expected, abs=0.03) and found.n == 2000
+
+
+def test_fraction_depends_on_the_ratio_alone(basis: Eigenbasis) -> None:
+    exploding, preserving = NoiseLevel(1.0, 0.4), vp_level(0.4)
+    first, second = (
+        score_variance.explained(squares_of(basis, 40, level), resamples=10) for level in (exploding, preserving)
+    )
+    assert float(first.estimate) == pytest.approx(float(second.estimate), rel=1e-10)
+
+
+def test_a_perfect_model_explains_all_and_no_noise_prediction_nothing(basis: Eigenbasis) -> None:
+    images = score_variance.noisy(data_of(basis, 5), LEVEL, range(5))
+    reference = GaussianDenoiser(basis)(images, *LEVEL)
+    perfect = score_variance.squares(reference, reference, images, LEVEL)
+    silent = score_variance.squares(reference, images / LEVEL.alpha, images, LEVEL)
+    assert float(score_variance.explained(perfect, resamples=5).estimate) == 1
+    assert float(score_variance.explained(silent, resamples=5).estimate) == pytest.approx(0, abs=1e-12)
+
+
+def test_noise_belongs_to_the_seed() -> None:
+    images = torch.linspace(-1, 1, 24).reshape(2, 3, 2, 2)
+    both = score_variance.noisy(images, LEVEL, [7, 8])
+    assert torch.equal(both[1:], score_variance.noisy(images[1:], LEVEL, [8]))
+    noise = (both - LEVEL.alpha * images) / LEVEL.sigma
+    assert torch.allclose(noise, initial_noise([7, 8], (3, 2, 2)), atol=1e-6) and both.dtype == torch.float32
+
+
+def test_slips_are_told() -> None:
+    images = torch.zeros(2, 1, 2, 2)
+    with pytest.raises(ValueError, match="no score at sigma = 0"):
+        score_variance.squares(images, images, images, NoiseLevel(1.0, 0.0))
+    with pytest.raises(ValueError, match="one shape"):
+        score_variance.squares(images, images[:1], images, LEVEL)
+    with pytest.raises(ValueError, match="as many seeds"):
+        score_variance.noisy(images, LEVEL, [1])
