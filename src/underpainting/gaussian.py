@@ -1,4 +1,4 @@
-r"""The closed form: the probability flow of Gaussian data (Sec. 4, App. G-I), for any noise path.
+r"""The closed form: the probability flow of Gaussian data (Sec. 4, App. G-H), for any noise path.
 
 For data N(mu, U diag(lambda) U^T), x_t has covariance sigma_t^2 I + alpha_t^2 U diag(lambda) U^T, and the
 probability flow carries a state from the level s = (alpha_s, sigma_s) to t = (alpha_t, sigma_t) by
@@ -106,6 +106,19 @@ def _scaled(basis: Eigenbasis, centred: Tensor, gain: Tensor, off_manifold: floa
     return torch.addmm(off_manifold * centred, (centred @ basis.vectors) * (gain - off_manifold), basis.vectors.T)
 
 
+def coefficients(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
+    """c_k = u_k^T (x_t - alpha_t mu): the state along each component.
+
+    Args:
+        images: x_t, shape (sample, ...).
+        level: their level.
+
+    Returns:
+        shape (sample, component), in the dtype of the basis.
+    """
+    return _centred(basis, images, level.alpha) @ basis.vectors
+
+
 def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
     """Carry states along the probability flow from one noise level to another: the jump (Eq. 9, 48, 64).
 
@@ -147,7 +160,7 @@ def score(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def velocity(basis: Eigenbasis, images: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
-    """Velocity dx/dt of the probability flow (Eq. 4, 8, 46-47, 50), per unit of the time of `rate`.
+    """Velocity dx/dt of the probability flow (Eq. 8, 46-47, 50), per unit of the time of `rate`.
 
     Args:
         images: x_t, shape (sample, ...).
@@ -169,33 +182,3 @@ def noise_filter(basis: Eigenbasis, source: NoiseLevel) -> Tensor:
     """
     gain = psi(basis.variances, source, DATA)
     return (basis.vectors * gain) @ basis.vectors.T
-
-
-def rotation_deficit(variance: Values, level: NoiseLevel) -> Values:
-    """J = sqrt(m) - alpha sqrt(lambda) - sigma, in the stable form of Eq. 68.
-
-    0 >= J >= -min(sigma, alpha sqrt(lambda)), and J >= -(2 - sqrt 2) sqrt(sigma alpha sqrt(lambda)). So the bound of Eq. 70,
-    -0.586 for alpha^2 + sigma^2 = 1, holds up to lambda = 4; beyond it fails (lambda = 1e4 reaches -0.95), because Eq. 69 is
-    where signal equals noise, not where J is least.
-    """
-    spread = level.alpha * variance**0.5
-    total = marginal_variance(variance, level) ** 0.5 + spread + level.sigma
-    return -2.0 * level.sigma * spread / (total + (total == 0))
-
-
-def rotation_remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-    """R_t: what the rotation a x_0 + b x_T leaves of x_t (Eq. 66), exact for any path and any alpha_T.
-
-    With b = sigma_t / sigma_T and a = alpha_t - alpha_T b, along each component
-    R = (psi(t) - b - a psi(0)) c_k(T); it vanishes off the manifold.
-
-    Args:
-        images: x_T, shape (sample, ...).
-        source: the level of x_T, sigma > 0.
-        target: the level t.
-    """
-    noise_weight = target.sigma / source.sigma
-    data_weight = target.alpha - source.alpha * noise_weight
-    gain = psi(basis.variances, source, target) - noise_weight - data_weight * psi(basis.variances, source, DATA)
-    centred = _centred(basis, images, source.alpha)
-    return _scaled(basis, centred, gain, 0.0).reshape(images.shape).to(images.dtype)

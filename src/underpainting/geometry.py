@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpainting.noise import NoiseGrid
+from underpainting.rotation import weights
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ class Residuals(NamedTuple):
 
 
 def rotation(states: FloatArray, grid: NoiseGrid) -> FloatArray:
-    """Eq. 7 with the grid's own scales: a_t x_0 + b_t x_T with b = sigma_t / sigma_T, a = alpha_t - alpha_T b (Eq. 66).
+    """Eq. 7 with the grid's own scales: a_t x_0 + b_t x_T, the weights those of `underpainting.rotation`.
 
     For alpha_T = 0 and a variance-preserving path this is alpha_t x_0 + sqrt(1 - alpha_t^2) x_T.
 
@@ -47,8 +48,7 @@ def rotation(states: FloatArray, grid: NoiseGrid) -> FloatArray:
         states: shape (sample, step, pixel).
         grid: the levels of the steps.
     """
-    noise_weight = grid.sigma / grid.sigma[0]
-    data_weight = grid.alpha - grid.alpha[0] * noise_weight
+    data_weight, noise_weight = weights(grid.alpha, grid.sigma, grid[0])
     return data_weight[:, None] * states[:, -1:] + noise_weight[:, None] * states[:, :1]
 
 

@@ -333,79 +333,6 @@ def test_critical_step_is_nan_where_the_grid_never_goes() -> None:
     np.testing.assert_array_equal(np.isnan(found), [True, False, True])
 
 
-# --- rotation --------------------------------------------------------------------------------------------------------
-
-angle = st.floats(0.0, np.pi / 2)
-
-
-def deficit_67(variance: float, level: NoiseLevel) -> float:
-    """Eq. 67, the defining form of J."""
-    alpha, sigma = level
-    return float(np.sqrt(sigma**2 + variance * alpha**2) - alpha * np.sqrt(variance) - sigma)
-
-
-@given(variance=st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), level=target)
-def test_rotation_deficit_in_stable_form_equals_its_definition(variance: float, level: NoiseLevel) -> None:
-    assert gaussian.rotation_deficit(variance, level) == pytest.approx(deficit_67(variance, level), rel=1e-9, abs=1e-10)
-
-
-@given(variance=st.floats(1e-6, 1e6))
-def test_rotation_deficit_where_signal_equals_noise_is_equation_70(variance: float) -> None:
-    """At alpha = sqrt(1 / (lambda + 1)) (Eq. 69) Eq. 70 is no approximation."""
-    level = vp_level(np.sqrt(variance))
-    expected = -2 * (1 - np.sqrt(2) / 2) * np.sqrt(variance / (variance + 1))
-    assert gaussian.rotation_deficit(variance, level) == pytest.approx(expected, rel=1e-9)
-
-
-@given(variance=st.floats(0.0, 1e6), angle=angle)
-def test_rotation_deficit_is_bounded_by_the_geometric_mean_of_signal_and_noise(variance: float, angle: float) -> None:
-    """-J <= (2 - sqrt 2) sqrt(sigma alpha sqrt lambda): Eq. 68 with u + v >= 2 sqrt(uv) in its denominator."""
-    level = NoiseLevel(float(np.cos(angle)), float(np.sin(angle)))
-    bound = (2 - np.sqrt(2)) * np.sqrt(level.sigma * level.alpha * np.sqrt(variance))
-    assert -bound * (1 + 1e-12) - 1e-100 <= gaussian.rotation_deficit(variance, level) <= 0
-
-
-@given(variance=st.floats(0.0, 4.0), angle=angle)
-def test_rotation_deficit_obeys_the_bound_of_equation_70_up_to_variance_four(variance: float, angle: float) -> None:
-    level = NoiseLevel(float(np.cos(angle)), float(np.sin(angle)))
-    assert gaussian.rotation_deficit(variance, level) >= -2 * (1 - np.sqrt(2) / 2) - 1e-12
-
-
-@given(variance=st.floats(0.0, 1e6), angle=angle)
-def test_rotation_deficit_never_exceeds_the_noise_or_the_signal(variance: float, angle: float) -> None:
-    level = NoiseLevel(float(np.cos(angle)), float(np.sin(angle)))
-    smaller = min(level.sigma, level.alpha * np.sqrt(variance))
-    assert gaussian.rotation_deficit(variance, level) >= -smaller * (1 + 1e-12) - 1e-100
-
-
-def test_equation_70_does_not_bound_components_of_large_variance() -> None:
-    """A slip of the paper: Eq. 69 is not where J is least, and for large lambda its bound fails, by Eq. 67 itself."""
-    level = NoiseLevel(0.1, float(np.sqrt(0.99)))
-    assert deficit_67(1e4, level) < -0.94 < -2 * (1 - np.sqrt(2) / 2)
-
-
-@pytest.mark.parametrize("case", CASES)
-@given(basis=bases(), begin=st.floats(0.5, 1.0), end=fraction)
-def test_rotation_and_remainder_make_the_state_exactly(case: Case, basis: Eigenbasis, begin: float, end: float) -> None:
-    """Eq. 66: x_t = a x_0 + b x_T + R_t."""
-    source, target = case.path.level(begin * case.latest), case.path.level(end * begin * case.latest)
-    noise = source.sigma * states_of(basis)
-    noise_weight = target.sigma / source.sigma
-    rotation = (target.alpha - source.alpha * noise_weight) * gaussian.state(basis, noise, source, DATA)
-    rotation = rotation + noise_weight * noise
-    remainder = gaussian.rotation_remainder(basis, noise, source, target)
-    assert close(rotation + remainder, gaussian.state(basis, noise, source, target), 1e-10)
-
-
-@given(variance=st.floats(1e-3, 100.0), angle=angle)
-def test_remainder_from_pure_noise_is_the_rotation_deficit(variance: float, angle: float) -> None:
-    basis = make_basis(1, [variance], seed=0)
-    target = NoiseLevel(float(np.cos(angle)), float(np.sin(angle)))
-    noise = torch.ones(1, 1, 1, 1, dtype=torch.float64)
-    found = gaussian.rotation_remainder(basis, noise, NoiseLevel(0.0, 1.0), target)
-    assert float(found) == pytest.approx(gaussian.rotation_deficit(variance, target), abs=1e-12)
-
-
 # --- refusals and types ----------------------------------------------------------------------------------------------
 
 
@@ -426,7 +353,6 @@ OPERATIONS: dict[str, Callable[[Eigenbasis, Tensor], Tensor]] = {
     "endpoint": lambda basis, x: gaussian.endpoint(basis, x, TARGET),
     "score": lambda basis, x: gaussian.score(basis, x, TARGET),
     "velocity": lambda basis, x: gaussian.velocity(basis, x, TARGET, NoiseLevel(-1.0, 1.0)),
-    "rotation_remainder": lambda basis, x: gaussian.rotation_remainder(basis, x, SOURCE, TARGET),
 }
 
 

@@ -1,0 +1,244 @@
+r"""The probability flow of any denoiser, integrated numerically on a sampler's own grid (Sec. 2, App. I.4), for any path.
+
+The flow dx/dt = alpha' x0_hat + sigma' eps_hat has no preferred time; what counts is the angle phi = atan2(sigma, alpha). On the
+sphere z = x / sqrt(alpha^2 + sigma^2) every path is the variance-preserving one, and
+
+    dz/dphi = -sin(phi) x0_hat + cos(phi) eps_hat = (cos(phi) z - x0_hat) / sin(phi)
+
+is integrated from pi/2 (noise) to 0 (data) by torchdiffeq, in float64. The field is bounded, but 0 / 0 at phi = 0:
+
+    fixed steps      across the last interval, to sigma = 0, the state becomes alpha x0_hat, as in DDIM
+    adaptive steps   integrate to a floor, phi = sqrt(machine epsilon of the images' type), and do so from there
+
+Along a component of Gaussian data, per unit of c_k / sqrt(m), m = sigma^2 + lambda alpha^2, the endpoint estimate is too small by
+
+    sqrt(lambda) - lambda / sqrt(tan(phi)^2 + lambda) <= 0.3003 tan(phi)
+
+with equality at lambda = 0.618 tan(phi)^2; far above, it is tan(phi)^2 / (2 sqrt(lambda)). So the floor costs 5e-9 in float64 and
+1e-4 in float32; the rounding of x0_hat, divided by sin(phi), is as small there.
+
+Cost: an interval takes 4 calls of the denoiser with rk4, 2 with midpoint and heun2, 1 with euler, times `substeps`; 1 + 6 per
+step tried with dopri5, 1 + 13 with dopri8. The first of its calls is the endpoint estimate of the step. Across the last interval
+to sigma = 0 fixed methods take 1 call, adaptive ones 1 more than elsewhere; the last level of a grid takes 1 if it is noisy.
+
+With fixed steps an image does not depend on its company. Adaptive steps are chosen for the batch, so that its worst image
+meets the tolerance: an image depends on its company within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import cos, hypot, pi, sin, sqrt
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchdiffeq import odeint
+
+from underpainting.denoisers import Denoiser, noise_prediction
+from underpainting.noise import NoiseGrid, NoiseLevel
+from underpainting.sampling import Step
+
+FIXED = ("euler", "midpoint", "heun2", "rk4")
+ADAPTIVE = ("dopri5", "dopri8")
+MOST_STEPS = 10_000
+
+Solver = Callable[["_Field", Tensor, Tensor, float, float], Tensor]
+
+
+class Trajectory(NamedTuple):
+    """A batch of trajectories at every level of a grid.
+
+    Attributes:
+        state: x_t, shape (sample, step, channel, height, width).
+        endpoint: x0_hat(x_t), same shape; at sigma = 0 the image itself.
+    """
+
+    state: Tensor
+    endpoint: Tensor
+
+
+def velocity(images: Tensor, endpoint: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
+    """dx/dt = alpha' x0_hat + sigma' eps_hat, the probability flow of any denoiser (Eq. 4, 75), per unit of the time of `rate`.
+
+    Args:
+        images: x_t, shape (sample, ...).
+        endpoint: x0_hat(x_t), same shape.
+        level: their level, sigma > 0.
+        rate: (d alpha / dt, d sigma / dt) there.
+
+    Raises:
+        ValueError: the level is noiseless, where the velocity is 0 / 0.
+    """
+    if level.sigma <= 0:
+        raise ValueError("the probability flow has no velocity at sigma = 0; ask at a level with noise")
+    return rate.alpha * endpoint + rate.sigma * noise_prediction(images, endpoint, level)
+
+
+def walk(
+    denoiser: Denoiser,
+    initial: Tensor,
+    grid: NoiseGrid,
+    method: str = "rk4",
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-6,
+    substeps: int = 1,
+) -> Iterator[Step]:
+    """Follow the probability flow through a grid; memory is that of a batch, whatever the number of levels.
+
+    Args:
+        denoiser: gives the endpoint estimates; called with levels of alpha^2 + sigma^2 = 1 and float64 images.
+        initial: x at the grid's first level, shape (sample, channel, height, width).
+        grid: the levels wanted, e.g. `sampling.Sampler(...).grid`; the first has sigma > 0.
+        method: one of `FIXED` or `ADAPTIVE`.
+        rtol, atol: relative and absolute tolerance of a step of adaptive methods, for the root mean square of each image.
+        substeps: into how many steps fixed methods cut each interval.
+
+    Returns:
+        one `Step` per level, in the dtype of `initial`.
+
+    Raises:
+        ValueError: an unknown method, a grid that starts at sigma = 0, `substeps` below 1, a tolerance that is not positive;
+            while walking, an endpoint estimate that does not exist or is not finite, or an adaptive method that finds no way.
+    """
+    if method not in FIXED + ADAPTIVE:
+        raise ValueError(f"unknown method {method!r}; known are {', '.join(FIXED + ADAPTIVE)}")
+    if grid.sigma[0] <= 0:
+        raise ValueError("the flow cannot start from sigma = 0; let the grid begin at a level with noise")
+    if substeps < 1:
+        raise ValueError(f"an interval is cut into at least one step, not {substeps}")
+    if not (rtol > 0 and atol > 0):
+        raise ValueError(f"tolerances must be positive, got rtol = {rtol} and atol = {atol}")
+    if method in FIXED:
+        return _walk(_Field(denoiser), initial, grid, _fixed(method, substeps))
+    return _walk(_Field(denoiser), initial, grid, _adaptive(method, rtol, atol, floor_angle(initial.dtype)))
+
+
+def integrate(
+    denoiser: Denoiser,
+    initial: Tensor,
+    grid: NoiseGrid,
+    method: str = "rk4",
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-6,
+    substeps: int = 1,
+) -> Trajectory:
+    """`walk`, stacked along the axis `step`; the arguments are the same."""
+    steps = list(walk(denoiser, initial, grid, method, rtol=rtol, atol=atol, substeps=substeps))
+    return Trajectory(torch.stack([step.state for step in steps], 1), torch.stack([step.endpoint for step in steps], 1))
+
+
+def floor_angle(dtype: torch.dtype) -> float:
+    """Where adaptive methods stop and take the endpoint estimate, in radians: truncation and rounding are alike there."""
+    return sqrt(torch.finfo(dtype).eps)
+
+
+def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, solver: Solver) -> Iterator[Step]:
+    angles = [*grid.angle.tolist(), 0.0]
+    state = initial.double() / hypot(*grid[0])
+    for index, level in enumerate(grid):
+        images = (state * hypot(*level)).to(initial.dtype)
+        if level.sigma == 0:
+            yield Step(index, images, images / level.alpha, level)
+            continue
+        endpoint = field.estimate(state, angles[index])
+        yield Step(index, images, endpoint.to(initial.dtype), level)
+        if index + 1 < len(grid) and angles[index + 1] < angles[index]:
+            state = solver(field, state, endpoint, angles[index], angles[index + 1])
+
+
+class _Field:
+    """dz/dphi on the sphere, as torchdiffeq asks for it; the estimate at the start of an interval is known already."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self._denoiser = denoiser
+        self._known: Tensor | None = None
+
+    def starting_with(self, endpoint: Tensor) -> _Field:
+        self._known = endpoint
+        return self
+
+    @torch.no_grad()
+    def estimate(self, state: Tensor, angle: float) -> Tensor:
+        """x0_hat in float64; pure noise is alpha = 0 exactly."""
+        level = _level(angle)
+        try:
+            endpoint = self._denoiser(state, *level).double()
+        except ZeroDivisionError as error:
+            raise ValueError(
+                f"the denoiser has no endpoint estimate at alpha = {level.alpha}, sigma = {level.sigma}: networks that predict "
+                "noise know none of pure noise; let the grid begin where alpha is small but positive, as in their training"
+            ) from error
+        if not torch.isfinite(endpoint).all():
+            raise ValueError(
+                f"the endpoint estimate at alpha = {level.alpha:.6g}, sigma = {level.sigma:.6g} is not finite: look at the "
+                "denoiser and at the initial state, or let the grid begin and end at levels that the denoiser knows"
+            )
+        return endpoint
+
+    def __call__(self, angle: Tensor, state: Tensor) -> Tensor:
+        phi = float(angle)
+        endpoint, self._known = self.estimate(state, phi) if self._known is None else self._known, None
+        level = _level(phi)
+        return velocity(state, endpoint, level, NoiseLevel(-level.sigma, level.alpha))
+
+
+def _level(angle: float) -> NoiseLevel:
+    return NoiseLevel(cos(angle) if angle < pi / 2 else 0.0, sin(angle))
+
+
+def _fixed(method: str, substeps: int) -> Solver:
+    @torch.no_grad()
+    def advance(field: _Field, state: Tensor, endpoint: Tensor, begin: float, end: float) -> Tensor:
+        if end == 0:
+            return endpoint
+        field = field.starting_with(endpoint)
+        for span in pairwise(np.linspace(begin, end, substeps + 1)):
+            state = odeint(field, state, _times(span, state), method=method)[-1]
+        return state
+
+    return advance
+
+
+def _adaptive(method: str, rtol: float, atol: float, floor: float) -> Solver:
+    @torch.no_grad()
+    def advance(field: _Field, state: Tensor, endpoint: Tensor, begin: float, end: float) -> Tensor:
+        stop = max(end, floor)
+        if begin > stop:
+            field = field.starting_with(endpoint)
+            state = _adaptive_interval(field, state, _times((begin, stop), state), method, rtol, atol)
+            endpoint = field.estimate(state, stop) if end < floor else endpoint
+        return endpoint if end < floor else state
+
+    return advance
+
+
+def _adaptive_interval(field: _Field, state: Tensor, times: Tensor, method: str, rtol: float, atol: float) -> Tensor:
+    """One interval, its end met by a step and not by interpolation; the whole of it is tried first."""
+    options = {
+        "norm": _worst_image,
+        "first_step": 2.0 * float(times[0] - times[1]),
+        "step_t": times[1:],
+        "max_num_steps": MOST_STEPS,
+    }
+    try:
+        return odeint(field, state, times, rtol=rtol, atol=atol, method=method, options=options)[-1]
+    except AssertionError as error:
+        begin, end = times.tolist()
+        raise ValueError(
+            f"{method} found no way from angle {begin:.6g} to {end:.6g} with rtol = {rtol}, atol = {atol} ({error}): "
+            "the denoiser is not smooth at that scale; loosen the tolerances or use a fixed method such as rk4"
+        ) from error
+
+
+def _worst_image(values: Tensor) -> Tensor:
+    """Largest root mean square among the images of a batch."""
+    return values.flatten(1).square().mean(1).sqrt().max()
+
+
+def _times(span: tuple[float, float], state: Tensor) -> Tensor:
+    return torch.tensor(span, dtype=torch.float64, device=state.device)
