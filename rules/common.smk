@@ -16,6 +16,7 @@ try:
         "config/studies",
         "config/config.yaml",
         data=data_folder(config, workflow.config_settings.overwrite_config),
+        retrain=config.get("retrain", False),
     )
     if workflow.is_main_process:
         locks.hold(Path(".snakemake"))

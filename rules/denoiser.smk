@@ -1,4 +1,4 @@
-# The denoiser of a study as a diffusers pipeline folder: trained here, or fetched and copied.
+# The denoiser of a study as a diffusers pipeline folder: trained here, or copied from the repository, a folder or the Hub.
 NETWORK = {
     "index": "results/{study}/denoiser/model_index.json",
     "config": "results/{study}/denoiser/unet/config.json",
@@ -31,7 +31,7 @@ rule train_denoiser:
         code=code_of("train_denoiser"),
         config=of_study(
             lambda study: {
-                **study.denoiser.model_dump(),
+                **study.denoiser.settings(),
                 "device": study.device,
             }
         ),

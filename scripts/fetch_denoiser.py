@@ -1,4 +1,4 @@
-"""Copy a denoiser from the Hub or a folder into the study, as a diffusers pipeline folder; safetensors only."""
+"""Copy a denoiser from the repository, the Hub or a folder into the study, as a diffusers pipeline folder; safetensors only."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -176,6 +176,7 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
             "convert the weights first (see docs/weights.md)"
         )
     network = UNet2DModel.from_pretrained(unet, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
+    network = network.float()  # weights may lie there in half precision
     # every scheduler of a DDPM family shares the noise schedule; DDIM's class reads any of their configurations
     return network, DDIMScheduler.from_pretrained(scheduler)
 
@@ -187,6 +188,17 @@ def load_denoiser(folder: str | Path, device: str = "auto") -> tuple[DiffusersDe
     network, scheduler = load_network(folder)
     network = network.to(pick_device(device))
     return DiffusersDenoiser(network, training_grid(scheduler), scheduler.config["prediction_type"]), scheduler
+
+
+def cached(repository: str, revision: str) -> Path | None:
+    """The folder of a pinned commit in the Hub's local cache, if it is there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("unet/config.json", "config.json"):
+        found = try_to_load_from_cache(repository, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found.removesuffix(name))
+    return None
 
 
 def fetch(repository: str, revision: str) -> Path:

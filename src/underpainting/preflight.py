@@ -10,12 +10,15 @@ import logging
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from underpainting.studies.errors import StudyError
 from underpainting.studies.files import sources
-from underpainting.studies.models import PathDenoiser, Study
+from underpainting.studies.models import HubDenoiser, PathDenoiser, ReferenceDenoiser, Study
 
 log = logging.getLogger(__name__)
+
+RETRAIN = "--config retrain=true"
 
 
 def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | Path = "results") -> None:
@@ -33,8 +36,7 @@ def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | P
         file = Path(folder) / f"{name}.yaml"
         check_extractor(study, file)
         check_device(study, file)
-        if isinstance(study.denoiser, PathDenoiser):
-            check_network(study, study.denoiser.path, file)
+        check_denoiser(study, file)
         if not _is_built(study, Path(results) / name / "dataset.zarr.zip"):
             from underpainting import datasets
 
@@ -87,26 +89,92 @@ def check_device(study: Study, file: Path) -> None:
         )
 
 
-def check_network(study: Study, path: str, file: Path) -> None:
-    """Is there a network in a diffusers folder, in safetensors, for images of the study's size?"""
+def check_denoiser(study: Study, file: Path) -> None:
+    """Does the network fit the study, where it is on this machine already?"""
+    denoiser = study.denoiser
+    if isinstance(denoiser, PathDenoiser):
+        remedy = denoiser.obtain or "correct it, or use source: train"
+        check_network(study, denoiser.path, file, "denoiser.path", remedy)
+    elif isinstance(denoiser, ReferenceDenoiser):
+        remedy = f"correct it, or train the network: denoiser.source: train, or {RETRAIN}"
+        check_network(study, denoiser.folder, file, "denoiser.folder", remedy)
+        check_description(denoiser, file)
+    elif isinstance(denoiser, HubDenoiser):
+        from underpainting.denoisers import cached
+
+        if folder := cached(denoiser.repository, denoiser.revision):
+            check_fit(study, folder, file, "denoiser.revision")
+
+
+def check_network(study: Study, path: str, file: Path, key: str, remedy: str) -> None:
+    """Is there a network in a diffusers folder, in safetensors, for images of the study's size?
+
+    Args:
+        study: the study.
+        path: the folder.
+        file: the study file, for messages.
+        key: the key that names the folder.
+        remedy: what to do if there is no such folder.
+    """
     folder = Path(path)
-    unet = folder / "unet" if (folder / "unet").is_dir() else folder
     if not folder.is_dir():
-        raise StudyError(file, "denoiser.path", f"there is no folder {folder}", "correct it, or use source: train")
-    config = unet / "config.json"
-    if not config.is_file():
-        remedy = "give a folder written by a diffusers pipeline's save_pretrained"
-        raise StudyError(file, "denoiser.path", f"{folder} holds no unet/config.json", remedy)
-    if not (unet / "diffusion_pytorch_model.safetensors").is_file():
-        remedy = "convert the weights to safetensors first; a pickle is never opened (docs/weights.md)"
-        raise StudyError(file, "denoiser.path", f"{unet} holds no diffusion_pytorch_model.safetensors", remedy)
-    check_shape(study, json.loads(config.read_text(encoding="utf-8")), file)
-    scheduler = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
-    if not (scheduler / "scheduler_config.json").is_file():
-        remedy = "add the scheduler_config.json that belongs to the network"
-        raise StudyError(file, "denoiser.path", f"{folder} holds no scheduler/scheduler_config.json", remedy)
-    settings = json.loads((scheduler / "scheduler_config.json").read_text(encoding="utf-8"))
-    check_samplers(study, int(settings.get("num_train_timesteps", 1000)), file)
+        raise StudyError(file, key, f"there is no folder {folder}", remedy)
+    unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
+    needed = {
+        unet / "config.json": "give a folder written by a diffusers pipeline's save_pretrained",
+        unet
+        / "diffusion_pytorch_model.safetensors": "convert the weights to safetensors first; a pickle is never opened "
+        "(docs/weights.md)",
+        scheduler / "scheduler_config.json": "add the scheduler_config.json that belongs to the network",
+    }
+    for part, missing in needed.items():
+        if not part.is_file():
+            raise StudyError(file, key, f"{folder} holds no {part.relative_to(folder)}", missing)
+    check_fit(study, folder, file, key)
+
+
+def check_fit(study: Study, folder: Path, file: Path, key: str) -> None:
+    """Do a network's configuration and its noise schedule fit the study, as far as they are there?"""
+    network = part_of(folder, "unet") / "config.json"
+    schedule = part_of(folder, "scheduler") / "scheduler_config.json"
+    if network.is_file():
+        check_shape(study, settings_of(network, file, key), file)
+    if schedule.is_file():
+        check_samplers(study, int(settings_of(schedule, file, key).get("num_train_timesteps", 1000)), file)
+
+
+def part_of(folder: Path, name: str) -> Path:
+    """A part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
+    return folder / name if (folder / name).is_dir() else folder
+
+
+def settings_of(config: Path, file: Path, key: str) -> dict[str, Any]:
+    """The settings in one of diffusers' JSON files."""
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StudyError(file, key, f"{config} is no JSON ({error})", "repair that file") from error
+    return dict(settings)
+
+
+def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
+    """Is the network in the folder the one that the study describes and would train?"""
+    folder = Path(denoiser.folder)
+    network = settings_of(part_of(folder, "unet") / "config.json", file, "denoiser.folder")
+    schedule = settings_of(part_of(folder, "scheduler") / "scheduler_config.json", file, "denoiser.folder")
+    kinds = network.pop("down_block_types", ())
+    network["attention_levels"] = sum(kind.startswith("Attn") for kind in kinds)
+    described = {
+        "architecture": (denoiser.architecture.model_dump(mode="json"), network),
+        "schedule": (denoiser.schedule.model_dump(mode="json"), schedule),
+        "training": ({"prediction_type": denoiser.training.prediction_type}, schedule),
+    }
+    for section, (expected, found) in described.items():
+        for key, value in expected.items():
+            if found.get(key) != value:
+                problem = f"{value} is not that of the network in {folder}, {found.get(key)}"
+                remedy = f"correct it, or train such a network: denoiser.source: train, or {RETRAIN}"
+                raise StudyError(file, f"denoiser.{section}.{key}", problem, remedy)
 
 
 def check_samplers(study: Study, times: int, file: Path) -> None:

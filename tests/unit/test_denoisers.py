@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
-from underpainting import artifacts, denoisers, training
+from underpainting import artifacts, denoisers, preflight, training
+from underpainting.studies import Study, StudyError
 
+ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SMALL = {
     "block_out_channels": (8, 16),
@@ -99,6 +104,114 @@ def test_the_schedule_artifact_runs_from_noise_to_data(tmp_path: Path) -> None:
     assert data["alpha"][0] < 0.01
     assert data["alpha"][-1] > 0.99
     assert data.sizes["step"] == 1000
+
+
+def test_weights_in_half_precision_become_a_network_in_single(tmp_path: Path) -> None:
+    denoisers.save_pipeline(network().half(), DDIMScheduler(), tmp_path)
+    loaded, _ = denoisers.load_network(tmp_path)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    for a, b in zip(loaded.parameters(), network().half().parameters(), strict=True):
+        assert torch.equal(a, b.float())
+
+
+# --- checked before any job starts -----------------------------------------------------------------------------------
+
+
+def with_denoiser(**denoiser: Any) -> Study:
+    content = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    return Study.model_validate({**content, "denoiser": denoiser})
+
+
+def reference(folder: Path, **changes: Any) -> Study:
+    """The tiny study with the network of `pipeline`, as if it shipped."""
+    architecture = {**SMALL, **changes.pop("architecture", {})}
+    training = {"steps": 6, "prediction_type": "v_prediction", **changes.pop("training", {})}
+    return with_denoiser(
+        source="reference", folder=str(folder), architecture=architecture, training=training, **changes
+    )
+
+
+def test_a_network_that_ships_passes_where_it_is_what_the_study_describes(pipeline: Path) -> None:
+    preflight.check_denoiser(reference(pipeline), Path("s.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"architecture": {"block_out_channels": (8, 32)}}, "architecture.block_out_channels"),
+        ({"architecture": {"layers_per_block": 2}}, "architecture.layers_per_block"),
+        ({"architecture": {"attention_levels": 1}}, "architecture.attention_levels"),
+        ({"architecture": {"norm_num_groups": 8}}, "architecture.norm_num_groups"),
+        ({"schedule": {"beta_end": 0.01}}, "schedule.beta_end"),
+        ({"training": {"prediction_type": "epsilon"}}, "training.prediction_type"),
+    ],
+)
+def test_a_network_that_is_not_what_the_study_describes_is_refused(
+    pipeline: Path, changes: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(StudyError, match=rf"s\.yaml: denoiser\.{key}: .* is not that of the network in") as error:
+        preflight.check_denoiser(reference(pipeline, **changes), Path("s.yaml"))
+    assert "--config retrain=true" in error.value.remedy
+
+
+def test_a_missing_network_that_ships_is_told_with_both_remedies(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"denoiser\.folder: there is no folder .*nowhere") as error:
+        preflight.check_denoiser(reference(tmp_path / "nowhere"), Path("s.yaml"))
+    assert "denoiser.source: train, or --config retrain=true" in error.value.remedy
+
+
+def test_how_to_get_a_missing_network_is_told(tmp_path: Path) -> None:
+    study = with_denoiser(source="path", path=str(tmp_path / "nowhere"), obtain="ask its author for it")
+    with pytest.raises(StudyError) as error:
+        preflight.check_denoiser(study, Path("s.yaml"))
+    assert error.value.remedy == "ask its author for it"
+
+
+@pytest.mark.parametrize("source", ["path", "reference"])
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [
+        ("unet/config.json", "save_pretrained"),
+        ("unet/diffusion_pytorch_model.safetensors", "convert the weights to safetensors"),
+        ("scheduler/scheduler_config.json", "scheduler_config.json"),
+    ],
+)
+def test_an_incomplete_network_is_refused_before_any_job(
+    pipeline: Path, source: str, missing: str, remedy: str
+) -> None:
+    (pipeline / missing).unlink()
+    study = reference(pipeline) if source == "reference" else with_denoiser(source="path", path=str(pipeline))
+    with pytest.raises(StudyError, match=f"holds no {missing}") as error:
+        preflight.check_denoiser(study, Path("s.yaml"))
+    assert remedy in error.value.remedy
+
+
+def test_a_spoilt_configuration_is_named(pipeline: Path) -> None:
+    (pipeline / "unet" / "config.json").write_text("{")
+    with pytest.raises(StudyError, match=r"denoiser\.path: .*unet/config\.json is no JSON"):
+        preflight.check_denoiser(with_denoiser(source="path", path=str(pipeline)), Path("s.yaml"))
+
+
+def test_a_network_in_the_hubs_cache_is_checked_as_far_as_it_is_there(
+    pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    study = with_denoiser(source="hub", repository="someone/digits", revision=REVISION)
+    assert denoisers.cached("someone/digits", REVISION) is None
+    preflight.check_denoiser(study, Path("s.yaml"))
+
+    snapshot = tmp_path / "cache" / "models--someone--digits" / "snapshots" / REVISION
+    shutil.copytree(pipeline, snapshot)
+    (snapshot / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    assert denoisers.cached("someone/digits", REVISION) == snapshot
+    preflight.check_denoiser(study, Path("s.yaml"))
+
+    config = json.loads((snapshot / "unet" / "config.json").read_text())
+    (snapshot / "unet" / "config.json").write_text(json.dumps({**config, "sample_size": 32}))
+    with pytest.raises(StudyError, match="8 pixels do not fit a network for images of 32"):
+        preflight.check_denoiser(study, Path("s.yaml"))
 
 
 def test_cuda_is_refused_where_there_is_none() -> None:

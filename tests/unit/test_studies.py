@@ -226,7 +226,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         changed("denoiser.source", "magic"),
         "denoiser.source",
         "'magic' is unknown",
-        "'train', 'hub'",
+        "'train', 'reference', 'hub'",
     ),
     "unknown extractor": (
         changed("teleport.extractor", {"name": "clip"}),
@@ -417,6 +417,35 @@ def test_settings_tell_which_data_but_not_where_they_lie() -> None:
     assert "path" not in here.settings()
     other = Study.model_validate(npz_at("here.npz") | {"title": "x"}).dataset.model_copy(update={"limit": 3})
     assert other.settings() != here.settings()
+
+
+# --- networks that ship ----------------------------------------------------------------------------------------------
+
+REFERENCE = {**VALID["denoiser"], "source": "reference", "folder": "config/networks/digits"}
+
+
+def test_the_one_word_train_rebuilds_a_network_that_ships(folder: Path) -> None:
+    shipped, trained = (
+        load_study(written(changed("denoiser", {**REFERENCE, "source": source}), folder)).denoiser
+        for source in ("reference", "train")
+    )
+    assert trained.source == "train"
+    plain = load_study(written(VALID, folder)).denoiser
+    assert trained.settings() == plain.settings() == plain.model_dump(exclude={"folder"})
+    assert shipped.settings() == {"source": "reference"}
+    written(changed("denoiser", REFERENCE), folder)
+    assert find_studies("mine", folder, "config.yaml", retrain=True)["mine"].denoiser == trained
+    assert find_studies("mine", folder, "config.yaml")["mine"].denoiser.source == "reference"
+
+
+def test_retraining_leaves_other_networks_alone(folder: Path) -> None:
+    written(changed("denoiser", HUB), folder)
+    assert find_studies("mine", folder, "config.yaml", retrain=True)["mine"].denoiser.source == "hub"
+
+
+def test_retrain_is_true_or_false(folder: Path) -> None:
+    with pytest.raises(StudyError, match=r"config\.yaml: retrain: 'yes' is not allowed"):
+        find_studies("digits", folder, "config.yaml", retrain="yes")
 
 
 # --- samplers --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
 from tests.workflow.project import Project
+from underpainting import denoisers
 
 
 def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
@@ -18,3 +22,24 @@ def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
     ).read_bytes()
     (copy.folder / "network" / weights).write_bytes(b"others")
     assert copy.planned("results/tiny/denoiser/model_index.json") == {"fetch_denoiser": 1}
+
+
+def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(copy: Project) -> None:
+    """In half precision it is copied as it is; trained anew, it is the network that was trained before."""
+    built = copy.artifacts()
+    weights = "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors"
+    network, _ = denoisers.load_network(copy.folder / "results/tiny/denoiser")
+    schedule = DDIMScheduler.from_pretrained(copy.folder / "results/tiny/denoiser/scheduler")
+    denoisers.save_pipeline(network.half(), schedule, copy.folder / "networks/tiny")
+
+    study = copy.study()
+    study["denoiser"] |= {"source": "reference", "folder": "networks/tiny"}
+    copy.write(study)
+    copy.build(weights)
+    shipped, _ = denoisers.load_network(copy.folder / "results/tiny/denoiser")
+    assert all(torch.equal(a, b.float()) for a, b in zip(shipped.parameters(), network.parameters(), strict=True))
+    assert copy.planned(weights) == {}
+    assert copy.artifacts()[weights] != built[weights]
+
+    copy.build(weights, "--config", "retrain=true")
+    assert copy.artifacts()[weights] == built[weights]

@@ -14,6 +14,7 @@ from underpainting.studies.models import (
     InceptionExtractor,
     NpzDataset,
     PathDenoiser,
+    ReferenceDenoiser,
     SamplerChoice,
     Seeded,
     Study,
@@ -59,9 +60,9 @@ def sources(dataset: DatasetBase) -> list[str]:
 
 def network_sources(study: Study) -> list[str]:
     """The files of a denoiser that lies in a folder."""
-    if not isinstance(study.denoiser, PathDenoiser):
+    if not isinstance(study.denoiser, PathDenoiser | ReferenceDenoiser):
         return []
-    files = Path(study.denoiser.path).rglob("*")
+    files = Path(study.denoiser.place).rglob("*")
     return sorted(file.as_posix() for file in files if file.suffix in (".json", ".safetensors"))
 
 

@@ -18,7 +18,7 @@ from underpainting.studies.errors import StudyError, from_validation
 from underpainting.studies.models import Study
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
-PLACES = (("dataset", "path"), ("dataset", "root"), ("denoiser", "path"))
+PLACES = (("dataset", "path"), ("dataset", "root"), ("denoiser", "path"), ("denoiser", "folder"))
 DATA, VARIABLE = "data", "UNDERPAINTING_DATA"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -75,12 +75,20 @@ def _read_yaml(path: Path) -> Any:
         ) from error
 
 
-def load_study(path: str | Path, data: str = DATA) -> Study:
+def _retrain(content: dict[str, Any]) -> None:
+    """Turn a network that ships into one that the workflow trains, in place."""
+    denoiser = content.get("denoiser")
+    if isinstance(denoiser, dict) and denoiser.get("source") == "reference":
+        denoiser["source"] = "train"
+
+
+def load_study(path: str | Path, data: str = DATA, retrain: bool = False) -> Study:
     """Read and check one study file.
 
     Args:
         path: the file.
         data: the folder that `{data}` stands for.
+        retrain: train the network that ships with the repository anew.
 
     Raises:
         StudyError: the file is missing or not valid YAML, or a key is unknown, missing or has a wrong value.
@@ -94,6 +102,8 @@ def load_study(path: str | Path, data: str = DATA) -> Study:
     if not isinstance(content, dict):
         raise StudyError(path, "(the whole file)", "not a mapping", "start from config/studies/digits.yaml")
     _locate(content, data, path)
+    if retrain:
+        _retrain(content)
     try:
         return Study.model_validate(content)
     except ValidationError as error:
@@ -101,7 +111,7 @@ def load_study(path: str | Path, data: str = DATA) -> Study:
 
 
 def find_studies(
-    chosen: str | Sequence[str] | None, folder: str | Path, config: str | Path, data: str = DATA
+    chosen: str | Sequence[str] | None, folder: str | Path, config: str | Path, data: str = DATA, retrain: Any = False
 ) -> dict[str, Study]:
     """The studies to build, by name.
 
@@ -110,10 +120,13 @@ def find_studies(
         folder: holds NAME.yaml for each.
         config: the file that names them, for messages.
         data: the folder that `{data}` stands for.
+        retrain: train the networks that ship with the repository anew.
 
     Raises:
         StudyError: no study is chosen, a name cannot be a folder's, or a study file is wrong.
     """
+    if not isinstance(retrain, bool):
+        raise StudyError(config, "retrain", f"{retrain!r} is not allowed", "give true or false")
     names = [name.strip() for name in chosen.split(",")] if isinstance(chosen, str) else list(chosen or [])
     known = sorted(path.stem for path in Path(folder).glob("*.yaml"))
     if not names or not all(isinstance(name, str) and name for name in names):
@@ -126,4 +139,4 @@ def find_studies(
         if name not in known:
             remedy = f"write it, or choose among: {', '.join(known) or 'none found'}"
             raise StudyError(config, "studies", f"there is no study file {Path(folder) / (name + '.yaml')}", remedy)
-    return {name: load_study(Path(folder) / f"{name}.yaml", data) for name in dict.fromkeys(names)}
+    return {name: load_study(Path(folder) / f"{name}.yaml", data, retrain) for name in dict.fromkeys(names)}

@@ -228,16 +228,42 @@ class TrainingRecipe(Model):
         return self
 
 
-class TrainedDenoiser(Model):
-    """A network trained by the workflow on the study's data set."""
+class OwnDenoiser(Model):
+    """A network of the house's own making: what it is, and how it is trained."""
 
-    source: Literal["train"]
     architecture: Architecture = Field(default_factory=Architecture, description="The network.")
     schedule: NoiseSchedule = Field(default_factory=NoiseSchedule, description="The noise schedule.")
     training: TrainingRecipe = Field(description="The recipe.")
     threads: int = Field(
         1, ge=1, description="Processor threads of the training; more pay for larger networks, and round differently."
     )
+
+
+class TrainedDenoiser(OwnDenoiser):
+    """A network trained by the workflow on the study's data set."""
+
+    source: Literal["train"]
+    folder: str | None = Field(None, description="Not used; where `source: reference` finds the network.")
+
+    def settings(self) -> dict[str, Any]:
+        """What the training depends on beside the data."""
+        return self.model_dump(exclude={"folder"})
+
+
+class ReferenceDenoiser(OwnDenoiser):
+    """A network that ships with the repository, in safetensors; `source: train` rebuilds it from the same keys."""
+
+    source: Literal["reference"]
+    folder: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+
+    @property
+    def place(self) -> str:
+        """Where the network lies on this machine."""
+        return self.folder
+
+    def settings(self) -> dict[str, Any]:
+        """What the copy of the network depends on beside the files."""
+        return {"source": self.source}
 
 
 class HubDenoiser(Model):
@@ -279,7 +305,7 @@ class PathDenoiser(Model):
         return self.model_dump(exclude={"path", "obtain"})
 
 
-Denoiser = Annotated[TrainedDenoiser | HubDenoiser | PathDenoiser, Field(discriminator="source")]
+Denoiser = Annotated[TrainedDenoiser | ReferenceDenoiser | HubDenoiser | PathDenoiser, Field(discriminator="source")]
 
 
 # --- theory ----------------------------------------------------------------------------------------------------------
@@ -493,7 +519,7 @@ class Study(Model):
 
     @model_validator(mode="after")
     def _fits(self) -> Study:
-        if isinstance(self.denoiser, TrainedDenoiser):
+        if isinstance(self.denoiser, OwnDenoiser):
             levels = len(self.denoiser.architecture.block_out_channels)
             factor = 2 ** (levels - 1)
             if self.dataset.image_size % factor:

@@ -93,8 +93,8 @@ def _summary(model: type[Model]) -> str:
 
 def _section(key: str, model: type[Model], union: str | None) -> Iterator[str]:
     tag = f" with `{union}: {typing.get_args(model.model_fields[union].annotation)[0]}`" if union else ""
-    yield f"## `{key}`{tag}\n\n{_summary(model)}\n"
-    yield "\n".join(_rows(model, frozenset({union}) if union else frozenset())) + "\n"
+    rows = "\n".join(_rows(model, frozenset({union}) if union else frozenset()))
+    yield f"## `{key}`{tag}\n\n{_summary(model)}\n\n{rows}\n"
     for name, field in model.model_fields.items():
         yield from _sections(f"{key}.{name}", field)
 
@@ -113,4 +113,4 @@ def markdown() -> str:
     parts = [HEADER, "\n".join(_rows(models.Study)) + "\n"]
     for name, field in models.Study.model_fields.items():
         parts.extend(_sections(name, field))
-    return "\n".join(parts).rstrip() + "\n"
+    return "\n".join(dict.fromkeys(parts)).rstrip() + "\n"
