@@ -23,6 +23,7 @@ from underpainting.studies.models import (
     TrainedDenoiser,
     TrajectoriesConfig,
 )
+from underpainting.studies.theory import THEORY_LABELS
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 FIGURES = (
@@ -199,6 +200,30 @@ def gallery_samples(name: str, study: Study) -> list[str]:
     sampler = headline_first(sweep)[0].id
     patterns = (sweep_folder(name, sampler, skip) + "/samples/seeds_{first}-{stop}.zarr.zip" for skip in sweep.skips)
     return [file for pattern in patterns for file in shards(pattern, sweep, seeds)]
+
+
+def labels(study: Study) -> dict[str, str]:
+    """Names in figures, of the headline sampler (`network`) and of the theories compared with it."""
+    theories: dict[str, str] = {model: THEORY_LABELS[model] for model in study.comparison.models}
+    return {"network": headline_first(study.trajectories)[0].label, **theories}
+
+
+def example_seed(study: Study) -> int:
+    """The shown seed, if the theories' endpoint estimates are kept for it (the first 8 seeds); else the first seed."""
+    first, seed = study.trajectories.first_seed, shown_seed(study)
+    return seed if seed < first + min(8, study.figures.gallery) else first
+
+
+def shown_pair(study: Study) -> list[int]:
+    """The shown seed and the next one, if there is one."""
+    stage, seed = study.trajectories, shown_seed(study)
+    return [entry for entry in (seed, seed + 1) if entry < stage.first_seed + stage.seeds]
+
+
+def pair_trajectories(name: str, study: Study) -> list[str]:
+    """The headline sampler's shards with the trajectories of the shown pair."""
+    pair = shown_pair(study)
+    return trajectories(name, study, main_sampler(study.trajectories), range(pair[0], pair[-1] + 1))
 
 
 def theory(name: str, _: Study) -> list[str]:
