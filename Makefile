@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help env run test lint format bench schema lock clean
+.PHONY: help env run test lint format bench schema docs lock clean
 
 help:
 	@echo 'make env     install the pinned environment into $(VENV)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make format  put Python and rules into format'
 	@echo 'make bench   print the table of benchmarks'
 	@echo 'make schema  write the JSON schema and config/README.md from the study models'
+	@echo 'make docs    write docs/equations.md from docstrings and tests'
 	@echo 'make lock    resolve the newest versions into requirements.lock'
 	@echo 'make clean   remove results, logs and records of runs'
 
@@ -57,6 +58,9 @@ bench: env
 
 schema: env
 	$(BIN)/python -m underpainting.studies
+
+docs: env
+	$(BIN)/python workflow/equations.py
 
 # torch and torchvision stay at the versions of pins.txt; the other packages are the newest that go with them
 lock: env
