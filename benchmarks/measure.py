@@ -1,4 +1,4 @@
-"""Ratios of durations, measured in turn so that a drifting machine hurts both sides alike."""
+"""Ratios, those of durations measured in turn so that a drifting machine hurts both sides alike."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class Ratio:
         peer: what it is measured against.
         value: median of the ratios of pairs.
         low, high: smallest and largest ratio.
-        ours, reference: median durations, in seconds.
+        ours, reference: medians.
         goal: what the ratio should be, in words.
+        unit: of `ours` and `reference`; seconds for a duration.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Ratio:
     ours: float
     reference: float
     goal: str
+    unit: str = "s"
 
 
 def seconds(action: Action) -> float:
@@ -63,15 +65,15 @@ def ratio(
 
 def table(results: list[Ratio]) -> str:
     """The results as an aligned table in Markdown."""
-    header = ("what", "against", "ratio", "min - max", "seconds", "reference", "goal")
+    header = ("what", "against", "ratio", "min - max", "ours", "reference", "goal")
     rows = [
         (
             result.name,
             result.peer,
             f"{result.value:.4f}",
             f"{result.low:.4f} - {result.high:.4f}",
-            f"{result.ours:.4f}",
-            f"{result.reference:.4f}",
+            f"{result.ours:.4f} {result.unit}".strip(),
+            f"{result.reference:.4f} {result.unit}".strip(),
             result.goal,
         )
         for result in results
