@@ -137,10 +137,10 @@ def predicted(variances: FloatArray, grid: NoiseGrid) -> Emergence:
     """When theory lets each component emerge on a grid; the step is NaN where the grid does not reach the ratio.
 
     Args:
-        variances: lambda, positive, shape (component,).
+        variances: lambda, shape (component,); without variance both are NaN.
         grid: the sampler's levels.
     """
-    variances = np.asarray(variances, np.float64)
+    variances = _positive(variances)
     return Emergence(
         np.log(gaussian.critical_ratio(variances)), gaussian.critical_step(variances, noise_to_signal(grid))
     )
@@ -154,18 +154,18 @@ def critical_period(
     The slope is b at the ratio sqrt(lambda (1 / b^2 - 1)), so the period has the same length in log(sigma / alpha) for all.
 
     Args:
-        variances: lambda, positive, shape (component,).
+        variances: lambda, shape (component,).
         grid: the sampler's levels.
 
     Returns:
-        two arrays of shape (component,); NaN beyond the grid's finite levels.
+        two arrays of shape (component,); NaN beyond the grid's finite levels, and without variance.
 
     Raises:
         ValueError: not 0 < begin < end < 1.
     """
     if not 0 < begin < end < 1:
         raise ValueError(f"a critical period goes from one slope to a larger one within (0, 1), got {begin} and {end}")
-    variances, ratio = np.asarray(variances, np.float64), noise_to_signal(grid)
+    variances, ratio = _positive(variances), noise_to_signal(grid)
     first, second = (gaussian.critical_step(variances * (slope**-2 - 1), ratio) for slope in (begin, end))
     return first, second
 
@@ -210,11 +210,10 @@ def order(
         level, resamples, seed: as in `statistics.of_means`.
     """
     ratio = noise_to_signal(grid)
-    variances = np.asarray(variances, np.float64)
     return statistics.rank_correlation_interval(
         products(coefficients),
         lambda mean: crossing(slopes_of_mean(mean), ratio).step,
-        -np.where(variances > 0, variances, np.nan),
+        -_positive(variances),
         level=level,
         resamples=resamples,
         seed=seed,
@@ -224,6 +223,11 @@ def order(
 def noise_to_signal(grid: NoiseGrid) -> FloatArray:
     """sigma / alpha of a grid, infinite for pure noise, shape (step,)."""
     return np.array([level.ratio for level in grid])
+
+
+def _positive(variances: FloatArray) -> FloatArray:
+    variances = np.asarray(variances, np.float64)
+    return np.where(variances > 0, variances, np.nan)
 
 
 def power_spectrum(basis: Eigenbasis) -> Spectrum:

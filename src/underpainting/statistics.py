@@ -161,6 +161,8 @@ def rank_correlation_interval(
 ) -> Interval:
     """Rank correlation of a prediction with what is measured from the mean over seeds, by resampling the seeds.
 
+    Resampling adds noise to what is ordered, and so lowers the coefficient: near 1 the interval lies mostly below the estimate.
+
     Args:
         values: shape (sample, ...).
         measure: from the mean over seeds, shape (...), to the measured quantity, shape (component,).

@@ -138,6 +138,13 @@ def test_order_tells_the_reverse_from_the_predicted(basis: Eigenbasis) -> None:
     assert float(kept.estimate) == pytest.approx(1)
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_predicted_without_variance() -> None:
+    variances = np.array([1.0, 0.0])
+    for values in (*emergence.predicted(variances, FINE), *emergence.critical_period(variances, FINE)):
+        assert np.isfinite(values[0]) and np.isnan(values[1])
+
+
 def wave(height: int, width: int, down: int, across: int, channels: int = 1) -> np.ndarray:
     """A unit vector: a plane wave of whole cycles, the same in all channels."""
     rows, columns = np.mgrid[:height, :width]
