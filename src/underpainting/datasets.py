@@ -365,7 +365,9 @@ def _check_count(study: models.Study, count: int, file: str | Path) -> None:
 
 
 def _check_labels(study: models.Study, source: Source) -> None:
-    needing = "teleport.extractor" if study.teleport.extractor.name == "classifier" else None
+    extractor = study.teleport.extractor
+    learning = extractor.name == "classifier" and extractor.labels == "dataset"
+    needing = "teleport.extractor" if learning else None
     needing = "moments.per_class" if study.moments.per_class else needing
     if needing is None:
         return

@@ -81,8 +81,27 @@ def test_shipped_studies_load(path: Path) -> None:
     assert load_study(path).title
 
 
-def test_the_default_study_is_shipped() -> None:
-    assert "digits" in {path.stem for path in SHIPPED}
+def test_the_promised_studies_are_shipped() -> None:
+    promised = {"digits", "mnist", "cifar10", "faces", "ddpm_mnist", "ddpm_cifar10", "ddpm_church", "ddpm_celebahq"}
+    assert promised <= {path.stem for path in SHIPPED}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_study_fits_the_schema_and_names_no_place_of_one_machine(path: Path) -> None:
+    content = yaml.safe_load(path.read_text())
+    jsonschema.validate(content, yaml.safe_load(json_schema()))
+    places = [content["dataset"].get(key) for key in ("path", "root")] + [content["denoiser"].get("path")]
+    assert all(place.startswith("{data}") for place in places if place)
+    if content["denoiser"]["source"] == "reference":
+        assert content["denoiser"]["folder"] == f"config/networks/{path.stem}"
+
+
+@pytest.mark.parametrize("name", ["ddpm_church", "ddpm_celebahq"])
+def test_large_images_never_meet_a_pixel_by_pixel_matrix(name: str) -> None:
+    study = load_study(ROOT / "config" / "studies" / f"{name}.yaml")
+    assert study.eigenbasis.method == "randomized"
+    assert not study.moments.per_class
+    assert not study.models_compared("mixture") and not study.models_compared("point_cloud")
 
 
 def test_the_study_that_the_slips_below_start_from_is_right(tmp_path: Path) -> None:
