@@ -19,7 +19,8 @@ with equality at lambda = 0.618 tan(phi)^2; far above, it is tan(phi)^2 / (2 sqr
 
 Cost: an interval takes 4 calls of the denoiser with rk4, 2 with midpoint and heun2, 1 with euler, times `substeps`; 1 + 6 per
 step tried with dopri5, 1 + 13 with dopri8. The first of its calls is the endpoint estimate of the step. Across the last interval
-to sigma = 0 fixed methods take 1 call, adaptive ones 1 more than elsewhere; the last level of a grid takes 1 if it is noisy.
+to sigma = 0 fixed methods take 1 call. There adaptive ones take about a step for each factor e down to the floor, since what lies
+off the manifold decays like phi, and 1 call more. The last level of a grid takes 1 call if it is noisy.
 
 With fixed steps an image does not depend on its company. Adaptive steps are chosen for the batch, so that its worst image
 meets the tolerance: an image depends on its company within it.
@@ -43,7 +44,7 @@ from underpainting.sampling import Step
 
 FIXED = ("euler", "midpoint", "heun2", "rk4")
 ADAPTIVE = ("dopri5", "dopri8")
-MOST_STEPS = 10_000
+MOST_STEPS = 1000
 
 Solver = Callable[["_Field", Tensor, Tensor, float, float], Tensor]
 

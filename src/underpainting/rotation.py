@@ -176,7 +176,7 @@ def deficit_bound(variance: Values) -> Values:
     min((2 - sqrt 2) sqrt(w / 2), sqrt(lambda / (lambda + 1))): at most 2 - sqrt 2 for lambda <= 4, below 1 for every lambda.
     """
     by_mean, by_smaller = SLACK * (variance**0.5 / 2.0) ** 0.5, (variance / (variance + 1.0)) ** 0.5
-    return by_mean + (by_smaller - by_mean) * (by_smaller < by_mean)
+    return by_mean * (by_mean <= by_smaller) + by_smaller * (by_smaller < by_mean)
 
 
 def mean_error(basis: Eigenbasis, source: NoiseLevel, target: NoiseLevel) -> float:
