@@ -453,7 +453,9 @@ def test_the_one_word_train_rebuilds_a_network_that_ships(folder: Path) -> None:
     assert trained.settings() == plain.settings() == plain.model_dump(exclude={"folder"})
     assert shipped.settings() == {"source": "reference"}
     written(changed("denoiser", REFERENCE), folder)
-    assert find_studies("mine", folder, "config.yaml", retrain=True)["mine"].denoiser == trained
+    for yes in (True, "true", "True"):
+        assert find_studies("mine", folder, "config.yaml", retrain=yes)["mine"].denoiser == trained
+    assert find_studies("mine", folder, "config.yaml", retrain="false")["mine"].denoiser == shipped
     assert find_studies("mine", folder, "config.yaml")["mine"].denoiser.source == "reference"
 
 

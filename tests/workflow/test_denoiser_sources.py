@@ -24,22 +24,23 @@ def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
     assert copy.planned("results/tiny/denoiser/model_index.json") == {"fetch_denoiser": 1}
 
 
-def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(copy: Project) -> None:
+def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(fresh: Project) -> None:
     """In half precision it is copied as it is; trained anew, it is the network that was trained before."""
-    built = copy.artifacts()
     weights = "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors"
-    network, _ = denoisers.load_network(copy.folder / "results/tiny/denoiser")
-    schedule = DDIMScheduler.from_pretrained(copy.folder / "results/tiny/denoiser/scheduler")
-    denoisers.save_pipeline(network.half(), schedule, copy.folder / "networks/tiny")
+    fresh.build(weights)
+    built = fresh.artifacts()
+    network, _ = denoisers.load_network(fresh.folder / "results/tiny/denoiser")
+    schedule = DDIMScheduler.from_pretrained(fresh.folder / "results/tiny/denoiser/scheduler")
+    denoisers.save_pipeline(network.half(), schedule, fresh.folder / "networks/tiny")
 
-    study = copy.study()
+    study = fresh.study()
     study["denoiser"] |= {"source": "reference", "folder": "networks/tiny"}
-    copy.write(study)
-    copy.build(weights)
-    shipped, _ = denoisers.load_network(copy.folder / "results/tiny/denoiser")
+    fresh.write(study)
+    fresh.build(weights)
+    shipped, _ = denoisers.load_network(fresh.folder / "results/tiny/denoiser")
     assert all(torch.equal(a, b.float()) for a, b in zip(shipped.parameters(), network.parameters(), strict=True))
-    assert copy.planned(weights) == {}
-    assert copy.artifacts()[weights] != built[weights]
+    assert fresh.planned(weights) == {}
+    assert fresh.artifacts()[weights] != built[weights]
 
-    copy.build(weights, "--config", "retrain=true")
-    assert copy.artifacts()[weights] == built[weights]
+    fresh.build(weights, "--config", "retrain=true")
+    assert fresh.artifacts()[weights] == built[weights]

@@ -125,7 +125,8 @@ def find_studies(
     Raises:
         StudyError: no study is chosen, a name cannot be a folder's, or a study file is wrong.
     """
-    if not isinstance(retrain, bool):
+    anew = {"true": True, "false": False}.get(str(retrain).lower())  # the command line gives text
+    if anew is None:
         raise StudyError(config, "retrain", f"{retrain!r} is not allowed", "give true or false")
     names = [name.strip() for name in chosen.split(",")] if isinstance(chosen, str) else list(chosen or [])
     known = sorted(path.stem for path in Path(folder).glob("*.yaml"))
@@ -139,4 +140,4 @@ def find_studies(
         if name not in known:
             remedy = f"write it, or choose among: {', '.join(known) or 'none found'}"
             raise StudyError(config, "studies", f"there is no study file {Path(folder) / (name + '.yaml')}", remedy)
-    return {name: load_study(Path(folder) / f"{name}.yaml", data, retrain) for name in dict.fromkeys(names)}
+    return {name: load_study(Path(folder) / f"{name}.yaml", data, anew) for name in dict.fromkeys(names)}
