@@ -3,7 +3,7 @@
 Read from the syntax trees alone. A function, class or method holds the equations that its docstring cites as `Eq. 9`,
 `Eq. 84-86` or `Eq. 9, 44-45`; a module holds those that its docstring cites and that no function does. A citation that
 follows a year in brackets is another paper's. A function's tests are the tests that name it, directly or through
-helpers, fixtures and constants of the same file; a private function's, those of the functions that name it.
+helpers, fixtures and constants of the same file; where no test does, those of the functions of its module that name it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,12 +120,19 @@ def _below(node: ast.Module | Definition, name: str, file: str, kind: str) -> It
 
 @dataclass(frozen=True)
 class Test:
-    """A test function: its name and file, and what it names, directly and through helpers of its file."""
+    """A test function.
+
+    Attributes:
+        name, file: where it is.
+        direct, named: what it names itself, and with the helpers of its file.
+        through: the function that it names in place of the one it is listed for.
+    """
 
     name: str
     file: str
     direct: frozenset[str]
     named: frozenset[str]
+    through: str = ""
 
 
 def tests(root: Path) -> list[Test]:
@@ -207,17 +214,22 @@ def names(found: frozenset[str], holder: Holder) -> bool:
 
 
 def tests_of(holder: Holder, library: list[Holder], every: list[Test]) -> list[Test]:
-    """The tests of a function; first those that name it themselves, those of its module's own file before others."""
-    if holder.short.startswith("_"):
-        users = [other for other in library if other.file == holder.file and other.kind == "function"]
-        links = {other.short: {user.short for user in users if other.short in user.uses} for other in [*users, holder]}
-        reached = closure(holder.short, links)
-        stand_in = [other for other in users if other.short in reached and not other.short.startswith("_")]
-    else:
-        stand_in = [holder]
-    found = [test for test in every if any(names(test.named, other) for other in stand_in)]
+    """The tests of a function; first those of its module's own file, those that name it themselves."""
+    found = [test for test in every if names(test.named, holder)]
     own = f"test_{Path(holder.file).stem}.py"
-    return sorted(found, key=lambda test: (not any(names(test.direct, one) for one in stand_in), test.file != own))
+
+    def near(test: Test) -> tuple[bool, bool, bool]:
+        return test.file != own, not names(test.direct, holder), holder.short not in test.name
+
+    if found or holder.kind != "function":
+        return sorted(found, key=near)
+    users = [other for other in library if other.file == holder.file and other.kind == "function"]
+    links = {other.short: {user.short for user in users if other.short in user.uses} for other in users}
+    reached = closure(holder.short, links) - {holder.short}
+    for user in users:
+        if user.short in reached:
+            found += [replace(test, through=user.short) for test in every if names(test.named, user)]
+    return sorted({test.name: test for test in reversed(found)}.values(), key=near)
 
 
 def by_equation(library: list[Holder]) -> dict[int, list[Holder]]:
@@ -243,7 +255,8 @@ def _tests_cell(found: list[Test]) -> str:
     if not found:
         return "**none**"
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return link(found[0].name, f"tests/unit/{found[0].file}") + more
+    through = f"through `{found[0].through}`: " if found[0].through else ""
+    return through + link(found[0].name, f"tests/unit/{found[0].file}") + more
 
 
 def _rows(held: Mapping[int, list[Holder]], tested: Mapping[str, list[Test]]) -> Iterator[str]:
@@ -261,7 +274,7 @@ def _lists(held: Mapping[int, list[Holder]], tested: Mapping[str, list[Test]]) -
         yield f"\n### `{name}`\n"
         files: dict[str, list[str]] = defaultdict(list)
         for test in tested[name]:
-            files[test.file].append(f"`{test.name}`")
+            files[test.file].append(f"`{test.name}`" + (f" (through `{test.through}`)" if test.through else ""))
         for file in sorted(files):
             listed = ", ".join(sorted(files[file])) if holder.kind != "module" else f"{len(files[file])}"
             yield f"- {link(file, f'tests/unit/{file}')}: {listed}"
@@ -292,7 +305,8 @@ the first sentence of the function's docstring. A step of a derivation has no fu
 LISTS = """\
 ## The tests of each function
 
-Those that name it, directly or through helpers of the same file; for a module, their number."""
+Those that name it, directly or through helpers of the same file; where none does, those that name a function of its
+module that uses it, marked "through". For a module, their number."""
 
 
 def main() -> None:

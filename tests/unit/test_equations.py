@@ -37,7 +37,11 @@ LIBRARY = '''
         """Depth: |x| (Eq. 30 solved for x)."""
 
     def outer():
-        return _inner()
+        """Without a citation of its own."""
+        return between() + _inner()
+
+    def between():
+        """Used by outer alone (Eq. 60)."""
 
     def untested():
         """Never called (Eq. 40)."""
@@ -79,7 +83,7 @@ TESTS = """
     def test_through_a_fixture(sea):
         sea.level()
 
-    def test_of_private():
+    def test_of_outer():
         outer()
 
     def test_of_something_else():
@@ -141,6 +145,7 @@ def test_citations_are_lists_and_ranges_of_this_paper_alone(small: Path) -> None
         **{number: ["wave.first"] for number in (7, 9, 10, 11, 13, 15, 16, 84)},
         30: ["wave._inner"],
         40: ["wave.untested"],
+        60: ["wave.between"],
         50: ["wave.Water"],
         51: ["wave.Water.level"],
     }
@@ -149,7 +154,7 @@ def test_citations_are_lists_and_ranges_of_this_paper_alone(small: Path) -> None
 def test_tests_are_found_directly_and_through_the_rest_of_their_file(small: Path) -> None:
     assert names_of(small, "wave.first") == ["test_direct", "test_through_helpers", "test_through_a_constant"]
     assert names_of(small, "wave.Water") == names_of(small, "wave.Water.level") == ["test_through_a_fixture"]
-    assert names_of(small, "wave._inner") == ["test_of_private"]
+    assert names_of(small, "wave._inner") == names_of(small, "wave.between") == ["test_of_outer"]
     assert names_of(small, "wave.untested") == []
 
 
@@ -164,6 +169,7 @@ def test_the_table_has_every_equation_in_order_with_words_and_links(small: Path)
         ]
     ]
     assert table[30][0][0] == "Depth: /x/"
+    assert table[60][0][2] == "through `outer`: [`test_of_outer`](../tests/unit/test_wave.py)"
     assert table[40] == [["Never called", "[`wave.untested`](../src/underpainting/wave.py)", "**none**"]]
     assert table[28] == [[equations.reasons()[28], "-", "-"]]
     assert table[99] == [["**missing**", "-", "-"]]
