@@ -85,8 +85,8 @@ rule figure_endpoint:
 
 rule figure_samples:
     input:
-        eigenbasis="results/{study}/eigenbasis.zarr.zip",
         trajectories=files_of(files.gallery_trajectories),
+        models=files_of(files.models_compared),
     output:
         report(
             "results/{study}/figures/fig04b_samples.png",
@@ -104,7 +104,7 @@ rule figure_samples:
         code=code_of("figure_samples"),
         config=of_study(
             lambda study: {
-                "label": files.headline_first(study.trajectories)[0].label,
+                "labels": files.labels(study),
                 "gallery": study.figures.gallery,
                 "dpi": study.figures.dpi,
             }
@@ -142,6 +142,34 @@ rule figure_error:
         ),
     script:
         "../scripts/figure_error.py"
+
+
+rule figure_models:
+    input:
+        models=files_of(files.models_compared),
+    output:
+        report(
+            "results/{study}/figures/fig04d_models.png",
+            caption="../workflow/report/fig04d_models.rst",
+            category="{study}",
+            subcategory="Comparison",
+            labels={"figure": "Fig. 4 D: errors of three models"},
+        ),
+        "results/{study}/figures/fig04d_models.pdf",
+    log:
+        "logs/{study}/figures/fig04d_models.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig04d_models.tsv"
+    params:
+        code=code_of("figure_models"),
+        config=of_study(
+            lambda study: {
+                "labels": files.labels(study),
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_models.py"
 
 
 rule figure_hybrid:
@@ -234,6 +262,126 @@ rule figure_geometry:
         ),
     script:
         "../scripts/figure_geometry.py"
+
+
+rule figure_validation:
+    input:
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        gaussian=lambda wildcards: files_of(files.models_compared)(wildcards)[0],
+        trajectories=files_of(files.gallery_trajectories),
+    output:
+        report(
+            "results/{study}/figures/fig12_validation.png",
+            caption="../workflow/report/fig12_validation.rst",
+            category="{study}",
+            subcategory="Comparison",
+            labels={"figure": "Fig. 12-14: the Gaussian solution"},
+        ),
+        "results/{study}/figures/fig12_validation.pdf",
+    log:
+        "logs/{study}/figures/fig12_validation.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig12_validation.tsv"
+    params:
+        code=code_of("figure_validation"),
+        config=of_study(
+            lambda study: {
+                "labels": files.labels(study),
+                "seed": files.example_seed(study),
+                "gallery": study.figures.gallery,
+                "snapshots": study.figures.snapshots,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_validation.py"
+
+
+rule figure_components:
+    input:
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        trajectories=files_of(files.gallery_trajectories),
+    output:
+        report(
+            "results/{study}/figures/fig15_components.png",
+            caption="../workflow/report/fig15_components.rst",
+            category="{study}",
+            subcategory="Comparison",
+            labels={"figure": "Fig. 15: on and off the manifold"},
+        ),
+        "results/{study}/figures/fig15_components.pdf",
+    log:
+        "logs/{study}/figures/fig15_components.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig15_components.tsv"
+    params:
+        code=code_of("figure_components"),
+        config=of_study(lambda study: {"dpi": study.figures.dpi}),
+    script:
+        "../scripts/figure_components.py"
+
+
+rule figure_table:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+        retrieval=files_of(partial(files.of_main, "retrieval")),
+        trajectories=files_of(files.gallery_trajectories),
+        models=files_of(files.models_compared),
+    output:
+        report(
+            "results/{study}/figures/fig16_models.png",
+            caption="../workflow/report/fig16_models.rst",
+            category="{study}",
+            subcategory="Comparison",
+            labels={"figure": "Fig. 16: three models side by side"},
+        ),
+        "results/{study}/figures/fig16_models.pdf",
+    log:
+        "logs/{study}/figures/fig16_models.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig16_models.tsv"
+    params:
+        code=code_of("figure_table"),
+        config=of_study(
+            lambda study: {
+                "labels": files.labels(study),
+                "seed": files.example_seed(study),
+                "gallery": study.figures.gallery,
+                "snapshots": study.figures.snapshots,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_table.py"
+
+
+rule figure_endpoints:
+    input:
+        trajectories=files_of(files.pair_trajectories),
+    output:
+        report(
+            "results/{study}/figures/fig25_endpoints.png",
+            caption="../workflow/report/fig25_endpoints.rst",
+            category="{study}",
+            subcategory="Geometry",
+            labels={"figure": "Fig. 25-26: endpoint estimates"},
+        ),
+        "results/{study}/figures/fig25_endpoints.pdf",
+    log:
+        "logs/{study}/figures/fig25_endpoints.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig25_endpoints.tsv"
+    params:
+        code=code_of("figure_endpoints"),
+        config=of_study(
+            lambda study: {
+                "label": files.headline_first(study.trajectories)[0].label,
+                "seeds": files.shown_pair(study),
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_endpoints.py"
 
 
 rule figure_eigenbasis:

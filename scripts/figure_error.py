@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from underpainting import artifacts
-from underpainting.figures import comparison, style
+from underpainting.figures import errors, style
 from underpainting.jobs import job
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main(eigenbasis: str, files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the errors, a line per sampler."""
     samplers = {label: artifacts.load(file) for label, file in zip(config["labels"], files, strict=True)}
-    figure = comparison.error(samplers, artifacts.load(eigenbasis)["variances"].values)
+    figure = errors.error(samplers, artifacts.load(eigenbasis)["variances"].values)
     style.save(figure, outputs, config["dpi"])
 
 

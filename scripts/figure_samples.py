@@ -1,13 +1,10 @@
-"""Fig. 4 B: images of a sampler and their Gaussian predictions from the same noise."""
+"""Fig. 4 B: images of a sampler, and what the theories make of the same noise."""
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from underpainting import comparison as theory
-from underpainting import eigenbasis, shards, trajectories
+from underpainting import artifacts, shards
 from underpainting.figures import comparison, style
-from underpainting.jobs import job, use_threads
+from underpainting.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -15,19 +12,19 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(basis_file: str, files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
-    """Predict the images of the first seeds and draw both."""
+def main(files: list[str], models: list[str], outputs: list[str], config: dict[str, Any]) -> None:
+    """Draw the images of the first seeds; `models` are the errors and images of the theories, in the labels' order."""
     count = config["gallery"]
     data = shards.concatenate(next(shards.batches([file], count)) for file in files).isel(sample=slice(count))
-    states = data["state"].values
-    ends = trajectories.grid_of(data.isel(step=[0, -1]))
-    predicted = theory.predict(eigenbasis.load(basis_file), torch.from_numpy(states[:, 0]), ends).state[:, -1].numpy()
-    figure = comparison.samples(states[:, 0], states[:, -1], predicted, data["seed"].values.tolist(), config["label"])
-    style.save(figure, outputs, config["dpi"])
+    states, seeds = data["state"], data["seed"].values.tolist()
+    network, *theories = config["labels"].values()
+    rows = {network: states.isel(step=-1).values}
+    for label, file in zip(theories, models, strict=True):
+        rows[label] = artifacts.load(file)["image"][: len(seeds)].values
+    style.save(comparison.samples(states.isel(step=0).values, rows, seeds), outputs, config["dpi"])
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        use_threads(snakemake.threads)
         inputs = snakemake.input
-        main(inputs.eigenbasis, list(inputs.trajectories), list(snakemake.output), snakemake.params.config)
+        main(list(inputs.trajectories), list(inputs.models), list(snakemake.output), snakemake.params.config)

@@ -104,6 +104,13 @@ def blocks(count: int, limit: int = COLUMNS) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
+def wrapped(label: str) -> str:
+    """A label over several lines: broken at its commas or, if it is long, at its first blank."""
+    if ", " in label:
+        return label.replace(", ", ",\n")
+    return label.replace(" ", "\n", 1) if len(label) > 11 else label
+
+
 def snapshots(steps: int, count: int) -> NDArray[np.int64]:
     """At most `count` of the steps 0 to `steps` - 1, both ends included, evenly spread."""
     return np.unique(np.round(np.linspace(0, steps - 1, count)).astype(np.int64))

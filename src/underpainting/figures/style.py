@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from importlib.resources import as_file, files
@@ -28,6 +28,13 @@ MUTED = "#767676"
 DIVERGING = "RdBu_r"
 BAND = ("pi", 80)  # seaborn's percentile interval: from the 10th to the 90th
 SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
+# Each theory looks the same in all figures; the network, which they are to explain, is black.
+_MODELS: dict[str, dict[str, Any]] = {
+    "network": {"color": "black", "linestyle": "-"},
+    "gaussian": {"color": "#0072B2", "linestyle": "-"},
+    "mixture": {"color": "#D55E00", "linestyle": "--"},
+    "point_cloud": {"color": "#009E73", "linestyle": "-."},
+}
 # Dates and versions would make two runs differ.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
@@ -68,14 +75,25 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
 
 def halves(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, FigureBase]:
     """Two parts of a figure, one above the other, of the given heights."""
-    parts = figure.add_gridspec(2, 1, height_ratios=[upper, lower])
-    return figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
+    top, bottom = stacked(figure, [upper, lower])
+    return top, bottom
+
+
+def stacked(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
+    """Parts of a figure, one below the other, of the given heights."""
+    parts = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
+    return [figure.add_subfigure(part) for part in parts]
 
 
 def look_of(number: int) -> dict[str, Any]:
     """Colour and line style of the n-th line of a figure, the first being 0."""
     cycle = list(mpl.rcParams["axes.prop_cycle"])
     return dict(cycle[number % len(cycle)])
+
+
+def look_of_model(name: str) -> dict[str, Any]:
+    """Colour and line style of `network` or of a theory (`gaussian`, `mixture`, `point_cloud`)."""
+    return dict(_MODELS[name])
 
 
 def curve(axes: Axes, position: FloatArray, values: FloatArray, *, band: bool, **look: Any) -> None:
@@ -103,6 +121,16 @@ def sequential() -> Colormap:
     return LinearSegmentedColormap.from_list(
         "underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)])
     )
+
+
+def short(value: float) -> str:
+    """A number with two digits that count, in mathematical type: 0.31, 2.7, 4 x 10^-5; zero below 10^-12."""
+    if abs(value) < 1e-12:
+        return "0"
+    if 1e-2 <= abs(value) < 1e4:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
 def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:

@@ -32,12 +32,19 @@ FIGURES = (
     "fig04a_endpoint",
     "fig04b_samples",
     "fig04c_error",
+    "fig04d_models",
     "fig04e_hybrid",
     "fig04f_fidelity",
     "fig10_geometry",
+    "fig12_validation",
+    "fig15_components",
+    "fig16_models",
+    "fig25_endpoints",
     "fig_eigenbasis",
 )
-TABLES = ("metrics.json", "teleport.csv", "tables/teleport.html", "geometry.csv", "tables/geometry.html")
+TABLES = ("metrics.json", "teleport.csv", "geometry.csv", "models.csv", "claims.csv")
+TABLE_PAGES = ("teleport", "geometry", "models", "claims")
+ACROSS_STUDIES = ("results/table2.csv", "results/table2.html")
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -148,6 +155,17 @@ def of_main(kind: str, name: str, study: Study, ending: str = "zarr.zip") -> str
     return f"results/{name}/{kind}/{main_sampler(stage)}.{ending}"
 
 
+def claims_inputs(name: str, study: Study) -> dict[str, str | list[str]]:
+    """What the table of claims is drawn from."""
+    kinds = ("emergence", "perturbation", "retrieval", "geometry")
+    return {
+        **{kind: of_main(kind, name, study) for kind in kinds},
+        "models": models_compared(name, study),
+        "score": f"results/{name}/score.zarr.zip",
+        "teleport": f"results/{name}/teleport.csv",
+    }
+
+
 def has_young(study: Study) -> bool:
     """Are there networks from early in the training?"""
     return isinstance(study.denoiser, TrainedDenoiser) and bool(study.denoiser.training.snapshots)
@@ -233,7 +251,8 @@ def theory(name: str, _: Study) -> list[str]:
 
 def tables(name: str, _: Study) -> list[str]:
     """Tables and metrics."""
-    return [f"results/{name}/{file}" for file in TABLES]
+    pages = [f"tables/{page}.html" for page in TABLE_PAGES]
+    return [f"results/{name}/{file}" for file in (*TABLES, *pages)]
 
 
 def figures(name: str, study: Study) -> list[str]:
