@@ -2,12 +2,15 @@ r"""The eigenbasis of a data set: Sigma = U diag(lambda) U^T (Sec. 4.1, App. G).
 
 Three ways lead to the same basis; choose by what fits into memory (D pixels, N images, r components):
 
-    dense        eigendecomposition of the D x D covariance                                O(D^3)
-    gram         eigendecomposition of the N x N Gram matrix, for N < D                    O(N^2 D)
+    dense        eigendecomposition of the D x D covariance                                   O(D^3)
+    gram         eigendecomposition of the N x N Gram matrix, for N < D                       O(N^2 D)
     randomized   block Krylov space from a random start (Musco & Musco 2015), over a stream   O(N D r)
 
 No way but the first forms a D x D matrix. `randomized` holds a few D x r matrices and one block of images at a time; `gram`
 holds all images in float64.
+
+`randomized` takes the best within the span of C W, C^2 W, ..., for the covariance C and random columns W. The last power
+alone (Halko et al. 2011) costs as many passes, and explains half a per cent less of images with a 1/f spectrum.
 
 The sign of an eigenvector is arbitrary; here its largest entry is positive, so that two runs agree.
 """
@@ -167,9 +170,6 @@ def randomized(
     block_bytes: int = 256 * 2**20,
 ) -> Eigenbasis:
     """The leading components without any pixel-by-pixel matrix (Musco & Musco 2015, Alg. 2).
-
-    The best within the span of C W, C^2 W, ..., for the covariance C and random columns W. The last power alone (Halko et
-    al. 2011) costs as many passes, and explains half a per cent less of 1/f images.
 
     Args:
         batches: gives the flattened images anew at each call, in batches of shape (sample, pixel), float32 or float64.
