@@ -22,10 +22,13 @@ from PIL import Image, UnidentifiedImageError
 
 from underpainting import artifacts
 from underpainting.studies import models
-from underpainting.studies.errors import StudyError
 from underpainting.studies.files import IMAGE_SUFFIXES, image_files
 
 Bytes = NDArray[np.uint8]
+MISSING = (
+    "correct it or put the data there: paths are relative to where snakemake runs, and {data} is the folder that --config "
+    "data=FOLDER, UNDERPAINTING_DATA or `data` in config/config.yaml names"
+)
 
 
 class Item(NamedTuple):
@@ -137,7 +140,8 @@ def _open_torchvision(config: models.TorchvisionDataset) -> Source:
 
     root = Path(config.root)
     if not config.download and not root.is_dir():
-        raise DataError("root", f"there is no folder {root}", "correct it, or set dataset.download: true")
+        remedy = config.obtain or f"set dataset.download: true, or {MISSING}"
+        raise DataError("root", f"there is no folder {root}", remedy)
     split = {"split": config.split} if config.name == "SVHN" else {"train": config.split == "train"}
     make = partial(getattr(torchvision.datasets, config.name), **split)
     try:
@@ -201,9 +205,7 @@ def _open_huggingface(config: models.HuggingfaceDataset) -> Source:
 def _open_folder(config: models.FolderDataset) -> Source:
     folder = Path(config.path)
     if not folder.is_dir():
-        raise DataError(
-            "path", f"there is no folder {folder}", "correct it; paths are relative to where snakemake runs"
-        )
+        raise DataError("path", f"there is no folder {folder}", config.obtain or MISSING)
     source = FolderSource(folder)
     if not len(source):
         remedy = f"put images there; known endings are {', '.join(sorted(IMAGE_SUFFIXES))}"
@@ -214,7 +216,7 @@ def _open_folder(config: models.FolderDataset) -> Source:
 def _open_npz(config: models.NpzDataset) -> Source:
     path = Path(config.path)
     if not path.is_file():
-        raise DataError("path", f"there is no file {path}", "correct it; paths are relative to where snakemake runs")
+        raise DataError("path", f"there is no file {path}", config.obtain or MISSING)
     try:
         archive = np.load(path, allow_pickle=False)
         images = _npz_array(archive, config.images_key, "images_key")
@@ -339,40 +341,3 @@ def load_bytes(path: str | Path) -> Bytes:
     images = artifacts.require_range(artifacts.load(path)["images"], path)
     parts = [np.round((part + 1.0) * 127.5).astype(np.uint8) for part in artifacts.batches(images, 1024)]
     return np.concatenate(parts)
-
-
-def check(study: models.Study, file: str | Path) -> None:
-    """Read every image of a study's data once, before any job starts.
-
-    Raises:
-        StudyError: an image is missing, corrupt or of a wrong size, or labels are needed but not there.
-    """
-    try:
-        source = open_source(study.dataset)
-        _check_labels(study, source)
-        _check_count(study, len(source), file)
-        for _ in stream(source, study.dataset, 256):
-            pass
-    except DataError as error:
-        raise StudyError(file, f"dataset.{error.key}", error.problem, error.remedy) from error
-
-
-def _check_count(study: models.Study, count: int, file: str | Path) -> None:
-    count = min(count, study.dataset.limit or count)
-    if count < study.teleport.kid_subset_size:
-        problem = f"{study.teleport.kid_subset_size} exceeds the {count} images of the data set"
-        raise StudyError(file, "teleport.kid_subset_size", problem, f"set it to {count} or less")
-
-
-def _check_labels(study: models.Study, source: Source) -> None:
-    extractor = study.teleport.extractor
-    learning = extractor.name == "classifier" and extractor.labels == "dataset"
-    needing = "teleport.extractor" if learning else None
-    needing = "moments.per_class" if study.moments.per_class else needing
-    if needing is None:
-        return
-    first = next(iter(source))
-    if first.label is None:
-        hints = {"folder": "put the images into one sub-folder per class", "npz": "set dataset.labels_key"}
-        remedy = hints.get(study.dataset.source, "set dataset.label_column")
-        raise DataError("source", f"{needing} needs labels, but these data have none", f"{remedy}, or change {needing}")

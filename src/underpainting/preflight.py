@@ -38,10 +38,10 @@ def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | P
         check_device(study, file)
         check_denoiser(study, file)
         if not _is_built(study, Path(results) / name / "dataset.zarr.zip"):
-            from underpainting import datasets
+            from underpainting import suitability
 
             log.info("checking the images of the study %s", name)
-            datasets.check(study, file)
+            suitability.check(study, file)
 
 
 def _is_built(study: Study, artifact: Path) -> bool:

@@ -264,7 +264,64 @@ def missing(place: Path, study: dict[str, Any]) -> None:  # noqa: ARG001  the sa
 
 
 BYTES, LABELS = np.zeros((24, 8, 8), np.uint8), np.arange(24) % 10
+EMPTY_CLASS = np.where(LABELS == 3, 4, LABELS)
+ONE_OF_A_CLASS = np.where(np.arange(24) == 13, 4, LABELS)[:20]
+
+
+def setting(section: str, **values: Any) -> Break:
+    return lambda _, study: study.setdefault(section, {}).update(values)
+
+
+def both(*breaks: Break) -> Break:
+    def prepare(place: Path, study: dict[str, Any]) -> None:
+        for one in breaks:
+            one(place, study)
+
+    return prepare
+
+
 REFUSED: dict[str, tuple[Break, str, str]] = {
+    "an empty class": (
+        npz(images=BYTES, labels=EMPTY_CLASS),
+        "moments.per_class",
+        "each class needs two images, to have a covariance, but these have fewer: '3' (0)",
+    ),
+    "a class without covariance": (
+        npz(images=BYTES[:20], labels=ONE_OF_A_CLASS),
+        "moments.per_class",
+        "these have fewer: '3' (1)",
+    ),
+    "an empty class that is no mode": (
+        both(npz(images=BYTES, labels=EMPTY_CLASS), setting("mixture", fit="kmeans")),
+        "moments.per_class",
+        "each class needs an image, but these have fewer: '3' (0)",
+    ),
+    "an empty class beyond the limit": (
+        both(npz(images=BYTES, labels=np.arange(24) // 3), setting("dataset", limit=20)),
+        "moments.per_class",
+        "'7' (0)",
+    ),
+    "fewer images than classes": (setting("dataset", limit=7), "moments.per_class", "7 images cannot fill 10 classes"),
+    "a label beyond the class names": (
+        npz(images=BYTES, labels=LABELS, class_names=np.array(["a", "b"])),
+        "dataset.source",
+        "the label 9 is none of the 2 classes",
+    ),
+    "fewer images than clusters": (
+        both(setting("dataset", limit=22), setting("mixture", fit="kmeans", modes=23)),
+        "mixture.modes",
+        "22 images cannot fill 23 clusters",
+    ),
+    "a rank above the number of images": (
+        both(setting("dataset", limit=30), setting("eigenbasis", rank=30)),
+        "eigenbasis.rank",
+        "30 is not possible: 30 images of 64 values have rank 29 at most",
+    ),
+    "a rank above the number of pixels": (
+        setting("eigenbasis", method="dense", rank=65),
+        "eigenbasis.rank",
+        "65 is not possible: 200 images of 64 values have rank 64 at most",
+    ),
     "missing folder": (missing, "dataset.path", "there is no folder images"),
     "empty folder": (empty, "dataset.path", "holds no image"),
     "images of different sizes": (
@@ -350,6 +407,39 @@ def test_unusable_data_are_refused_with_file_key_and_remedy(
     assert problem in message
     assert "Remedy: " in message
     assert not message.rstrip(".").endswith("Remedy:")
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        {"source": "npz", "path": "{data}/a.npz"},
+        {"source": "folder", "path": "{data}/images"},
+        {"source": "torchvision", "name": "MNIST", "root": "{data}"},
+    ],
+)
+def test_how_to_get_missing_data_is_told(tmp_path: Path, dataset: dict[str, Any]) -> None:
+    study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    for obtain, remedy in (
+        ("ask the museum", "ask the museum"),
+        ("", "{data} is the folder that --config data=FOLDER"),
+    ):
+        study["dataset"] = {**dataset, "image_size": 8, "channels": 1, "obtain": obtain}
+        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(study))
+        studies = find_studies("tiny", tmp_path, "config.yaml", data=str(tmp_path / "nowhere"))
+        with pytest.raises(StudyError, match=r"there is no (file|folder) .*nowhere") as error:
+            preflight.check_all(studies, tmp_path, tmp_path / "results")
+        assert remedy in error.value.remedy
+
+
+def test_classes_are_not_counted_where_nothing_needs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    npz(images=BYTES, labels=EMPTY_CLASS)(tmp_path, study)
+    study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans"}}
+    monkeypatch.chdir(tmp_path)
+    preflight.check_all({"tiny": models.Study.model_validate(study)}, "config/studies")
+    del study["dataset"]["labels_key"]
+    study["teleport"]["extractor"]["labels"] = "mixture"
+    preflight.check_all({"tiny": models.Study.model_validate(study)}, "config/studies")
 
 
 def test_good_data_pass_and_are_not_read_again_once_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

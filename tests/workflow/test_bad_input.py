@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from tests.workflow.project import Project
+from underpainting import denoisers, training
 
 
 def unknown_key(project: Project) -> None:
@@ -28,6 +32,55 @@ def corrupt_image(project: Project) -> None:
     (project.folder / "images" / "class1" / "5.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
 
 
+def npz_labels(project: Project, labels: np.ndarray[Any, Any]) -> None:
+    np.savez(project.folder / "a.npz", images=np.zeros((len(labels), 8, 8), np.uint8), labels=labels)
+    study = project.study()
+    study["dataset"] = {"source": "npz", "path": "a.npz", "labels_key": "labels", "image_size": 8, "channels": 1}
+    project.write(study)
+
+
+def empty_class(project: Project) -> None:
+    npz_labels(project, np.arange(24) % 5 * 2)
+
+
+def unknown_placeholder(project: Project) -> None:
+    study = project.study()
+    study["dataset"] = {"source": "npz", "path": "{date}/a.npz", "image_size": 8, "channels": 1}
+    project.write(study)
+
+
+def with_network(project: Project, size: int) -> Path:
+    folder = project.folder / "network"
+    network = training.make_unet(
+        (1, size, size),
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        attention_levels=0,
+        attention_head_dim=8,
+        norm_num_groups=8,
+    )
+    denoisers.save_pipeline(network, DDIMScheduler(), folder)
+    study = project.study()
+    study["denoiser"] = {"source": "path", "path": "network"}
+    project.write(study)
+    return folder
+
+
+def another_size(project: Project) -> None:
+    with_network(project, 16)
+
+
+def no_safetensors(project: Project) -> None:
+    weights = with_network(project, 8) / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+
+
+def no_reference(project: Project) -> None:
+    study = project.study()
+    study["denoiser"] |= {"source": "reference", "folder": "networks/tiny"}
+    project.write(study)
+
+
 def unknown_study(project: Project) -> None:
     (project.folder / "config/config.yaml").write_text("studies: [tyni]\n")
 
@@ -37,6 +90,14 @@ def unknown_study(project: Project) -> None:
     [
         (unknown_key, "config/studies/tiny.yaml: teleport.skipps: unknown key. Remedy: did you mean 'skips'?"),
         (corrupt_image, "config/studies/tiny.yaml: dataset.path: the image images/class1/5.png is corrupt"),
+        (empty_class, "config/studies/tiny.yaml: moments.per_class: each class needs two images"),
+        (
+            unknown_placeholder,
+            "config/studies/tiny.yaml: dataset.path: the placeholder {date} in '{date}/a.npz' is unknown",
+        ),
+        (another_size, "dataset.image_size: 8 pixels do not fit a network for images of 16"),
+        (no_safetensors, "denoiser.path: network holds no unet/diffusion_pytorch_model.safetensors. Remedy: convert"),
+        (no_reference, "denoiser.folder: there is no folder networks/tiny. Remedy: correct it, or train the network"),
         (unknown_study, "config/config.yaml: studies: there is no study file config/studies/tyni.yaml. Remedy: "),
     ],
 )

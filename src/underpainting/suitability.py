@@ -1,0 +1,108 @@
+r"""Do a study's images suffice for what the study asks of them? Read once, before any job starts.
+
+What N images of C classes and D values can give:
+
+    labels                    where classes or the classifier learn from them, on every image
+    moments of each class     N_c >= 1, so N >= C; N_c >= 2 where the class becomes a mode with a covariance
+    clusters                  at most N
+    rank of the covariance    at most min(N - 1, D)
+    kernel distance           subsets of at most N images
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underpainting.datasets import DataError, Source, open_source, stream
+from underpainting.studies.errors import StudyError
+from underpainting.studies.models import Study
+
+Counts = NDArray[np.int64]
+
+
+def check(study: Study, file: str | Path) -> None:
+    """Read every image of a study's data once.
+
+    Args:
+        study: the study.
+        file: the study file, for messages.
+
+    Raises:
+        StudyError: an image is missing, corrupt or of a wrong size, labels are needed but not there, or there are too few
+            images, or too few of a class.
+    """
+    try:
+        source = open_source(study.dataset)
+        needing = needs_labels(study)
+        _check_first_label(study, source, needing)
+        _check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names), file)
+        counts = np.zeros(len(source.class_names) + 1, np.int64)
+        for _, labels in stream(source, study.dataset, 256):
+            counts += _counted(labels, len(source.class_names)) if needing else 0
+        if needing:
+            _check_classes(study, source.class_names, counts, file)
+    except DataError as error:
+        raise StudyError(file, f"dataset.{error.key}", error.problem, error.remedy) from error
+
+
+def needs_labels(study: Study) -> str | None:
+    """The key for which a study needs labels, if it does."""
+    if study.moments.per_class:
+        return "moments.per_class"
+    extractor = study.teleport.extractor
+    return "teleport.extractor" if extractor.name == "classifier" and extractor.labels == "dataset" else None
+
+
+def _check_first_label(study: Study, source: Source, needing: str | None) -> None:
+    if needing and next(iter(source)).label is None:
+        hints = {"folder": "put the images into one sub-folder per class", "npz": "set dataset.labels_key"}
+        remedy = hints.get(study.dataset.source, "set dataset.label_column")
+        raise DataError("source", f"{needing} needs labels, but these data have none", f"{remedy}, or change {needing}")
+
+
+def _check_number(study: Study, images: int, classes: int, file: str | Path) -> None:
+    """Enough images for subsets, classes, clusters and components?"""
+    pixels = study.dataset.channels * study.dataset.image_size**2
+    rank, modes = study.eigenbasis.rank, study.mixture.modes
+    if study.moments.per_class and images < classes:
+        problem = f"{images} images cannot fill {classes} classes"
+        raise StudyError(file, "moments.per_class", problem, "raise dataset.limit, add images, or set it to false")
+    if images < study.teleport.kid_subset_size:
+        problem = f"{study.teleport.kid_subset_size} exceeds the {images} images of the data set"
+        raise StudyError(file, "teleport.kid_subset_size", problem, f"set it to {images} or less")
+    if rank is not None and rank > min(images - 1, pixels):
+        problem = (
+            f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
+        )
+        raise StudyError(file, "eigenbasis.rank", problem, "lower it, or add images")
+    if study.models_compared("mixture") and study.mixture.fit != "classes" and images < modes:
+        problem = f"{images} images cannot fill {modes} clusters"
+        raise StudyError(file, "mixture.modes", problem, f"set it to {images} or less")
+
+
+def _counted(labels: Counts, classes: int) -> Counts:
+    """Images of each class, and in the last place of none.
+
+    Raises:
+        DataError: a label is no class.
+    """
+    if labels.max() >= classes:
+        problem = f"the label {labels.max()} is none of the {classes} classes, which are numbered from 0"
+        raise DataError("source", problem, "correct the labels, or the list of class names")
+    return np.bincount(np.where(labels < 0, classes, labels), minlength=classes + 1)
+
+
+def _check_classes(study: Study, names: tuple[str, ...], counts: Counts, file: str | Path) -> None:
+    """An image of each class, two where the class becomes a mode?"""
+    if counts[-1]:
+        raise DataError("source", f"{counts[-1]} images have no label", "label or remove them")
+    mode = study.mixture.fit == "classes" and study.models_compared("mixture")
+    least = (2 if mode else 1) if study.moments.per_class else 0
+    if scarce := [f"{name!r} ({count})" for name, count in zip(names, counts, strict=False) if count < least]:
+        need = "an image" if least == 1 else "two images, to have a covariance"
+        problem = f"each class needs {need}, but these have fewer: {', '.join(scarce)}"
+        remedy = "add images of them, remove the classes, raise dataset.limit, or set moments.per_class: false"
+        raise StudyError(file, "moments.per_class", problem, remedy)
