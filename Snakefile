@@ -32,3 +32,4 @@ rule all:
     input:
         "results/report.html",
         of_all(files.tables),
+        files.ACROSS_STUDIES,

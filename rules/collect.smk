@@ -50,6 +50,7 @@ rule figures:
 rule tables:
     input:
         of_all(files.tables),
+        files.ACROSS_STUDIES,
 
 
 rule report:

@@ -3,6 +3,7 @@ rule render_report:
     input:
         of_all(files.tables),
         of_all(files.figures),
+        files.ACROSS_STUDIES,
     output:
         "results/report.html",
     log:

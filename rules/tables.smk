@@ -59,3 +59,76 @@ rule collect_metrics:
         code=code_of("collect_metrics"),
     script:
         "../scripts/collect_metrics.py"
+
+
+rule tabulate_models:
+    input:
+        files_of(files.models_compared),
+    output:
+        csv="results/{study}/models.csv",
+        html=report(
+            "results/{study}/tables/models.html",
+            caption="../workflow/report/models_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "Theories against the sampler"},
+        ),
+    log:
+        "logs/{study}/models_table.log",
+    benchmark:
+        "logs/{study}/benchmarks/models_table.tsv"
+    params:
+        code=code_of("tabulate_models"),
+    script:
+        "../scripts/tabulate_models.py"
+
+
+rule tabulate_claims:
+    input:
+        unpack(files_of(files.claims_inputs)),
+    output:
+        csv="results/{study}/claims.csv",
+        html=report(
+            "results/{study}/tables/claims.html",
+            caption="../workflow/report/claims_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "Claims of the paper"},
+        ),
+    log:
+        "logs/{study}/claims_table.log",
+    benchmark:
+        "logs/{study}/benchmarks/claims_table.tsv"
+    params:
+        code=code_of("tabulate_claims"),
+        config=of_study(
+            lambda study: {
+                "paper": study.paper,
+                "sampler": files.headline_first(study.teleport)[0].id,
+                "steps": files.headline_first(study.teleport)[0].steps,
+            }
+        ),
+    script:
+        "../scripts/tabulate_claims.py"
+
+
+rule tabulate_studies:
+    input:
+        of_all(lambda name, entry: [f"results/{name}/geometry.csv"]),
+    output:
+        csv="results/table2.csv",
+        html=report(
+            "results/table2.html",
+            caption="../workflow/report/studies_table.rst",
+            category="all studies",
+            labels={"table": "Trajectory geometry (Table 2)"},
+        ),
+    log:
+        "logs/studies_table.log",
+    benchmark:
+        "logs/benchmarks/studies_table.tsv"
+    params:
+        code=code_of("tabulate_studies"),
+        config={"models": {name: entry.paper for name, entry in STUDIES.items()}},
+    script:
+        "../scripts/tabulate_studies.py"

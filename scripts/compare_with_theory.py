@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, comparison, eigenbasis, shards, theories, trajectories
+from underpainting import artifacts, comparison, eigenbasis, flow, shards, theories, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array
-from underpainting.comparison import Prediction
+from underpainting.flow import Trajectory
 from underpainting.jobs import job, origin, use_threads
 from underpainting.noise import NoiseGrid
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-Predictor = Callable[[torch.Tensor, NoiseGrid], Prediction]
+Predictor = Callable[[torch.Tensor, NoiseGrid], Trajectory]
 EXAMPLES = 8
 
 
@@ -26,7 +26,7 @@ def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], 
     if model == "gaussian":
         return lambda initial, grid: comparison.predict(basis, initial, grid)
     denoiser = theories.load(model, inputs)
-    return lambda initial, grid: comparison.integrate(denoiser, initial, grid, solver)
+    return lambda initial, grid: flow.integrate(denoiser, initial, grid, solver)
 
 
 def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset) -> xr.Dataset:

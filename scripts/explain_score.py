@@ -34,7 +34,7 @@ def explain(
     level = vp_level(ratio)
     noisy = score_variance.noisy(clean, level, range(len(clean)))
     reference = network(noisy, *level)
-    sums = [score_variance.explained(reference, model(noisy, *level), noisy, level) for model in models]
+    sums = [score_variance.squares(reference, model(noisy, *level), noisy, level) for model in models]
     return np.stack([one.residual for one in sums]), sums[0].total
 
 
@@ -47,8 +47,12 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
         sums = [explain(network, models, clean, ratio) for ratio in config["ratios"]]
     result = xr.Dataset(
         {
-            "residual": array(np.stack([one[0] for one in sums]), SUMS, "squared difference of the scores"),
-            "total": array(np.stack([one[1] for one in sums]), ("ratio", "sample"), "squared score of the network"),
+            "residual": array(
+                np.stack([one[0] for one in sums]), SUMS, "squared difference of the scores, times sigma^2"
+            ),
+            "total": array(
+                np.stack([one[1] for one in sums]), ("ratio", "sample"), "squared score of the network, times sigma^2"
+            ),
             "noise_to_signal": array(config["ratios"], "ratio", "sigma / alpha"),
         },
         attrs={"models": config["models"]},

@@ -1,5 +1,6 @@
 """Nearest training images of what the network and the theories generate (Sec. 4.3)."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-BASELINE = 1000
+BASELINE = 200
 
 
 def generated(trajectories: list[str], models: list[str]) -> dict[str, torch.Tensor]:
@@ -29,36 +30,35 @@ def generated(trajectories: list[str], models: list[str]) -> dict[str, torch.Ten
     return images
 
 
+def of_origins(found: dict[str, retrieval.Neighbours]) -> dict[str, xr.DataArray]:
+    """The neighbours of every origin's images."""
+    texts = {
+        "distance": "distance to the nearest training image, root mean square per pixel",
+        "ratio": "distance to the nearest over that to the second nearest training image",
+        "image": "number of the nearest training image",
+    }
+    return {
+        "nearest" if name == "image" else name: array(
+            np.stack([getattr(one, name) for one in found.values()]), ("origin", "sample"), text
+        )
+        for name, text in texts.items()
+    }
+
+
 def main(dataset: str, trajectories: list[str], models: list[str], output: str, study: str) -> None:
     """Search for every image's neighbours; training images against all others are the baseline."""
     cloud = point_cloud.from_dataset(dataset)
-    found = {
-        name: retrieval.neighbours(images, cloud.nearest) for name, images in generated(trajectories, models).items()
-    }
-    baseline = retrieval.baseline(cloud, BASELINE)
+    nearest = partial(point_cloud.nearest, cloud)
+    images = generated(trajectories, models)
+    found = {name: retrieval.neighbours(batch, nearest) for name, batch in images.items()}
+    own = torch.linspace(0, len(cloud) - 1, min(BASELINE, len(cloud))).round().long().unique()
+    baseline = retrieval.leave_one_out(cloud.take(own), own, nearest)
+    others = "of training images against all others"
     result = xr.Dataset(
         {
-            "distance": array(
-                np.stack([one.distance for one in found.values()]),
-                ("origin", "sample"),
-                "distance to the nearest training image, root mean square per pixel",
-            ),
-            "ratio": array(
-                np.stack([one.ratio for one in found.values()]),
-                ("origin", "sample"),
-                "distance to the nearest over that to the second",
-            ),
-            "nearest": array(
-                np.stack([one.index for one in found.values()]),
-                ("origin", "sample"),
-                "number of the nearest training image",
-            ),
-            "baseline_distance": array(
-                baseline.distance, "training", "the same distance for training images against all others"
-            ),
-            "baseline_ratio": array(
-                baseline.ratio, "training", "the same ratio for training images against all others"
-            ),
+            **of_origins(found),
+            "baseline_distance": array(baseline.distance, "training", f"the same distance {others}"),
+            "baseline_ratio": array(baseline.ratio, "training", f"the same ratio {others}"),
         },
         attrs={"origins": list(found)},
     )

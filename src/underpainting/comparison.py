@@ -12,25 +12,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from underpainting import flow, gaussian
-from underpainting.denoisers import Denoiser
+from underpainting import gaussian
 from underpainting.eigenbasis import Eigenbasis
+from underpainting.flow import Trajectory
 from underpainting.noise import NoiseGrid
 
 
-class Prediction(NamedTuple):
-    """What a model makes of a batch, at every step.
-
-    Attributes:
-        state: x_t, shape (sample, step, channel, height, width).
-        endpoint: x0_hat, same shape.
-    """
-
-    state: Tensor
-    endpoint: Tensor
-
-
-def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Prediction:
+def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Trajectory:
     """The closed form from step 0 to every step of a grid (Eq. 9, 13).
 
     Args:
@@ -42,20 +30,7 @@ def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Prediction:
         initial if step == 0 else gaussian.state(basis, initial, grid[0], grid[step]) for step in range(len(grid))
     ]
     endpoints = [gaussian.endpoint(basis, state, level) for state, level in zip(states, grid, strict=True)]
-    return Prediction(torch.stack(states, 1), torch.stack(endpoints, 1))
-
-
-def integrate(denoiser: Denoiser, initial: Tensor, grid: NoiseGrid, method: str) -> Prediction:
-    """The probability flow of a model from step 0 through a grid.
-
-    Args:
-        denoiser: the model.
-        initial: states at step 0, shape (sample, channel, height, width).
-        grid: the sampler's levels.
-        method: of `flow.walk`.
-    """
-    steps = list(flow.walk(denoiser, initial, grid, method=method))
-    return Prediction(torch.stack([step.state for step in steps], 1), torch.stack([step.endpoint for step in steps], 1))
+    return Trajectory(torch.stack(states, 1), torch.stack(endpoints, 1))
 
 
 class Errors(NamedTuple):
@@ -72,7 +47,7 @@ class Errors(NamedTuple):
     component: Tensor
 
 
-def errors(basis: Eigenbasis, prediction: Prediction, states: Tensor, endpoints: Tensor) -> Errors:
+def errors(basis: Eigenbasis, prediction: Trajectory, states: Tensor, endpoints: Tensor) -> Errors:
     """Squared errors against real trajectories, both of shape (sample, step, channel, height, width)."""
     final = (prediction.state[:, -1] - states[:, -1]).flatten(1).to(basis.mean.dtype)
     return Errors(

@@ -30,6 +30,7 @@ class Residuals(NamedTuple):
         rotation: outside alpha_t x_0 + sigma_t x_T, shape (sample,).
         plane_step: the second, step by step, relative to that step's norm, shape (sample, step).
         rotation_step: the third, likewise.
+        rotation_peak: largest squared distance from the rotation over ||x_T||^2, shape (sample,) (bounded by Eq. 11).
     """
 
     top2: FloatArray
@@ -37,6 +38,7 @@ class Residuals(NamedTuple):
     rotation: FloatArray
     plane_step: FloatArray
     rotation_step: FloatArray
+    rotation_peak: FloatArray
 
 
 def rotation(states: FloatArray, grid: NoiseGrid) -> FloatArray:
@@ -117,6 +119,7 @@ def residuals(states: FloatArray, grid: NoiseGrid) -> Residuals:
         off_rotation.sum(1) / total,
         off_plane / norms,
         off_rotation / norms,
+        off_rotation.max(1) / norms[:, 0],
     )
 
 

@@ -1,0 +1,75 @@
+"""Final images of each theory against the main sampler's, and the theories against each other, with the paper's paired tests."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from underpainting import artifacts, statistics, tables
+from underpainting.artifacts import write_text
+from underpainting.claims.comparison import departure, final_error
+from underpainting.jobs import job
+from underpainting.statistics import Interval
+from underpainting.studies.theory import THEORY_LABELS
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+HEADINGS = {
+    "quantity": "Quantity",
+    "estimate": "Mean",
+    "low": "95 % from",
+    "high": "to",
+    "t_test": "Paired t test",
+    "wilcoxon": "Wilcoxon",
+    "n": "Seeds",
+}
+NOTE = (
+    "Squared error per pixel of the final image against the sampler's from the same noise, image units ([-1, 1]); mean over "
+    "seeds, interval by resampling them. Differences are paired by seed; the tests are two-sided. Departure: the part of the "
+    "steps after which the error of the state exceeds 0.01 for the first time."
+)
+
+
+def row(quantity: str, interval: Interval, **tests: float) -> dict[str, Any]:
+    """One row of the table."""
+    ends = {name: float(getattr(interval, name)) for name in ("estimate", "low", "high")}
+    return {
+        "quantity": quantity,
+        **ends,
+        "t_test": tests.get("t_test"),
+        "wilcoxon": tests.get("wilcoxon"),
+        "n": interval.n,
+    }
+
+
+def rows(files: list[str]) -> list[dict[str, Any]]:
+    """Errors of every model, then every difference of two."""
+    models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in files}
+    labels = {name: THEORY_LABELS[name] for name in models}  # type: ignore[index]
+    found = [row(f"error: {labels[name]}", statistics.of_means(final_error(data))) for name, data in models.items()]
+    found += [row(f"departure: {labels[name]}", statistics.of_means(departure(data))) for name, data in models.items()]
+    for first, second in combinations(models, 2):
+        test = statistics.paired_difference(final_error(models[first]), final_error(models[second]))
+        name = f"error: {labels[first]} less {labels[second]}"
+        found.append(row(name, test.difference, t_test=test.t_test, wilcoxon=test.wilcoxon))
+    return found
+
+
+def main(files: list[str], csv: str, html: str) -> None:
+    """Gather the rows, write both forms."""
+    table = pd.DataFrame(rows(files))
+    write_text(tables.csv(table), csv)
+    shown = table.copy().astype(object)
+    for name in ("t_test", "wilcoxon"):
+        shown[name] = ["" if pd.isna(value) else f"{value:.1e}" for value in table[name]]
+    formats = {HEADINGS[name]: "{:.5f}" for name in ("estimate", "low", "high")}
+    write_text(tables.page(shown.rename(columns=HEADINGS), "Theories against the sampler", NOTE, formats), html)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(list(snakemake.input), snakemake.output.csv, snakemake.output.html)

@@ -1,0 +1,69 @@
+"""Table 2 over all studies chosen: a row per study and sampler, the paper's rows beside them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from underpainting import tables
+from underpainting.artifacts import write_text
+from underpainting.claims.paper import TABLE_2
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+HEADINGS = {
+    "study": "Study",
+    "sampler": "Sampler",
+    "residual_top2": "Top 2 PC proj.",
+    "residual_plane": "x₀, x_T proj.",
+    "residual_rotation": "x₀, x_T rotation",
+    "dim_state": "dim x_t",
+    "dim_difference": "dim Δx_t",
+    "dim_noise": "dim ε(x_t)",
+    "n": "Trajectories",
+}
+NOTE = (
+    "Residual variance: squared error over squared norm, mean over trajectories; dimension: median number of principal "
+    "components for 99.9 % of the variance. Rows marked (paper) are printed in Table 2 of Wang & Vastola (2023), for its own "
+    "networks and 51 times."
+)
+
+
+def of_paper(model: str) -> dict[str, Any]:
+    """A row of the paper's table."""
+    printed = TABLE_2[model]
+    residuals = {f"residual_{name}": getattr(printed, name) for name in ("top2", "plane", "rotation")}
+    dimensions = {name: getattr(printed, name) for name in ("dim_state", "dim_difference", "dim_noise")}
+    return {"study": f"{model} (paper)", "sampler": "ddim", **residuals, **dimensions, "n": None}
+
+
+def gather(files: dict[str, str], models: dict[str, str | None]) -> pd.DataFrame:
+    """The rows of every study, each followed by its model's in the paper; then the paper's others."""
+    parts = []
+    for study, file in files.items():
+        parts.append(pd.read_csv(file).assign(study=study))
+        if (model := models[study]) is not None:
+            parts.append(pd.DataFrame([of_paper(model)]))
+    others = [of_paper(model) for model in TABLE_2 if model not in models.values()]
+    return pd.concat([*parts, pd.DataFrame(others)] if others else parts, ignore_index=True)[list(HEADINGS)]
+
+
+def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -> None:
+    """Gather the rows, write both forms."""
+    table = gather({Path(file).parent.name: file for file in files}, models)
+    table["n"] = table["n"].astype("Int64")
+    write_text(tables.csv(table), csv)
+    formats = {HEADINGS[name]: "{:.2%}" for name in table.columns if name.startswith("residual")}
+    formats |= {HEADINGS[name]: "{:g}" for name in table.columns if name.startswith("dim")}
+    shown = table.astype(object).where(table.notna(), "").rename(columns=HEADINGS)
+    write_text(tables.page(shown, "Trajectory geometry of all studies (Table 2)", NOTE, formats), html)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        outputs = snakemake.output
+        main(list(snakemake.input), outputs.csv, outputs.html, snakemake.params.config["models"])

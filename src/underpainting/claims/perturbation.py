@@ -1,0 +1,106 @@
+"""Claims about perturbed trajectories (Sec. 4.2, Eq. 14, 63, Fig. 3 D, 22)."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from underpainting import perturbation, statistics
+from underpainting.claims.claim import Claim, of_interval
+
+FloatArray = NDArray[np.float64]
+
+
+def claims(data: xr.Dataset) -> list[Claim]:
+    """Claims from `perturbation/SAMPLER.zarr.zip`."""
+    kinds = np.array(data.attrs["kinds"])
+    found = [*_gains(data, kinds == "component"), *_commitment(data, kinds == "component")]
+    for kind, text in (
+        ("off_manifold", "Off the manifold a push leaves at most a tenth of what it leaves along the first component"),
+        (
+            "random",
+            "A random push changes the image less than one along the first component: ratio of the changes below 1",
+        ),
+    ):
+        if (kinds == kind).any():
+            found.append(_weaker(data, kinds, kind, text))
+    return found
+
+
+def by_case(values: xr.DataArray, chosen: NDArray[np.bool_]) -> FloatArray:
+    """Gains with every push and direction chosen as one axis, shape (sample, case)."""
+    picked = values.values[:, :, chosen]
+    return np.asarray(picked.transpose(1, 0, 2).reshape(picked.shape[1], -1), np.float64)
+
+
+def at_push(data: xr.Dataset, name: str) -> xr.DataArray:
+    """The value of a gain at the very step of each push."""
+    return data[name].isel(time=xr.DataArray(data["perturbed_at"].values, dims="step"))
+
+
+def fits(data: xr.Dataset, chosen: NDArray[np.bool_]) -> dict[str, perturbation.Fit]:
+    """Measured against predicted gains: of the final image (Eq. 14) and of the endpoint estimate at once (Eq. 63)."""
+    final = data["state"].isel(time=-1), data["predicted_state"].isel(time=-1)
+    at_once = at_push(data, "endpoint"), at_push(data, "predicted_endpoint")
+    return {
+        name: perturbation.fit(
+            by_case(measured, chosen), predicted.transpose("step", "direction").values[:, chosen].ravel()
+        )
+        for name, (measured, predicted) in {
+            "final": (final[0].transpose("step", "sample", "direction"), final[1]),
+            "at_once": (at_once[0].transpose("step", "sample", "direction"), at_once[1]),
+        }.items()
+    }
+
+
+def _gains(data: xr.Dataset, chosen: NDArray[np.bool_]) -> list[Claim]:
+    both = fits(data, chosen)
+    names = {"final": ("the image", "Eq. 14"), "at_once": ("the endpoint estimate at once", "Eq. 63")}
+    rows = []
+    for name, (what, source) in names.items():
+        text = f"Gain of {what} from pushes along components, measured against theory"
+        rows.append(
+            of_interval(f"{text}: slope 0.8 to 1.25", source, "1", both[name].slope, at_least=0.8, at_most=1.25)
+        )
+        rows.append(
+            of_interval(f"{text}: R^2 of theory at least 0.8", source, "1", both[name].theory_r_squared, at_least=0.8)
+        )
+    return rows
+
+
+def _commitment(data: xr.Dataset, chosen: NDArray[np.bool_]) -> list[Claim]:
+    """Early against late, for the components of largest and smallest variance among those pushed."""
+    gains, variances = data["state"].values[:, :, :, -1], data["variance"].values
+    numbers = np.flatnonzero(chosen)
+    rows = []
+    for number, word, sign in ((numbers[0], "largest", 1.0), (numbers[-1], "smallest", -1.0)):
+        variance = variances[number]
+        if (variance - 1.0) * sign <= 0:
+            continue
+        early_less_late = sign * (gains[0, :, number] - gains[-1, :, number])
+        when, than = ("early", "late") if sign > 0 else ("late", "early")
+        rows.append(
+            of_interval(
+                f"Pushes along the component of {word} variance ({variance:.3g}) have more effect {when} than {than}: "
+                "difference of the gains above 0",
+                "Sec. 4.2, Fig. 3 D",
+                "amplified early" if sign > 0 else "reduced until the end",
+                statistics.of_means(early_less_late),
+                at_least=1e-12,
+            )
+        )
+    return rows
+
+
+def _weaker(data: xr.Dataset, kinds: NDArray[np.str_], kind: str, text: str) -> Claim:
+    size = data["state_norm" if kind == "random" else "state"].values[0, :, :, -1]
+    first = int(np.flatnonzero(kinds == "component")[0])
+    both = np.stack([np.abs(size[:, kinds == kind]).mean(1), np.abs(size[:, first])], 1)
+    return of_interval(
+        text,
+        "Sec. 4.2, 6.2, Fig. 22",
+        "no effect" if kind == "off_manifold" else "less",
+        statistics.of_means(both, lambda mean: np.asarray(mean[0] / mean[1])),
+        at_most=0.1 if kind == "off_manifold" else 1.0 - 1e-9,
+    )
