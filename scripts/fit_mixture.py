@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Labels = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
-def of_classes(moments_file: str, dataset: str, covariance: str, rank: int | None) -> tuple[mixtures.Mixture, Labels]:
+def of_classes(moments_file: str, dataset: str, covariance: Any, rank: int | None) -> tuple[mixtures.Mixture, Labels]:
     """A mode per class, from its moments, and each image's class."""
     moments = artifacts.load(moments_file)
     name = "class_covariance" if "class_covariance" in moments else "class_variance"
