@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help env run test lint format bench schema docs lock clean
+.PHONY: help env run test lint format bench gallery schema docs lock clean
 
 help:
 	@echo 'make env     install the pinned environment into $(VENV)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint    check format, style, types, rules'
 	@echo 'make format  put Python and rules into format'
 	@echo 'make bench   print the table of benchmarks'
+	@echo 'make gallery write docs/results.md and its pictures from the studies that are built'
 	@echo 'make schema  write the JSON schema and config/README.md from the study models'
 	@echo 'make docs    write docs/equations.md from docstrings and tests'
 	@echo 'make lock    resolve the newest versions into requirements.lock'
@@ -55,6 +56,9 @@ format: env
 
 bench: env
 	$(BIN)/python -m benchmarks
+
+gallery: env
+	$(BIN)/python workflow/gallery.py
 
 schema: env
 	$(BIN)/python -m underpainting.studies
