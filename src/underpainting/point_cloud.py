@@ -77,7 +77,13 @@ class PointCloud:
     @cached_property
     def squares(self) -> Tensor:
         """|y|^2, float64, shape (sample,)."""
-        return torch.cat([chunk.square().sum(1) for _, chunk in self.chunks()])
+        result = torch.empty(len(self), dtype=torch.float64, device=self.points.device)
+        for (
+            start,
+            chunk,
+        ) in self.chunks():  # into one array: a list of small ones would keep the allocator from reusing chunks
+            torch.linalg.vecdot(chunk, chunk, out=result[start : start + len(chunk)])
+        return result
 
     def chunks(self) -> Iterator[tuple[int, Tensor]]:
         """First index and images of each chunk, float64, shape (sample, pixel)."""
