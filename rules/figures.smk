@@ -384,9 +384,121 @@ rule figure_endpoints:
         "../scripts/figure_endpoints.py"
 
 
+rule figure_perturbation:
+    input:
+        perturbation=files_of(partial(files.of_main, "perturbation")),
+    output:
+        report(
+            "results/{study}/figures/fig22_perturbation.png",
+            caption="../workflow/report/fig22_perturbation.rst",
+            category="{study}",
+            subcategory="Theory",
+            labels={"figure": "Fig. 22: perturbed trajectories"},
+        ),
+        "results/{study}/figures/fig22_perturbation.pdf",
+    log:
+        "logs/{study}/figures/fig22_perturbation.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig22_perturbation.tsv"
+    params:
+        code=code_of("figure_perturbation"),
+        config=of_study(
+            lambda study: {
+                "label": files.headline_first(study.trajectories)[0].label,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_perturbation.py"
+
+
+rule figure_emergence:
+    input:
+        emergence=files_of(partial(files.of_main, "emergence")),
+    output:
+        report(
+            "results/{study}/figures/fig_emergence.png",
+            caption="../workflow/report/fig_emergence.rst",
+            category="{study}",
+            subcategory="Theory",
+            labels={"figure": "When components emerge"},
+        ),
+        "results/{study}/figures/fig_emergence.pdf",
+    log:
+        "logs/{study}/figures/fig_emergence.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_emergence.tsv"
+    params:
+        code=code_of("figure_emergence"),
+        config=of_study(lambda study: {"dpi": study.figures.dpi}),
+    script:
+        "../scripts/figure_emergence.py"
+
+
+rule figure_score:
+    input:
+        score="results/{study}/score.zarr.zip",
+    output:
+        report(
+            "results/{study}/figures/fig_score.png",
+            caption="../workflow/report/fig_score.rst",
+            category="{study}",
+            subcategory="Theory",
+            labels={"figure": "The score explained"},
+        ),
+        "results/{study}/figures/fig_score.pdf",
+    log:
+        "logs/{study}/figures/fig_score.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_score.tsv"
+    params:
+        code=code_of("figure_score"),
+        config=of_study(
+            lambda study: {
+                "labels": files.labels(study),
+                "paper": study.paper,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_score.py"
+
+
+rule figure_retrieval:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+        retrieval=files_of(partial(files.of_main, "retrieval")),
+        trajectories=files_of(files.gallery_trajectories),
+    output:
+        report(
+            "results/{study}/figures/fig_retrieval.png",
+            caption="../workflow/report/fig_retrieval.rst",
+            category="{study}",
+            subcategory="Comparison",
+            labels={"figure": "Nearest training images"},
+        ),
+        "results/{study}/figures/fig_retrieval.pdf",
+    log:
+        "logs/{study}/figures/fig_retrieval.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_retrieval.tsv"
+    params:
+        code=code_of("figure_retrieval"),
+        config=of_study(
+            lambda study: {
+                "labels": files.labels(study),
+                "gallery": study.figures.gallery,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_retrieval.py"
+
+
 rule figure_eigenbasis:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        emergence=files_of(partial(files.of_main, "emergence")),
     output:
         report(
             "results/{study}/figures/fig_eigenbasis.png",
@@ -430,3 +542,34 @@ rule figure_training:
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_training.py"
+
+
+rule figure_young:
+    input:
+        table=files_of(partial(files.of_main, "young", ending="csv")),
+    output:
+        report(
+            "results/{study}/figures/fig_young.png",
+            caption="../workflow/report/fig_young.rst",
+            category="{study}",
+            subcategory="Teleportation",
+            labels={"figure": "Young networks"},
+        ),
+        "results/{study}/figures/fig_young.pdf",
+    log:
+        "logs/{study}/figures/fig_young.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_young.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_young),
+    params:
+        code=code_of("figure_young"),
+        config=of_study(
+            lambda study: {
+                "label": files.headline_first(study.teleport)[0].label,
+                "extractor": study.teleport.extractor.name,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_young.py"

@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(eigenbasis: str, outputs: list[str], config: dict[str, Any]) -> None:
-    """Bring mean and leading vectors into image shape and draw them."""
+def main(eigenbasis: str, emergence: str, outputs: list[str], config: dict[str, Any]) -> None:
+    """Bring mean and leading vectors into image shape and draw them; `emergence` has the frequencies of all components."""
     data = artifacts.load(eigenbasis)
     shape = tuple(int(size) for size in data.attrs["image_shape"])
     vectors = data["vectors"][:, : spectrum.VECTORS].values.T.reshape(-1, *shape)
     mean, variances = data["mean"].values.reshape(shape), data["variances"].values
-    figure = spectrum.eigenbasis(mean, vectors, variances, float(data["total_variance"]))
+    frequency = artifacts.load(emergence)["basis_frequency"].values
+    figure = spectrum.eigenbasis(mean, vectors, variances, float(data["total_variance"]), frequency)
     style.save(figure, outputs, config["dpi"])
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(snakemake.input.eigenbasis, list(snakemake.output), snakemake.params.config)
+        main(snakemake.input.eigenbasis, snakemake.input.emergence, list(snakemake.output), snakemake.params.config)

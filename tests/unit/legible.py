@@ -53,9 +53,9 @@ def check(draw: Callable[[], Figure]) -> list[str]:
         for text, box in boxes.items()
         if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1
     ]
-    assert not outside
+    assert not outside, f"beyond the page: {outside}"
     colliding = [(a.get_text(), b.get_text()) for a, b in combinations(boxes, 2) if overlap(boxes[a], boxes[b]) > 2]
-    assert not colliding
+    assert not colliding, f"one over the other: {colliding}"
     assert figure.get_figwidth() <= 7
     assert figure.get_figheight() <= 9
     for axes in figure.axes:

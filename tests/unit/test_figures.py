@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import legible
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
+from tests.unit import legible
 from underpainting.figures import (
     comparison,
     errors,
@@ -133,7 +133,7 @@ def draw_eigenbasis(shape: tuple[int, ...]) -> Figure:
     pixels = int(np.prod(shape))
     vectors = np.random.default_rng(0).normal(size=(15, *shape))
     variances = np.append(np.geomspace(5, 1e-6, pixels - 1), 0.0)
-    return spectrum.eigenbasis(vectors[0] / 3, vectors, variances, float(variances.sum()))
+    return spectrum.eigenbasis(vectors[0] / 3, vectors, variances, float(variances.sum()), np.linspace(1, 5, pixels))
 
 
 GREY, RGB = (1, 8, 8), (3, 6, 6)

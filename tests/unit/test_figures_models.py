@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import legible
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from tests.unit import legible
 from underpainting.figures import components, endpoints, models, style, validation
 from underpainting.noise import VariancePreserving
 

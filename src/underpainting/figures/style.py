@@ -15,6 +15,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, FigureBase
@@ -147,6 +148,25 @@ def plain_log(axes: Axes, low: float, high: float) -> None:
     decade = 10.0 ** np.floor(np.log10(low))
     axes.set_ylim(bottom=0.97 * max(step * decade for step in steps if step * decade <= low))  # a label at the foot
     plain_numbers(axes)
+
+
+def gain_ticks(axis: Axis, top: float, linear: float) -> None:
+    """Ticks at 0 and at 1, 2, 5 times the powers of ten from `linear` to `top`, on an axis that is linear below `linear`."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(linear)), np.ceil(np.log10(max(top, linear))) + 1)
+    steps = (1, 2, 5) if top < 100 * linear else (1,)
+    ticks = [
+        0.0,
+        *(step * power for power in powers for step in steps if linear <= step * power * 1.001 <= 1.002 * top),
+    ]
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def plain_decades(axis: Axis) -> None:
+    """Labels 1, 2, 5 times the powers of ten, in plain numbers, on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def plain_numbers(axes: Axes) -> None:

@@ -39,8 +39,12 @@ FIGURES = (
     "fig12_validation",
     "fig15_components",
     "fig16_models",
+    "fig22_perturbation",
     "fig25_endpoints",
     "fig_eigenbasis",
+    "fig_emergence",
+    "fig_retrieval",
+    "fig_score",
 )
 TABLES = ("metrics.json", "teleport.csv", "geometry.csv", "models.csv", "claims.csv")
 TABLE_PAGES = ("teleport", "geometry", "models", "claims")
@@ -258,4 +262,6 @@ def tables(name: str, _: Study) -> list[str]:
 def figures(name: str, study: Study) -> list[str]:
     """Every figure, as PNG and PDF."""
     trained = ("fig_training",) if study.denoiser.source == "train" else ()
-    return [f"results/{name}/figures/{figure}.{kind}" for figure in (*FIGURES, *trained) for kind in ("png", "pdf")]
+    young = ("fig_young",) if has_young(study) else ()
+    shown = (*FIGURES, *trained, *young)
+    return [f"results/{name}/figures/{figure}.{kind}" for figure in shown for kind in ("png", "pdf")]

@@ -1,0 +1,22 @@
+"""Fig. 22 B: gains of perturbations, measured and predicted."""
+
+from typing import TYPE_CHECKING, Any
+
+from underpainting import artifacts
+from underpainting.figures import perturbation, style
+from underpainting.jobs import job
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(file: str, outputs: list[str], config: dict[str, Any]) -> None:
+    """Draw the gains of the headline sampler."""
+    style.save(perturbation.perturbation(artifacts.load(file).load(), config["label"]), outputs, config["dpi"])
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(snakemake.input.perturbation, list(snakemake.output), snakemake.params.config)
