@@ -221,10 +221,10 @@ def tests_of(holder: Holder, library: list[Holder], every: list[Test]) -> list[T
     def near(test: Test) -> tuple[bool, bool, bool]:
         return test.file != own, not names(test.direct, holder), holder.short not in test.name
 
-    if found or holder.kind != "function":
+    if found or holder.kind not in ("function", "class"):
         return sorted(found, key=near)
     users = [other for other in library if other.file == holder.file and other.kind == "function"]
-    links = {other.short: {user.short for user in users if other.short in user.uses} for other in users}
+    links = {other.short: {user.short for user in users if other.short in user.uses} for other in [*users, holder]}
     reached = closure(holder.short, links) - {holder.short}
     for user in users:
         if user.short in reached:

@@ -38,13 +38,16 @@ LIBRARY = '''
 
     def outer():
         """Without a citation of its own."""
-        return between() + _inner()
+        return between() + _inner() + Ice()
 
     def between():
         """Used by outer alone (Eq. 60)."""
 
     def untested():
         """Never called (Eq. 40)."""
+
+    class Ice:
+        """What outer makes (Eq. 61)."""
 
     class Water:
         """A sea (Eq. 50)."""
@@ -146,6 +149,7 @@ def test_citations_are_lists_and_ranges_of_this_paper_alone(small: Path) -> None
         30: ["wave._inner"],
         40: ["wave.untested"],
         60: ["wave.between"],
+        61: ["wave.Ice"],
         50: ["wave.Water"],
         51: ["wave.Water.level"],
     }
@@ -154,7 +158,8 @@ def test_citations_are_lists_and_ranges_of_this_paper_alone(small: Path) -> None
 def test_tests_are_found_directly_and_through_the_rest_of_their_file(small: Path) -> None:
     assert names_of(small, "wave.first") == ["test_direct", "test_through_helpers", "test_through_a_constant"]
     assert names_of(small, "wave.Water") == names_of(small, "wave.Water.level") == ["test_through_a_fixture"]
-    assert names_of(small, "wave._inner") == names_of(small, "wave.between") == ["test_of_outer"]
+    for used in ("_inner", "between", "Ice"):
+        assert names_of(small, f"wave.{used}") == ["test_of_outer"]
     assert names_of(small, "wave.untested") == []
 
 
