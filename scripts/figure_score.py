@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from underpainting import artifacts
+from underpainting.claims import paper
 from underpainting.figures import score, style
 from underpainting.jobs import job
 
@@ -11,11 +12,13 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
+PRINTED_FOR = "ddpm-cifar10-32"
+
 
 def main(file: str, outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the fractions; the authors' beside them for the model of which they print some."""
-    figure = score.score(artifacts.load(file), config["labels"], score.PRINTED.get(config["paper"], {}))
-    style.save(figure, outputs, config["dpi"])
+    printed = paper.SCORE_EXPLAINED if config["paper"] == PRINTED_FOR else {}
+    style.save(score.score(artifacts.load(file), config["labels"], printed), outputs, config["dpi"])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tests.unit import legible
+from underpainting.claims import paper
 from underpainting.figures import emergence, perturbation, retrieval, score, style, young
 from underpainting.noise import VariancePreserving
 
@@ -124,7 +125,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "emergence": lambda: emergence.emergence(emerging(20)),
     "emergence, few": lambda: emergence.emergence(emerging(3)),
     "score": lambda: score.score(explained(["gaussian", "mixture", "point_cloud"]), LABELS, {}),
-    "score, printed": lambda: score.score(explained(["gaussian"]), LABELS, score.PRINTED["ddpm-cifar10-32"]),
+    "score, printed": lambda: score.score(explained(["gaussian"]), LABELS, paper.SCORE_EXPLAINED),
     "retrieval, grey": lambda: draw_retrieval(GREY, 8, list(LABELS)),
     "retrieval, colour": lambda: draw_retrieval(RGB, 12, ["network", "gaussian"]),
     "young": lambda: networks("classifier"),

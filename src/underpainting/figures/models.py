@@ -15,6 +15,7 @@ from underpainting.figures import errors, images, style
 from underpainting.figures.images import FloatArray
 
 ROOM = 10
+THIN = {"lw": 0.7}
 
 
 @style.styled
@@ -76,7 +77,9 @@ def _differences(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[st
             whis=(10, 90),
             showfliers=False,
             medianprops={"color": style.MUTED},
-            **{part: {"lw": 0.7} for part in ("boxprops", "whiskerprops", "capprops")},
+            boxprops=THIN,
+            whiskerprops=THIN,
+            capprops=THIN,
         )
     for number, (name, values) in enumerate(zip(others, differences, strict=True)):
         _interval(axes, number, values, style.look_of_model(name)["color"])
@@ -125,10 +128,9 @@ def table(
     top, middle, bottom = style.stacked(figure, heights)
     rows = {name: values[chosen] for name, values in endpoints.items()}
     heading = r"Endpoint estimates $\hat{x}_0(x_t)$ from the same noise, by sampler step (0 is noise)"
-    _pictures(top, rows, [str(step) for step in chosen], labels)
-    style.title(top.axes[0], "A", heading)
-    _pictures(middle, finals, [str(seed) for seed in seeds], labels)
-    style.title(middle.axes[0], "B", "Final images from the same noise, by seed")
+    style.title(_pictures(top, rows, [str(step) for step in chosen], labels), "A", heading)
+    heading = "Final images from the same noise, by seed"
+    style.title(_pictures(middle, finals, [str(seed) for seed in seeds], labels), "B", heading)
     pixels = int(np.prod(endpoints["network"].shape[1:]))
     _errors(bottom, models, labels, pixels)
     return figure
@@ -136,11 +138,12 @@ def table(
 
 def _pictures(
     figure: FigureBase, rows: Mapping[str, FloatArray], columns: Sequence[str], labels: Mapping[str, str]
-) -> None:
+) -> Axes:
     axes = figure.subplots()
     images.grid(axes, list(rows.values()), [images.wrapped(labels[name]) for name in rows], columns)
     axes.set_xlim(right=max(len(columns), ROOM) - images.GAP / 2)
     axes.set_anchor("W")
+    return axes
 
 
 def _errors(figure: FigureBase, models: Mapping[str, xr.Dataset], labels: Mapping[str, str], pixels: int) -> None:

@@ -104,7 +104,7 @@ def gains(data: xr.Dataset, group: Group, name: str, times: NDArray[np.int64]) -
 
 def _points(axes: Axes, position: FloatArray, gain: Gains, group: Group) -> None:
     ends = np.maximum([gain.mean - gain.low, gain.high - gain.mean], 0)
-    look = {"fmt": group.marker, "ms": 4, "mec": "black", "mew": 0.4, "capsize": 1.5, "elinewidth": 0.8}
+    look: dict[str, Any] = {"fmt": group.marker, "ms": 4, "mec": "black", "mew": 0.4, "capsize": 1.5, "elinewidth": 0.8}
     axes.errorbar(position, gain.mean, ends, color=group.color, label=group.label, zorder=3, **look)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,8 +17,6 @@ from underpainting.figures.images import FloatArray
 from underpainting.statistics import Interval
 
 LOWEST = -0.1
-# The authors' follow-up: fractions that the Gaussian explains, by sigma, of the model of this name.
-PRINTED = {"ddpm-cifar10-32": {0.01: 0.38, 0.05: 0.74, 0.2: 0.89, 0.75: 0.976, 1.5: 0.99}}
 
 
 def explained(residual: FloatArray, total: FloatArray) -> Interval:
@@ -66,6 +65,6 @@ def score(data: xr.Dataset, labels: Mapping[str, str], printed: Mapping[float, f
     return figure
 
 
-def _curve(axes: Axes, ratio: FloatArray, values: FloatArray, ends: tuple[FloatArray, FloatArray], **look: str) -> None:
+def _curve(axes: Axes, ratio: FloatArray, values: FloatArray, ends: tuple[FloatArray, FloatArray], **look: Any) -> None:
     axes.plot(ratio, values, marker=".", **look)
     axes.fill_between(ratio, *ends, color=look["color"], alpha=0.2, lw=0)

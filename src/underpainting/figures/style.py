@@ -83,7 +83,7 @@ def halves(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, Figu
 def stacked(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
     """Parts of a figure, one below the other, of the given heights."""
     parts = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
-    return [figure.add_subfigure(part) for part in parts]
+    return [figure.add_subfigure(parts[row]) for row in range(len(heights))]
 
 
 def look_of(number: int) -> dict[str, Any]:
