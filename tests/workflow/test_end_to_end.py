@@ -72,7 +72,9 @@ def test_images_are_stored_in_the_range_of_the_library(built: Project) -> None:
     assert images.max() == 1
 
 
-@pytest.mark.parametrize("file", ["moments", "eigenbasis", "trajectories/ddim-6/seeds_0-8", "comparison/ddim-6"])
+@pytest.mark.parametrize(
+    "file", ["moments", "eigenbasis", "trajectories/ddim-6/seeds_0-8", "comparison/ddim-6/gaussian", "mixture", "score"]
+)
 def test_every_array_says_where_it_came_from(built: Project, file: str) -> None:
     origin = artifacts.provenance(artifacts.load(built.folder / f"results/tiny/{file}.zarr.zip"))
     assert origin["study"] == "tiny"
