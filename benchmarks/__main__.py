@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from benchmarks.cloud import cloud_cost
 from benchmarks.lowrank import lowrank_cost
 from benchmarks.measure import table
 from benchmarks.sampling import jump_cost, loop_overhead
@@ -15,7 +16,7 @@ def main() -> None:
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} processors\n")
     large = lowrank_cost()  # first, from a process that is still small
-    print(table([*large, loop_overhead(), jump_cost(), moments_cost()]))
+    print(table([*large, loop_overhead(), jump_cost(), moments_cost(), *cloud_cost()]))
     print(
         "\nratio: median over pairs that ran in turn; ours and reference: medians; memory and the largest images: once."
     )
