@@ -61,11 +61,14 @@ def main() -> None:
             spent = cost("benchmarks.paper_models", "two_steps", folder=folder)
         print(
             f"{name}: {SNAPSHOTS[name].parameters:,} parameters, loaded and two steps of one image: "
-            f"{spent.seconds:.1f} s, at most {spent.gibibytes:.2f} GiB"
+            f"{spent.seconds:.1f} s, at most {spent.gibibytes:.2f} GiB",
+            flush=True,
         )
     for name in ("ddpm_cifar10", "ddpm_church"):
         found = jump_against_call(name)
-        print(f"{found.name} / {found.peer}: {found.value:.4f} ({found.ours:.3f} s / {found.reference:.3f} s)")
+        print(
+            f"{found.name} / {found.peer}: {found.value:.4f} ({found.ours:.3f} s / {found.reference:.3f} s)", flush=True
+        )
 
 
 if __name__ == "__main__":
