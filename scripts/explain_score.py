@@ -53,9 +53,9 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
             "total": array(
                 np.stack([one[1] for one in sums]), ("ratio", "sample"), "squared score of the network, times sigma^2"
             ),
-            "noise_to_signal": array(config["ratios"], "ratio", "sigma / alpha"),
+            "noise_to_signal": array(np.array(config["ratios"]), "ratio", "sigma / alpha"),
         },
-        attrs={"models": config["models"]},
+        attrs={"models": list(config["models"])},
     )
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis", "dataset")}
     artifacts.save(result, output, origin(study, **digests, config=config))

@@ -60,7 +60,7 @@ def dataset(
     return xr.Dataset(
         {
             **arrays,
-            "perturbed_at": array(steps, "step", "sampler step of the push"),
+            "perturbed_at": array(np.array(steps), "step", "sampler step of the push"),
             "component": array(np.array(pushes.components) + 1, "direction", "number of the component, 0 for none"),
             "variance": array(pushes.variances.numpy(), "direction", "data variance along the direction"),
             "alpha": array(sampler.grid.alpha, "time", "signal scale"),
