@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def flat_batches(images: xr.DataArray, size: int = 1024) -> Iterator[NDArray[np.floating[Any]]]:
-    """Flattened images, batch by batch, in the type in which they are read."""
+def flat_batches(images: xr.DataArray, largest: int = 2**29) -> Iterator[NDArray[np.floating[Any]]]:
+    """Flattened images in the type in which they are read, at most 1,024 and `largest` bytes of them at a time."""
+    size = min(1024, max(1, largest // max(images[:1].nbytes, 1)))
     return (batch.reshape(len(batch), -1) for batch in artifacts.batches(images, size))
 
 

@@ -222,7 +222,7 @@ def _new_directions(columns: FloatArray, basis: list[FloatArray], floor: float) 
     """
     for least in (floor, 0.5):
         for part in basis:
-            columns = columns - part @ (part.T @ columns)
+            columns -= part @ (part.T @ columns)
         columns, upper = np.linalg.qr(columns)
         columns = columns[:, np.abs(np.diag(upper)) > least]
     return columns
