@@ -11,7 +11,7 @@ from underpainting.denoisers import DiffusersDenoiser
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import training_grid
 from underpainting.sampling import Sampler, initial_noise
-from underpainting.studies.models import NoiseSchedule
+from underpainting.studies.denoiser import NoiseSchedule
 
 
 def schedule() -> object:

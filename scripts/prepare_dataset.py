@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from underpainting import artifacts, datasets
 from underpainting.jobs import job, origin
-from underpainting.studies import models
+from underpainting.studies.data import Dataset, DatasetBase, place_key
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BYTES = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
 
 
-def parts(config: models.DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
+def parts(config: DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
     """The artifact piece by piece: images as bytes that read as [-1, 1], labels, class names."""
     source = datasets.open_source(config)
     for images, labels in datasets.stream(source, config, batch_size):
@@ -32,8 +32,8 @@ def parts(config: models.DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
 
 def main(output: str, study: str, config: dict[str, Any], place: str) -> None:
     """Read the source once, from its place, write the artifact."""
-    located = {**config, models.place_key(config["source"]): place} if place else config
-    dataset: models.DatasetBase = TypeAdapter(models.Dataset).validate_python(located)
+    located = {**config, place_key(config["source"]): place} if place else config
+    dataset: DatasetBase = TypeAdapter(Dataset).validate_python(located)
     provenance = origin(study, source=config)
     artifacts.save_stream(parts(dataset, 1024), output, "sample", provenance)
 

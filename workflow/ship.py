@@ -14,8 +14,9 @@ from typing import Any
 from safetensors import safe_open
 
 from underpainting import artifacts
+from underpainting.studies.denoiser import TrainedDenoiser
 from underpainting.studies.loading import load_study
-from underpainting.studies.models import Study, TrainedDenoiser
+from underpainting.studies.models import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 5_000_000

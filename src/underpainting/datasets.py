@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from underpainting import artifacts
-from underpainting.studies import models
+from underpainting.studies.data import (
+    DatasetBase,
+    FolderDataset,
+    HuggingfaceDataset,
+    NpzDataset,
+    SklearnDataset,
+    TorchvisionDataset,
+)
 from underpainting.studies.files import IMAGE_SUFFIXES, image_files
 
 Bytes = NDArray[np.uint8]
@@ -127,7 +134,7 @@ def _read_image(file: Path) -> Bytes:
         raise DataError("path", f"the image {file} is corrupt ({error})", "repair or remove that file") from error
 
 
-def _open_sklearn(_: models.SklearnDataset) -> Source:
+def _open_sklearn(_: SklearnDataset) -> Source:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -135,7 +142,7 @@ def _open_sklearn(_: models.SklearnDataset) -> Source:
     return ArraySource(images, digits.target, [str(name) for name in digits.target_names], "digits")
 
 
-def _open_torchvision(config: models.TorchvisionDataset) -> Source:
+def _open_torchvision(config: TorchvisionDataset) -> Source:
     import torchvision
 
     root = Path(config.root)
@@ -183,7 +190,7 @@ def _unpacked(root: Path, name: str) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _open_huggingface(config: models.HuggingfaceDataset) -> Source:
+def _open_huggingface(config: HuggingfaceDataset) -> Source:
     try:
         from datasets import load_dataset
     except ImportError as error:
@@ -202,7 +209,7 @@ def _open_huggingface(config: models.HuggingfaceDataset) -> Source:
     return IndexedSource(data, names, config.repository, (config.image_column, config.label_column))
 
 
-def _open_folder(config: models.FolderDataset) -> Source:
+def _open_folder(config: FolderDataset) -> Source:
     folder = Path(config.path)
     if not folder.is_dir():
         raise DataError("path", f"there is no folder {folder}", config.obtain or MISSING)
@@ -213,7 +220,7 @@ def _open_folder(config: models.FolderDataset) -> Source:
     return source
 
 
-def _open_npz(config: models.NpzDataset) -> Source:
+def _open_npz(config: NpzDataset) -> Source:
     path = Path(config.path)
     if not path.is_file():
         raise DataError("path", f"there is no file {path}", config.obtain or MISSING)
@@ -276,7 +283,7 @@ _OPENERS: dict[str, Any] = {
 }
 
 
-def open_source(config: models.DatasetBase) -> Source:
+def open_source(config: DatasetBase) -> Source:
     """The source that a study's `dataset` describes.
 
     Raises:
@@ -288,7 +295,7 @@ def open_source(config: models.DatasetBase) -> Source:
     return source
 
 
-def prepare(item: Item, config: models.DatasetBase) -> Bytes:
+def prepare(item: Item, config: DatasetBase) -> Bytes:
     """An image in the study's size and channels, shape (channel, height, width).
 
     Raises:
@@ -303,7 +310,7 @@ def prepare(item: Item, config: models.DatasetBase) -> Bytes:
     return pixels[None] if config.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _resized(picture: Image.Image, name: str, config: models.DatasetBase) -> Image.Image:
+def _resized(picture: Image.Image, name: str, config: DatasetBase) -> Image.Image:
     from PIL import ImageOps
 
     size, (width, height) = config.image_size, picture.size
@@ -320,7 +327,7 @@ def _resized(picture: Image.Image, name: str, config: models.DatasetBase) -> Ima
     raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if config.resize == "pad" else remedy)
 
 
-def stream(source: Source, config: models.DatasetBase, size: int) -> Iterator[tuple[Bytes, NDArray[np.int64]]]:
+def stream(source: Source, config: DatasetBase, size: int) -> Iterator[tuple[Bytes, NDArray[np.int64]]]:
     """Batches of prepared images (sample, channel, height, width) and labels (sample,); -1 where there is none."""
     images: list[Bytes] = []
     labels: list[int] = []

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, ReferenceDenoiser
 from underpainting.studies.errors import StudyError
 from underpainting.studies.files import sources
-from underpainting.studies.models import HubDenoiser, PathDenoiser, ReferenceDenoiser, Study
+from underpainting.studies.models import Study
 
 log = logging.getLogger(__name__)
 

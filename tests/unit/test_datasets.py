@@ -18,17 +18,15 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from underpainting import datasets, preflight
-from underpainting.studies import StudyError, find_studies, models
+from underpainting.studies import Study, StudyError, data, find_studies
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = os.environ.get("UNDERPAINTING_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="UNDERPAINTING_DATA names no folder with MNIST and CIFAR-10")
 
 
-def parse(**content: Any) -> models.DatasetBase:
-    dataset: models.DatasetBase = TypeAdapter(models.Dataset).validate_python(
-        {"image_size": 8, "channels": 1, **content}
-    )
+def parse(**content: Any) -> data.DatasetBase:
+    dataset: data.DatasetBase = TypeAdapter(data.Dataset).validate_python({"image_size": 8, "channels": 1, **content})
     return dataset
 
 
@@ -45,7 +43,7 @@ def write_folder(folder: Path, count: int = 6, classes: int = 2) -> Path:
     return folder
 
 
-def collect(config: models.DatasetBase) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def collect(config: data.DatasetBase) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     parts = list(datasets.stream(datasets.open_source(config), config, 4))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
@@ -436,20 +434,20 @@ def test_classes_are_not_counted_where_nothing_needs_them(tmp_path: Path, monkey
     npz(images=BYTES, labels=EMPTY_CLASS)(tmp_path, study)
     study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans"}}
     monkeypatch.chdir(tmp_path)
-    preflight.check_all({"tiny": models.Study.model_validate(study)}, "config/studies")
+    preflight.check_all({"tiny": Study.model_validate(study)}, "config/studies")
     del study["dataset"]["labels_key"]
     study["teleport"]["extractor"]["labels"] = "mixture"
-    preflight.check_all({"tiny": models.Study.model_validate(study)}, "config/studies")
+    preflight.check_all({"tiny": Study.model_validate(study)}, "config/studies")
 
 
 def test_good_data_pass_and_are_not_read_again_once_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = models.Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
+    study = Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
     monkeypatch.chdir(tmp_path)
     preflight.check_all({"tiny": study}, "config/studies")
 
 
 def test_a_network_of_another_size_is_refused(tmp_path: Path) -> None:
-    study = models.Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
+    study = Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
     with pytest.raises(StudyError, match=r"dataset\.image_size: 8 pixels do not fit a network for images of 32"):
         preflight.check_shape(study, {"sample_size": 32, "in_channels": 1}, tmp_path / "s.yaml")
     with pytest.raises(StudyError, match=r"dataset\.channels: 1 channels do not fit"):

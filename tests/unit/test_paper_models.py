@@ -17,7 +17,7 @@ from underpainting import denoisers, preflight
 from underpainting.denoisers import CountingDenoiser
 from underpainting.sampling import Sampler, initial_noise, sample
 from underpainting.studies import Study, StudyError, load_study
-from underpainting.studies.models import HubDenoiser, PathDenoiser
+from underpainting.studies.denoiser import HubDenoiser, PathDenoiser
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -25,7 +25,7 @@ from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, Gaussia
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import DATA, training_grid
 from underpainting.sampling import SAMPLERS, Sampler, Step, initial_noise, make_scheduler, sample
-from underpainting.studies.models import SAMPLER_LABELS, SamplerName
+from underpainting.studies.sampling import SAMPLER_LABELS, SamplerName
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 SHAPE = (1, 8, 8)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from underpainting.sampling import SAMPLERS, Sampler
 from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, find_studies, load_study
-from underpainting.studies.models import Seeded
 from underpainting.studies.reference import json_schema
+from underpainting.studies.sampling import Seeded
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "config" / "studies").glob("*.yaml"))

@@ -2,6 +2,7 @@
 
 from underpainting.studies.errors import StudyError
 from underpainting.studies.loading import data_folder, find_studies, load_study
-from underpainting.studies.models import SamplerChoice, Study
+from underpainting.studies.models import Study
+from underpainting.studies.sampling import SamplerChoice
 
 __all__ = ["SamplerChoice", "Study", "StudyError", "data_folder", "find_studies", "load_study"]

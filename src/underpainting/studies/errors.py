@@ -61,7 +61,7 @@ def _dotted(location: Sequence[str | int]) -> str:
 
 def _fields_at(model: type[Model], location: Sequence[str | int]) -> list[str]:
     """Names of the fields that are allowed beside the last key of `location`."""
-    from underpainting.studies.models import models_below
+    from underpainting.studies.introspection import models_below
 
     keys, tag = _keys(location)
     return models_below(model, [key for key in keys[:-1] if isinstance(key, str)], tag)

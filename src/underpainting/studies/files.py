@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from underpainting.studies.models import (
+from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
+from underpainting.studies.denoiser import PathDenoiser, ReferenceDenoiser, TrainedDenoiser
+from underpainting.studies.models import Study
+from underpainting.studies.sampling import (
     ClassifierExtractor,
-    DatasetBase,
-    FolderDataset,
     InceptionExtractor,
-    NpzDataset,
-    PathDenoiser,
-    ReferenceDenoiser,
     SamplerChoice,
     Seeded,
-    Study,
     TeleportConfig,
-    TorchvisionDataset,
-    TrainedDenoiser,
     TrajectoriesConfig,
 )
 from underpainting.studies.theory import THEORY_LABELS

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from underpainting.studies import models
 from underpainting.studies.base import Model
+from underpainting.studies.models import Study
 
 HEADER = """\
 # Study files
@@ -33,7 +33,7 @@ The smallest file to start from is [`studies/digits.yaml`](studies/digits.yaml).
 
 def json_schema() -> str:
     """The JSON schema of a study file, as text."""
-    schema = models.Study.model_json_schema()
+    schema = Study.model_json_schema()
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
@@ -110,7 +110,7 @@ def _sections(key: str, field: FieldInfo) -> Iterator[str]:
 
 def markdown() -> str:
     """The reference of every key, as Markdown."""
-    parts = [HEADER, "\n".join(_rows(models.Study)) + "\n"]
-    for name, field in models.Study.model_fields.items():
+    parts = [HEADER, "\n".join(_rows(Study)) + "\n"]
+    for name, field in Study.model_fields.items():
         parts.extend(_sections(name, field))
     return "\n".join(dict.fromkeys(parts)).rstrip() + "\n"

@@ -17,6 +17,37 @@ THEORY_LABELS: dict[TheoryName, str] = {
 }
 
 
+class MomentsConfig(Model):
+    """Mean and covariance of the data."""
+
+    per_class: bool = Field(False, description="Keep the moments of each class, too; needs labels.")
+    batch_size: int = Field(1024, ge=1, description="Images read at once; does not change the result beyond rounding.")
+
+
+class EigenbasisConfig(Model):
+    """Eigendecomposition of the covariance."""
+
+    method: Literal["dense", "gram", "randomized"] = Field(
+        "dense",
+        description="dense: D x D covariance; gram: few images of many pixels; randomized: leading components only.",
+    )
+    rank: int | None = Field(None, ge=1, description="Keep at most so many components; all if not given.")
+    explained_variance: float | None = Field(
+        None, gt=0, le=1, description="Keep the components that reach this fraction of the variance."
+    )
+    seed: int = Field(0, ge=0, description="Of the randomized method.")
+
+    def used(self) -> dict[str, object]:
+        """What the chosen method uses; the rest cannot change its result."""
+        return self.model_dump(exclude=set() if self.method == "randomized" else {"seed"})
+
+    @model_validator(mode="after")
+    def _rank_given(self) -> EigenbasisConfig:
+        if self.method == "randomized" and self.rank is None:
+            raise ValueError("the randomized method needs a rank | add eigenbasis.rank")
+        return self
+
+
 class MixtureConfig(Model):
     """A Gaussian mixture of the data."""
 

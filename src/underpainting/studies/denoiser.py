@@ -1,0 +1,163 @@
+"""Models of a study's denoiser: trained here, shipped, fetched or found in a folder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from underpainting.studies.base import Model, pinned_revision
+
+
+class Architecture(Model):
+    """A UNet2DModel of diffusers."""
+
+    block_out_channels: tuple[int, ...] = Field(
+        (32, 64), min_length=1, description="Width of each resolution level, the finest first."
+    )
+    layers_per_block: int = Field(1, ge=1, description="Residual blocks per level.")
+    attention_levels: int = Field(0, ge=0, description="How many of the coarsest levels have self-attention.")
+    attention_head_dim: int = Field(16, ge=1, description="Channels per attention head.")
+    norm_num_groups: int = Field(8, ge=1, description="Groups of group normalisation; divides every width.")
+
+    @model_validator(mode="after")
+    def _divides(self) -> Architecture:
+        if self.attention_levels > len(self.block_out_channels):
+            raise ValueError(
+                f"denoiser.architecture.attention_levels | {self.attention_levels} exceeds the "
+                f"{len(self.block_out_channels)} levels | lower it"
+            )
+        for width in self.block_out_channels:
+            if width < 1 or width % self.norm_num_groups:
+                raise ValueError(
+                    f"denoiser.architecture.norm_num_groups | {self.norm_num_groups} does not divide the width {width} | "
+                    "choose widths that are multiples of it"
+                )
+        # the middle block of a UNet2DModel always attends, at the coarsest width
+        for width in self.block_out_channels[-max(self.attention_levels, 1) :]:
+            if width % self.attention_head_dim:
+                raise ValueError(
+                    f"denoiser.architecture.attention_head_dim | {self.attention_head_dim} does not divide the width {width} | "
+                    "choose a divisor"
+                )
+        return self
+
+
+class NoiseSchedule(Model):
+    """The discrete variance-preserving schedule that the network learns."""
+
+    num_train_timesteps: int = Field(1000, ge=2, description="Number of discrete times T.")
+    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = Field(
+        "linear", description="Shape of beta over time, as in diffusers."
+    )
+    beta_start: float = Field(1e-4, gt=0, lt=1, description="First beta.")
+    beta_end: float = Field(0.02, gt=0, lt=1, description="Last beta.")
+
+
+class TrainingRecipe(Model):
+    """How the network is trained; see `underpainting.training.Recipe`."""
+
+    steps: int = Field(ge=1, description="Optimizer steps.")
+    batch_size: int = Field(128, ge=1, description="Images per step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
+    warmup: int = Field(100, ge=0, description="Steps of linear warm-up; a cosine to zero follows.")
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
+    ema_decay: float = Field(0.995, ge=0, lt=1, description="Decay of the averaged weights, which become the network.")
+    flip: bool = Field(False, description="Mirror images at random.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Of the weights, batches, times and noise.")
+    prediction_type: Literal["epsilon", "v_prediction", "sample"] = Field(
+        "epsilon", description="What the network predicts: noise, velocity or image."
+    )
+    snapshots: tuple[int, ...] = Field(
+        (), description="Steps after which the averaged weights are kept, to look at young networks."
+    )
+
+    @model_validator(mode="after")
+    def _snapshots_within(self) -> TrainingRecipe:
+        if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
+            raise ValueError(
+                f"denoiser.training.snapshots | {outside} are not among the steps 1 to {self.steps} | correct or remove them"
+            )
+        if list(self.snapshots) != sorted(set(self.snapshots)):
+            raise ValueError(f"denoiser.training.snapshots | {list(self.snapshots)} is not ascending | sort it")
+        return self
+
+
+class OwnDenoiser(Model):
+    """A network of the house's own making: what it is, and how it is trained."""
+
+    architecture: Architecture = Field(default_factory=Architecture, description="The network.")
+    schedule: NoiseSchedule = Field(default_factory=NoiseSchedule, description="The noise schedule.")
+    training: TrainingRecipe = Field(description="The recipe.")
+    threads: int = Field(
+        1, ge=1, description="Processor threads of the training; more pay for larger networks, and round differently."
+    )
+
+
+class TrainedDenoiser(OwnDenoiser):
+    """A network trained by the workflow on the study's data set."""
+
+    source: Literal["train"]
+    folder: str | None = Field(None, description="Not used; where `source: reference` finds the network.")
+
+    def settings(self) -> dict[str, Any]:
+        """What the training depends on beside the data."""
+        return self.model_dump(exclude={"folder"})
+
+
+class ReferenceDenoiser(OwnDenoiser):
+    """A network that ships with the repository, in safetensors; `source: train` rebuilds it from the same keys."""
+
+    source: Literal["reference"]
+    folder: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+
+    @property
+    def place(self) -> str:
+        """Where the network lies on this machine."""
+        return self.folder
+
+    def settings(self) -> dict[str, Any]:
+        """What the copy of the network depends on beside the files."""
+        return {"source": self.source}
+
+
+class HubDenoiser(Model):
+    """A diffusers network of the Hugging Face Hub, at a pinned revision; safetensors only."""
+
+    source: Literal["hub"]
+    repository: str = Field(description="owner/name on the Hub.")
+    revision: str = Field(description="The commit to use: 40 hexadecimal digits.")
+
+    @property
+    def place(self) -> str:
+        """Nowhere on this machine."""
+        return ""
+
+    def settings(self) -> dict[str, Any]:
+        """What the copy of the network depends on."""
+        return self.model_dump()
+
+    @field_validator("revision")
+    @classmethod
+    def _pinned(cls, value: str) -> str:
+        return pinned_revision(value)
+
+
+class PathDenoiser(Model):
+    """A diffusers pipeline folder on this machine; safetensors only."""
+
+    source: Literal["path"]
+    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    obtain: str = Field("", description="How to get the network: told where it is missing.")
+
+    @property
+    def place(self) -> str:
+        """Where the network lies on this machine."""
+        return self.path
+
+    def settings(self) -> dict[str, Any]:
+        """What the copy of the network depends on beside the files."""
+        return self.model_dump(exclude={"path", "obtain"})
+
+
+Denoiser = Annotated[TrainedDenoiser | ReferenceDenoiser | HubDenoiser | PathDenoiser, Field(discriminator="source")]

@@ -1,0 +1,147 @@
+"""Models of a study's sampling: samplers, trajectories, and the teleport sweep."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from underpainting.studies.base import Model
+
+SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp"]
+Spacing = Literal["linspace", "leading", "trailing"]
+
+SAMPLER_LABELS: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "heun": "Heun", "dpmsolverpp": "DPM-Solver++"}
+
+
+class SamplerChoice(Model):
+    """A sampler with its number of steps."""
+
+    name: SamplerName = Field(description="The sampler.")
+    steps: int = Field(ge=1, le=1000, description="Number of steps.")
+    timestep_spacing: Spacing | None = Field(
+        None, description="How diffusers spreads the steps; its own default if not given."
+    )
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables, e.g. `ddim-50`."""
+        return f"{self.name}-{self.steps}" + (f"-{self.timestep_spacing}" if self.timestep_spacing else "")
+
+    def misfit(self, times: int) -> str | None:
+        """What diffusers cannot do rightly with these steps over so many times, as "problem | remedy"."""
+        spacing, stride = self.timestep_spacing, times // self.steps
+        if self.name == "dpmsolverpp" and self.steps == times and spacing != "trailing":
+            return "its grid would visit a time twice | lower its steps"
+        if self.name != "ddim" or spacing in (None, "leading"):
+            return None
+        if times % self.steps == 0 if spacing == "trailing" else self.steps in (1, times):
+            return None
+        remedy = f"use the spacing leading, or trailing with steps that divide {times}"
+        return f"diffusers' DDIM moves by {stride} times at each step, the spacing {spacing} does not | {remedy}"
+
+    @property
+    def label(self) -> str:
+        """Name in figures, e.g. `DDIM, 50 steps`."""
+        spacing = f", {self.timestep_spacing}" if self.timestep_spacing else ""
+        return f"{SAMPLER_LABELS[self.name]}, {self.steps} steps{spacing}"
+
+
+def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+    ids = [sampler.id for sampler in samplers]
+    if doubles := {entry for entry in ids if ids.count(entry) > 1}:
+        raise ValueError(f"{', '.join(sorted(doubles))} is listed twice | list each sampler once")
+    return samplers
+
+
+class Seeded(Model):
+    """A range of seeds, cut into shards."""
+
+    seeds: int = Field(ge=1, le=10**7, description="Number of images; image i has the seed first_seed + i.")
+    first_seed: int = Field(0, ge=0, le=2**31, description="The first seed.")
+    shard_size: int = Field(1024, ge=1, description="Images per job and file; more seeds add shards.")
+    batch_size: int = Field(
+        256, ge=1, description="Images per network call; does not change the result beyond rounding."
+    )
+
+    @property
+    def shards(self) -> list[tuple[int, int]]:
+        """(first, stop) seed of every shard."""
+        stop = self.first_seed + self.seeds
+        return [(first, min(first + self.shard_size, stop)) for first in range(self.first_seed, stop, self.shard_size)]
+
+
+class TrajectoriesConfig(Seeded):
+    """Sampler trajectories, every state and endpoint estimate kept."""
+
+    samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; theory is compared with each.")
+    seeds: int = Field(256, ge=1, le=10**6, description="Number of trajectories per sampler.")
+
+    @field_validator("samplers")
+    @classmethod
+    def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        return _distinct(value)
+
+
+class ClassifierExtractor(Model):
+    """Features of a small classifier that the workflow trains on the study's labels: FD (classifier), never FID."""
+
+    name: Literal["classifier"]
+    width: int = Field(32, ge=4, description="Channels of the first layer.")
+    features: int = Field(64, ge=2, description="Length of the feature vector.")
+    epochs: int = Field(20, ge=1, description="Passes through the data.")
+    seed: int = Field(0, ge=0, description="Of the weights and batches.")
+    labels: Literal["dataset", "mixture"] = Field(
+        "dataset", description="What is learned: the data set's labels or, where it has none, the mixture's clusters."
+    )
+
+
+class InceptionExtractor(Model):
+    """torch-fidelity's Inception v3 (its own conversion of the original weights): FID."""
+
+    name: Literal["inception-v3-compat"]
+    weights: str | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
+
+
+Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
+
+
+class TeleportConfig(Seeded):
+    """The sweep: image quality after skipping the first steps."""
+
+    samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
+    skips: tuple[int, ...] = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")
+    seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
+    extractor: Extractor = Field(description="Where features come from.")
+    kid_subset_size: int = Field(1000, ge=2, description="Images per subset of the kernel distance (KID).")
+    kid_subsets: int = Field(100, ge=1, description="Subsets over which the kernel distance is averaged.")
+    neighbourhood: int = Field(3, ge=1, description="Neighbours in precision and recall.")
+
+    @field_validator("samplers")
+    @classmethod
+    def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        return _distinct(value)
+
+    @field_validator("skips")
+    @classmethod
+    def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if negative := [skip for skip in value if skip < 0]:
+            raise ValueError(f"a skip cannot be negative, but {negative} is | give numbers of steps, 0 or more")
+        if len(set(value)) < len(value):
+            raise ValueError(f"{list(value)} lists a skip twice | list each skip once")
+        return tuple(sorted(value))
+
+    @model_validator(mode="after")
+    def _skips_leave_a_step(self) -> TeleportConfig:
+        for sampler in self.samplers:
+            if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
+                raise ValueError(
+                    f"teleport.skips | skips {too_many} leave no step of {sampler.id}'s {sampler.steps} | "
+                    f"keep every skip below {sampler.steps}"
+                )
+        if self.kid_subset_size > self.seeds:
+            raise ValueError(
+                f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "
+                "lower it or raise teleport.seeds"
+            )
+        return self
