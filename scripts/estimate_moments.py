@@ -51,6 +51,7 @@ def main(dataset: str, output: str, study: str, per_class: bool, batch_size: int
     data = artifacts.load(dataset)
     images = artifacts.require_range(data["images"], dataset)
     pixels = int(np.prod(images.shape[1:]))
+    batch_size = artifacts.at_once(pixels, batch_size)
     arrays: dict[str, xr.DataArray] = {}
     if per_class:
         batches = zip(artifacts.batches(images, batch_size), artifacts.batches(data["label"], batch_size), strict=True)

@@ -35,7 +35,8 @@ def main(output: str, study: str, config: dict[str, Any], place: str) -> None:
     located = {**config, place_key(config["source"]): place} if place else config
     dataset: DatasetBase = TypeAdapter(Dataset).validate_python(located)
     provenance = origin(study, source=config)
-    artifacts.save_stream(parts(dataset, 1024), output, "sample", provenance)
+    size = artifacts.at_once(dataset.channels * dataset.image_size**2)
+    artifacts.save_stream(parts(dataset, size), output, "sample", provenance)
 
 
 if __name__ == "__main__":

@@ -228,6 +228,11 @@ def require_range(array: xr.DataArray, path: str | Path, expected: tuple[float, 
     return array
 
 
+def at_once(pixels: int, most: int = 1024) -> int:
+    """How many images of so many values to hold in memory at a time: at most `most`, and 2^25 values (256 MiB in float64)."""
+    return min(most, max(1, 2**25 // max(pixels, 1)))
+
+
 def batches(array: xr.DataArray, size: int) -> Iterator[np.ndarray[Any, Any]]:
     """Read an array along its first axis, `size` entries at a time."""
     for start in range(0, array.shape[0], size):

@@ -344,3 +344,10 @@ def test_a_flipped_bit_in_the_values_is_not_read_over(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises((ArtifactError, zipfile.BadZipFile)):
         artifacts.load(path).load()
+
+
+def test_large_images_are_held_in_smaller_numbers() -> None:
+    assert artifacts.at_once(64) == 1024
+    assert artifacts.at_once(64, most=10) == 10
+    assert artifacts.at_once(196_608) * 196_608 <= 2**25
+    assert artifacts.at_once(2**26) == 1
