@@ -31,9 +31,14 @@ def test_more_seeds_add_shards(copy: Project) -> None:
     planned = changed(copy, lambda study: study["trajectories"].update(seeds=16), "tables")
     assert planned == {
         "sample_trajectories": 2,
-        "compare_with_theory": 2,
+        "compare_with_theory": 4,
         "measure_geometry": 2,
+        "measure_emergence": 1,
+        "measure_retrieval": 1,
         "tabulate_geometry": 1,
+        "tabulate_models": 1,
+        "tabulate_claims": 1,
+        "tabulate_studies": 1,
         "collect_metrics": 1,
         "tables": 1,
     }
@@ -46,6 +51,7 @@ def test_an_added_skip_runs_alone(copy: Project) -> None:
         "extract_features": 1,
         "measure_fidelity": 1,
         "tabulate_teleport": 1,
+        "tabulate_claims": 1,
         "collect_metrics": 1,
         "tables": 1,
     }
@@ -53,7 +59,7 @@ def test_an_added_skip_runs_alone(copy: Project) -> None:
 
 def test_a_removed_skip_removes_its_row(copy: Project) -> None:
     planned = changed(copy, lambda study: study["teleport"].update(skips=[0]), "tables")
-    assert planned == {"tabulate_teleport": 1, "collect_metrics": 1, "tables": 1}
+    assert planned == {"tabulate_teleport": 1, "tabulate_claims": 1, "collect_metrics": 1, "tables": 1}
 
 
 def test_an_added_sampler_leaves_the_others_alone(copy: Project) -> None:
@@ -66,6 +72,7 @@ def test_an_added_sampler_leaves_the_others_alone(copy: Project) -> None:
         "compare_with_theory": 1,
         "measure_geometry": 1,
         "tabulate_geometry": 1,
+        "tabulate_studies": 1,
         "collect_metrics": 1,
         "tables": 1,
     }
