@@ -1,4 +1,4 @@
-"""Train a small classifier on a study's labels; its hidden layer supplies features."""
+"""Train a small classifier on a study's labels, or on the clusters of its mixture; its hidden layer supplies features."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def main(dataset: str, output: str, config: dict[str, Any]) -> None:
-    """Train, report the accuracy on images held out, save."""
+def labelled(dataset: str, clusters: list[str]) -> tuple[torch.Tensor, int]:
+    """The label of every image and the number of classes: the data set's own, or the mixture's modes if given."""
+    if clusters:
+        mixture = artifacts.load(clusters[0])
+        return torch.from_numpy(mixture["label"].values), mixture.sizes["mode"]
     data = artifacts.load(dataset)
-    images, labels = torch.from_numpy(load_bytes(dataset)), torch.from_numpy(data["label"].values)
-    classes = len(data.attrs["class_names"])
+    return torch.from_numpy(data["label"].values), len(data.attrs["class_names"])
+
+
+def main(dataset: str, clusters: list[str], output: str, config: dict[str, Any]) -> None:
+    """Train, report the accuracy on images held out, save."""
+    images = torch.from_numpy(load_bytes(dataset))
+    labels, classes = labelled(dataset, clusters)
     shape = classifier.ClassifierShape(images.shape[1], classes, config["width"], config["features"])
     trained = classifier.train(images, labels, shape, config["epochs"], config["seed"])
     log.info("accuracy on images held out: %.4f", trained.accuracy)
@@ -31,4 +39,6 @@ def main(dataset: str, output: str, config: dict[str, Any]) -> None:
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         use_threads(snakemake.threads)
-        main(snakemake.input.dataset, snakemake.output[0], snakemake.params.config)
+        inputs = snakemake.input
+        clusters = [inputs.clusters] if isinstance(inputs.clusters, str) else list(inputs.clusters)
+        main(inputs.dataset, clusters, snakemake.output[0], snakemake.params.config)

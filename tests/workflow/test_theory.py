@@ -86,3 +86,12 @@ def test_another_mixture_leaves_the_gaussian_and_the_point_cloud(copy: Project) 
     assert planned["compare_with_theory"] == 1
     assert "train_denoiser" not in planned
     assert "sample_teleport" not in planned
+
+
+def test_clusters_stand_in_for_labels(copy: Project) -> None:
+    study = copy.study()
+    study["mixture"] = {"fit": "kmeans", "modes": 3}
+    study["teleport"]["extractor"]["labels"] = "mixture"
+    copy.write(study)
+    copy.build("results/tiny/classifier.safetensors")
+    assert "accuracy on images held out" in (copy.folder / "logs/tiny/classifier.log").read_text()
