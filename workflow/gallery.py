@@ -69,6 +69,8 @@ def summary(results: Path, studies: list[str]) -> Iterator[str]:
     yield "## Claims, study by study\n"
     counts = []
     for name in studies:
+        if not (results / name / "claims.csv").is_file():
+            continue
         verdicts = pd.read_csv(results / name / "claims.csv")["reproduced"].value_counts()
         counts.append({"study": name, **{word: int(verdicts.get(word, 0)) for word in ("yes", "undecided", "no")}})
     yield markdown(pd.DataFrame(counts)) + "\n"
@@ -78,11 +80,9 @@ def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
     """One study: its claims, its theories, its pictures."""
     yield f"## {study.title}\n"
     yield f"{study.description}\n"
-    yield "### Claims\n"
-    yield (
-        markdown(pd.read_csv(folder / "claims.csv", keep_default_na=False, na_values=["nan", ""]).fillna({"paper": ""}))
-        + "\n"
-    )
+    if (claims := folder / "claims.csv").is_file():
+        yield "### Claims\n"
+        yield (markdown(pd.read_csv(claims, keep_default_na=False, na_values=["nan", ""]).fillna({"paper": ""})) + "\n")
     yield "### Theories against the sampler\n"
     yield markdown(pd.read_csv(folder / "models.csv")) + "\n"
     yield "### Pictures\n"
@@ -94,12 +94,12 @@ def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
 
 
 def main(root: Path = ROOT) -> None:
-    """Write the page for every study that has a table of claims."""
+    """Write the page for every study that has been compared with theory; claims are shown where they are gathered."""
     results, docs = root / "results", root / "docs"
     studies = [
         path.stem
         for path in sorted((root / "config" / "studies").glob("*.yaml"))
-        if (results / path.stem / "claims.csv").is_file()
+        if (results / path.stem / "models.csv").is_file()
     ]
     if not studies:
         sys.exit("no study is built: run `make run` first")
