@@ -22,6 +22,7 @@ from torch import Tensor
 INCEPTION = "inception-v3-compat"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 CLASSIFIER = "underpainting-classifier"
+NEIGHBOURS_AMONG = 10_000
 
 Extractor = Callable[[Tensor], Tensor]
 
@@ -181,6 +182,13 @@ def frechet(generated: NDArray[np.float64], real: NDArray[np.float64]) -> float:
     return float(fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"])
 
 
+def _thinned(features: Tensor) -> Tensor:
+    """At most 10,000 of the features, evenly spread: all their distances must fit into memory (0.8 GB; 29 GB for 60,000)."""
+    if len(features) <= NEIGHBOURS_AMONG:
+        return features
+    return features[torch.linspace(0, len(features) - 1, NEIGHBOURS_AMONG).round().long()]
+
+
 def compare(
     generated: NDArray[np.float64],
     real: NDArray[np.float64],
@@ -197,7 +205,7 @@ def compare(
         real: shape (sample, feature).
         kid_subset_size: images per KID subset; no more than either set has.
         kid_subsets: number of subsets.
-        neighbourhood: neighbours that span the manifold in precision and recall.
+        neighbourhood: neighbours that span the manifold in precision and recall, of at most 10,000 images of each set.
         seed: of KID's subsets.
 
     Raises:
@@ -216,7 +224,7 @@ def compare(
     first, second = torch.from_numpy(generated), torch.from_numpy(real)
     subsets = {"kid_subsets": kid_subsets, "kid_subset_size": kid_subset_size, "rng_seed": seed}
     kid = kid_features_to_metric(first, second, **subsets, verbose=False)
-    prc = prc_features_to_metric(first, second, prc_neighborhood=neighbourhood, verbose=False)
+    prc = prc_features_to_metric(_thinned(first), _thinned(second), prc_neighborhood=neighbourhood, verbose=False)
     return Scores(
         distance,
         kid["kernel_inception_distance_mean"],

@@ -183,3 +183,12 @@ def test_inception_is_looked_for_in_torch_fidelitys_cache(tmp_path: Path, monkey
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / fidelity.INCEPTION_FILE).touch()
     assert fidelity.inception_weights(None).name == fidelity.INCEPTION_FILE
+
+
+def test_precision_and_recall_take_a_bounded_number_of_images() -> None:
+    features = torch.arange(25_000.0)[:, None]
+    thinned = fidelity._thinned(features)
+    assert len(thinned) == fidelity.NEIGHBOURS_AMONG
+    assert thinned[0] == 0
+    assert thinned[-1] == 24_999
+    assert (fidelity._thinned(features[:100]) == features[:100]).all()
