@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from underpainting import artifacts, mixture_fit, mixtures
+from underpainting import artifacts, mixture_fit, mixture_moments, mixtures
 from underpainting.jobs import job, origin, use_threads
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def of_classes(moments_file: str, dataset: str, covariance: Any, rank: int | Non
     """A mode per class, from its moments, and each image's class."""
     moments = artifacts.load(moments_file)
     name = "class_covariance" if "class_covariance" in moments else "class_variance"
-    mixture = mixtures.of_moments(
+    mixture = mixture_moments.of_moments(
         moments["class_count"].values,
         moments["class_mean"].values,
         moments[name].values,

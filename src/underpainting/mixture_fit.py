@@ -30,9 +30,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from underpainting import eigenbasis, mixtures
+from underpainting import eigenbasis, mixture_moments
 from underpainting.eigenbasis import Eigenbasis
-from underpainting.mixtures import Covariance, Mixture, Mode
+from underpainting.mixture_moments import Covariance
+from underpainting.mixtures import Mixture, Mode
 
 FloatArray = NDArray[np.float64]
 Images = NDArray[np.floating[Any]]
@@ -75,7 +76,7 @@ def fit(
     Raises:
         ValueError: fewer images than modes, an unknown method, or a mode with too few images.
     """
-    mixtures.check_covariance(covariance, rank)
+    mixture_moments.check_covariance(covariance, rank)
     if not 1 <= modes <= len(images):
         raise ValueError(
             f"{modes} modes cannot be fitted to {len(images)} images; take 1 to {len(images)}, or add images"
@@ -83,11 +84,7 @@ def fit(
     if method not in ("kmeans", "em"):
         raise ValueError(f"method {method!r} is unknown; use kmeans or em")
     coefficients = _coefficients(images, image_shape, _components(images, modes, method), seed)
-    with threadpool_limits(1):  # sums in the order of the threads would differ from run to run
-        shares = (
-            _kmeans(coefficients, modes, seed) if method == "kmeans" else _em(coefficients, modes, covariance, seed)
-        )
-    shares = shares[:, np.argsort(-shares.sum(0), kind="stable")]
+    shares = _shares(coefficients, modes, method, covariance, seed)
     clusters = [_Cluster(images, share) for share in shares.T]
     _check(clusters, rank)
     sizes = np.array([cluster.size for cluster in clusters])
@@ -110,6 +107,15 @@ def _coefficients(images: Images, image_shape: tuple[int, ...], components: int,
     whole = _Cluster(images, np.ones(len(images)))
     basis = whole.basis(image_shape, components, seed)
     return np.concatenate([basis.coefficients(torch.from_numpy(batch)).numpy() for batch in _batches(images)])
+
+
+def _shares(coefficients: FloatArray, modes: int, method: Method, covariance: Covariance, seed: int) -> FloatArray:
+    """Share of each mode in each image, shape (sample, mode), the largest mode first."""
+    with threadpool_limits(1):  # sums in the order of the threads would differ from run to run
+        shares = (
+            _kmeans(coefficients, modes, seed) if method == "kmeans" else _em(coefficients, modes, covariance, seed)
+        )
+    return shares[:, np.argsort(-shares.sum(0), kind="stable")]
 
 
 def _kmeans(coefficients: FloatArray, modes: int, seed: int) -> FloatArray:
@@ -213,5 +219,5 @@ def _check(clusters: list[_Cluster], rank: int | None) -> None:
 def _mode(cluster: _Cluster, image_shape: tuple[int, ...], covariance: Covariance, rank: int | None, seed: int) -> Mode:
     if covariance == "isotropic":
         mean = cluster.mean()
-        return mixtures.mode_of_covariance(mean, cluster.variances(mean), image_shape, "isotropic")
-    return mixtures.mode_of_basis(cluster.basis(image_shape, rank, seed), rank)
+        return mixture_moments.mode_of_covariance(mean, cluster.variances(mean), image_shape, "isotropic")
+    return mixture_moments.mode_of_basis(cluster.basis(image_shape, rank, seed), rank)

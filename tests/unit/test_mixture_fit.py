@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from underpainting import mixture_fit, mixtures
-from underpainting.mixtures import Covariance, Mixture, Mode
+from underpainting import mixture_fit, mixture_moments, mixtures
+from underpainting.mixture_moments import Covariance
+from underpainting.mixtures import Mixture, Mode
 from underpainting.noise import NoiseLevel
 
 Array = NDArray[np.float64]
@@ -59,7 +60,7 @@ def test_modes_are_those_of_the_moments_of_their_clusters(kind: Covariance, rank
     images, truth = blobs()
     clusters = [images[truth == label] for label in range(3)]
     found, _ = mixture_fit.fit(images.astype(np.float32), 3, "kmeans", kind, rank, image_shape=(2, 2, 2))
-    expected = mixtures.of_moments(
+    expected = mixture_moments.of_moments(
         [len(each) for each in clusters],
         [each.mean(0) for each in clusters],
         [np.cov(each.T) for each in clusters],

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from underpainting import artifacts, gaussian, mixtures
+from underpainting import artifacts, gaussian, mixture_moments, mixtures
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.mixtures import Mixture, MixtureDenoiser, Mode
 from underpainting.noise import NoiseLevel, vp_level
@@ -236,7 +236,7 @@ def class_moments(counts: list[int], seed: int = 0) -> tuple[list[int], Array, A
 
 def test_full_modes_have_the_covariance_of_their_class() -> None:
     counts, means, matrices = class_moments([30, 10, 4])
-    mixture = mixtures.of_moments(counts, means, matrices, (1, 2, 3))
+    mixture = mixture_moments.of_moments(counts, means, matrices, (1, 2, 3))
     assert np.allclose(mixture.weights, np.array(counts) / 44)
     assert [mode.rank for mode in mixture.modes] == [PIXELS, PIXELS, 3]
     for mode, mean, matrix in zip(mixture.modes, means, matrices, strict=True):
@@ -244,9 +244,9 @@ def test_full_modes_have_the_covariance_of_their_class() -> None:
 
 
 @pytest.mark.parametrize(("kind", "rank"), [("low_rank", 2), ("low_rank", 6), ("isotropic", None)])
-def test_the_rest_keeps_the_total_variance(kind: mixtures.Covariance, rank: int | None) -> None:
+def test_the_rest_keeps_the_total_variance(kind: mixture_moments.Covariance, rank: int | None) -> None:
     counts, means, matrices = class_moments([30, 10])
-    mixture = mixtures.of_moments(counts, means, matrices, (1, 2, 3), kind, rank)
+    mixture = mixture_moments.of_moments(counts, means, matrices, (1, 2, 3), kind, rank)
     for mode, matrix in zip(mixture.modes, matrices, strict=True):
         leading = np.linalg.eigvalsh(matrix)[::-1][: rank or 0]
         assert np.allclose(mode.variances, leading)
@@ -258,16 +258,16 @@ def test_the_rest_keeps_the_total_variance(kind: mixtures.Covariance, rank: int 
 def test_isotropic_modes_need_variances_only() -> None:
     counts, means, matrices = class_moments([30, 10])
     variances = np.stack([np.diag(matrix) for matrix in matrices])
-    found = mixtures.of_moments(counts, means, variances, (1, 2, 3), "isotropic")
-    expected = mixtures.of_moments(counts, means, matrices, (1, 2, 3), "isotropic")
+    found = mixture_moments.of_moments(counts, means, variances, (1, 2, 3), "isotropic")
+    expected = mixture_moments.of_moments(counts, means, matrices, (1, 2, 3), "isotropic")
     assert [mode.rest for mode in found.modes] == pytest.approx([mode.rest for mode in expected.modes])
     with pytest.raises(ValueError, match=r"low_rank needs covariance matrices.*set covariance to isotropic"):
-        mixtures.of_moments(counts, means, variances, (1, 2, 3), "low_rank", 2)
+        mixture_moments.of_moments(counts, means, variances, (1, 2, 3), "low_rank", 2)
 
 
 def test_moments_that_do_not_suffice_name_the_class() -> None:
     counts, means, matrices = class_moments([30, 10])
-    make = mixtures.of_moments
+    make = mixture_moments.of_moments
     with pytest.raises(ValueError, match="class 1 has no image; leave it out"):
         make([30, 0], means, matrices, (1, 2, 3))
     with pytest.raises(ValueError, match="class 0 has 1 image, too few for a covariance; add images"):
