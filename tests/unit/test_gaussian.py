@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from tests.unit.bases import make_basis
 from underpainting import gaussian
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import (
@@ -27,18 +28,6 @@ from underpainting.noise import (
 )
 
 Array = NDArray[np.float64]
-
-
-def make_basis(pixels: int, variances: list[float], seed: int) -> Eigenbasis:
-    random = np.random.default_rng(seed)
-    vectors = np.linalg.qr(random.standard_normal((pixels, pixels)))[0][:, : len(variances)]
-    return Eigenbasis(
-        torch.from_numpy(random.standard_normal(pixels)),
-        torch.from_numpy(vectors),
-        torch.tensor(sorted(variances, reverse=True), dtype=torch.float64),
-        sum(variances),
-        (1, 1, pixels),
-    )
 
 
 def states_of(basis: Eigenbasis, seed: int = 0, count: int = 3) -> Tensor:

@@ -13,6 +13,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from torch import Tensor
 
+from tests.unit.bases import make_basis
 from underpainting import flow, gaussian, geometry, rotation
 from underpainting.denoisers import GaussianDenoiser
 from underpainting.eigenbasis import Eigenbasis
@@ -43,18 +44,6 @@ PATHS = [
 
 def on_circle(phi: float) -> NoiseLevel:
     return NoiseLevel(float(np.cos(phi)), float(np.sin(phi)))
-
-
-def make_basis(pixels: int, variances: list[float], seed: int) -> Eigenbasis:
-    random = np.random.default_rng(seed)
-    vectors = np.linalg.qr(random.standard_normal((pixels, pixels)))[0][:, : len(variances)]
-    return Eigenbasis(
-        torch.from_numpy(random.standard_normal(pixels)),
-        torch.from_numpy(vectors),
-        torch.tensor(sorted(variances, reverse=True), dtype=torch.float64),
-        sum(variances),
-        (1, 1, pixels),
-    )
 
 
 @st.composite
