@@ -35,12 +35,7 @@ rule compare_with_theory:
         "logs/{study}/benchmarks/comparison/{sampler}/{model}.tsv"
     params:
         code=code_of("compare_with_theory"),
-        config=of_study(
-            lambda study: {
-                "solver": study.comparison.solver,
-                "batch_size": study.comparison.batch_size,
-            }
-        ),
+        config=files_of(files.comparison_settings),
     script:
         "../scripts/compare_with_theory.py"
 

@@ -21,12 +21,12 @@ Predictor = Callable[[torch.Tensor, NoiseGrid], Trajectory]
 EXAMPLES = 8
 
 
-def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], solver: str) -> Predictor:
+def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], config: dict[str, Any]) -> Predictor:
     """How a model carries initial states through a grid."""
     if model == "gaussian":
         return lambda initial, grid: comparison.predict(basis, initial, grid)
-    denoiser = theories.load(model, inputs)
-    return lambda initial, grid: flow.integrate(denoiser, initial, grid, solver)
+    denoiser, method = theories.load(model, inputs), config["solver"]
+    return lambda initial, grid: flow.integrate(denoiser, initial, grid, method)
 
 
 def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset) -> xr.Dataset:
@@ -58,7 +58,7 @@ def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset)
 def main(inputs: dict[str, Any], output: str, study: str, model: str, config: dict[str, Any]) -> None:
     """Stream the shards."""
     basis = eigenbasis.load(inputs["eigenbasis"])
-    predict = predictor(model, basis, inputs, config["solver"])
+    predict = predictor(model, basis, inputs, config)
     parts = [compare(basis, predict, batch) for batch in shards.batches(inputs["trajectories"], config["batch_size"])]
     examples = parts[0]["endpoint"]
     result = shards.concatenate(part.drop_vars("endpoint") for part in parts).assign(endpoint=examples)

@@ -20,7 +20,7 @@ def main(basis_file: str, files: list[str], outputs: list[str], config: dict[str
     """Predict the first trajectories, and project both onto the directions."""
     basis = eigenbasis.load(basis_file)
     pushes = perturbation.directions(basis, components.spread(basis.variances.numpy()).tolist(), off_manifold=1)
-    batch = next(shards.batches(files, components.TRAJECTORIES))
+    batch = shards.first(files, components.TRAJECTORIES)
     states, grid = torch.from_numpy(batch["state"].values), trajectories.grid_of(batch)
     mean = torch.from_numpy(grid.alpha)[:, None] * basis.mean
     actual, predicted = (

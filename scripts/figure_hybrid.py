@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
 from underpainting import artifacts, shards
 from underpainting.figures import style, teleport
 from underpainting.jobs import job
@@ -14,15 +12,10 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def first(files: list[str], count: int) -> xr.Dataset:
-    """The first samples of a few shards."""
-    return shards.concatenate(next(shards.batches([file], count)) for file in files).isel(sample=slice(count))
-
-
 def main(files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the images of the first seeds, a row per skip; `files` holds the leading shards of each skip in turn."""
     each = len(files) // len(config["skips"])
-    rows = [first(files[start : start + each], config["gallery"]) for start in range(0, len(files), each)]
+    rows = [shards.first(files[start : start + each], config["gallery"]) for start in range(0, len(files), each)]
     images = [artifacts.require_range(row["images"], files[0]).values for row in rows]
     skips = [(skip, int(row["nfe"])) for skip, row in zip(config["skips"], rows, strict=True)]
     seeds = rows[0]["seed"].values.tolist()

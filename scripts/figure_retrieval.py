@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def main(dataset: str, file: str, trajectories: list[str], outputs: list[str], config: dict[str, Any]) -> None:
     """Find the training images that are nearest to the network's first ones, and draw."""
     count = min(config["gallery"], retrieval.MOST)
-    parts = (next(shards.batches([path], count)) for path in trajectories)
-    actual = shards.concatenate(part[["state", "seed"]].isel(step=-1) for part in parts).isel(sample=slice(count))
+    actual = shards.first(trajectories, count).isel(step=-1)
     data = artifacts.load(file)
     nearest = artifacts.load(dataset)["images"][data["nearest"][0, : actual.sizes["sample"]].values]
     seeds = actual["seed"].values.tolist()

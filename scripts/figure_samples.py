@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main(files: list[str], models: list[str], outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the images of the first seeds; `models` are the errors and images of the theories, in the labels' order."""
     count = config["gallery"]
-    data = shards.concatenate(next(shards.batches([file], count)) for file in files).isel(sample=slice(count))
+    data = shards.first(files, count)
     states, seeds = data["state"], data["seed"].values.tolist()
     network, *theories = config["labels"].values()
     rows = {network: states.isel(step=-1).values}

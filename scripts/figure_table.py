@@ -22,7 +22,7 @@ def main(
 ) -> None:
     """Gather endpoint estimates and images of the first seeds; `files` in the order of the models' labels."""
     count = min(config["gallery"], models.ROOM)
-    actual = shards.concatenate(next(shards.batches([file], count)) for file in trajectories).isel(sample=slice(count))
+    actual = shards.first(trajectories, count)
     names = [name for name in config["labels"] if name != "network"]
     theories = {name: artifacts.load(file) for name, file in zip(names, files, strict=True)}
     seeds = actual["seed"].values.tolist()

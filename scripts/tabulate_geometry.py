@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-HEADINGS = {
-    "sampler": "Sampler",
-    "residual_top2": "Top 2 PC proj.",
-    "residual_plane": "x₀, x_T proj.",
-    "residual_rotation": "x₀, x_T rotation",
-    "dim_state": "dim x_t",
-    "dim_difference": "dim Δx_t",
-    "dim_noise": "dim ε(x_t)",
-    "n": "Trajectories",
-}
 NOTE = (
     "Residual variance: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories. "
     "Dimension: median number of principal components that hold 99.9 % of the variance. As Table 2 of Wang & Vastola (2023)."
@@ -46,10 +36,7 @@ def main(files: list[str], csv: str, html: str) -> None:
     """Gather the rows, write both forms."""
     table = pd.DataFrame([row(file) for file in files])
     write_text(tables.csv(table), csv)
-    shown = table.rename(columns=HEADINGS)
-    formats = {HEADINGS[name]: "{:.2%}" for name in table.columns if name.startswith("residual")}
-    formats |= {HEADINGS[name]: "{:g}" for name in table.columns if name.startswith("dim")}
-    write_text(tables.page(shown, "Trajectory geometry", NOTE, formats), html)
+    write_text(tables.geometry_page(table, "Trajectory geometry", NOTE), html)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pandas as pd
 
 from underpainting import artifacts, statistics, tables
 from underpainting.artifacts import write_text
-from underpainting.claims.comparison import departure, final_error
+from underpainting.comparison import departure, final_error
 from underpainting.jobs import job
 from underpainting.statistics import Interval
 from underpainting.studies.theory import THEORY_LABELS

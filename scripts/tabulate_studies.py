@@ -15,17 +15,6 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-HEADINGS = {
-    "study": "Study",
-    "sampler": "Sampler",
-    "residual_top2": "Top 2 PC proj.",
-    "residual_plane": "x₀, x_T proj.",
-    "residual_rotation": "x₀, x_T rotation",
-    "dim_state": "dim x_t",
-    "dim_difference": "dim Δx_t",
-    "dim_noise": "dim ε(x_t)",
-    "n": "Trajectories",
-}
 NOTE = (
     "Residual variance: squared error over squared norm, mean over trajectories; dimension: median number of principal "
     "components for 99.9 % of the variance. Rows marked (paper) are printed in Table 2 of Wang & Vastola (2023), for its own "
@@ -49,7 +38,7 @@ def gather(files: dict[str, str], models: dict[str, str | None]) -> pd.DataFrame
         if (model := models[study]) is not None:
             parts.append(pd.DataFrame([of_paper(model)]))
     others = [of_paper(model) for model in TABLE_2 if model not in models.values()]
-    return pd.concat([*parts, pd.DataFrame(others)] if others else parts, ignore_index=True)[list(HEADINGS)]
+    return pd.concat([*parts, pd.DataFrame(others)] if others else parts, ignore_index=True)[list(tables.GEOMETRY)]
 
 
 def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -> None:
@@ -57,10 +46,8 @@ def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -
     table = gather({Path(file).parent.name: file for file in files}, models)
     table["n"] = table["n"].astype("Int64")
     write_text(tables.csv(table), csv)
-    formats = {HEADINGS[name]: "{:.2%}" for name in table.columns if name.startswith("residual")}
-    formats |= {HEADINGS[name]: "{:g}" for name in table.columns if name.startswith("dim")}
-    shown = table.astype(object).where(table.notna(), "").rename(columns=HEADINGS)
-    write_text(tables.page(shown, "Trajectory geometry of all studies (Table 2)", NOTE, formats), html)
+    shown = table.astype(object).where(table.notna(), "")
+    write_text(tables.geometry_page(shown, "Trajectory geometry of all studies (Table 2)", NOTE), html)
 
 
 if __name__ == "__main__":

@@ -189,6 +189,14 @@ def _thinned(features: Tensor) -> Tensor:
     return features[torch.linspace(0, len(features) - 1, NEIGHBOURS_AMONG).round().long()]
 
 
+def _require_enough(smallest: int, kid_subset_size: int, neighbourhood: int) -> None:
+    if smallest < max(kid_subset_size, neighbourhood + 1, 2):
+        raise ValueError(
+            f"{smallest} images are too few for KID subsets of {kid_subset_size} and {neighbourhood} neighbours: lower "
+            "teleport.kid_subset_size or teleport.neighbourhood, or use more images"
+        )
+
+
 def compare(
     generated: NDArray[np.float64],
     real: NDArray[np.float64],
@@ -214,12 +222,7 @@ def compare(
     from torch_fidelity.metric_kid import kid_features_to_metric
     from torch_fidelity.metric_prc import prc_features_to_metric
 
-    smallest = min(len(generated), len(real))
-    if smallest < max(kid_subset_size, neighbourhood + 1, 2):
-        raise ValueError(
-            f"{smallest} images are too few for KID subsets of {kid_subset_size} and {neighbourhood} neighbours: lower "
-            "teleport.kid_subset_size or teleport.neighbourhood, or use more images"
-        )
+    _require_enough(min(len(generated), len(real)), kid_subset_size, neighbourhood)
     distance = frechet(generated, real)
     first, second = torch.from_numpy(generated), torch.from_numpy(real)
     subsets = {"kid_subsets": kid_subsets, "kid_subset_size": kid_subset_size, "rng_seed": seed}

@@ -119,10 +119,8 @@ def directions(
     dimension = basis.pixels - on_manifold.shape[1]
     if off_manifold and not dimension:
         raise ValueError("nothing is off the manifold of a complete basis; lower `manifold`, or truncate the basis")
-    anywhere, outside = (_normal(count, basis, (seed, stream)) for stream, count in enumerate((random, off_manifold)))
-    for _ in range(2):
-        outside = outside - (outside @ on_manifold) @ on_manifold.T
-    drawn = torch.cat([anywhere, outside])
+    outside = _without(on_manifold, _normal(off_manifold, basis, (seed, 1)))
+    drawn = torch.cat([_normal(random, basis, (seed, 0)), outside])
     vectors = torch.cat([basis.vectors[:, list(chosen)].T, drawn / drawn.norm(dim=1, keepdim=True)])
     counts: dict[Kind, int] = {"component": len(chosen), "random": random, "off_manifold": off_manifold}
     kinds = tuple(kind for kind, count in counts.items() for _ in range(count))
@@ -260,6 +258,13 @@ def _manifold_rank(basis: Eigenbasis, manifold: float) -> int:
 
 def _normal(count: int, basis: Eigenbasis, seed: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, basis.pixels)))
+
+
+def _without(subspace: Tensor, vectors: Tensor) -> Tensor:
+    """Vectors less what they have in a subspace; twice, since once leaves rounding."""
+    for _ in range(2):
+        vectors = vectors - (vectors @ subspace) @ subspace.T
+    return vectors
 
 
 def _walk_pairs(

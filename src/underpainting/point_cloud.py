@@ -78,10 +78,8 @@ class PointCloud:
     def squares(self) -> Tensor:
         """|y|^2, float64, shape (sample,)."""
         result = torch.empty(len(self), dtype=torch.float64, device=self.points.device)
-        for (
-            start,
-            chunk,
-        ) in self.chunks():  # into one array: a list of small ones would keep the allocator from reusing chunks
+        # into one array: a list of small ones would keep the allocator from reusing chunks
+        for start, chunk in self.chunks():
             torch.linalg.vecdot(chunk, chunk, out=result[start : start + len(chunk)])
         return result
 

@@ -18,6 +18,15 @@ def batches(files: Iterable[str | Path], size: int = 256) -> Iterator[xr.Dataset
             yield data.isel(sample=slice(start, start + size)).load()
 
 
+def first(files: Iterable[str | Path], count: int) -> xr.Dataset:
+    """The first samples of a few files, `count` at most."""
+    parts = batches(files, count)
+    found = [next(parts)]
+    while sum(part.sizes["sample"] for part in found) < count and (more := next(parts, None)) is not None:
+        found.append(more)
+    return concatenate(found).isel(sample=slice(count))
+
+
 def concatenate(parts: Iterable[xr.Dataset]) -> xr.Dataset:
     """Results of batches as one dataset along `sample`; what has no sample axis must agree."""
     return xr.concat(list(parts), "sample", data_vars="minimal", coords="minimal", compat="equals", join="exact")

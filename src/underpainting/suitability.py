@@ -78,7 +78,7 @@ def _check_number(study: Study, images: int, classes: int, file: str | Path) -> 
             f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
         )
         raise StudyError(file, "eigenbasis.rank", problem, "lower it, or add images")
-    if study.models_compared("mixture") and study.mixture.fit != "classes" and images < modes:
+    if study.compares("mixture") and study.mixture.fit != "classes" and images < modes:
         problem = f"{images} images cannot fill {modes} clusters"
         raise StudyError(file, "mixture.modes", problem, f"set it to {images} or less")
 
@@ -99,7 +99,7 @@ def _check_classes(study: Study, names: tuple[str, ...], counts: Counts, file: s
     """An image of each class, two where the class becomes a mode?"""
     if counts[-1]:
         raise DataError("source", f"{counts[-1]} images have no label", "label or remove them")
-    mode = study.mixture.fit == "classes" and study.models_compared("mixture")
+    mode = study.mixture.fit == "classes" and study.compares("mixture")
     least = (2 if mode else 1) if study.moments.per_class else 0
     if scarce := [f"{name!r} ({count})" for name, count in zip(names, counts, strict=False) if count < least]:
         need = "an image" if least == 1 else "two images, to have a covariance"

@@ -8,6 +8,19 @@ from importlib.resources import files
 
 import pandas as pd
 
+GEOMETRY = {
+    "study": "Study",
+    "sampler": "Sampler",
+    "residual_top2": "Top 2 PC proj.",
+    "residual_plane": "x₀, x_T proj.",
+    "residual_rotation": "x₀, x_T rotation",
+    "dim_state": "dim x_t",
+    "dim_difference": "dim Δx_t",
+    "dim_noise": "dim ε(x_t)",
+    "n": "Trajectories",
+}
+"""Columns of Table 2 and their headings."""
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>
 <body><h1>{title}</h1><p>{note}</p>{table}</body></html>
@@ -35,3 +48,10 @@ def page(table: pd.DataFrame, title: str, note: str, formats: Mapping[str, str])
     style = files("underpainting").joinpath("table.css").read_text(encoding="utf-8")
     html = shown.to_html(index=False, border=0, classes="table")
     return _PAGE.format(title=escape(title), note=escape(note), style=style, table=html)
+
+
+def geometry_page(table: pd.DataFrame, title: str, note: str) -> str:
+    """A table with columns of `GEOMETRY` as a page, residuals in per cent."""
+    formats = {GEOMETRY[name]: "{:.2%}" for name in table.columns if name.startswith("residual")}
+    formats |= {GEOMETRY[name]: "{:g}" for name in table.columns if name.startswith("dim")}
+    return page(table.rename(columns=GEOMETRY), title, note, formats)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from underpainting.claims import comparison, emergence, geometry, judge, paper, perturbation, retrieval, score, teleport
 from underpainting.claims.claim import Claim
+from underpainting.comparison import departure
 
 NUMBERS = st.floats(-1e3, 1e3)
 
@@ -94,7 +95,7 @@ def test_theories_are_compared_seed_by_seed() -> None:
     models = {"gaussian": errors_like(0.1, 30), "mixture": errors_like(0.08, 30), "point_cloud": errors_like(0.3, 25)}
     rows = comparison.claims(models, 5)
     assert {row.reproduced for row in rows} == {"yes"}
-    assert comparison.departure(models["gaussian"]) == pytest.approx(np.full(40, 30 / 50))
+    assert departure(models["gaussian"]) == pytest.approx(np.full(40, 30 / 50))
     turned = comparison.claims({**models, "point_cloud": errors_like(0.05, 40)}, 5)
     assert verdict(turned, "Final images: squared error of the Gaussian less that of the exact") == "no"
     assert verdict(turned, "The exact score leaves") == "no"

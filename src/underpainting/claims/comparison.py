@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from underpainting import statistics
 from underpainting.claims import paper
 from underpainting.claims.claim import Claim, of_interval
+from underpainting.comparison import NOTICEABLE, departure, final_error
 
 FloatArray = NDArray[np.float64]
 EARLY = 0.4
-NOTICEABLE = 0.01
 
 
 def claims(models: Mapping[str, xr.Dataset], manifold_rank: int) -> list[Claim]:
@@ -34,18 +34,6 @@ def claims(models: Mapping[str, xr.Dataset], manifold_rank: int) -> list[Claim]:
             _paired(models, "mixture", "gaussian", paper.MIXTURE_BETTER_THAN_GAUSSIAN),
         )
     return found
-
-
-def final_error(data: xr.Dataset) -> FloatArray:
-    """Squared error of each final image, mean over pixels."""
-    return np.asarray(data["state_error"].values[:, -1], np.float64)
-
-
-def departure(data: xr.Dataset) -> FloatArray:
-    """Part of the steps after which each trajectory's error exceeds 0.01 per pixel for the first time; 1 if it never does."""
-    beyond = data["state_error"].values > NOTICEABLE
-    first = np.where(beyond.any(1), beyond.argmax(1), beyond.shape[1] - 1)
-    return first / (beyond.shape[1] - 1)
 
 
 def _early(gaussian: xr.Dataset) -> list[Claim]:

@@ -129,9 +129,15 @@ def theory_inputs(name: str, _: Study, model: str) -> dict[str, str]:
     return {kind: f"results/{name}/{kind}.zarr.zip" for kind in kinds[model]}
 
 
+def comparison_settings(_: str, study: Study, model: str) -> dict[str, object]:
+    """How a theory is carried along; the Gaussian's closed form needs no solver."""
+    settings = study.comparison.model_dump(include={"batch_size"})
+    return settings if model == "gaussian" else {**settings, "solver": study.comparison.solver}
+
+
 def mixture_compared(name: str, study: Study) -> list[str]:
     """The mixture, where it is among the theories compared."""
-    return [f"results/{name}/mixture.zarr.zip"] if study.models_compared("mixture") else []
+    return [f"results/{name}/mixture.zarr.zip"] if study.compares("mixture") else []
 
 
 def cluster_labels(name: str, study: Study) -> list[str]:

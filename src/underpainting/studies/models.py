@@ -101,7 +101,7 @@ class Study(Model):
     def _theory_fits(self) -> None:
         if self.mixture.fit == "classes" and not self.moments.per_class:
             raise ValueError("mixture.fit | classes needs the moments of each class | set moments.per_class: true")
-        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.models_compared("mixture"):
+        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.compares("mixture"):
             raise ValueError(
                 "mixture.covariance | full needs covariance matrices, which eigenbasis.method: "
                 f"{self.eigenbasis.method} avoids | set mixture.covariance: low_rank and mixture.rank"
@@ -116,6 +116,6 @@ class Study(Model):
                 f"perturbation.seeds | {self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories | lower it"
             )
 
-    def models_compared(self, name: TheoryName) -> bool:
+    def compares(self, name: TheoryName) -> bool:
         """Is a theory among those compared with the sampler?"""
         return name in self.comparison.models
