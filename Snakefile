@@ -24,6 +24,7 @@ include: "rules/figures_comparison.smk"
 include: "rules/figures_teleport.smk"
 include: "rules/report.smk"
 include: "rules/collect.smk"
+include: "rules/provenance.smk"
 
 
 localrules:
@@ -33,6 +34,6 @@ localrules:
 rule all:
     default_target: True
     input:
-        "results/report.html",
+        of_all(files.report),
         of_all(files.tables),
-        files.ACROSS_STUDIES,
+        ACROSS_STUDIES,

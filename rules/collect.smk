@@ -50,9 +50,9 @@ rule figures:
 rule tables:
     input:
         of_all(files.tables),
-        files.ACROSS_STUDIES,
+        ACROSS_STUDIES,
 
 
 rule report:
     input:
-        "results/report.html",
+        of_all(files.report),

@@ -4,26 +4,32 @@ from inspect import signature
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from underpainting import preflight
-from underpainting.provenance import code, locks
+from underpainting import jobs, preflight
+from underpainting.provenance import code, locks, packages, records, session
+from underpainting.provenance.layout import Layout
 from underpainting.studies import StudyError, data_folder, files, find_studies
 
 ROOT = Path(workflow.basedir)
+
+DATA = data_folder(config, workflow.config_settings.overwrite_config)
+LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
+CODE = {}
 
 try:
     STUDIES = find_studies(
         config.get("studies"),
         "config/studies",
         "config/config.yaml",
-        data=data_folder(config, workflow.config_settings.overwrite_config),
+        data=DATA,
         retrain=config.get("retrain", False),
     )
     if workflow.is_main_process:
-        locks.hold(Path(".snakemake"))
-        locks.rerun_incomplete(workflow)
         preflight.check_all(STUDIES, "config/studies")
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+# what compares studies, where there are several
+ACROSS_STUDIES = files.ACROSS_STUDIES if len(STUDIES) > 1 else ()
 
 
 wildcard_constraints:
@@ -80,8 +86,15 @@ def studies_with(condition):
 
 
 def code_of(script):
-    """Digest of a script and of all that it reaches in the library: a change of either makes the rule run again."""
-    return code.digest(
-        ROOT / "scripts" / f"{script}.py",
-        Path(preflight.__file__).parent,
+    """A script and a digest of all that it reaches in the library: a change of either makes the rule run again."""
+    files = jobs.code_of(ROOT / "scripts" / f"{script}.py")
+    digest = f"{script} {code.combined(files)}"
+    CODE[digest] = files
+    return digest
+
+
+def packages_of(script):
+    """The versions of the packages that a script's results can depend on."""
+    return packages.versions(
+        code.imported(ROOT / "scripts" / f"{script}.py", jobs.PACKAGE, jobs.APART)
     )

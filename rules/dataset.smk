@@ -13,6 +13,7 @@ rule prepare_dataset:
         place=of_study(lambda study: study.dataset.place),
     params:
         code=code_of("prepare_dataset"),
+        packages=packages_of("prepare_dataset"),
         config=of_study(lambda study: study.dataset.settings()),
     script:
         "../scripts/prepare_dataset.py"

@@ -29,6 +29,7 @@ rule train_denoiser:
         checkpoint_seconds=30,
     params:
         code=code_of("train_denoiser"),
+        packages=packages_of("train_denoiser"),
         config=of_study(
             lambda study: {
                 **study.denoiser.settings(),
@@ -55,6 +56,7 @@ rule fetch_denoiser:
         place=of_study(lambda study: study.denoiser.place),
     params:
         code=code_of("fetch_denoiser"),
+        packages=packages_of("fetch_denoiser"),
         config=of_study(
             lambda study: {
                 **study.denoiser.settings(),

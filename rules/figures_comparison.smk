@@ -18,6 +18,7 @@ rule figure_endpoint:
         "logs/{study}/benchmarks/figures/fig04a_endpoint.tsv"
     params:
         code=code_of("figure_endpoint"),
+        packages=packages_of("figure_endpoint"),
         config=of_study(
             lambda study: {
                 "label": files.headline_first(study.trajectories)[0].label,
@@ -49,6 +50,7 @@ rule figure_samples:
         "logs/{study}/benchmarks/figures/fig04b_samples.tsv"
     params:
         code=code_of("figure_samples"),
+        packages=packages_of("figure_samples"),
         config=of_study(
             lambda study: {
                 "labels": files.labels(study),
@@ -79,6 +81,7 @@ rule figure_error:
         "logs/{study}/benchmarks/figures/fig04c_error.tsv"
     params:
         code=code_of("figure_error"),
+        packages=packages_of("figure_error"),
         config=of_study(
             lambda study: {
                 "labels": [
@@ -109,6 +112,7 @@ rule figure_models:
         "logs/{study}/benchmarks/figures/fig04d_models.tsv"
     params:
         code=code_of("figure_models"),
+        packages=packages_of("figure_models"),
         config=of_study(
             lambda study: {
                 "labels": files.labels(study),
@@ -139,6 +143,7 @@ rule figure_validation:
         "logs/{study}/benchmarks/figures/fig12_validation.tsv"
     params:
         code=code_of("figure_validation"),
+        packages=packages_of("figure_validation"),
         config=of_study(
             lambda study: {
                 "labels": files.labels(study),
@@ -171,6 +176,7 @@ rule figure_components:
         "logs/{study}/benchmarks/figures/fig15_components.tsv"
     params:
         code=code_of("figure_components"),
+        packages=packages_of("figure_components"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_components.py"
@@ -197,6 +203,7 @@ rule figure_table:
         "logs/{study}/benchmarks/figures/fig16_models.tsv"
     params:
         code=code_of("figure_table"),
+        packages=packages_of("figure_table"),
         config=of_study(
             lambda study: {
                 "labels": files.labels(study),
@@ -230,6 +237,7 @@ rule figure_retrieval:
         "logs/{study}/benchmarks/figures/fig_retrieval.tsv"
     params:
         code=code_of("figure_retrieval"),
+        packages=packages_of("figure_retrieval"),
         config=of_study(
             lambda study: {
                 "labels": files.labels(study),

@@ -17,6 +17,7 @@ rule figure_hybrid:
         "logs/{study}/benchmarks/figures/fig04e_hybrid.tsv"
     params:
         code=code_of("figure_hybrid"),
+        packages=packages_of("figure_hybrid"),
         config=of_study(
             lambda study: {
                 "label": files.headline_first(study.teleport)[0].label,
@@ -48,6 +49,7 @@ rule figure_fidelity:
         "logs/{study}/benchmarks/figures/fig04f_fidelity.tsv"
     params:
         code=code_of("figure_fidelity"),
+        packages=packages_of("figure_fidelity"),
         config=of_study(
             lambda study: {
                 "labels": {
@@ -81,6 +83,7 @@ rule figure_training:
         study=studies_with(lambda study: study.denoiser.source == "train"),
     params:
         code=code_of("figure_training"),
+        packages=packages_of("figure_training"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_training.py"
@@ -106,6 +109,7 @@ rule figure_young:
         study=studies_with(files.has_young),
     params:
         code=code_of("figure_young"),
+        packages=packages_of("figure_young"),
         config=of_study(
             lambda study: {
                 "label": files.headline_first(study.teleport)[0].label,

@@ -18,6 +18,7 @@ rule figure_theory:
         "logs/{study}/benchmarks/figures/fig03_theory.tsv"
     params:
         code=code_of("figure_theory"),
+        packages=packages_of("figure_theory"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_theory.py"
@@ -41,6 +42,7 @@ rule figure_perturbation:
         "logs/{study}/benchmarks/figures/fig22_perturbation.tsv"
     params:
         code=code_of("figure_perturbation"),
+        packages=packages_of("figure_perturbation"),
         config=of_study(
             lambda study: {
                 "label": files.headline_first(study.trajectories)[0].label,
@@ -69,6 +71,7 @@ rule figure_emergence:
         "logs/{study}/benchmarks/figures/fig_emergence.tsv"
     params:
         code=code_of("figure_emergence"),
+        packages=packages_of("figure_emergence"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_emergence.py"
@@ -92,6 +95,7 @@ rule figure_score:
         "logs/{study}/benchmarks/figures/fig_score.tsv"
     params:
         code=code_of("figure_score"),
+        packages=packages_of("figure_score"),
         config=of_study(
             lambda study: {
                 "labels": files.labels(study),
@@ -122,6 +126,7 @@ rule figure_eigenbasis:
         "logs/{study}/benchmarks/figures/fig_eigenbasis.tsv"
     params:
         code=code_of("figure_eigenbasis"),
+        packages=packages_of("figure_eigenbasis"),
         config=of_study(lambda study: {"dpi": study.figures.dpi}),
     script:
         "../scripts/figure_eigenbasis.py"

@@ -17,6 +17,7 @@ rule figure_generation:
         "logs/{study}/benchmarks/figures/fig01_generation.tsv"
     params:
         code=code_of("figure_generation"),
+        packages=packages_of("figure_generation"),
         config=of_study(
             lambda study: {
                 "seed": files.shown_seed(study),
@@ -46,6 +47,7 @@ rule figure_geometry:
         "logs/{study}/benchmarks/figures/fig10_geometry.tsv"
     params:
         code=code_of("figure_geometry"),
+        packages=packages_of("figure_geometry"),
         config=of_study(
             lambda study: {
                 "labels": [
@@ -76,6 +78,7 @@ rule figure_endpoints:
         "logs/{study}/benchmarks/figures/fig25_endpoints.tsv"
     params:
         code=code_of("figure_endpoints"),
+        packages=packages_of("figure_endpoints"),
         config=of_study(
             lambda study: {
                 "label": files.headline_first(study.trajectories)[0].label,

@@ -10,6 +10,7 @@ rule estimate_moments:
         "logs/{study}/benchmarks/moments.tsv"
     params:
         code=code_of("estimate_moments"),
+        packages=packages_of("estimate_moments"),
         config=of_study(
             lambda study: {
                 **study.moments.model_dump(),
@@ -32,6 +33,7 @@ rule decompose_covariance:
         "logs/{study}/benchmarks/eigenbasis.tsv"
     params:
         code=code_of("decompose_covariance"),
+        packages=packages_of("decompose_covariance"),
         config=of_study(lambda study: study.eigenbasis.used()),
     script:
         "../scripts/decompose_covariance.py"

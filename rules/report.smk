@@ -1,17 +1,17 @@
-# The report of all chosen studies: Snakemake's own, written by a second Snakemake that only reads.
+# A study's report: Snakemake's own, written by a second Snakemake that only reads.
 rule render_report:
     input:
-        of_all(files.tables),
-        of_all(files.figures),
-        files.ACROSS_STUDIES,
+        files_of(files.tables),
+        files_of(files.figures),
     output:
-        "results/report.html",
+        "results/{study}/report.html",
     log:
-        "logs/report.log",
+        "logs/{study}/report.log",
     benchmark:
-        "logs/benchmarks/report.tsv"
+        "logs/{study}/benchmarks/report.tsv"
     params:
         code=code_of("render_report"),
-        config={"studies": list(STUDIES)},
+        packages=packages_of("render_report"),
+        config={"captions": code.of_files(ROOT / "workflow" / "report")},
     script:
         "../scripts/render_report.py"

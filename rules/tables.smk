@@ -17,6 +17,7 @@ rule tabulate_teleport:
         "logs/{study}/benchmarks/teleport_table.tsv"
     params:
         code=code_of("tabulate_teleport"),
+        packages=packages_of("tabulate_teleport"),
         config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     script:
         "../scripts/tabulate_teleport.py"
@@ -40,6 +41,7 @@ rule tabulate_geometry:
         "logs/{study}/benchmarks/geometry_table.tsv"
     params:
         code=code_of("tabulate_geometry"),
+        packages=packages_of("tabulate_geometry"),
     script:
         "../scripts/tabulate_geometry.py"
 
@@ -57,6 +59,7 @@ rule collect_metrics:
         "logs/{study}/benchmarks/metrics.tsv"
     params:
         code=code_of("collect_metrics"),
+        packages=packages_of("collect_metrics"),
     script:
         "../scripts/collect_metrics.py"
 
@@ -79,6 +82,7 @@ rule tabulate_models:
         "logs/{study}/benchmarks/models_table.tsv"
     params:
         code=code_of("tabulate_models"),
+        packages=packages_of("tabulate_models"),
     script:
         "../scripts/tabulate_models.py"
 
@@ -101,6 +105,7 @@ rule tabulate_claims:
         "logs/{study}/benchmarks/claims_table.tsv"
     params:
         code=code_of("tabulate_claims"),
+        packages=packages_of("tabulate_claims"),
         config=of_study(
             lambda study: {
                 "paper": study.paper,
@@ -129,6 +134,7 @@ rule tabulate_studies:
         "logs/benchmarks/studies_table.tsv"
     params:
         code=code_of("tabulate_studies"),
+        packages=packages_of("tabulate_studies"),
         config={"models": {name: entry.paper for name, entry in STUDIES.items()}},
     script:
         "../scripts/tabulate_studies.py"

@@ -11,6 +11,7 @@ rule sample_teleport:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
     params:
         code=code_of("sample_teleport"),
+        packages=packages_of("sample_teleport"),
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "teleport"),
             "batch_size": study(wildcards).teleport.batch_size,
@@ -32,6 +33,7 @@ rule train_classifier:
         "logs/{study}/benchmarks/classifier.tsv"
     params:
         code=code_of("train_classifier"),
+        packages=packages_of("train_classifier"),
         config=of_study(
             lambda study: study.teleport.extractor.model_dump(exclude={"name"})
         ),
@@ -51,6 +53,7 @@ rule extract_features:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
     params:
         code=code_of("extract_features"),
+        packages=packages_of("extract_features"),
         config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     script:
         "../scripts/extract_features.py"
@@ -80,6 +83,7 @@ rule measure_fidelity:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
     params:
         code=code_of("measure_fidelity"),
+        packages=packages_of("measure_fidelity"),
         config=of_study(files.score_settings),
     script:
         "../scripts/measure_fidelity.py"

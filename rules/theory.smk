@@ -17,6 +17,7 @@ rule fit_mixture:
         "logs/{study}/benchmarks/mixture.tsv"
     params:
         code=code_of("fit_mixture"),
+        packages=packages_of("fit_mixture"),
         config=of_study(lambda study: study.mixture.model_dump()),
     script:
         "../scripts/fit_mixture.py"
@@ -35,6 +36,7 @@ rule compare_with_theory:
         "logs/{study}/benchmarks/comparison/{sampler}/{model}.tsv"
     params:
         code=code_of("compare_with_theory"),
+        packages=packages_of("compare_with_theory"),
         config=files_of(files.comparison_settings),
     script:
         "../scripts/compare_with_theory.py"
@@ -51,6 +53,7 @@ rule measure_geometry:
         "logs/{study}/benchmarks/geometry/{sampler}.tsv"
     params:
         code=code_of("measure_geometry"),
+        packages=packages_of("measure_geometry"),
     script:
         "../scripts/measure_geometry.py"
 
@@ -67,6 +70,7 @@ rule measure_emergence:
         "logs/{study}/benchmarks/emergence/{sampler}.tsv"
     params:
         code=code_of("measure_emergence"),
+        packages=packages_of("measure_emergence"),
         config=of_study(lambda study: study.emergence.model_dump()),
     script:
         "../scripts/measure_emergence.py"
@@ -84,6 +88,7 @@ rule perturb_trajectories:
         "logs/{study}/benchmarks/perturbation/{sampler}.tsv"
     params:
         code=code_of("perturb_trajectories"),
+        packages=packages_of("perturb_trajectories"),
         config=lambda wildcards: {
             **study(wildcards).perturbation.model_dump(exclude={"progress"}),
             "sampler": sampler(wildcards, "trajectories"),
@@ -112,6 +117,7 @@ rule explain_score:
         "logs/{study}/benchmarks/score.tsv"
     params:
         code=code_of("explain_score"),
+        packages=packages_of("explain_score"),
         config=of_study(
             lambda study: {
                 **study.score.model_dump(),
@@ -136,6 +142,7 @@ rule measure_retrieval:
         "logs/{study}/benchmarks/retrieval/{sampler}.tsv"
     params:
         code=code_of("measure_retrieval"),
+        packages=packages_of("measure_retrieval"),
     script:
         "../scripts/measure_retrieval.py"
 
@@ -157,6 +164,7 @@ rule measure_young:
         study=studies_with(files.has_young),
     params:
         code=code_of("measure_young"),
+        packages=packages_of("measure_young"),
         config=lambda wildcards: {
             **study(wildcards).young.model_dump(),
             "sampler": sampler(wildcards, "teleport"),

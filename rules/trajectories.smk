@@ -10,6 +10,7 @@ rule sample_trajectories:
         "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
     params:
         code=code_of("sample_trajectories"),
+        packages=packages_of("sample_trajectories"),
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "trajectories"),
             "batch_size": study(wildcards).trajectories.batch_size,

@@ -58,6 +58,6 @@ def main(comparison: list[str], geometry_file: str, teleport_file: str, output: 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(list(inputs.comparison), inputs.geometry, inputs.teleport, snakemake.output[0], snakemake.wildcards.study)

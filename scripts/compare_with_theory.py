@@ -70,7 +70,7 @@ def main(inputs: dict[str, Any], output: str, study: str, model: str, config: di
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = dict(snakemake.input.items())
         inputs["trajectories"] = list(snakemake.input.trajectories)

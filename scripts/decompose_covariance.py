@@ -59,7 +59,7 @@ def main(dataset: str, moments_file: str, output: str, study: str, config: dict[
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         files = snakemake.input
         main(files.dataset, files.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

@@ -69,5 +69,5 @@ def main(dataset: str, output: str, study: str, per_class: bool, batch_size: int
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input.dataset, snakemake.output[0], snakemake.wildcards.study, **snakemake.params.config)

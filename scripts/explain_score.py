@@ -62,7 +62,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = {name: str(file) for name, file in snakemake.input.items() if file}
         main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

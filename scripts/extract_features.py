@@ -28,7 +28,7 @@ def main(images_file: str, weights: list[str], output: str, study: str, config: 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         main(

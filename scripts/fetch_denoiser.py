@@ -23,7 +23,7 @@ def main(output: dict[str, str], study: str, config: dict[str, Any], place: str)
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             dict(snakemake.output.items()),
             snakemake.wildcards.study,

@@ -24,5 +24,5 @@ def main(eigenbasis: str, emergence: str, outputs: list[str], config: dict[str, 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input.eigenbasis, snakemake.input.emergence, list(snakemake.output), snakemake.params.config)

@@ -25,7 +25,7 @@ def main(basis_file: str, files: list[str], outputs: list[str], config: dict[str
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         main(inputs.eigenbasis, list(inputs.trajectories), list(snakemake.output), snakemake.params.config)

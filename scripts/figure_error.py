@@ -20,6 +20,6 @@ def main(eigenbasis: str, files: list[str], outputs: list[str], config: dict[str
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(inputs.eigenbasis, list(inputs.comparison), list(snakemake.output), snakemake.params.config)

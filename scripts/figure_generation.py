@@ -19,5 +19,5 @@ def main(files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(list(snakemake.input.trajectories), list(snakemake.output), snakemake.params.config)

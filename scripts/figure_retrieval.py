@@ -24,7 +24,7 @@ def main(dataset: str, file: str, trajectories: list[str], outputs: list[str], c
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(
             inputs.dataset,

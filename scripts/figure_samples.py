@@ -25,6 +25,6 @@ def main(files: list[str], models: list[str], outputs: list[str], config: dict[s
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(list(inputs.trajectories), list(inputs.models), list(snakemake.output), snakemake.params.config)

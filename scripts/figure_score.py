@@ -22,5 +22,5 @@ def main(file: str, outputs: list[str], config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input.score, list(snakemake.output), snakemake.params.config)

@@ -39,7 +39,7 @@ def main(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(
             inputs.dataset,

@@ -22,6 +22,6 @@ def main(schedule: str, eigenbasis: str, outputs: list[str], config: dict[str, A
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(inputs.schedule, inputs.eigenbasis, list(snakemake.output), snakemake.params.config)

@@ -18,5 +18,5 @@ def main(losses: str, outputs: list[str], config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input.losses, list(snakemake.output), snakemake.params.config)

@@ -31,7 +31,7 @@ def main(eigenbasis: str, gaussian: str, files: list[str], outputs: list[str], c
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         inputs = snakemake.input
         main(
             inputs.eigenbasis,

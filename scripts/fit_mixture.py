@@ -56,7 +56,7 @@ def main(dataset: str, moments_file: str, output: str, study: str, config: dict[
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         main(inputs.dataset, inputs.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

@@ -113,7 +113,7 @@ def main(basis_file: str, files: list[str], output: str, study: str, components:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs, names = snakemake.input, snakemake.wildcards
         main(inputs.eigenbasis, list(inputs.trajectories), snakemake.output[0], names.study, **snakemake.params.config)

@@ -23,7 +23,7 @@ def main(generated: list[str], real: str, output: str, sampler: str, skip: int, 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         names, inputs = snakemake.wildcards, snakemake.input
         main(

@@ -48,5 +48,5 @@ def main(files: list[str], output: str, study: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(list(snakemake.input.trajectories), snakemake.output[0], snakemake.wildcards.study)

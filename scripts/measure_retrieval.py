@@ -67,7 +67,7 @@ def main(dataset: str, trajectories: list[str], models: list[str], output: str, 
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         main(

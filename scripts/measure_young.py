@@ -64,7 +64,7 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = dict(snakemake.input.items())
         extractor = inputs["extractor"]

@@ -91,6 +91,6 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         main(dict(snakemake.input.items()), snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)

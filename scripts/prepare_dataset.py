@@ -40,5 +40,5 @@ def main(output: str, study: str, config: dict[str, Any], place: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, snakemake.resources.place)

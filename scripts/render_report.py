@@ -1,4 +1,4 @@
-"""Render Snakemake's report of the chosen studies into one page that opens offline."""
+"""Render Snakemake's report of a study into one page that opens offline."""
 
 import subprocess
 import sys
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(snakefile: Path, studies: list[str], output: str, log: str) -> None:
+def main(snakefile: Path, study: str, output: str, log: str) -> None:
     """Ask a second Snakemake, which takes no lock and runs no job, for the report of all tables and figures."""
     with replacing(output) as scratch, Path(log).open("a", encoding="utf-8") as messages:
         page = scratch.with_suffix(".html")
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", "1", "--nolock"]
-        command += ["--report", str(page), "--config", f"studies={','.join(studies)}", "--", "figures", "tables"]
+        command += ["--report", str(page), "--config", f"studies={study}", "--", "figures", "tables"]
         try:
             subprocess.run(command, check=True, stdout=messages, stderr=messages)
             page.replace(scratch)
@@ -28,10 +28,10 @@ def main(snakefile: Path, studies: list[str], output: str, log: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             Path(snakemake.scriptdir).parent / "Snakefile",
-            snakemake.params.config["studies"],
+            snakemake.wildcards.study,
             snakemake.output[0],
             snakemake.log[0],
         )

@@ -50,7 +50,7 @@ def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: in
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         names = snakemake.wildcards
         main(

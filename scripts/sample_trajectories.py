@@ -33,7 +33,7 @@ def main(network: dict[str, str], output: str, study: str, seeds: range, config:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         names = snakemake.wildcards
         main(

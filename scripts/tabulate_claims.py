@@ -66,7 +66,7 @@ def main(inputs: dict[str, Any], csv: str, html: str, config: dict[str, Any]) ->
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         files = dict(snakemake.input.items())
         files["models"] = list(snakemake.input.models)
         main(files, snakemake.output.csv, snakemake.output.html, snakemake.params.config)

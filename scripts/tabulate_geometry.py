@@ -40,5 +40,5 @@ def main(files: list[str], csv: str, html: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(list(snakemake.input.geometry), snakemake.output.csv, snakemake.output.html)

@@ -71,5 +71,5 @@ def main(files: list[str], csv: str, html: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(list(snakemake.input), snakemake.output.csv, snakemake.output.html)

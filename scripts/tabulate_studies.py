@@ -51,6 +51,6 @@ def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         outputs = snakemake.output
         main(list(snakemake.input), outputs.csv, outputs.html, snakemake.params.config["models"])

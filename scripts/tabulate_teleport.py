@@ -51,7 +51,7 @@ def main(rows: list[str], csv: str, html: str, extractor: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             list(snakemake.input.rows),
             snakemake.output.csv,

@@ -37,7 +37,7 @@ def main(dataset: str, clusters: list[str], output: str, config: dict[str, Any])
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs = snakemake.input
         clusters = [inputs.clusters] if isinstance(inputs.clusters, str) else list(inputs.clusters)

@@ -48,7 +48,7 @@ def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake):
         use_threads(snakemake.threads)
         inputs, parameters = snakemake.input, snakemake.params
         main(

@@ -1,4 +1,4 @@
-"""What every job of the workflow does: log to its file, use its share of the processor, name its origin."""
+"""What every job of the workflow does: log to its file, testify to its outputs, use its share of the processor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from underpainting.provenance import code
+from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +32,38 @@ PACKAGES = (
     "torch-fidelity",
     "scikit-learn",
 )
+PACKAGE = Path(__file__).parent
+APART = ("provenance",)  # rooms of the library that no result depends on
+
+
+def code_of(script: Path) -> dict[str, str]:
+    """Digests of a script and of all that it reaches in the library, by file."""
+    return code.parts(script, PACKAGE, APART)
 
 
 @contextmanager
-def job(log_file: str | Path) -> Iterator[None]:
-    """Run a job: its messages, warnings and traceback go to `log_file`, written anew."""
+def job(task: Snakemake) -> Iterator[None]:
+    """Run a job: its messages, warnings and traceback go to its log, written anew; it testifies to what it wrote.
+
+    Args:
+        task: what Snakemake gives to a script; `params.code` is "SCRIPT DIGEST".
+    """
+    with _logging(task.log[0]), witnessed(list(task.input), list(task.output), {"code": task.params.code}):
+        _check_code(Path(task.scriptdir), task.params.code)
+        yield
+
+
+def _check_code(folder: Path, told: str) -> None:
+    """Is the code still that which the workflow started with?"""
+    name = told.split()[0]
+    if told != f"{name} {code.combined(code_of(folder / f'{name}.py'))}":
+        raise ChangedDuringJobError(
+            f"{name}.py, or what it imports, changed after the workflow started; start it again"
+        )
+
+
+@contextmanager
+def _logging(log_file: str | Path) -> Iterator[None]:
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
     Path(log_file).write_text("", encoding="utf-8")
     handler = logging.FileHandler(log_file, mode="a", encoding="utf-8")  # a program that the job starts may append, too

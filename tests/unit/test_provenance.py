@@ -32,8 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def digest(tree: Path) -> str:
-    code._parsed.cache_clear()
-    code.closure.cache_clear()
+    code.forget()
     return code.digest(tree / "script.py", tree / "package")
 
 

@@ -26,7 +26,7 @@ QUIET = [
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here to open the report with")
 def test_the_report_opens_offline(built: Project, tmp_path: Path) -> None:
-    page = (built.folder / "results/report.html").as_uri()
+    page = (built.folder / "results/tiny/report.html").as_uri()
     command = [
         str(BROWSER),
         *QUIET,

@@ -1,8 +1,10 @@
-"""Digest of the code behind a script: itself and every module of its package that it reaches.
+"""Digest of the code behind a script: itself, every module of its package that it reaches, the packages that it uses.
 
-Snakemake notices a changed script, but not a changed module that the script imports. So each rule carries this digest
-among its params. Imports are followed through the syntax tree, within functions too; comments, docstrings and formatting do not
-count, since the tree knows none of the first and third and the second are taken out.
+Snakemake notices a changed script, but not a changed module that the script imports, nor another version of a package.
+So each rule carries both among its params. Imports are followed through the syntax tree, within functions too;
+comments, docstrings and formatting do not count, since the tree knows none of the first and third and the second are
+taken out. Imports for type checkers alone do not count either. The digest does not depend on the version of Python that
+computes it.
 """
 
 from __future__ import annotations
@@ -13,9 +15,21 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+DIGITS = 16
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    if not isinstance(node, ast.If):
+        return False
+    test = node.test
+    return getattr(test, "id", getattr(test, "attr", None)) == "TYPE_CHECKING"
+
+
+def _essence(tree: ast.Module) -> ast.Module:
+    """A tree without what does not run: docstrings, and imports for type checkers."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.If) and _is_for_type_checkers(node):
+            node.body = [ast.Pass()]
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None
             if (
@@ -27,20 +41,36 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
+def _written(node: object) -> str:
+    """A tree as text; empty fields are left out, since versions of Python differ in those alone."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+        return f"{type(node).__name__}({','.join(f'{name}={_written(value)}' for name, value in fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_written, node))}]"
+    return repr(node)
+
+
 @cache
-def _parsed(path: Path) -> tuple[str, tuple[str, ...]]:
-    """What counts of a file's code, and the modules that it imports, as written."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    return ast.dump(_without_docstrings(tree)), tuple(sorted(set(_imports(tree))))
+def _parsed(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
+    """Digest of what counts of a file's code, and the names that it imports, made absolute."""
+    tree = _essence(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    own = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    digest = hashlib.sha256(_written(tree).encode()).hexdigest()[:DIGITS]
+    return digest, tuple(sorted(set(_imports(tree, own))))
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
+def _imports(tree: ast.AST, own: str) -> Iterator[str]:
+    """Names that a file imports; `own` is the package that its relative imports start from."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = own.split(".")[: len(own.split(".")) - node.level + 1] if node.level else []
+            name = ".".join([*start, *([node.module] if node.module else [])])
+            if name:
+                yield name
+                yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
 def _files(module: str, package: Path) -> Iterator[Path]:
@@ -55,27 +85,74 @@ def _files(module: str, package: Path) -> Iterator[Path]:
                 yield file
 
 
+def _module(file: Path, package: Path) -> str:
+    """Dotted name of a file; empty for one outside the package."""
+    if not file.is_relative_to(package):
+        return ""
+    parts = file.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 @cache
-def closure(script: Path, package: Path) -> tuple[Path, ...]:
+def _reach(script: Path, package: Path, without: tuple[str, ...]) -> tuple[tuple[Path, ...], frozenset[str]]:
+    """Files of the package that a script reaches, sorted, and every name imported in them."""
+    apart = tuple(package.joinpath(*name.split(".")) for name in without)
+    found, waiting, names = {script}, [script], set[str]()
+    while waiting:
+        file = waiting.pop()
+        for name in _parsed(file, _module(file, package))[1]:
+            names.add(name)
+            new = {path for path in _files(name, package) if not any(path.is_relative_to(room) for room in apart)}
+            waiting.extend(new - found)
+            found |= new
+    return tuple(sorted(found)), frozenset(names)
+
+
+def closure(script: Path, package: Path, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
     """The script and every file of the package that it reaches through imports, sorted.
 
     Args:
         script: the entry.
         package: folder of the package; imports of other packages are not followed.
+        without: sub-packages that results cannot depend on.
     """
-    found, waiting = {script}, [script]
-    while waiting:
-        for module in _parsed(waiting.pop())[1]:
-            new = set(_files(module, package)) - found
-            found |= new
-            waiting.extend(new)
-    return tuple(sorted(found))
+    return _reach(script, package, without)[0]
 
 
-def digest(script: Path, package: Path) -> str:
-    """Sixteen hexadecimal digits that change when, and only when, code reached by the script does."""
-    total = hashlib.sha256()
-    for file in closure(script, package):
+def imported(script: Path, package: Path, without: tuple[str, ...] = ()) -> frozenset[str]:
+    """Top-level names of the other packages that a script or anything that it reaches imports."""
+    return frozenset(name.partition(".")[0] for name in _reach(script, package, without)[1]) - {package.name}
+
+
+def parts(script: Path, package: Path, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """A digest for each file that a script reaches, by name: to tell which of them differs."""
+    found = {}
+    for file in closure(script, package, without):
         name = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
-        total.update(f"{name}\n{_parsed(file)[0]}\n".encode())
-    return total.hexdigest()[:16]
+        found[name] = _parsed(file, _module(file, package))[0]
+    return found
+
+
+def combined(found: dict[str, str]) -> str:
+    """One digest of the digests of `parts`."""
+    lines = "".join(f"{name}\n{digest}\n" for name, digest in sorted(found.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()[:DIGITS]
+
+
+def digest(script: Path, package: Path, without: tuple[str, ...] = ()) -> str:
+    """Sixteen hexadecimal digits that change when, and only when, code reached by the script does."""
+    return combined(parts(script, package, without))
+
+
+def of_files(folder: Path) -> str:
+    """Digest of all files of a folder, byte by byte: for what is no code."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{file.relative_to(folder).as_posix()}\n".encode() + file.read_bytes() + b"\n")
+    return total.hexdigest()[:DIGITS]
+
+
+def forget() -> None:
+    """Read files anew: for processes that outlive an edit."""
+    _parsed.cache_clear()
+    _reach.cache_clear()

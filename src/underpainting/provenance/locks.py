@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import fcntl
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 log = logging.getLogger(__name__)
 
 _held: list[IO[str]] = []
 
 
-def hold(folder: Path) -> bool:
+def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
     """Hold the lock, shared, for the life of this process; remove Snakemake's left-over locks if nobody else holds it.
 
     Args:
         folder: Snakemake's `.snakemake`.
+        when_alone: called while nobody else can begin.
 
     Returns:
         whether this process is alone; if not, Snakemake's own locks stand.
@@ -33,6 +35,7 @@ def hold(folder: Path) -> bool:
         for leftover in (folder / "locks").glob("*.lock"):
             log.info("removing %s of a run that was killed", leftover)
             leftover.unlink(missing_ok=True)
+        when_alone()
     fcntl.flock(file, fcntl.LOCK_SH)
     _held.append(file)
     return alone
@@ -44,22 +47,3 @@ def _try_alone(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def rerun_incomplete(workflow: Any) -> None:
-    """Let Snakemake run jobs anew that were killed, instead of asking for `--rerun-incomplete`.
-
-    Safe where every output is written under a temporary name and renamed. Left alone where jobs run elsewhere: a
-    cluster's job may still be alive, and Snakemake then takes it up again.
-
-    Args:
-        workflow: Snakemake's, while it reads the Snakefile; its settings come later, so this waits for them.
-    """
-    prepare = workflow._prepare_dag
-
-    def prepare_with_setting(*args: Any, **kwargs: Any) -> Any:
-        if workflow.local_exec is not False:
-            workflow.dag_settings.force_incomplete = True
-        return prepare(*args, **kwargs)
-
-    workflow._prepare_dag = prepare_with_setting

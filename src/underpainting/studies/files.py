@@ -260,6 +260,11 @@ def tables(name: str, _: Study) -> list[str]:
     return [f"results/{name}/{file}" for file in (*TABLES, *pages)]
 
 
+def report(name: str, _: Study) -> list[str]:
+    """The report."""
+    return [f"results/{name}/report.html"]
+
+
 def figures(name: str, study: Study) -> list[str]:
     """Every figure, as PNG and PDF."""
     trained = ("fig_training",) if study.denoiser.source == "train" else ()

@@ -1,0 +1,104 @@
+"""Content hashes of files, remembered as long as nothing about a file changes.
+
+A file is taken for unchanged if size, both times and inode number are; the time of its last change of status cannot be
+set by hand. Each hash is a small file of its own, so that jobs on several machines can write beside each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+_YOUNG = 100_000_000  # ns; a file changed twice within the clock's resolution would look unchanged
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a file is still the same: bytes, nanoseconds, nanoseconds, number."""
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: str | Path) -> Stamp | None:
+        """The stamp of a file; None where there is none."""
+        try:
+            found = Path(path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def content(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits, read now."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+class Hashes:
+    """Hashes by path, relative to the working folder.
+
+    Args:
+        folder: where they are remembered.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._seen: dict[str, tuple[Stamp, str]] = {}
+
+    def of(self, path: str) -> str | None:
+        """The hash of a file; None where there is none."""
+        stamp = Stamp.of(path)
+        if stamp is None:
+            return None
+        known = self._seen.get(path) or self._remembered(path)
+        if known is None or known[0] != stamp:
+            known = self._read(path, stamp)
+        self._seen[path] = known
+        return known[1]
+
+    def keep(self, path: str, digest: str) -> None:
+        """Remember the hash of a file that is known to be unchanged but for its times."""
+        stamp = Stamp.of(path)
+        if stamp is not None:
+            self._seen[path] = (stamp, digest)
+            self._remember(path, stamp, digest)
+
+    def _file(self, path: str) -> Path:
+        name = hashlib.sha256(path.encode()).hexdigest()[:40]
+        return self.folder / "hashes" / name[:2] / name[2:]
+
+    def _remembered(self, path: str) -> tuple[Stamp, str] | None:
+        try:
+            found = json.loads(self._file(path).read_text(encoding="utf-8"))
+            return Stamp(*found["stamp"]), found["sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _read(self, path: str, stamp: Stamp) -> tuple[Stamp, str]:
+        digest = content(path)
+        if Stamp.of(path) != stamp:
+            raise RuntimeError(
+                f"{path} changed while it was read: something else writes it; wait for that and try again"
+            )
+        if 0 <= stamp.changed < time.time_ns() - _YOUNG:
+            self._remember(path, stamp, digest)
+        return stamp, digest
+
+    def _remember(self, path: str, stamp: Stamp, digest: str) -> None:
+        text = json.dumps({"path": path, "stamp": astuple(stamp), "sha256": digest})
+        write_atomically(self._file(path), text)

@@ -1,0 +1,106 @@
+"""Which results are fresh: those whose bytes a fact knows, made from the bytes that the inputs hold now.
+
+Whether parameters and code are still the same is not judged here: Snakemake compares them with the fact's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from underpainting.provenance.facts import Fact
+from underpainting.provenance.ledger import Ledger
+from underpainting.provenance.manifest import Manifest
+
+
+class State(StrEnum):
+    """What is known of an output."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    UNKNOWN = "not recorded"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The state of an output, the fact that speaks of it, and what is wrong."""
+
+    path: str
+    state: State
+    fact: Fact | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def candidates(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]]:
+    """Facts of an output, the most telling first: those not yet shared, the manifest's, those of former checkouts."""
+
+    def find(path: str) -> list[Fact]:
+        return [
+            *ledger.newest_first(path, exported=False),
+            *manifest.facts.get(path, []),
+            *ledger.newest_first(path, exported=True),
+        ]
+
+    return find
+
+
+class Judge:
+    """Verdicts on outputs.
+
+    Args:
+        facts: candidates of an output, the preferred first.
+        hash_of: the hash of a local file; None where there is none.
+        local: a portable path as it is here.
+    """
+
+    def __init__(
+        self, facts: Callable[[str], Sequence[Fact]], hash_of: Callable[[str], str | None], local: Callable[[str], str]
+    ) -> None:
+        self._facts, self._hash_of, self._local = facts, hash_of, local
+        self._verdicts: dict[str, Verdict] = {}
+        self._open: set[str] = set()
+
+    def all(self, paths: Iterable[str]) -> list[Verdict]:
+        """Verdicts on outputs and on what they were made from, inputs first."""
+        for path in sorted(paths):
+            self.verdict(path)
+        return list(self._verdicts.values())
+
+    def verdict(self, path: str) -> Verdict:
+        """The verdict on one output."""
+        if path in self._open:
+            return Verdict(path, State.STALE, None, ("it is recorded as made from itself",))
+        if path not in self._verdicts:
+            self._open.add(path)
+            found = self._judge(path)
+            self._open.remove(path)
+            self._verdicts[path] = found
+        return self._verdicts[path]
+
+    def _judge(self, path: str) -> Verdict:
+        have = self._hash_of(path)
+        known = [fact for fact in self._facts(path) if have in (None, fact.sha256)]
+        if not known:
+            state = State.ABSENT if have is None else State.UNKNOWN
+            return Verdict(path, state, None, () if have is None else ("no job is known to have written these bytes",))
+        present = State.ABSENT if have is None else State.FRESH
+        wrong = [self._wrong(fact) for fact in known]
+        best = next((index for index, reasons in enumerate(wrong) if not reasons), 0)
+        return Verdict(path, State.STALE if wrong[best] else present, known[best], tuple(wrong[best]))
+
+    def _wrong(self, fact: Fact) -> list[str]:
+        """Inputs that are not what an output was made from."""
+        found = []
+        for portable, digest in fact.inputs.items():
+            path = self._local(portable)
+            have = self._hash_of(path)
+            verdict = self.verdict(path) if self._facts(path) else None
+            if have is not None:
+                found += [f"{path} is not what it was made from"] if have != digest else []
+            elif verdict and verdict.state is State.STALE:
+                found.append(f"{path} (absent) would be made anew")
+            elif verdict and verdict.fact and verdict.fact.sha256 != digest:
+                found.append(f"{path} (absent) is recorded with other bytes than it was made from")
+        return found

@@ -1,0 +1,58 @@
+"""Where things are: the folders of a project that provenance knows of, and paths that differ from machine to machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+MEMORY = Path(".snakemake/provenance")
+ACROSS = "_across"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A project, seen from its working folder.
+
+    Args:
+        results: folder of all outputs; the first folder below it is the study.
+        manifests: folder of the manifests, in git.
+        scripts: folder of the rules' scripts.
+        places: what a placeholder such as `{data}` stands for here; longer places are tried first.
+    """
+
+    results: str = "results"
+    manifests: str = "workflow/provenance"
+    scripts: Path = Path("scripts")
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def study(self, path: str) -> str:
+        """The study of an output; `_across` for what belongs to several."""
+        below = PurePosixPath(path).relative_to(self.results).parts
+        return below[0] if len(below) > 1 else ACROSS
+
+    def manifest(self, study: str) -> Path:
+        """The manifest of a study."""
+        return Path(self.manifests) / f"{study}.jsonl"
+
+    def portable(self, path: str) -> str:
+        """A path as others can read it: places become placeholders."""
+        for placeholder, place in sorted(self.places.items(), key=lambda item: -len(item[1])):
+            if place and (path == place or path.startswith(place.rstrip("/") + "/")):
+                return placeholder + path[len(place.rstrip("/")) :]
+        return path
+
+    def local(self, path: str) -> str:
+        """A path as it is here: placeholders become places."""
+        for placeholder, place in self.places.items():
+            if path == placeholder or path.startswith(placeholder + "/"):
+                return place.rstrip("/") + path[len(placeholder) :]
+        return path
+
+    def outputs(self) -> list[str]:
+        """Every file below the results, sorted; hidden ones are scratch and passed over."""
+        root = Path(self.results)
+        found = (file for file in root.rglob("*") if file.is_file())
+        return sorted(
+            file.as_posix() for file in found if not any(part.startswith(".") for part in file.relative_to(root).parts)
+        )

@@ -1,0 +1,125 @@
+"""What this working folder knows of its outputs: every fact that jobs here testified to, newest last.
+
+The manifests hold the facts that are shared; the ledger remembers those that a checkout took out of them, and those of
+a run that was killed before it could export. It is memory, not truth: without it, outputs that no manifest mentions are
+made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from underpainting.provenance import testimony
+from underpainting.provenance.facts import Fact, NotAFactError
+from underpainting.provenance.hashes import Hashes, Stamp, write_atomically
+from underpainting.provenance.layout import MEMORY, Layout
+from underpainting.provenance.records import KEPT, Records
+from underpainting.provenance.testimony import Testimony
+
+KEEP = 8  # facts per output
+_SAME_TIME = 1e-3  # seconds; Snakemake keeps times as floats
+
+
+@dataclass
+class Entry:
+    """A fact, and whether a manifest has it."""
+
+    fact: Fact
+    exported: bool = False
+
+
+class Ledger:
+    """Facts by output.
+
+    Args:
+        memory: folder of the file.
+    """
+
+    def __init__(self, memory: Path = MEMORY) -> None:
+        self.file = memory / "ledger.jsonl"
+        self.code_file = memory / "code.json"
+        self.entries: dict[str, list[Entry]] = {}
+        self.code: dict[str, dict[str, str]] = {}
+
+    def load(self) -> None:
+        """Read what is kept."""
+        self.entries, self.code = {}, {}
+        if self.code_file.is_file():
+            self.code = json.loads(self.code_file.read_text(encoding="utf-8"))
+        if self.file.is_file():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                try:
+                    content = json.loads(line)
+                    self.add(Fact.read(content["fact"]), content["exported"])
+                except (NotAFactError, ValueError, KeyError):
+                    continue
+
+    def add(self, fact: Fact, exported: bool = False) -> None:
+        """Take in a fact as the newest of its output."""
+        known = [entry for entry in self.entries.get(fact.path, []) if entry.fact != fact]
+        self.entries[fact.path] = [*known, Entry(fact, exported)][-KEEP:]
+
+    def save(self) -> None:
+        """Write what is kept."""
+        lines = (
+            json.dumps({"exported": entry.exported, "fact": entry.fact.line()})
+            for path in sorted(self.entries)
+            for entry in self.entries[path]
+        )
+        write_atomically(self.file, "".join(f"{line}\n" for line in lines))
+        write_atomically(self.code_file, json.dumps(self.code))
+
+    def newest_first(self, path: str, exported: bool) -> list[Fact]:
+        """Facts of an output that are in a manifest, or that are not."""
+        return [entry.fact for entry in reversed(self.entries.get(path, [])) if entry.exported == exported]
+
+
+@contextmanager
+def opened(memory: Path = MEMORY) -> Iterator[Ledger]:
+    """The ledger, read, to be saved at the end; one process at a time."""
+    memory.mkdir(parents=True, exist_ok=True)
+    with FileLock(memory / "ledger.lock"):
+        ledger = Ledger(memory)
+        ledger.load()
+        yield ledger
+        ledger.save()
+
+
+def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alone: bool) -> int:
+    """Turn testimonies that agree with Snakemake's records into facts.
+
+    Args:
+        alone: nobody runs; so a testimony without its record will not get one, and is dropped.
+
+    Returns:
+        number of new facts.
+    """
+    count = 0
+    for file, told in testimony.told():
+        same = hashes.of(told.path) == told.sha256
+        fact = _fact(told, records.read(told.path), layout) if same else None
+        if fact:
+            ledger.add(fact)
+            count += 1
+        if fact or alone:
+            file.unlink(missing_ok=True)
+    return count
+
+
+def _fact(told: Testimony, record: dict[str, Any] | None, layout: Layout) -> Fact | None:
+    """What testimony and record say together; nothing unless they are of the same job: its output's time, its inputs."""
+    stamp = Stamp.of(told.path)
+    if not record or not stamp or abs(float(record.get("endtime") or 0) - stamp.modified / 1e9) > _SAME_TIME:
+        return None
+    if set(told.inputs) != set(record.get("input") or []):
+        return None
+    inputs = {layout.portable(path): digest for path, digest in told.inputs.items()}
+    kept = {name: record.get(name) for name in KEPT if record.get(name) is not None}
+    return Fact(told.path, told.sha256, told.size, told.made, inputs, kept)

@@ -1,0 +1,96 @@
+"""The manifest of a study: a fact per output, in git, so that others know what they pull.
+
+One line per fact, sorted by path. Git unites the lines of two branches (`.gitattributes`: merge=union), and that is
+right, since facts do not contradict each other: what is on disk tells which one holds. Lines `{"code": DIGEST, "files":
+{...}}` say which files stand behind a digest of code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from underpainting.provenance.facts import Fact, NotAFactError
+from underpainting.provenance.hashes import write_atomically
+
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
+
+
+@dataclass
+class Manifest:
+    """What one manifest says.
+
+    Args:
+        facts: by output.
+        code: digests by file, by the digest of all.
+        problems: lines that do not count, and why.
+    """
+
+    facts: dict[str, list[Fact]] = field(default_factory=dict)
+    code: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """Take in one line; lines that git writes around a conflict count for nothing, those between them do."""
+        if not line.strip() or line.startswith(_CONFLICT):
+            return
+        try:
+            if line.startswith('{"code"'):
+                content = json.loads(line)
+                self.code[content["code"]] = content["files"]
+                return
+            fact = Fact.read(line)
+        except (NotAFactError, ValueError, KeyError) as error:
+            self.problems.append(str(error))
+            return
+        known = self.facts.setdefault(fact.path, [])
+        if fact not in known:
+            known.append(fact)
+
+    def unite(self, other: Manifest) -> None:
+        """Take in another manifest."""
+        for path, facts in other.facts.items():
+            known = self.facts.setdefault(path, [])
+            known.extend(fact for fact in facts if fact not in known)
+        self.code.update(other.code)
+        self.problems.extend(other.problems)
+
+
+def read(file: Path) -> Manifest:
+    """Read a manifest; an empty one where there is none."""
+    found = Manifest()
+    if file.is_file():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            found.add(line)
+        found.problems = [f"{file}: {problem}" for problem in found.problems]
+    return found
+
+
+def read_all(folder: Path) -> Manifest:
+    """All manifests of a folder as one."""
+    whole = Manifest()
+    for file in sorted(folder.glob("*.jsonl")):
+        whole.unite(read(file))
+    return whole
+
+
+def write(file: Path, facts: Iterable[Fact], code: Mapping[str, Mapping[str, str]]) -> bool:
+    """Write a manifest, if it changes.
+
+    Args:
+        facts: sorted by path when written.
+        code: what is known of digests; those that no fact names are left out.
+
+    Returns:
+        whether it changed.
+    """
+    facts = sorted(facts, key=lambda fact: (fact.path, fact.sha256))
+    named = sorted({str(fact.made["code"]) for fact in facts if fact.made.get("code") in code})
+    lines = [json.dumps({"code": name, "files": dict(sorted(code[name].items()))}) for name in named]
+    text = "".join(f"{line}\n" for line in [*lines, *(fact.line() for fact in facts)])
+    if file.is_file() and file.read_text(encoding="utf-8") == text:
+        return False
+    write_atomically(file, text)
+    return True

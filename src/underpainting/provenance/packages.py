@@ -1,0 +1,72 @@
+"""Versions of the packages that a script's results can depend on.
+
+Those that the script or a module reached by it imports, and what these compute with in turn. Tools that only read
+settings, show progress or carry files are left out. The part of a version behind a plus sign (`+cpu`, `+cu126`) names a
+build: it is left out, so that a laptop and a cluster can share results.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml", "torch_fidelity": "torch-fidelity"}
+IMPLIED = {
+    "torch_fidelity": ("torch", "torchvision", "scipy", "numpy"),
+    "torchdiffeq": ("torch",),
+    "diffusers": ("torch",),
+    "seaborn": ("matplotlib", "pandas", "numpy"),
+    "matplotlib": ("numpy", "PIL"),
+    "xarray": ("numpy", "zarr"),
+    "zarr": ("numpy", "numcodecs"),
+    "sklearn": ("numpy", "scipy"),
+    "pandas": ("numpy",),
+    "scipy": ("numpy",),
+}
+POWERLESS = frozenset(
+    {
+        "datasets",
+        "dvc",
+        "filelock",
+        "huggingface_hub",
+        "pydantic",
+        "pygments",
+        "safetensors",
+        "snakemake",
+        "threadpoolctl",
+        "tqdm",
+        "yaml",
+    }
+)
+
+
+@cache
+def _version(name: str) -> str | None:
+    """Version of an importable package without its build; None where it is not installed."""
+    try:
+        found = version(DISTRIBUTIONS.get(name, name))
+    except PackageNotFoundError:
+        owners = packages_distributions().get(name)
+        if not owners:
+            return None
+        found = version(owners[0])
+    return found.partition("+")[0]
+
+
+def versions(imported: Iterable[str]) -> dict[str, str]:
+    """Versions by name, sorted, of packages imported and of those that they imply.
+
+    Args:
+        imported: top-level names, as `code.imported` gives them; those of the standard library are passed over.
+    """
+    waiting, names = list(imported), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in names or name in POWERLESS or name in sys.stdlib_module_names:
+            continue
+        names.add(name)
+        waiting.extend(IMPLIED.get(name, ()))
+    found = {name: _version(name) for name in sorted(names)}
+    return {name: text for name, text in found.items() if text}

@@ -1,0 +1,112 @@
+"""Snakemake's own records of outputs: the one module that calls what Snakemake keeps private.
+
+`tests/unit/test_snakemake_private.py` names each of these calls, so that a new version which changes one is noticed
+there first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
+from snakemake.persistence.file import FilePersistence
+
+KEPT = ("rule", "log", "params", "code", "shellcmd", "conda_env", "container_img_url", "software_stack_hash")
+STALE = "STALE: "
+
+
+class Records:
+    """Records by output, in `.snakemake/metadata` of the working folder."""
+
+    def __init__(self) -> None:
+        self._store = FilePersistence(nolock=True)
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """The record of an output, as plain values; None where there is none, or half of one."""
+        return self._store._io_read(self._store._metadata_path, path) or None
+
+    def complete(self, path: str) -> None:
+        """Forget that a job did not end: the output is there, whole."""
+        if self._store._filter_incomplete_keys([path]):
+            self._store._unmark_incomplete(path)
+
+    def write(self, path: str, kept: Mapping[str, Any], inputs: list[str], endtime: float) -> None:
+        """Write the record of a job whose output is as that job left it.
+
+        Args:
+            kept: values of the keys KEPT.
+            inputs: local paths.
+            endtime: modification time of the output, in seconds.
+        """
+        record = {**kept, "input": sorted(inputs), "incomplete": False, "input_checksums": {}}
+        whole = MetadataRecord(
+            **record, record_format_version=RECORD_FORMAT_VERSION, starttime=endtime, endtime=endtime
+        )
+        self._store._write_record(path, whole)
+
+    def poison(self, path: str, reason: str, kept: Mapping[str, Any] | None, inputs: list[str] | None) -> None:
+        """Write a record that no job agrees with: Snakemake makes the output again, and prints the reason."""
+        kept = {**(kept or {}), "params": [*((kept or {}).get("params") or []), STALE + reason]}
+        record = {**kept, "input": sorted(inputs) if inputs is not None else None, "incomplete": False}
+        self._store._write_record(path, MetadataRecord(**record, record_format_version=RECORD_FORMAT_VERSION))
+
+
+def rerun_incomplete(workflow: Any) -> None:
+    """Let Snakemake run jobs anew that were killed, instead of asking for `--rerun-incomplete`.
+
+    Safe where every output is written under a temporary name and renamed. Left alone where jobs run elsewhere: a
+    cluster's job may still be alive, and Snakemake then takes it up again.
+
+    Args:
+        workflow: Snakemake's, while it reads the Snakefile; its settings come later, so this waits for them.
+    """
+    prepare = workflow._prepare_dag
+
+    def prepare_with_setting(*args: Any, **kwargs: Any) -> Any:
+        if workflow.local_exec is not False:
+            workflow.dag_settings.force_incomplete = True
+        return prepare(*args, **kwargs)
+
+    workflow._prepare_dag = prepare_with_setting
+
+
+def after_planning(workflow: Any, action: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Call `action` with every job, once Snakemake knows which of them have to run.
+
+    Each job is a mapping: `rule`, `outputs`, `inputs`, `params` (as Snakemake records them), `runs`, `reason`.
+    """
+    build = workflow._build_dag
+
+    def build_and_tell(*args: Any, **kwargs: Any) -> Any:
+        result = build(*args, **kwargs)
+        action([_plain(workflow, job) for job in workflow.dag.jobs if job.output])
+        return result
+
+    workflow._build_dag = build_and_tell
+
+
+def _plain(workflow: Any, job: Any) -> dict[str, Any]:
+    runs = bool(workflow.dag.needrun(job))
+    return {
+        "rule": job.rule.name,
+        "outputs": [str(path) for path in job.output],
+        "inputs": [str(path) for path in job.input],
+        "params": workflow.persistence._params(job),
+        "runs": runs,
+        "reason": str(workflow.dag.reason(job)) if runs else "",
+    }
+
+
+def tell_plan(workflow: Any, variable: str = "SNAKEMAKE_PLAN") -> None:
+    """Write the plan as JSON into the file that an environment variable names, if it is set."""
+    target = os.environ.get(variable)
+    if target:
+        after_planning(workflow, lambda jobs: _write(Path(target), jobs))
+
+
+def _write(target: Path, jobs: list[dict[str, Any]]) -> None:
+    target.write_text(json.dumps(jobs), encoding="utf-8")

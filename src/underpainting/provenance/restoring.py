@@ -1,0 +1,89 @@
+"""Set Snakemake's records and file times right, so that it decides as if every result had been made here.
+
+A fresh output gets the record of its fact, and is at least as new as its inputs. One that is not gets a record that no
+job agrees with: Snakemake makes it again and prints why. What Snakemake recorded itself is kept only if a fact says the
+same; so `snakemake --touch` on a stale file changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from underpainting.provenance.facts import Fact
+from underpainting.provenance.hashes import Hashes, Stamp
+from underpainting.provenance.judgement import Judge, State, Verdict, candidates
+from underpainting.provenance.layout import Layout
+from underpainting.provenance.ledger import Ledger
+from underpainting.provenance.manifest import Manifest
+from underpainting.provenance.records import KEPT, STALE, Records
+
+_AFTER = 2_000  # ns; a float of seconds tells apart times 0.24 microseconds apart
+
+
+@dataclass
+class Report:
+    """What was found: verdicts, and lines of manifests that do not count."""
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def counts(self) -> Counter[State]:
+        """Number of outputs in each state."""
+        return Counter(verdict.state for verdict in self.verdicts if verdict.fact or verdict.state is not State.ABSENT)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {state}" for state, count in sorted(self.counts().items())) or "nothing recorded"
+
+
+def judge(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes) -> list[Verdict]:
+    """Verdicts on everything recorded or present, inputs before what is made of them."""
+    court = Judge(candidates(ledger, manifest), hashes.of, layout.local)
+    paths = {*layout.outputs(), *ledger.entries, *manifest.facts}
+    return court.all(paths)
+
+
+def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
+    """Judge every output and set its record and its time right."""
+    verdicts = judge(layout, ledger, manifest, hashes)
+    newest_script = max((_modified(str(file)) for file in layout.scripts.glob("*")), default=0)
+    for verdict in verdicts:
+        if verdict.state is State.FRESH:
+            _renew(verdict, layout, hashes, newest_script)
+            records.complete(verdict.path)
+        _record(verdict, layout, records)
+    return Report(verdicts, manifest.problems)
+
+
+def _modified(path: str) -> int:
+    stamp = Stamp.of(path)
+    return stamp.modified if stamp else 0
+
+
+def _inputs(fact: Fact, layout: Layout) -> list[str]:
+    return sorted(layout.local(path) for path in fact.inputs)
+
+
+def _renew(verdict: Verdict, layout: Layout, hashes: Hashes, newest_script: int) -> None:
+    """Make an output as new as the newest of its inputs, and newer than every script."""
+    assert verdict.fact
+    floor = max([newest_script + _AFTER, *(_modified(path) for path in _inputs(verdict.fact, layout))])
+    if _modified(verdict.path) < floor:
+        accessed = Path(verdict.path).stat().st_atime_ns
+        os.utime(verdict.path, ns=(accessed, floor))
+        hashes.keep(verdict.path, verdict.fact.sha256)
+
+
+def _record(verdict: Verdict, layout: Layout, records: Records) -> None:
+    fact, old = verdict.fact, records.read(verdict.path)
+    if verdict.state in (State.STALE, State.UNKNOWN):
+        reason = "; ".join(verdict.reasons)
+        if not old or STALE + reason not in (old.get("params") or []):
+            records.poison(verdict.path, reason, fact.record if fact else None, _inputs(fact, layout) if fact else None)
+    elif fact:
+        inputs = _inputs(fact, layout)
+        same = old and old.get("input") == inputs and all(old.get(name) == fact.record.get(name) for name in KEPT)
+        if not same:
+            records.write(verdict.path, fact.record, inputs, _modified(verdict.path) / 1e9)

@@ -1,0 +1,81 @@
+"""What a run of the workflow does for provenance, at its beginning and at its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from underpainting.provenance import ledger as ledgers
+from underpainting.provenance import manifest as manifests
+from underpainting.provenance.facts import Fact
+from underpainting.provenance.hashes import Hashes
+from underpainting.provenance.judgement import State, Verdict
+from underpainting.provenance.layout import MEMORY, Layout
+from underpainting.provenance.ledger import Ledger
+from underpainting.provenance.manifest import Manifest
+from underpainting.provenance.records import Records
+from underpainting.provenance.restoring import Report, judge, restore
+
+log = logging.getLogger(__name__)
+
+
+def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
+    """Judge everything and set Snakemake's records right. Only while nobody else runs.
+
+    Args:
+        code: digests by file, by the digest of all, of the code as it is now.
+    """
+    records, hashes = Records(), Hashes(MEMORY)
+    with ledgers.opened() as ledger:
+        ledgers.gather(ledger, layout, records, hashes, alone=True)
+        ledger.code.update({name: dict(files) for name, files in (code or {}).items()})
+        return restore(layout, ledger, manifests.read_all(Path(layout.manifests)), hashes, records)
+
+
+def look(layout: Layout) -> Report:
+    """Judge everything and change nothing."""
+    ledger, manifest = Ledger(), manifests.read_all(Path(layout.manifests))
+    ledger.load()
+    return Report(judge(layout, ledger, manifest, Hashes(MEMORY)), manifest.problems)
+
+
+def export(layout: Layout) -> list[str]:
+    """Gather what jobs testified to and bring the manifests up to date.
+
+    Returns:
+        the manifests that changed.
+    """
+    hashes = Hashes(MEMORY)
+    with ledgers.opened() as ledger:
+        ledgers.gather(ledger, layout, Records(), hashes, alone=False)
+        manifest = manifests.read_all(Path(layout.manifests))
+        verdicts = {verdict.path: verdict for verdict in judge(layout, ledger, manifest, hashes)}
+        code = {**manifest.code, **ledger.code}
+        studies = {layout.study(path) for path in {*verdicts, *manifest.facts} if _is_output(layout, path)}
+        changed = []
+        for study in sorted(studies):
+            paths = [path for path in verdicts if _is_output(layout, path) and layout.study(path) == study]
+            facts = [fact for path in paths for fact in _told(verdicts[path], manifest)]
+            file = layout.manifest(study)
+            if (facts or file.is_file()) and manifests.write(file, facts, code):
+                changed.append(file.as_posix())
+        _mark_exported(ledger, verdicts.values())
+    return changed
+
+
+def _is_output(layout: Layout, path: str) -> bool:
+    return Path(path).is_relative_to(layout.results)
+
+
+def _told(verdict: Verdict, manifest: Manifest) -> list[Fact]:
+    """The facts of an output that belong into the manifest: the one of the bytes on disk, else those that are there."""
+    if verdict.fact and verdict.state in (State.FRESH, State.STALE):
+        return [verdict.fact]
+    return manifest.facts.get(verdict.path, [])
+
+
+def _mark_exported(ledger: Ledger, verdicts: Iterable[Verdict]) -> None:
+    for verdict in verdicts:
+        for entry in ledger.entries.get(verdict.path, []):
+            entry.exported = entry.exported or entry.fact == verdict.fact

@@ -1,0 +1,88 @@
+"""What a job says of its work: the bytes that it read and the bytes that it wrote.
+
+Written by the job itself, when it is done: only then is it certain that the inputs were those. Snakemake's record says the
+rest; `ledger.gather` puts both together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from underpainting.provenance.hashes import Hashes, Stamp, write_atomically
+from underpainting.provenance.layout import MEMORY
+
+FOLDER = "testimonies"
+
+
+class ChangedDuringJobError(RuntimeError):
+    """An input or the code was altered while a job ran, so nobody knows what it computed from."""
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What a job says of one output."""
+
+    path: str
+    sha256: str
+    size: int
+    inputs: Mapping[str, str]
+    made: Mapping[str, Any]
+
+
+def file_of(path: str, memory: Path = MEMORY) -> Path:
+    """Where a job testifies to an output."""
+    return memory / FOLDER / f"{hashlib.sha256(path.encode()).hexdigest()[:40]}.json"
+
+
+@contextmanager
+def witnessed(
+    inputs: Sequence[str], outputs: Sequence[str], made: Mapping[str, Any], memory: Path = MEMORY
+) -> Iterator[None]:
+    """Run a job and, if it succeeds, testify to each of its outputs.
+
+    Args:
+        inputs, outputs: paths, as Snakemake names them.
+        made: further circumstances.
+
+    Raises:
+        ChangedDuringJobError: an input was replaced meanwhile.
+    """
+    hashes = Hashes(memory)
+    before = {path: hashes.of(path) for path in dict.fromkeys(inputs)}
+    began = time.monotonic()
+    yield
+    for path, digest in before.items():
+        if hashes.of(path) != digest:
+            raise ChangedDuringJobError(f"{path} changed while this job ran; start the workflow again")
+    how = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - began, 1),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **made,
+    }
+    for path in outputs:
+        stamp, digest = Stamp.of(path), hashes.of(path)
+        if stamp is not None and digest is not None:
+            hashes.keep(path, digest)
+            known = {name: value for name, value in before.items() if value}
+            told = Testimony(path, digest, stamp.size, known, how)
+            write_atomically(file_of(path, memory), json.dumps(asdict(told)))
+
+
+def told(memory: Path = MEMORY) -> Iterator[tuple[Path, Testimony]]:
+    """Every testimony that has not been gathered, with its file."""
+    for file in sorted((memory / FOLDER).glob("*.json")):
+        try:
+            yield file, Testimony(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
