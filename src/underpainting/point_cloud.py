@@ -128,17 +128,26 @@ def _exact_distances(flat: Tensor, points: Tensor, rows: Tensor, columns: Tensor
     return torch.cat(blocks) if blocks else flat.new_zeros(0)
 
 
-def _doubt(flat: Tensor, squares: Tensor, alpha: float) -> Tensor:
-    """How far a quick squared distance may be off, shape (sample,): the rounding of a sum over the pixels."""
-    rounding = (8.0 + flat.shape[1] ** 0.5) * torch.finfo(torch.float64).eps
-    return rounding * (flat.norm(dim=1) + alpha * squares.max().sqrt()).square()
+def _doubt(flat: Tensor, farthest: Tensor, alpha: float) -> Tensor:
+    """How far differences of quick squared distances may be off, shape (sample,).
+
+    The rounding of the sums x y and y y over the pixels, and of adding three numbers. That of x x is the same for all points, so
+    no weight feels it; this is what makes the quick way good enough at high noise, where every point counts.
+
+    Args:
+        farthest: norm of the largest image of the whole cloud: a row must not go one way in one chunk and another in the next.
+    """
+    eps = torch.finfo(torch.float64).eps
+    own, other = flat.norm(dim=1), alpha * farthest
+    sums = (8.0 + flat.shape[1] ** 0.5) * eps * (2.0 * own * other + other**2)
+    return sums + 4.0 * eps * (own + other).square()
 
 
-def _logits(flat: Tensor, points: Tensor, squares: Tensor, level: NoiseLevel, peak: Tensor) -> Tensor:
+def _logits(flat: Tensor, points: Tensor, squares: Tensor, farthest: Tensor, level: NoiseLevel, peak: Tensor) -> Tensor:
     """-|x - alpha y|^2 / (2 sigma^2), right where it comes near the largest of this chunk and of `peak`."""
     temperature = 2.0 * level.sigma**2
     logits = -_squared_distances(flat, points, squares, level.alpha) / temperature
-    doubt = _doubt(flat.detach(), squares, level.alpha) / temperature
+    doubt = _doubt(flat.detach(), farthest, level.alpha) / temperature
     if (doubt < _TOLERANCE).all():
         return logits
     quick = logits.detach()
@@ -151,8 +160,10 @@ def _logits(flat: Tensor, points: Tensor, squares: Tensor, level: NoiseLevel, pe
 def _softmax(cloud: PointCloud, images: Tensor, level: NoiseLevel, *, average: bool) -> RunningSoftmax:
     flat = _flat(cloud, images)
     running = RunningSoftmax(len(flat), flat.device)
+    farthest = cloud.squares.max().sqrt()
     for start, points in cloud.chunks():
-        logits = _logits(flat, points, cloud.squares[start : start + len(points)], level, running.peak)
+        squares = cloud.squares[start : start + len(points)]
+        logits = _logits(flat, points, squares, farthest, level, running.peak)
         weights = running.weigh(logits)
         if average:
             felt = (weights > NEGLIGIBLE).any(0)

@@ -126,6 +126,17 @@ def test_near_duplicates_are_weighed_rightly_at_small_sigma(sigma: float) -> Non
         assert careless > 1e3 * found
 
 
+@pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0, 25.0, 200.0])
+def test_many_pixels_cost_no_digits(sigma: float) -> None:
+    """At 64 x 64 in colour, where the quick way is taken at high noise: x x is rounded most, and it weighs nothing."""
+    level = vp_level(sigma)
+    cloud = PointCloud(torch.from_numpy(np.random.default_rng(4).integers(120, 136, (60, 3, 64, 64), np.uint8)), 25)
+    images = near_points(cloud, level, 3)
+    density, endpoint = brute(cloud, images, level)
+    assert error(point_cloud.log_density(cloud, images, level), density) < 1e-10
+    assert error(point_cloud.endpoint(cloud, images, level), endpoint) < 1e-10
+
+
 @pytest.mark.parametrize("level", [NoiseLevel(1.0, 0.3), NoiseLevel(0.5, 2.0)], ids=str)
 def test_a_mixture_of_vanishing_width_is_the_point_cloud(level: NoiseLevel) -> None:
     cloud = byte_cloud(12)
