@@ -1,0 +1,103 @@
+"""A finished study as an RO-Crate: results, the workflow that made them, and how each was made, in one zip file for
+publication.
+
+Follows the profile Process Run Crate: one CreateAction per output, with its inputs, its script and its parameters.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from underpainting.provenance.facts import Fact
+from underpainting.provenance.tools import git
+
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+
+
+class UnfinishedError(ValueError):
+    """A study is not wholly here, or not fresh."""
+
+
+def archive(facts: Sequence[Fact], title: str, extra: Sequence[Path], target: Path) -> int:
+    """Write the crate.
+
+    Args:
+        facts: of every output of the study, all of them here and fresh.
+        title: of the study.
+        extra: further files to take along (study file, manifest), relative to the working folder.
+        target: the zip file; replaced when the new one is whole.
+
+    Returns:
+        number of outputs in it.
+    """
+    crate = ROCrate()
+    crate.name = title
+    crate.description = (
+        f"Results of the study {title!r}, made by the workflow Underpainting, with the provenance of each file."
+    )
+    crate.root_dataset["conformsTo"] = crate.add(
+        ContextEntity(crate, PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate"})
+    )
+    with tempfile.TemporaryDirectory(dir=target.parent or Path()) as folder:
+        code = Path(folder) / "code"
+        _export_code(code)
+        for file in sorted(path for path in code.rglob("*") if path.is_file()):
+            crate.add_file(file, file.relative_to(code).as_posix())
+        if (code / "Snakefile").is_file():
+            crate.add_workflow(code / "Snakefile", "Snakefile", main=True, lang="snakemake")
+        for path in dict.fromkeys(extra):
+            crate.add_file(path, path.as_posix())
+        for fact in facts:
+            crate.add_file(fact.path, fact.path, properties={"sha256": fact.sha256, "contentSize": fact.size})
+        for fact in facts:
+            _add_action(crate, fact)
+        scratch = Path(folder) / "crate.zip"
+        crate.write_zip(scratch)
+        scratch.replace(target)
+    return len(facts)
+
+
+def _export_code(folder: Path) -> None:
+    """The workflow as it is committed."""
+    folder.mkdir()
+    packed = folder.with_suffix(".tar")
+    git("archive", "--format=tar", f"--output={packed}", "HEAD")
+    subprocess.run(["tar", "--extract", "--file", str(packed), "--directory", str(folder)], check=True)
+
+
+def _add_action(crate: ROCrate, fact: Fact) -> None:
+    end = datetime.fromisoformat(str(fact.made["at"]))
+    start = end - timedelta(seconds=float(fact.made["seconds"]))
+    action = ContextEntity(
+        crate,
+        f"#made-{fact.path}",
+        {
+            "@type": "CreateAction",
+            "name": f"{fact.record.get('rule')}: {fact.path}",
+            "startTime": start.isoformat(),
+            "endTime": end.isoformat(),
+            "object": [_source(crate, path, digest) for path, digest in fact.inputs.items()],
+            "result": {"@id": fact.path},
+            "instrument": {"@id": f"scripts/{str(fact.made.get('code')).split()[0]}.py"},
+            "description": "; ".join(fact.record.get("params") or []),
+        },
+    )
+    crate.add(action)
+    crate.root_dataset.append_to("mentions", action)
+
+
+def _source(crate: ROCrate, path: str, digest: str) -> dict[str, str]:
+    """An input: a file of the crate, or data that are not in it and are named by their digest."""
+    if crate.dereference(path) is None:
+        name = f"#source-{path}"
+        if crate.dereference(name) is None:
+            crate.add(ContextEntity(crate, name, {"@type": "CreativeWork", "name": path, "sha256": digest}))
+        return {"@id": name}
+    return {"@id": path}

@@ -1,0 +1,49 @@
+"""git hooks that restore after a checkout and a merge, and the merge driver of dvc.yaml and dvc.lock."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from underpainting.provenance.merging import DRIVER
+from underpainting.provenance.sharing import driver
+from underpainting.provenance.tools import git
+
+MARK = "# written by `underpainting hooks`"
+NAMES = ("post-checkout", "post-merge", "post-rewrite")
+
+
+class HookInTheWayError(ValueError):
+    """There is a hook that somebody else wrote."""
+
+
+def install() -> list[Path]:
+    """Write the hooks and configure the merge driver and readable diffs of manifests, in this clone.
+
+    Raises:
+        HookInTheWayError: there is another hook of that name; it is left alone.
+    """
+    written = []
+    folder = Path(git("rev-parse", "--git-path", "hooks").strip())
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        file = folder / name
+        if file.exists() and MARK not in file.read_text(encoding="utf-8"):
+            raise HookInTheWayError(f"{file} is not ours: add the line `underpainting checkout` to it by hand")
+    for name in NAMES:
+        file = folder / name
+        file.write_text(f"#!/bin/sh\n{MARK}\nexec '{sys.executable}' -m underpainting checkout\n", encoding="utf-8")
+        file.chmod(0o755)
+        written.append(file)
+    git("config", f"merge.{DRIVER}.driver", driver())
+    git("config", "diff.manifest.textconv", f"'{sys.executable}' -m json.tool --json-lines")
+    return written
+
+
+def remove() -> None:
+    """Take the hooks away."""
+    folder = Path(git("rev-parse", "--git-path", "hooks").strip())
+    for name in NAMES:
+        file = folder / name
+        if file.exists() and MARK in file.read_text(encoding="utf-8"):
+            file.unlink()

@@ -1,0 +1,134 @@
+"""Push and pull results: git carries study files, manifests and dvc.lock; DVC carries the bytes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from underpainting.provenance import manifest as manifests
+from underpainting.provenance import session, stages
+from underpainting.provenance.layout import Layout
+from underpainting.provenance.merging import DRIVER
+from underpainting.provenance.stages import Recording, stage_name
+from underpainting.provenance.tools import ToolFailedError, dvc, git, git_succeeds
+
+_BATCH = 200  # paths per command line
+
+
+class NothingToShareError(ValueError):
+    """There is no result to push, or what is there cannot be pushed."""
+
+
+def push(
+    layout: Layout,
+    recording: Recording,
+    message: str,
+    say: Callable[[str], None],
+    studies: Sequence[str] = (),
+    remote: str | None = None,
+) -> None:
+    """Record results and send them: first the bytes, then the commit that speaks of them.
+
+    Args:
+        message: of the commit.
+        studies: those to push; all recorded ones, if none is named.
+        remote: DVC's; its default, if none is named.
+
+    Raises:
+        NothingToShareError: nothing is recorded, or files lie there that no job is known to have written.
+        ToolFailedError: git or DVC failed. What was sent stays sound, and the next push completes it.
+    """
+    session.export(layout)
+    outputs = _recorded(layout, studies)
+    _bring_missing(outputs, say)
+    stages.update(outputs, layout, recording)
+    chosen = [stage_name(study) for study in outputs]
+    dvc("commit", "--quiet", "--force", "--no-relink", *chosen)
+    if _commit(layout, message):
+        say(f"committed: {message}")
+    dvc("push", "--quiet", *(["--remote", remote] if remote else []), *chosen)
+    say(f"sent the results of {', '.join(chosen)}")
+    if git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
+        git("push", "--quiet")
+        say("sent the commit")
+    else:
+        say("this branch follows no other: `git push` it where others can see it")
+
+
+def _recorded(layout: Layout, studies: Sequence[str]) -> dict[str, list[str]]:
+    manifest = manifests.read_all(Path(layout.manifests))
+    found: dict[str, list[str]] = {}
+    for path in sorted(manifest.facts):
+        found.setdefault(layout.study(path), []).append(path)
+    unknown = sorted(set(studies) - set(found))
+    if unknown or not found:
+        known = ", ".join(found) or "none"
+        raise NothingToShareError(
+            f"nothing is recorded of {', '.join(unknown) or 'any study'} (recorded: {known}): run it first"
+        )
+    chosen = {study: paths for study, paths in found.items() if not studies or study in studies}
+    strange = [
+        verdict.path
+        for verdict in session.look(layout).verdicts
+        if verdict.state == "not recorded" and layout.study(verdict.path) in chosen
+    ]
+    if strange:
+        shown = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
+        raise NothingToShareError(
+            f"no job is known to have written {shown}: run the workflow, or `underpainting gc --delete` what it does not make"
+        )
+    return chosen
+
+
+def _bring_missing(outputs: dict[str, list[str]], say: Callable[[str], None]) -> None:
+    """Pull what is recorded but not here: DVC would take a folder with less in it for a smaller folder."""
+    missing = [path for paths in outputs.values() for path in paths if not Path(path).is_file()]
+    if missing:
+        say(f"pulling {len(missing)} recorded files that are not here")
+    for start in range(0, len(missing), _BATCH):
+        try:
+            dvc("pull", "--quiet", *missing[start : start + _BATCH])
+        except ToolFailedError as error:
+            raise NothingToShareError(
+                f"{missing[start]} and others are recorded and not here, and could not be pulled; run the workflow, or "
+                f"`underpainting gc --delete` what it no longer makes\n{error}"
+            ) from error
+
+
+def _commit(layout: Layout, message: str) -> bool:
+    paths = [path for path in (layout.manifests, "dvc.yaml", "dvc.lock") if Path(path).exists()]
+    git("add", "--", *paths)
+    if git_succeeds("diff", "--cached", "--quiet", "--", *paths):
+        return False
+    git("commit", "--quiet", "--message", message, "--", *paths)
+    return True
+
+
+def driver() -> str:
+    """The merge driver of dvc.yaml and dvc.lock, as git's configuration takes it."""
+    return f"'{sys.executable}' -m underpainting merge-dvc-files %O %A %B"
+
+
+def pull(
+    say: Callable[[str], None],
+    targets: Sequence[str] = (),
+    remote: str | None = None,
+    with_git: bool = True,
+) -> None:
+    """Fetch what others pushed: commits, then bytes. `restore` has to follow.
+
+    Args:
+        targets: studies, folders or files; everything, if none is named.
+        with_git: fetch commits, too.
+    """
+    if with_git and git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
+        git("-c", f"merge.{DRIVER}.driver={driver()}", "pull", "--quiet", "--no-rebase", "--no-edit")
+        say("fetched commits")
+    if not Path("dvc.lock").is_file():
+        say("nobody has pushed results yet")
+        return
+    known = stages.names()
+    wanted = [stage_name(target) if stage_name(target) in known else target for target in targets]
+    dvc("pull", "--quiet", *(["--remote", remote] if remote else []), *wanted)
+    say(f"fetched {', '.join(targets) or 'all results'}")

@@ -1,0 +1,34 @@
+"""Read every byte again and compare it with what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from underpainting.provenance.facts import Fact
+from underpainting.provenance.hashes import content
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file whose bytes are not as recorded."""
+
+    path: str
+    problem: str
+
+
+def verify(paths: Iterable[str], facts: Callable[[str], Sequence[Fact]]) -> list[Finding]:
+    """Files whose bytes no fact knows.
+
+    Args:
+        paths: outputs that are here.
+        facts: all facts of an output.
+    """
+    found = []
+    for path in paths:
+        known = facts(path)
+        if not known:
+            found.append(Finding(path, "not recorded"))
+        elif content(path) not in {fact.sha256 for fact in known}:
+            found.append(Finding(path, f"altered since {known[0].made.get('at')}"))
+    return found

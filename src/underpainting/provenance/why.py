@@ -1,0 +1,101 @@
+"""The chain behind a file: inputs, parameters, code, and what differs now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from underpainting.provenance.differences import Code
+from underpainting.provenance.judgement import State, Verdict
+from underpainting.provenance.layout import Layout
+from underpainting.provenance.plan import Job, by_output
+from underpainting.provenance.restoring import Report
+from underpainting.provenance.status import reasons
+
+WIDTH = 12  # digits of a hash that are shown
+
+
+class NotAnArtifactError(ValueError):
+    """Nobody makes or records the file."""
+
+
+def why(
+    path: str, jobs: Sequence[Job], report: Report, code: Code, layout: Layout, hash_of: Callable[[str], str | None]
+) -> Iterator[str]:
+    """Lines that explain a file: itself, then what it was made from, indented.
+
+    Args:
+        jobs: all behind the targets.
+        code: digests by file, by the digest of all.
+        hash_of: the hash of a local file.
+
+    Raises:
+        NotAnArtifactError: the workflow does not make the file, and no fact speaks of it.
+    """
+    verdicts = {verdict.path: verdict for verdict in report.verdicts}
+    plans = by_output(jobs)
+    if path not in plans and path not in verdicts:
+        raise NotAnArtifactError(
+            f"{path}: no rule makes it and no manifest mentions it; `status --all` lists what there is"
+        )
+    seen: set[str] = set()
+    yield from _explain(path, 0, _Sources(plans, verdicts, code, layout, hash_of), seen)
+
+
+class _Sources:
+    """What explanations are drawn from."""
+
+    def __init__(
+        self,
+        plans: Mapping[str, Job],
+        verdicts: Mapping[str, Verdict],
+        code: Code,
+        layout: Layout,
+        hash_of: Callable[[str], str | None],
+    ) -> None:
+        self.plans, self.verdicts, self.code, self.layout, self.hash_of = plans, verdicts, code, layout, hash_of
+
+
+def _explain(path: str, depth: int, sources: _Sources, seen: set[str]) -> Iterator[str]:
+    indent = "  " * depth
+    job, verdict = sources.plans.get(path), sources.verdicts.get(path)
+    if path in seen:
+        yield f"{indent}{path}  (above)"
+        return
+    seen.add(path)
+    if job is None and verdict is None:
+        digest = sources.hash_of(path)
+        yield f"{indent}{path}  {f'source, sha256 {digest[:WIDTH]}' if digest else 'source, not here'}"
+        return
+    yield f"{indent}{path}  {_state(path, job, verdict, sources)}"
+    if depth == 0 or (job and job.runs):
+        yield from (f"{indent}  - {line}" for line in _details(job, verdict, sources, depth == 0))
+    fact = verdict.fact if verdict else None
+    inputs = [sources.layout.local(name) for name in fact.inputs] if fact else (job.inputs if job else [])
+    for name in sorted(inputs):
+        yield from _explain(name, depth + 1, sources, seen)
+
+
+def _state(path: str, job: Job | None, verdict: Verdict | None, sources: _Sources) -> str:
+    state = "not here" if sources.hash_of(path) is None else "unknown to the workflow" if job is None else "fresh"
+    if job and job.runs:
+        state = "to be made" if state == "not here" else "not recorded" if _unknown(verdict) else "stale"
+    if not verdict or not verdict.fact:
+        return state
+    fact = verdict.fact
+    return f"{state}, made by {fact.record.get('rule')} at {fact.made.get('at')}, sha256 {fact.sha256[:WIDTH]}"
+
+
+def _unknown(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.state is State.UNKNOWN
+
+
+def _details(job: Job | None, verdict: Verdict | None, sources: _Sources, whole: bool) -> Iterator[str]:
+    if job and job.runs:
+        yield from (f"now: {reason}" for reason in reasons(job, verdict, sources.plans, sources.code))
+    fact = verdict.fact if verdict else None
+    if fact and whole:
+        yield f"took {fact.made.get('seconds')} s, python {fact.made.get('python')}, {fact.made.get('system')}"
+        yield from (f"with {text}" for text in fact.record.get("params") or [])
+        files = sources.code.get(str(fact.made.get("code")))
+        if files:
+            yield "code: " + ", ".join(f"{name} {digest[:8]}" for name, digest in files.items())
