@@ -19,6 +19,7 @@ from underpainting.provenance import (
     merging,
     session,
     sharing,
+    stages,
     verifying,
 )
 from underpainting.provenance import manifest as manifests
@@ -123,9 +124,10 @@ def _restore(_: argparse.Namespace) -> int:
 
 
 def _checkout(options: argparse.Namespace) -> int:
-    if Path("dvc.lock").is_file():
+    known = stages.recorded()
+    if known:
         try:
-            dvc("checkout", "--quiet", "--allow-missing")
+            dvc("checkout", "--quiet", "--allow-missing", *known)
         except ToolFailedError as error:
             print(error, file=sys.stderr)
     return _restore(options)

@@ -125,10 +125,9 @@ def pull(
     if with_git and git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
         git("-c", f"merge.{DRIVER}.driver={driver()}", "pull", "--quiet", "--no-rebase", "--no-edit")
         say("fetched commits")
-    if not Path("dvc.lock").is_file():
+    known = stages.recorded()
+    if not known:
         say("nobody has pushed results yet")
         return
-    known = stages.names()
-    wanted = [stage_name(target) if stage_name(target) in known else target for target in targets]
-    dvc("pull", "--quiet", *(["--remote", remote] if remote else []), *wanted)
+    dvc("pull", "--quiet", *(["--remote", remote] if remote else []), *(targets or known))
     say(f"fetched {', '.join(targets) or 'all results'}")

@@ -18,7 +18,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from underpainting.provenance.hashes import write_atomically
 from underpainting.provenance.layout import ACROSS, Layout
 
-FILE = Path("dvc.yaml")
+FILE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 ACROSS_STAGE = "across"
 
 
@@ -60,7 +60,9 @@ def update(outputs: Mapping[str, Sequence[str]], layout: Layout, recording: Reco
     yaml = _yaml()
     old = file.read_text(encoding="utf-8") if file.is_file() else ""
     content = yaml.load(old) or CommentedMap()
-    stages = content.setdefault("stages", CommentedMap())
+    if not content.get("stages"):
+        content["stages"] = CommentedMap()
+    stages = content["stages"]
     for study, paths in outputs.items():
         stages[stage_name(study)] = _stage(study, entries(paths, study, layout), layout, recording)
     stream = io.StringIO()
@@ -71,8 +73,8 @@ def update(outputs: Mapping[str, Sequence[str]], layout: Layout, recording: Reco
     return True
 
 
-def names(file: Path = FILE) -> list[str]:
-    """The stages that there are."""
+def recorded(file: Path = LOCK) -> list[str]:
+    """The stages whose outputs are recorded."""
     content = _yaml().load(file.read_text(encoding="utf-8")) if file.is_file() else None
     return list((content or {}).get("stages", {}))
 
