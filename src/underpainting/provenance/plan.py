@@ -47,7 +47,7 @@ def plan(studies: Sequence[str] = (), targets: Sequence[str] = (), options: Sequ
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plan.json"
-        command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "1", *options]
+        command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet=all", "--cores", "1", *options]
         command += ["--config", f"studies={','.join(studies)}"] if studies else []
         command += ["--", *targets] if targets else []
         environment = {**os.environ, "SNAKEMAKE_PLAN": str(file)}

@@ -33,7 +33,7 @@ def _run(command: Sequence[str], name: str) -> str:
     log.debug("%s", " ".join(command))
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        told = (result.stderr.strip() or result.stdout.strip())[-3000:]
+        told = f"{result.stdout}\n{result.stderr}".strip()[-3000:]
         shown = " ".join(command[command.index(name) :] if name in command else [name, *command[3:]])
         raise ToolFailedError(f"`{shown[:300]}` failed:\n{told}")
     return result.stdout

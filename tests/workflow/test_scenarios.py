@@ -1,0 +1,465 @@
+"""After any change the jobs that run are exactly those whose result could differ.
+
+Each row changes something for real - with git, DVC, Snakemake and an editor - and compares the jobs that Snakemake then
+wants with the least correct set: the jobs that the change touches and all that is made of what they make. The rows are
+printed as a table at the end of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.workflow.workplace import Plan, Workplace
+from tests.workflow.world import MOMENTS, World, write_images
+from underpainting.provenance import code
+
+Row = Callable[[World], tuple[Plan, set[str]]]
+ROWS: dict[str, Row] = {}
+TABLE: list[tuple[str, str, str, str]] = []
+
+MIDDLE = "results/tiny/moments.zarr.zip"
+BYTES_MOMENTS = "results/bytes/moments.zarr.zip"
+
+
+def row(name: str) -> Callable[[Row], Row]:
+    """Name a row of the table."""
+
+    def keep(function: Row) -> Row:
+        ROWS[name] = function
+        return function
+
+    return keep
+
+
+def changed(place: Workplace, rules: tuple[str, ...] = (), *arguments: str) -> tuple[Plan, set[str]]:
+    """The plan, and the jobs of some rules with all behind them."""
+    plan = place.plan(*arguments)
+    return plan, plan.behind(plan.of_rules(*rules)) if rules else set()
+
+
+@row("nothing, in the producing clone after a push")
+def _(world: World) -> tuple[Plan, set[str]]:
+    return changed(world.producer)
+
+
+@row("fresh clone and pull")
+def _(world: World) -> tuple[Plan, set[str]]:
+    return changed(world.colleague)
+
+
+@row("fresh clone and pull, the other study")
+def _(world: World) -> tuple[Plan, set[str]]:
+    return changed(world.colleague, (), *MOMENTS)
+
+
+@row("late parameter: a figure's style")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"figures.dpi": 61})
+    plan = world.colleague.plan()
+    return plan, {name for name, job in plan.jobs.items() if job["rule"].startswith(("figure_", "render_"))}
+
+
+@row("early parameter: fewer images")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"dataset.limit": 190})
+    return changed(world.colleague, ("prepare_dataset",))
+
+
+@row("two parameters swapped")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"denoiser.training.steps": 16, "denoiser.training.batch_size": 6})
+    return changed(world.colleague, ("train_denoiser",))
+
+
+@row("title, which no result holds")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"title": "Renamed"})
+    return changed(world.colleague)
+
+
+@row("script edited")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.edit("scripts/measure_retrieval.py", "BASELINE = 200", "BASELINE = 201")
+    return changed(world.colleague, ("measure_retrieval",))
+
+
+@row("library edited, used by one rule")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.edit("src/underpainting/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    return changed(world.colleague, ("measure_emergence",))
+
+
+@row("library edited, used by all rules")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.edit("src/underpainting/jobs.py", 'log.info("done")', 'log.info("finished")')
+    plan = world.colleague.plan()
+    return plan, plan.of_rules()
+
+
+@row("lazily imported module edited")
+def _(world: World) -> tuple[Plan, set[str]]:
+    name = "src/underpainting/datasets.py"
+    world.colleague.edit(name, "\n\ndef ", "\n\nUNUSED = 1\n\n\ndef ")
+    return _plan_with(world.colleague, name)
+
+
+def _plan_with(place: Workplace, module: str) -> tuple[Plan, set[str]]:
+    """The plan, and the jobs whose script reaches a module, with all behind them."""
+    package = place.folder / "src/underpainting"
+    scripts = (place.folder / "scripts").glob("*.py")
+    code.forget()
+    reached = {file.stem for file in scripts if place.folder / module in code.closure(file, package, ("provenance",))}
+    plan = place.plan()
+    return plan, plan.behind({name for name, job in plan.jobs.items() if _script(job) in reached})
+
+
+def _script(job: object) -> str:
+    """The script of a job, from the digest among its parameters."""
+    texts = [text for text in job["params"] if text.startswith("'")]  # type: ignore[index]
+    return str(texts[0]).strip("'").split()[0]
+
+
+@row("comments, docstrings and format of a script and of modules")
+def _(world: World) -> tuple[Plan, set[str]]:
+    for file in ("scripts/measure_retrieval.py", "src/underpainting/jobs.py", "src/underpainting/moments.py"):
+        path = world.colleague.folder / file
+        path.write_text(path.read_text().replace('"""', '"""Better said: ', 1) + "\n\n# a comment\n")
+    return changed(world.colleague)
+
+
+@row("another version of a package")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    folder = place.folder / "src" / "seaborn-99.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: seaborn\nVersion: 99\n")
+    plan = place.plan()
+    return plan, plan.behind(
+        {name for name, job in plan.jobs.items() if any("'seaborn'" in text for text in job["params"])}
+    )
+
+
+@row("more seeds")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"trajectories.seeds": 16})
+    plan = world.colleague.plan()
+    return plan, plan.behind({name for name in plan.jobs if "/trajectories/" in name and "seeds_8-16" in name})
+
+
+@row("fewer seeds, after the shards of more were made")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    place.study({"trajectories.seeds": 16})
+    place.snakemake("--quiet=all", "results/tiny/trajectories/heun-4/seeds_8-16.zarr.zip")
+    place.study({"trajectories.seeds": 8})
+    return changed(place)
+
+
+@row("skip added")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"teleport.skips": [0, 2, 4]})
+    plan = world.colleague.plan()
+    return plan, plan.behind({name for name in plan.jobs if "/skip_4/samples" in name})
+
+
+@row("skip removed")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"teleport.skips": [0]})
+    return changed(world.colleague, ("tabulate_teleport", "figure_hybrid"))
+
+
+@row("sampler added")
+def _(world: World) -> tuple[Plan, set[str]]:
+    samplers = [{"name": "ddim", "steps": 6}, {"name": "heun", "steps": 4}, {"name": "euler", "steps": 5}]
+    world.colleague.study({"trajectories.samplers": samplers})
+    plan = world.colleague.plan()
+    return plan, plan.behind({name for name in plan.jobs if "/trajectories/euler-5/" in name})
+
+
+@row("study added")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    shutil.copy(place.folder / "config/studies/tiny.yaml", place.folder / "config/studies/other.yaml")
+    plan = place.plan("--config", "studies=tiny,other")
+    return plan, {name for name in plan.jobs if not name.startswith("results/tiny/")}
+
+
+@row("data file changed")
+def _(world: World) -> tuple[Plan, set[str]]:
+    write_images(world.colleague, np.zeros((24, 8, 8), np.uint8))
+    return changed(world.colleague, ("prepare_dataset",), *MOMENTS)
+
+
+@row("data file touched, and moved to another folder")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    os.utime(place.folder / "images/images.npz")
+    (place.folder / "images").rename(place.folder / "elsewhere")
+    return changed(place, (), *MOMENTS, "data=elsewhere")
+
+
+def _committed(world: World) -> None:
+    """The producer commits without running; the colleague pulls."""
+    world.producer.commit()
+    world.producer.git("push", "--quiet")
+    world.colleague.tool("pull")
+
+
+@row("commit whose artifacts were not rebuilt: parameters")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.producer.study({"moments.per_class": False})
+    _committed(world)
+    return changed(world.colleague, ("estimate_moments",))
+
+
+@row("commit whose artifacts were not rebuilt: code")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.producer.edit("src/underpainting/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    _committed(world)
+    return changed(world.colleague, ("measure_emergence",))
+
+
+@row("commit whose artifacts were not rebuilt: data")
+def _(world: World) -> tuple[Plan, set[str]]:
+    write_images(world.producer, np.zeros((24, 8, 8), np.uint8))
+    _committed(world)
+    return changed(world.colleague, ("prepare_dataset",), *MOMENTS)
+
+
+@row("artifact replaced by another")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    shutil.copy2(place.folder / BYTES_MOMENTS, place.folder / MIDDLE)
+    plan = place.plan()
+    return plan, plan.behind({MIDDLE})
+
+
+@row("one byte flipped, time kept")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    flip(place.folder / MIDDLE)
+    plan = place.plan()
+    return plan, plan.behind({MIDDLE})
+
+
+def flip(path: Path) -> None:
+    """Change one byte and set the time back."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _rebuilt(world: World) -> None:
+    """The producer changes a parameter of the study of bytes, runs and pushes."""
+    world.producer.study({"moments": {"per_class": False}}, "bytes")
+    world.producer.snakemake("--quiet=all", *MOMENTS)
+    world.producer.commit()
+    world.producer.tool("push")
+
+
+@row("update pulled")
+def _(world: World) -> tuple[Plan, set[str]]:
+    _rebuilt(world)
+    world.colleague.tool("pull")
+    return changed(world.colleague, (), *MOMENTS)
+
+
+@row("git pull without pull of the artifacts")
+def _(world: World) -> tuple[Plan, set[str]]:
+    _rebuilt(world)
+    world.colleague.git("pull", "--quiet")
+    return changed(world.colleague, ("estimate_moments",), *MOMENTS)
+
+
+@row("partial pull: tables, figures and report")
+def _(world: World) -> tuple[Plan, set[str]]:
+    return changed(_partial(world))
+
+
+def _partial(world: World) -> Workplace:
+    place = world.producer.clone("third")
+    names = (
+        "tables",
+        "figures",
+        "report.html",
+        "metrics.json",
+        "teleport.csv",
+        "geometry.csv",
+        "models.csv",
+        "claims.csv",
+    )
+    place.tool("pull", *(f"results/tiny/{name}" for name in names))
+    assert not (place.folder / MIDDLE).exists()
+    return place
+
+
+@row("partial pull, then an early parameter")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = _partial(world)
+    place.study({"dataset.limit": 190})
+    return changed(place, ("prepare_dataset",))
+
+
+@row("checkout of an old commit, artifacts too")
+def _(world: World) -> tuple[Plan, set[str]]:
+    _rebuilt(world)
+    world.producer.tool("hooks")
+    world.producer.git("checkout", "--quiet", "HEAD~2")
+    return changed(world.producer, (), *MOMENTS)
+
+
+@row("checkout of an old commit and back")
+def _(world: World) -> tuple[Plan, set[str]]:
+    _rebuilt(world)
+    world.producer.tool("hooks")
+    world.producer.git("checkout", "--quiet", "HEAD~2")
+    world.producer.git("checkout", "--quiet", "main")
+    return changed(world.producer, (), *MOMENTS)
+
+
+@row("two people push different studies")
+def _(world: World) -> tuple[Plan, set[str]]:
+    for place, name in ((world.producer, "one"), (world.colleague, "two")):
+        shutil.copy(place.folder / "config/studies/bytes.yaml", place.folder / f"config/studies/{name}.yaml")
+        place.snakemake("--quiet=all", "moments", "--config", f"studies={name}")
+        place.commit(name)
+    world.producer.tool("push")
+    world.colleague.tool("pull")
+    world.colleague.tool("push")
+    world.producer.tool("pull")
+    return changed(world.producer, (), "moments", "--config", "studies=one,two,bytes")
+
+
+@row("two people push the same study: conflict in manifest and dvc.lock")
+def _(world: World) -> tuple[Plan, set[str]]:
+    for place, change in (
+        (world.producer, {"moments": {"batch_size": 7}}),
+        (world.colleague, {"eigenbasis": {"rank": 5}}),
+    ):
+        place.study(change, "bytes")
+        place.snakemake("--quiet=all", *MOMENTS)
+        place.commit("mine")
+    world.producer.tool("push")
+    world.colleague.tool("export")
+    world.colleague.try_command("git", "add", "workflow/provenance")
+    world.colleague.dvc("commit", "--quiet", "--force", "--no-relink", "bytes")
+    world.colleague.commit("mine, recorded")
+    merged = world.colleague.try_command("python", "-m", "underpainting", "pull")
+    assert "CONFLICT (content): Merge conflict in config/studies/bytes.yaml" in merged.stdout
+    assert "workflow/provenance" not in merged.stdout.replace("Auto-merging workflow/provenance", "")
+    world.colleague.git("checkout", "--theirs", "config/studies/bytes.yaml")
+    world.colleague.commit("merged")
+    world.colleague.tool("pull", "--no-git")
+    plan = world.colleague.plan(*MOMENTS)
+    ours_is_kept = plan.behind({BYTES_MOMENTS})  # the colleague's bytes; the study is the producer's
+    return plan, ours_is_kept
+
+
+@row("job killed half-way, then shared")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.producer
+    shutil.copy(place.folder / "config/studies/bytes.yaml", place.folder / "config/studies/half.yaml")
+    broken = place.folder / "scripts/decompose_covariance.py"
+    text = broken.read_text()
+    broken.write_text(
+        text.replace("def main(", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n\n\ndef main(")
+    )
+    result = place.try_command("snakemake", "--cores", "2", "moments", "--config", "studies=half")
+    assert result.returncode != 0
+    broken.write_text(text)
+    place.commit("half")
+    place.tool("push", "half")
+    world.colleague.tool("pull")
+    return changed(world.colleague, ("decompose_covariance",), "moments", "--config", "studies=half")
+
+
+@row("project folder moved")
+def _(world: World) -> tuple[Plan, set[str]]:
+    moved = Workplace(world.folder / "moved", world.folder / "home")
+    world.colleague.folder.rename(moved.folder)
+    return changed(moved)
+
+
+@row("results moved away and copied back without their times")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague.folder
+    (place / "results").rename(place / "aside")
+    shutil.copytree(place / "aside", place / "results", copy_function=shutil.copy)
+    return changed(world.colleague)
+
+
+@row("Snakemake's records lost")
+def _(world: World) -> tuple[Plan, set[str]]:
+    shutil.rmtree(world.colleague.folder / ".snakemake")
+    return changed(world.colleague)
+
+
+@row("clock set back: all times at random")
+def _(world: World) -> tuple[Plan, set[str]]:
+    choose = random.Random(0)
+    for path in (world.colleague.folder / "results").rglob("*"):
+        os.utime(path, (0, time.time() + choose.uniform(-1e6, 1e6)))
+    return changed(world.colleague)
+
+
+@row("clock set back: an input altered, older than what is made of it")
+def _(world: World) -> tuple[Plan, set[str]]:
+    write_images(world.colleague, np.zeros((24, 8, 8), np.uint8))
+    os.utime(world.colleague.folder / "images/images.npz", (0, 1e9))
+    return changed(world.colleague, ("prepare_dataset",), *MOMENTS)
+
+
+@row("snakemake --touch on stale files")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"dataset.limit": 190})
+    world.colleague.snakemake("--quiet=all", "--touch")
+    return changed(world.colleague, ("prepare_dataset",))
+
+
+@row("manifest edited by hand")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.producer.clone("third")
+    place.study({"moments.per_class": False})
+    place.edit("workflow/provenance/tiny.jsonl", "'per_class': True", "'per_class': False")
+    told = place.try_command("python", "-m", "underpainting", "pull")
+    assert f"edited by hand: {MIDDLE}" in told.stdout
+    plan = place.plan()
+    return plan, plan.behind({MIDDLE})
+
+
+@row("artifact deleted that is still needed")
+def _(world: World) -> tuple[Plan, set[str]]:
+    (world.colleague.folder / "results/tiny/claims.csv").unlink()
+    plan = world.colleague.plan()
+    made_again = plan.of_rules("tabulate_claims")
+    return plan, plan.behind(made_again)
+
+
+def describe(jobs: set[str], plan: Plan) -> str:
+    """Jobs in few words: rules with numbers."""
+    rules = sorted(str(plan.jobs[name]["rule"]) for name in jobs)
+    counted = {rule: rules.count(rule) for rule in rules}
+    shown = ", ".join(rule if count == 1 else f"{count} {rule}" for rule, count in list(counted.items())[:4])
+    more = len(rules) - sum(list(counted.values())[:4])
+    return "nothing" if not rules else shown + (f" and {more} more" if more else "")
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+def test_exactly_what_could_differ_runs(name: str, world: World) -> None:
+    plan, expected = ROWS[name](world)
+    actual = plan.runs()
+    TABLE.append((name, describe(expected, plan), describe(actual, plan), "yes" if actual == expected else "NO"))
+    missing, needless = expected - actual, actual - expected
+    told = {job: plan.jobs[job]["reason"] for job in needless}
+    assert not missing, f"stale: {sorted(missing)}"
+    assert not needless, f"needless: {json.dumps(told, indent=1)}"
