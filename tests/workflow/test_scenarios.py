@@ -216,7 +216,7 @@ def _committed(world: World) -> None:
 
 @row("commit whose artifacts were not rebuilt: parameters")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.producer.study({"moments.per_class": False})
+    world.producer.study({"moments.batch_size": 7})
     _committed(world)
     return changed(world.colleague, ("estimate_moments",))
 
@@ -261,7 +261,7 @@ def flip(path: Path) -> None:
 
 def _rebuilt(world: World) -> None:
     """The producer changes a parameter of the study of bytes, runs and pushes."""
-    world.producer.study({"moments": {"per_class": False}}, "bytes")
+    world.producer.study({"eigenbasis": {"rank": 5}}, "bytes")
     world.producer.snakemake("--quiet=all", *MOMENTS)
     world.producer.commit()
     world.producer.tool("push")
@@ -278,7 +278,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 def _(world: World) -> tuple[Plan, set[str]]:
     _rebuilt(world)
     world.colleague.git("pull", "--quiet")
-    return changed(world.colleague, ("estimate_moments",), *MOMENTS)
+    return changed(world.colleague, ("decompose_covariance",), *MOMENTS)
 
 
 @row("partial pull: tables, figures and report")
@@ -343,7 +343,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 @row("two people push the same study: conflict in manifest and dvc.lock")
 def _(world: World) -> tuple[Plan, set[str]]:
     for place, change in (
-        (world.producer, {"moments": {"batch_size": 7}}),
+        (world.producer, {"eigenbasis": {"rank": 6}}),
         (world.colleague, {"eigenbasis": {"rank": 5}}),
     ):
         place.study(change, "bytes")
@@ -361,8 +361,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.commit("merged")
     world.colleague.tool("pull", "--no-git")
     plan = world.colleague.plan(*MOMENTS)
-    ours_is_kept = plan.behind({BYTES_MOMENTS})  # the colleague's bytes; the study is the producer's
-    return plan, ours_is_kept
+    return plan, plan.behind(plan.of_rules("decompose_covariance"))  # bytes of the colleague, study of the producer
 
 
 @row("job killed half-way, then shared")
@@ -429,8 +428,8 @@ def _(world: World) -> tuple[Plan, set[str]]:
 @row("manifest edited by hand")
 def _(world: World) -> tuple[Plan, set[str]]:
     place = world.producer.clone("third")
-    place.study({"moments.per_class": False})
-    place.edit("workflow/provenance/tiny.jsonl", "'per_class': True", "'per_class': False")
+    place.study({"moments.batch_size": 7})
+    place.edit("workflow/provenance/tiny.jsonl", "'batch_size': 1024, 'diagonal'", "'batch_size': 7, 'diagonal'")
     told = place.try_command("python", "-m", "underpainting", "pull")
     assert f"edited by hand: {MIDDLE}" in told.stdout
     plan = place.plan()
