@@ -4,17 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 STUDIES ?=
+S3 := .venv-s3
 MARK := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help env run test lint format bench gallery schema docs lock clean
+.PHONY: help env s3 run test lint format bench gallery schema docs lock clean
 
 help:
 	@echo 'make env     install the pinned environment into $(VENV)'
 	@echo 'make run     build the studies of config/config.yaml up to results/report.html (STUDIES=a,b for others)'
 	@echo 'make test    run the tests'
+	@echo 'make s3      install the S3 server that the tests use into $(S3)'
 	@echo 'make lint    check format, style, types, rules'
 	@echo 'make format  put Python and rules into format'
 	@echo 'make bench   print the table of benchmarks'
@@ -39,7 +41,15 @@ run: env
 	$(SNAKEMAKE) $(if $(STUDIES),--config studies=$(STUDIES))
 	@echo 'the report is results/report.html'
 
-test: env
+# An S3 server for the tests, in an environment of its own: it wants another botocore than DVC does.
+s3: $(S3)/.installed
+
+$(S3)/.installed: tests/s3-server.lock
+	@$(PYTHON) -m venv $(S3)
+	@$(S3)/bin/python -m pip --disable-pip-version-check --quiet --quiet install --requirement tests/s3-server.lock
+	@touch $@
+
+test: env s3
 	$(BIN)/pytest
 
 lint: env
@@ -71,6 +81,8 @@ lock: env
 	$(PIP) install uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra hub --universal --python-version 3.11 \
 	  --constraint pins.txt --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	echo 'moto[server]' | $(BIN)/uv pip compile - --universal --python-version 3.11 \
+	  --no-emit-index-url --no-header --quiet --output-file tests/s3-server.lock
 
 clean:
 	rm -rf results logs .snakemake

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from underpainting import jobs, preflight
 from underpainting.provenance import code, locks, packages, records, session
-from underpainting.provenance.layout import Layout
+from underpainting.provenance.layout import PARSED, Layout
 from underpainting.studies import StudyError, data_folder, files, find_studies
 
 ROOT = Path(workflow.basedir)
@@ -14,6 +14,7 @@ ROOT = Path(workflow.basedir)
 DATA = data_folder(config, workflow.config_settings.overwrite_config)
 LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
 CODE = {}
+code.recall(PARSED)
 
 try:
     STUDIES = find_studies(

@@ -2,6 +2,7 @@
 # to know the code of every rule.
 if workflow.is_main_process:
     locks.hold(Path(".snakemake"), lambda: session.begin(LAYOUT, CODE))
+    code.remember(PARSED)
     records.rerun_incomplete(workflow)
     records.tell_plan(workflow)
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from underpainting import artifacts
 from underpainting.artifacts import write_json
-from underpainting.jobs import job, origin
+from underpainting.jobs import job
+from underpainting.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -9,8 +9,9 @@ import xarray as xr
 from underpainting import artifacts, comparison, eigenbasis, flow, shards, theories, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array
 from underpainting.flow import Trajectory
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
 from underpainting.noise import NoiseGrid
+from underpainting.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -8,7 +8,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from underpainting import artifacts, eigenbasis
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,7 +7,8 @@ import xarray as xr
 
 from underpainting import artifacts, moments
 from underpainting.artifacts import array
-from underpainting.jobs import job, origin
+from underpainting.jobs import job
+from underpainting.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -9,8 +9,9 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, score_variance, theories
 from underpainting.artifacts import array
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
 from underpainting.noise import vp_level
+from underpainting.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

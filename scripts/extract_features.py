@@ -7,7 +7,8 @@ import torch
 import xarray as xr
 
 from underpainting import artifacts, fidelity
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

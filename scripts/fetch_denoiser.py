@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underpainting import denoisers
-from underpainting.jobs import job, origin
+from underpainting.jobs import job
+from underpainting.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -6,7 +6,8 @@ import torch
 
 from underpainting import comparison, eigenbasis, perturbation, shards, trajectories
 from underpainting.figures import components, style
-from underpainting.jobs import job, use_threads
+from underpainting.jobs import job
+from underpainting.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

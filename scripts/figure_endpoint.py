@@ -7,7 +7,8 @@ import torch
 from underpainting import comparison as theory
 from underpainting import eigenbasis, shards, trajectories
 from underpainting.figures import comparison, style
-from underpainting.jobs import job, use_threads
+from underpainting.jobs import job
+from underpainting.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -8,8 +8,9 @@ import xarray as xr
 
 from underpainting import artifacts, eigenbasis, emergence, shards, statistics, trajectories
 from underpainting.artifacts import array
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
 from underpainting.noise import NoiseGrid
+from underpainting.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from underpainting import artifacts, fidelity
-from underpainting.jobs import job, use_threads
+from underpainting.jobs import job
+from underpainting.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

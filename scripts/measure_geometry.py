@@ -7,8 +7,9 @@ import xarray as xr
 
 from underpainting import artifacts, geometry, shards
 from underpainting.artifacts import array
-from underpainting.jobs import job, origin
+from underpainting.jobs import job
 from underpainting.noise import NoiseGrid
+from underpainting.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -10,7 +10,8 @@ import xarray as xr
 
 from underpainting import artifacts, point_cloud, retrieval, shards
 from underpainting.artifacts import array
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

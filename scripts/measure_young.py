@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, tables, teleport, trajectories
-from underpainting.jobs import job, use_threads
+from underpainting.jobs import job
+from underpainting.origins import use_threads
 from underpainting.sampling import Sampler, initial_noise, seed_batches
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, eigenbasis, perturbation, trajectories
 from underpainting.artifacts import array
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
 from underpainting.perturbation import Directions, Response
 from underpainting.sampling import Sampler, initial_noise
 

@@ -8,7 +8,8 @@ import xarray as xr
 from pydantic import TypeAdapter
 
 from underpainting import artifacts, datasets
-from underpainting.jobs import job, origin
+from underpainting.jobs import job
+from underpainting.origins import origin
 from underpainting.studies.data import Dataset, DatasetBase, place_key
 
 if TYPE_CHECKING:

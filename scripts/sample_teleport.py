@@ -9,7 +9,8 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, eigenbasis, teleport, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
 from underpainting.sampling import Sampler, initial_noise, seed_batches
 
 if TYPE_CHECKING:

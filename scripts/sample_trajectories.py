@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from underpainting import artifacts, denoisers, trajectories
-from underpainting.jobs import job, origin, use_threads
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
 from underpainting.sampling import seed_batches
 
 if TYPE_CHECKING:

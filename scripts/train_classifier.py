@@ -7,7 +7,8 @@ import torch
 
 from underpainting import artifacts, classifier
 from underpainting.datasets import load_bytes
-from underpainting.jobs import job, use_threads
+from underpainting.jobs import job
+from underpainting.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

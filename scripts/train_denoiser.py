@@ -10,7 +10,8 @@ import xarray as xr
 
 from underpainting import artifacts, checkpoints, denoisers, training
 from underpainting.datasets import load_bytes
-from underpainting.jobs import job, origin, use_threads, versions
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads, versions
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

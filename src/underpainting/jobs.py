@@ -1,18 +1,18 @@
-"""What every job of the workflow does: log to its file, testify to its outputs, use its share of the processor."""
+"""What every job of the workflow does: log to its file, and testify to its outputs."""
 
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from underpainting.origins import versions
 from underpainting.provenance import code
+from underpainting.provenance.layout import PARSED
 from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
 
 if TYPE_CHECKING:
@@ -20,20 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PACKAGES = (
-    "underpainting",
-    "torch",
-    "diffusers",
-    "torchdiffeq",
-    "numpy",
-    "scipy",
-    "xarray",
-    "zarr",
-    "torch-fidelity",
-    "scikit-learn",
-)
 PACKAGE = Path(__file__).parent
-APART = ("provenance",)  # rooms of the library that no result depends on
+APART = ("provenance", "jobs", "cli")  # rooms of the library that no result depends on
 
 
 def code_of(script: Path) -> dict[str, str]:
@@ -56,6 +44,7 @@ def job(task: Snakemake) -> Iterator[None]:
 def _check_code(folder: Path, told: str) -> None:
     """Is the code still that which the workflow started with?"""
     name = told.split()[0]
+    code.recall(PARSED)
     if told != f"{name} {code.combined(code_of(folder / f'{name}.py'))}":
         raise ChangedDuringJobError(
             f"{name}.py, or what it imports, changed after the workflow started; start it again"
@@ -83,33 +72,3 @@ def _logging(log_file: str | Path) -> Iterator[None]:
     finally:
         handler.flush()
     log.info("done")
-
-
-def use_threads(threads: int) -> None:
-    """Give torch a fixed number of threads, since sums in another order round otherwise, and deterministic GPU kernels.
-
-    The CPU kernels used here are deterministic for a fixed number of threads; asking torch for determinism
-    imports its compiler, which would double the start of every CPU job.
-    """
-    import torch
-
-    torch.set_num_threads(threads)
-    if torch.cuda.is_available():
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that results depend on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def origin(study: str, **details: Any) -> Mapping[str, Any]:
-    """Provenance of a result: study, whatever else determines it (seeds, digests), package versions."""
-    return {"study": study, **details, "versions": versions()}

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.workflow.project import Project
 from tests.workflow.world import World
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first of all test processes makes and the others read."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    with FileLock(root / f"{name}.lock"):
+        if not (root / f"{name}.done").exists():
+            make(root / name)
+            (root / f"{name}.done").touch()
+    return root / name
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The tiny study, built to its report through Snakemake; for reading only."""
-    project = Project.make(tmp_path_factory.mktemp("built") / "project")
-    project.build("all")
-    return project
+    return Project(once(tmp_path_factory, "built", lambda folder: Project.make(folder).build("all")))
 
 
 @pytest.fixture
@@ -35,7 +47,7 @@ def fresh(tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def shared(built: Project, tmp_path_factory: pytest.TempPathFactory) -> World:
     """The tiny study, pushed by one person and pulled by another; for reading only."""
-    return World.make(tmp_path_factory.mktemp("shared") / "world", built)
+    return World(once(tmp_path_factory, "shared", lambda folder: World.make(folder, built)))
 
 
 @pytest.fixture
@@ -46,12 +58,9 @@ def world(shared: World, tmp_path: Path) -> World:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of scenarios."""
-    from tests.workflow.test_scenarios import TABLE
-
-    if TABLE:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    rows = [value for report in reports for name, value in report.user_properties if name == "scenario"]
+    if rows:
         terminalreporter.section("scenarios: expected and actual jobs")
-        widths = [max(len(row[column]) for row in TABLE) for column in range(3)]
-        for row in (("change", "expected", "actual", "equal"), *TABLE):
-            terminalreporter.write_line(
-                " | ".join(text.ljust(width) for text, width in zip(row, [*widths, 5], strict=True))
-            )
+        for row in sorted(rows):
+            terminalreporter.write_line(" | ".join(row))

@@ -11,11 +11,34 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import astuple
 from functools import cache
 from pathlib import Path
 
+from underpainting.provenance.hashes import Stamp, write_atomically
+
 DIGITS = 16
+
+
+# By file: its stamp, its digest, its imports; see `recall`.
+_memory: dict[str, tuple[list[int | str], str, list[str]]] = {}
+
+
+def recall(file: Path) -> None:
+    """Take up what a former process parsed, so that unchanged modules are not parsed at each start."""
+    try:
+        _memory.update(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        _memory.clear()
+
+
+def remember(file: Path) -> None:
+    """Keep what was parsed for the next process, if it is not kept already."""
+    text = json.dumps(_memory, sort_keys=True)
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        write_atomically(file, text)
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:
@@ -54,6 +77,17 @@ def _written(node: object) -> str:
 @cache
 def _parsed(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
     """Digest of what counts of a file's code, and the names that it imports, made absolute."""
+    stamp = Stamp.of(path)
+    known = _memory.get(str(path))
+    if known and stamp and known[0] == [*astuple(stamp), module]:
+        return known[1], tuple(known[2])
+    digest, names = _parse(path, module)
+    if stamp and not stamp.young:
+        _memory[str(path)] = ([*astuple(stamp), module], digest, list(names))
+    return digest, names
+
+
+def _parse(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
     tree = _essence(ast.parse(path.read_text(encoding="utf-8"), str(path)))
     own = module if path.name == "__init__.py" else module.rpartition(".")[0]
     digest = hashlib.sha256(_written(tree).encode()).hexdigest()[:DIGITS]
@@ -73,18 +107,18 @@ def _imports(tree: ast.AST, own: str) -> Iterator[str]:
                 yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
-def _files(module: str, package: Path) -> Iterator[Path]:
+@cache
+def _files(name: str, package: Path, without: tuple[str, ...]) -> tuple[Path, ...]:
     """The files of a dotted name below a package: every `__init__` on the way, and the module itself."""
-    names = module.split(".")
-    if names[0] != package.name:
-        return
-    for depth in range(1, len(names) + 1):
-        place = package.joinpath(*names[1:depth])
-        for file in (place / "__init__.py", place.with_suffix(".py")):
-            if file.is_file():
-                yield file
+    parts = name.split(".")
+    if parts[0] != package.name or any(f"{name}.".startswith(f"{package.name}.{room}.") for room in without):
+        return ()
+    places = [package.joinpath(*parts[1:depth]) for depth in range(1, len(parts) + 1)]
+    files = (file for place in places for file in (place / "__init__.py", place.with_suffix(".py")))
+    return tuple(file for file in files if file.is_file())
 
 
+@cache
 def _module(file: Path, package: Path) -> str:
     """Dotted name of a file; empty for one outside the package."""
     if not file.is_relative_to(package):
@@ -96,14 +130,13 @@ def _module(file: Path, package: Path) -> str:
 @cache
 def _reach(script: Path, package: Path, without: tuple[str, ...]) -> tuple[tuple[Path, ...], frozenset[str]]:
     """Files of the package that a script reaches, sorted, and every name imported in them."""
-    apart = tuple(package.joinpath(*name.split(".")) for name in without)
     found, waiting, names = {script}, [script], set[str]()
     while waiting:
         file = waiting.pop()
-        for name in _parsed(file, _module(file, package))[1]:
+        for name in set(_parsed(file, _module(file, package))[1]) - names:
             names.add(name)
-            new = {path for path in _files(name, package) if not any(path.is_relative_to(room) for room in apart)}
-            waiting.extend(new - found)
+            new = set(_files(name, package, without)) - found
+            waiting.extend(new)
             found |= new
     return tuple(sorted(found)), frozenset(names)
 
@@ -154,5 +187,7 @@ def of_files(folder: Path) -> str:
 
 def forget() -> None:
     """Read files anew: for processes that outlive an edit."""
+    _memory.clear()
     _parsed.cache_clear()
+    _files.cache_clear()
     _reach.cache_clear()

@@ -34,6 +34,11 @@ class Stamp:
             return None
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
+    @property
+    def young(self) -> bool:
+        """Was the file changed so lately, or in the future, that another change could leave the same stamp?"""
+        return not 0 <= self.changed < time.time_ns() - _YOUNG
+
 
 def content(path: str | Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal digits, read now."""
@@ -95,7 +100,7 @@ class Hashes:
             raise RuntimeError(
                 f"{path} changed while it was read: something else writes it; wait for that and try again"
             )
-        if 0 <= stamp.changed < time.time_ns() - _YOUNG:
+        if not stamp.young:
             self._remember(path, stamp, digest)
         return stamp, digest
 

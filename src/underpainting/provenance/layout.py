@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 MEMORY = Path(".snakemake/provenance")
+PARSED = MEMORY / "parsed.json"  # digests of modules
 ACROSS = "_across"
 
 

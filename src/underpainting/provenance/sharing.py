@@ -47,7 +47,7 @@ def push(
     dvc("commit", "--quiet", "--force", "--no-relink", *chosen)
     if _commit(layout, message):
         say(f"committed: {message}")
-    dvc("push", "--quiet", *(["--remote", remote] if remote else []), *chosen)
+    dvc("push", *(["--remote", remote] if remote else []), *chosen)
     say(f"sent the results of {', '.join(chosen)}")
     if git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
         git("push", "--quiet")
@@ -88,7 +88,7 @@ def _bring_missing(outputs: dict[str, list[str]], say: Callable[[str], None]) ->
         say(f"pulling {len(missing)} recorded files that are not here")
     for start in range(0, len(missing), _BATCH):
         try:
-            dvc("pull", "--quiet", *missing[start : start + _BATCH])
+            dvc("pull", *missing[start : start + _BATCH])
         except ToolFailedError as error:
             raise NothingToShareError(
                 f"{missing[start]} and others are recorded and not here, and could not be pulled; run the workflow, or "
@@ -129,5 +129,5 @@ def pull(
     if not known:
         say("nobody has pushed results yet")
         return
-    dvc("pull", "--quiet", *(["--remote", remote] if remote else []), *(targets or known))
+    dvc("pull", *(["--remote", remote] if remote else []), *(targets or known))
     say(f"fetched {', '.join(targets) or 'all results'}")
