@@ -1,7 +1,7 @@
 # Images of a study, brought to one size and packed into one file.
 rule prepare_dataset:
     input:
-        of_study(lambda study: files.sources(study.dataset)),
+        files_of(files.dataset_sources),
     output:
         "results/{study}/dataset.zarr.zip",
     log:

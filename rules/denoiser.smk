@@ -42,7 +42,7 @@ rule train_denoiser:
 
 rule fetch_denoiser:
     input:
-        of_study(files.network_sources),
+        files_of(files.network_sources),
     output:
         **NETWORK,
     log:

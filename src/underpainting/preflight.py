@@ -14,7 +14,7 @@ from typing import Any
 
 from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, ReferenceDenoiser
 from underpainting.studies.errors import StudyError
-from underpainting.studies.files import sources
+from underpainting.studies.files import dataset, needed, network, sources
 from underpainting.studies.models import Study
 
 log = logging.getLogger(__name__)
@@ -22,13 +22,12 @@ log = logging.getLogger(__name__)
 RETRAIN = "--config retrain=true"
 
 
-def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | Path = "results") -> None:
+def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
     """Check every study.
 
     Args:
         studies: by name.
         folder: of the study files, for messages.
-        results: where artifacts go.
 
     Raises:
         StudyError: data, network or weights are missing or do not fit.
@@ -37,8 +36,9 @@ def check_all(studies: Mapping[str, Study], folder: str | Path, results: str | P
         file = Path(folder) / f"{name}.yaml"
         check_extractor(study, file)
         check_device(study, file)
-        check_denoiser(study, file)
-        if not _is_built(study, Path(results) / name / "dataset.zarr.zip"):
+        if not _is_pulled(study, Path(network(name))):
+            check_denoiser(study, file)
+        if not _is_built(study, Path(dataset(name))):
             from underpainting import suitability
 
             log.info("checking the images of the study %s", name)
@@ -49,10 +49,16 @@ def _is_built(study: Study, artifact: Path) -> bool:
     """Is the data set made from these very files, by these very settings?"""
     if not artifact.is_file():
         return False
-    files = [Path(file) for file in sources(study.dataset)]
+    files = [Path(file) for file in needed(sources(study.dataset), str(artifact))]
     built = artifact.stat().st_mtime
     current = all(file.is_file() and file.stat().st_mtime <= built for file in files)
     return current and _settings(artifact) == study.dataset.settings()
+
+
+def _is_pulled(study: Study, artifact: Path) -> bool:
+    """Is the network here, though not the folder that it once came from?"""
+    denoiser = study.denoiser
+    return isinstance(denoiser, PathDenoiser) and artifact.is_file() and not Path(denoiser.path).exists()
 
 
 def _settings(artifact: Path) -> object:

@@ -425,7 +425,7 @@ def test_how_to_get_missing_data_is_told(tmp_path: Path, dataset: dict[str, Any]
         (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(study))
         studies = find_studies("tiny", tmp_path, "config.yaml", data=str(tmp_path / "nowhere"))
         with pytest.raises(StudyError, match=r"there is no (file|folder) .*nowhere") as error:
-            preflight.check_all(studies, tmp_path, tmp_path / "results")
+            preflight.check_all(studies, tmp_path)
         assert remedy in error.value.remedy
 
 

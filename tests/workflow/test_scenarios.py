@@ -206,6 +206,12 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(place, (), *MOMENTS, "data=elsewhere")
 
 
+@row("raw data absent, results pulled")
+def _(world: World) -> tuple[Plan, set[str]]:
+    (world.colleague.folder / "images/images.npz").unlink()
+    return changed(world.colleague, (), *MOMENTS)
+
+
 def _committed(world: World) -> None:
     """The producer commits without running; the colleague pulls."""
     world.producer.commit()

@@ -63,7 +63,10 @@ def _modified(path: str) -> int:
 
 
 def _inputs(fact: Fact, layout: Layout) -> list[str]:
-    return sorted(layout.local(path) for path in fact.inputs)
+    """The inputs as the workflow names them here: sources are left out where none of them is here."""
+    paths = sorted(layout.local(path) for path in fact.inputs)
+    sources = {path for path in paths if not Path(path).is_relative_to(layout.results)}
+    return [path for path in paths if path not in sources or any(Path(source).exists() for source in sources)]
 
 
 def _renew(verdict: Verdict, layout: Layout, hashes: Hashes, newest_script: int) -> None:

@@ -65,7 +65,27 @@ def sources(dataset: DatasetBase) -> list[str]:
     return []
 
 
-def network_sources(study: Study) -> list[str]:
+def needed(found: list[str], made: str) -> list[str]:
+    """Source files; none, where none is here but what was made from them is: others' results are pulled without raw data."""
+    return found if not Path(made).is_file() or any(Path(file).exists() for file in found) else []
+
+
+def dataset(name: str) -> str:
+    """The images of a study."""
+    return f"results/{name}/dataset.zarr.zip"
+
+
+def network(name: str) -> str:
+    """The file of the denoiser that is written last."""
+    return f"results/{name}/denoiser/model_index.json"
+
+
+def dataset_sources(name: str, study: Study) -> list[str]:
+    """The files that the images are made from."""
+    return needed(sources(study.dataset), dataset(name))
+
+
+def network_sources(_: str, study: Study) -> list[str]:
     """The files of a denoiser that lies in a folder."""
     if not isinstance(study.denoiser, PathDenoiser | ReferenceDenoiser):
         return []

@@ -1,0 +1,164 @@
+"""From a job's testimony to a manifest and back to Snakemake's records, without Snakemake."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from underpainting import jobs
+from underpainting.provenance import code, manifest, session
+from underpainting.provenance.judgement import State
+from underpainting.provenance.layout import Layout
+from underpainting.provenance.records import STALE, Records
+from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
+
+pytestmark = pytest.mark.usefixtures("place")
+
+LAYOUT = Layout(places={"{data}": "data"})
+OUTPUT, SOURCE = "results/study/out", "data/source"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("results/study", "data", "scripts"):
+        Path(name).mkdir(parents=True)
+    Path(SOURCE).write_text("source")
+    return tmp_path
+
+
+def run_job(text: str = "result", recorded: bool = True) -> None:
+    """What a job does, and what Snakemake does after it."""
+    with witnessed([SOURCE], [OUTPUT], {"code": "script 12"}):
+        Path(OUTPUT).write_text(text)
+    if recorded:
+        os.utime(OUTPUT)
+        Records().write(OUTPUT, {"rule": "r", "params": ["'p'"]}, [SOURCE], Path(OUTPUT).stat().st_mtime)
+
+
+def state() -> State:
+    return next(verdict.state for verdict in session.begin(LAYOUT).verdicts if verdict.path == OUTPUT)
+
+
+def params() -> list[str]:
+    record = Records().read(OUTPUT)
+    assert record
+    return list(record["params"])
+
+
+def test_a_job_becomes_a_line_of_the_manifest(place: Path) -> None:
+    run_job()
+    assert session.export(LAYOUT) == ["workflow/provenance/study.jsonl"]
+    assert session.export(LAYOUT) == []
+    (fact,) = manifest.read(Path("workflow/provenance/study.jsonl")).facts[OUTPUT]
+    assert list(fact.inputs) == ["{data}/source"]
+    assert fact.record["params"] == ["'p'"]
+    assert str(place) not in fact.line()
+
+
+def test_a_clone_gets_the_record_back() -> None:
+    run_job()
+    session.export(LAYOUT)
+    shutil.rmtree(".snakemake")
+    assert state() is State.FRESH
+    assert params() == ["'p'"]
+
+
+def test_a_fresh_output_is_made_as_new_as_its_inputs_and_newer_than_scripts() -> None:
+    run_job()
+    ahead = time.time() + 1000
+    os.utime(SOURCE, (ahead, ahead))
+    Path("scripts/r.py").touch()
+    os.utime("scripts/r.py", (ahead + 5, ahead + 5))
+    assert state() is State.FRESH
+    assert Path(OUTPUT).stat().st_mtime > ahead + 5
+
+
+def test_a_testimony_without_record_counts_for_nothing() -> None:
+    run_job(recorded=False)
+    assert state() is State.UNKNOWN
+    assert params() == [f"{STALE}no job is known to have written these bytes"]
+
+
+def test_bytes_altered_before_they_were_gathered_count_for_nothing() -> None:
+    run_job()
+    before = Path(OUTPUT).stat()
+    Path(OUTPUT).write_text("RESULT")
+    os.utime(OUTPUT, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert state() is State.UNKNOWN
+
+
+def test_a_false_record_is_replaced() -> None:
+    """As `snakemake --touch` leaves one."""
+    run_job()
+    session.export(LAYOUT)
+    Records().write(OUTPUT, {"rule": "r", "params": ["'another'"]}, [SOURCE], time.time())
+    assert state() is State.FRESH
+    assert params() == ["'p'"]
+
+
+def test_an_altered_source_makes_stale_and_says_why() -> None:
+    run_job()
+    Path(SOURCE).write_text("another")
+    assert state() is State.STALE
+    assert params() == ["'p'", f"{STALE}data/source is not what it was made from"]
+    Path(SOURCE).write_text("source")
+    assert state() is State.FRESH
+    assert params() == ["'p'"]
+
+
+def test_an_uncommitted_manifest_may_be_lost() -> None:
+    """The ledger of this clone remembers what it made."""
+    run_job()
+    session.export(LAYOUT)
+    shutil.rmtree("workflow")
+    assert state() is State.FRESH
+
+
+def test_an_input_altered_during_a_job_fails_it() -> None:
+    def job() -> None:
+        with witnessed([SOURCE], [OUTPUT], {}):
+            Path(OUTPUT).write_text("result")
+            Path(SOURCE).write_text("another")
+
+    with pytest.raises(ChangedDuringJobError, match=f"{SOURCE} changed"):
+        job()
+    assert state() is State.UNKNOWN
+
+
+def test_a_failed_job_says_nothing() -> None:
+    def job() -> None:
+        with witnessed([SOURCE], [OUTPUT], {}):
+            Path(OUTPUT).write_text("half")
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        job()
+    assert not list(Path(".snakemake/provenance").glob("testimonies/*"))
+
+
+def test_code_altered_during_a_run_fails_the_job() -> None:
+    Path("scripts/work.py").write_text("VALUE = 1\n")
+    digest = f"work {code.combined(jobs.code_of(Path('scripts/work.py')))}"
+    task = SimpleNamespace(
+        log=["log"], input=[], output=[OUTPUT], params=SimpleNamespace(code=digest), scriptdir="scripts"
+    )
+    with jobs.job(task):
+        Path(OUTPUT).write_text("result")
+    Path("scripts/work.py").write_text("VALUE = 2\n")
+    code.forget()
+    with pytest.raises(ChangedDuringJobError, match=r"work\.py, or what it imports"), jobs.job(task):
+        pass
+
+
+def test_the_manifest_is_readable_json() -> None:
+    run_job()
+    session.export(LAYOUT)
+    lines = Path("workflow/provenance/study.jsonl").read_text().splitlines()
+    assert [json.loads(line)["path"] for line in lines] == [OUTPUT]
