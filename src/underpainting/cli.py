@@ -42,7 +42,9 @@ RECORDING = Recording(
     command="snakemake --cores all --config studies={study}",
 )
 SHOWN = 30
+SNAKEMAKE = Path(".snakemake")
 ERRORS = (
+    locks.RunUnderWayError,
     sharing.NothingToShareError,
     hooks.HookInTheWayError,
     UnfinishedError,
@@ -111,7 +113,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _restore(_: argparse.Namespace) -> int:
     reports: list[Report] = []
-    alone = locks.hold(Path(".snakemake"), lambda: reports.append(session.begin(layout())))
+    alone = locks.hold(SNAKEMAKE, lambda: reports.append(session.begin(layout())))
     if not alone:
         print("a run is under way: nothing was restored; the next run restores by itself")
         return 1
@@ -134,6 +136,7 @@ def _checkout(options: argparse.Namespace) -> int:
 
 
 def _push(options: argparse.Namespace) -> int:
+    locks.require_alone(SNAKEMAKE)
     sharing.push(layout(), RECORDING, options.message, print, options.studies, options.remote)
     return 0
 
@@ -185,6 +188,7 @@ def _gc(options: argparse.Namespace) -> int:
     if not options.delete:
         print(f"{len(strange) + len(vain)} files; --delete removes them")
         return 0
+    locks.require_alone(SNAKEMAKE)
     freed = garbage.remove(place, ledger, manifest, [*strange, *vain])
     ledger.save()
     print(

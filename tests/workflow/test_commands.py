@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -122,6 +124,17 @@ def test_push_refuses_what_no_job_wrote(world: World) -> None:
     assert f"no job is known to have written {MIDDLE}" in refused.stdout
 
 
+def test_push_says_what_it_lacks_and_what_others_lack(world: World) -> None:
+    place = world.producer
+    place.study({"title": "Renamed"}, "bytes")
+    assert "config/studies/bytes.yaml is not committed" in place.tool("push", "bytes")
+    refused = place.try_command("underpainting", "push", "nonesuch")
+    assert refused.returncode == 2 and "nothing is recorded of nonesuch" in refused.stdout
+    place.dvc("remote", "remove", "store")
+    refused = place.try_command("underpainting", "push")
+    assert refused.returncode == 2 and "dvc remote add --default NAME URL" in refused.stdout
+
+
 def test_somebody_elses_hook_is_left_alone(world: World) -> None:
     place = world.colleague
     hook = place.folder / ".git/hooks/post-merge"
@@ -151,3 +164,18 @@ def test_dvc_compares_commits(world: World) -> None:
 def test_outside_a_project_the_tool_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["status"]) == 2
+
+
+def test_nothing_is_pushed_or_removed_while_a_run_is_under_way(world: World) -> None:
+    place = world.colleague
+    code = "import time; from pathlib import Path; from underpainting.provenance import locks; "
+    code += "locks.hold(Path('.snakemake')); print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=place.folder, env=place.environment, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None and run.stdout.readline() == "held\n"
+        for command in (("push",), ("gc", "--delete"), ("restore",)):
+            refused = place.try_command("underpainting", *command)
+            assert refused.returncode in (1, 2)
+            assert "a run is under way" in refused.stdout
+        run.kill()

@@ -41,6 +41,20 @@ def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
     return alone
 
 
+class RunUnderWayError(RuntimeError):
+    """Snakemake runs in this folder."""
+
+
+def require_alone(folder: Path) -> None:
+    """Hold the lock, and refuse to go on while a run is under way.
+
+    Raises:
+        RunUnderWayError: somebody else holds it.
+    """
+    if not hold(folder):
+        raise RunUnderWayError("a run is under way in this folder: wait for its end")
+
+
 def _try_alone(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from underpainting.provenance import manifest as manifests
 from underpainting.provenance import session, stages
 from underpainting.provenance.layout import Layout
 from underpainting.provenance.merging import DRIVER
-from underpainting.provenance.stages import Recording, stage_name
+from underpainting.provenance.stages import Recording
 from underpainting.provenance.tools import ToolFailedError, dvc, git, git_succeeds
 
 _BATCH = 200  # paths per command line
@@ -39,16 +39,19 @@ def push(
         NothingToShareError: nothing is recorded, or files lie there that no job is known to have written.
         ToolFailedError: git or DVC failed. What was sent stays sound, and the next push completes it.
     """
+    _require_remote()
     session.export(layout)
     outputs = _recorded(layout, studies)
     _bring_missing(outputs, say)
     stages.update(outputs, layout, recording)
-    chosen = [stage_name(study) for study in outputs]
+    chosen = list(outputs)
     dvc("commit", "--quiet", "--force", "--no-relink", *chosen)
-    if _commit(layout, message):
+    if _commit([layout.manifest(study).as_posix() for study in chosen], message):
         say(f"committed: {message}")
     dvc("push", *(["--remote", remote] if remote else []), *chosen)
     say(f"sent the results of {', '.join(chosen)}")
+    for path in _uncommitted():
+        say(f"{path} is not committed: results made by it look stale to others until it is")
     if git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
         git("push", "--quiet")
         say("sent the commit")
@@ -96,8 +99,21 @@ def _bring_missing(outputs: dict[str, list[str]], say: Callable[[str], None]) ->
             ) from error
 
 
-def _commit(layout: Layout, message: str) -> bool:
-    paths = [path for path in (layout.manifests, "dvc.yaml", "dvc.lock") if Path(path).exists()]
+def _require_remote() -> None:
+    if not dvc("remote", "list").strip():
+        raise NothingToShareError(
+            "DVC has no remote: `dvc remote add --default NAME URL`, with a folder, s3://... or ssh://... (docs/sharing.md)"
+        )
+
+
+def _uncommitted() -> list[str]:
+    """Code and study files that differ from the last commit, or are new."""
+    told = git("status", "--porcelain", "--", "Snakefile", "rules", "scripts", "src", "config")
+    return [line[3:] for line in told.splitlines()]
+
+
+def _commit(files: list[str], message: str) -> bool:
+    paths = [path for path in (*files, "dvc.yaml", "dvc.lock") if Path(path).exists()]
     git("add", "--", *paths)
     if git_succeeds("diff", "--cached", "--quiet", "--", *paths):
         return False

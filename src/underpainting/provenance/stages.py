@@ -19,7 +19,6 @@ from underpainting.provenance.hashes import write_atomically
 from underpainting.provenance.layout import ACROSS, Layout
 
 FILE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
-ACROSS_STAGE = "across"
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,6 @@ class Recording:
     metrics: Collection[str] = ()
     plots: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     command: str = "snakemake --cores all --config studies={study}"
-
-
-def stage_name(study: str) -> str:
-    """The stage of a study."""
-    return ACROSS_STAGE if study == ACROSS else study
 
 
 def entries(paths: Sequence[str], study: str, layout: Layout) -> list[str]:
@@ -64,7 +58,7 @@ def update(outputs: Mapping[str, Sequence[str]], layout: Layout, recording: Reco
         content["stages"] = CommentedMap()
     stages = content["stages"]
     for study, paths in outputs.items():
-        stages[stage_name(study)] = _stage(study, entries(paths, study, layout), layout, recording)
+        stages[study] = _stage(study, entries(paths, study, layout), layout, recording)
     stream = io.StringIO()
     yaml.dump(content, stream)
     if stream.getvalue() == old:
