@@ -21,22 +21,22 @@ from underpainting.provenance.hashes import Stamp, write_atomically
 
 DIGITS = 16
 
-
-# By file: its stamp, its digest, its imports; see `recall`.
+# By file: its stamp, its digest, its imports; see `recall`. Another version of this very module forgets them.
 _memory: dict[str, tuple[list[int | str], str, list[str]]] = {}
+_MAKER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGITS]
 
 
 def recall(file: Path) -> None:
     """Take up what a former process parsed, so that unchanged modules are not parsed at each start."""
     try:
-        _memory.update(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        _memory.update(json.loads(file.read_text(encoding="utf-8"))[_MAKER])
+    except (OSError, ValueError, KeyError):
         _memory.clear()
 
 
 def remember(file: Path) -> None:
     """Keep what was parsed for the next process, if it is not kept already."""
-    text = json.dumps(_memory, sort_keys=True)
+    text = json.dumps({_MAKER: _memory}, sort_keys=True)
     if not file.is_file() or file.read_text(encoding="utf-8") != text:
         write_atomically(file, text)
 

@@ -8,7 +8,7 @@ made again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,12 @@ class Ledger:
         """Take in a fact as the newest of its output."""
         known = [entry for entry in self.entries.get(fact.path, []) if entry.fact != fact]
         self.entries[fact.path] = [*known, Entry(fact, exported)][-KEEP:]
+
+    def learn(self, code: Mapping[str, Mapping[str, str]]) -> None:
+        """Take in which files stand behind digests of code; forget those behind digests that no fact names any more."""
+        named = {entry.fact.made.get("code") for entries in self.entries.values() for entry in entries}
+        self.code = {name: files for name, files in self.code.items() if name in named}
+        self.code.update({name: dict(files) for name, files in code.items()})
 
     def save(self) -> None:
         """Write what is kept."""

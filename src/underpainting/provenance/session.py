@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from underpainting.provenance.manifest import Manifest
 from underpainting.provenance.records import Records
 from underpainting.provenance.restoring import Report, judge, restore
 
-log = logging.getLogger(__name__)
-
 
 def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
     """Judge everything and set Snakemake's records right. Only while nobody else runs.
@@ -29,7 +26,7 @@ def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -
     records, hashes = Records(), Hashes(MEMORY)
     with ledgers.opened() as ledger:
         ledgers.gather(ledger, layout, records, hashes, alone=True)
-        ledger.code.update({name: dict(files) for name, files in (code or {}).items()})
+        ledger.learn(code or {})
         return restore(layout, ledger, manifests.read_all(Path(layout.manifests)), hashes, records)
 
 

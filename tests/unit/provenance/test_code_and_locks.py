@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,24 @@ def test_every_script_of_the_workflow_has_a_closure_within_the_library() -> None
     for script in sorted((root / "scripts").glob("*.py")):
         reached = code.closure(script, package)
         assert package / "jobs.py" in reached, script.name
+
+
+def test_what_was_parsed_is_remembered_until_the_file_changes(tree: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "memory" / "parsed.json"
+    time.sleep(0.15)  # a file just written is not trusted to stay as it is
+    first = digest(tree)
+    code.remember(memory)
+    code.forget()
+    code.recall(memory)
+    assert str(tree / "script.py") in code._memory
+    assert code.digest(tree / "script.py", tree / "package") == first
+    (tree / "package/used.py").write_text("def f(x):\n    return x\n")
+    code.forget()
+    code.recall(memory)
+    assert code.digest(tree / "script.py", tree / "package") != first
+    memory.write_text("{")
+    code.recall(memory)
+    assert not code._memory
 
 
 HOLD = "import sys, time; from pathlib import Path; from underpainting.provenance import locks\n"
