@@ -57,8 +57,9 @@ def test_the_classes_are_the_modes(built: Project) -> None:
     assert mixture.sizes["mode"] == 10
 
 
-def test_table_2_holds_the_study_and_the_papers_rows(built: Project) -> None:
-    table = pd.read_csv(built.folder / "results/table2.csv")
+def test_table_2_holds_the_study_and_the_papers_rows(copy: Project) -> None:
+    copy.build("results/table2.csv")
+    table = pd.read_csv(copy.folder / "results/table2.csv")
     assert set(table["study"]) > {"tiny", "ddpm-mnist (paper)", "ddpm-celebahq-256 (paper)"}
     assert table.loc[table["study"] == "ddpm-mnist (paper)", "residual_rotation"].item() == 0.017
 
