@@ -25,7 +25,7 @@ from underpainting.provenance import (
 from underpainting.provenance import manifest as manifests
 from underpainting.provenance.crate import UnfinishedError, archive
 from underpainting.provenance.hashes import Hashes
-from underpainting.provenance.judgement import State, candidates
+from underpainting.provenance.judgement import State, latest
 from underpainting.provenance.layout import MEMORY, Layout
 from underpainting.provenance.ledger import Ledger
 from underpainting.provenance.plan import Job, WorkflowFailedError, plan
@@ -156,7 +156,7 @@ def _verify(options: argparse.Namespace) -> int:
     place = layout()
     ledger, manifest = _known()
     paths = [path for path in place.outputs() if not options.studies or place.study(path) in options.studies]
-    found = verifying.verify(paths, candidates(ledger, manifest))
+    found = verifying.verify(paths, latest(ledger, manifest))
     _problems(manifest.problems)
     for finding in found:
         print(f"{finding.problem:13} {finding.path}")

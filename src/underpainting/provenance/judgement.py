@@ -46,6 +46,16 @@ def candidates(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]
     return find
 
 
+def latest(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]]:
+    """Facts of an output as it should be now: those of former checkouts count only where there are no others."""
+
+    def find(path: str) -> list[Fact]:
+        now = [*ledger.newest_first(path, exported=False), *manifest.facts.get(path, [])]
+        return now or ledger.newest_first(path, exported=True)[:1]
+
+    return find
+
+
 class Judge:
     """Verdicts on outputs.
 

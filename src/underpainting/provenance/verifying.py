@@ -22,7 +22,7 @@ def verify(paths: Iterable[str], facts: Callable[[str], Sequence[Fact]]) -> list
 
     Args:
         paths: outputs that are here.
-        facts: all facts of an output.
+        facts: those of an output as it should be now.
     """
     found = []
     for path in paths:

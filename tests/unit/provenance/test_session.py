@@ -13,10 +13,12 @@ import pytest
 
 from underpainting import jobs
 from underpainting.provenance import code, manifest, session
-from underpainting.provenance.judgement import State
+from underpainting.provenance.judgement import State, latest
 from underpainting.provenance.layout import Layout
+from underpainting.provenance.ledger import Ledger
 from underpainting.provenance.records import STALE, Records
 from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
+from underpainting.provenance.verifying import verify
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -162,3 +164,16 @@ def test_the_manifest_is_readable_json() -> None:
     session.export(LAYOUT)
     lines = Path("workflow/provenance/study.jsonl").read_text().splitlines()
     assert [json.loads(line)["path"] for line in lines] == [OUTPUT]
+
+
+def test_a_former_version_is_not_what_is_recorded_now() -> None:
+    run_job("first")
+    session.export(LAYOUT)
+    run_job("second")
+    session.export(LAYOUT)
+    Path(OUTPUT).write_text("first")
+    ledger = Ledger()
+    ledger.load()
+    recorded = manifest.read_all(Path("workflow/provenance"))
+    found = verify([OUTPUT], latest(ledger, recorded))
+    assert [finding.path for finding in found] == [OUTPUT]
