@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 _YOUNG = 100_000_000  # ns; a file changed twice within the clock's resolution would look unchanged
 
@@ -46,6 +48,13 @@ def content(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def visible_files(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, but for hidden ones, which are scratch."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts):
+            yield file
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a small file so that a reader sees the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,15 +75,40 @@ class Hashes:
         self._seen: dict[str, tuple[Stamp, str]] = {}
 
     def of(self, path: str) -> str | None:
-        """The hash of a file; None where there is none."""
+        """The hash of a file, or of the names and contents of all files in a folder; None where there is neither."""
         stamp = Stamp.of(path)
         if stamp is None:
             return None
+        if Path(path).is_dir():
+            return self._of_folder(path)
         known = self._seen.get(path) or self._remembered(path)
         if known is None or known[0] != stamp:
             known = self._read(path, stamp)
         self._seen[path] = known
         return known[1]
+
+    def _of_folder(self, path: str) -> str:
+        known = self._listing(path)
+        found: dict[str, list[Any]] = {}
+        total = hashlib.sha256()
+        for file in sorted(visible_files(Path(path))):
+            name, stamp = file.relative_to(path).as_posix(), Stamp.of(file)
+            assert stamp is not None
+            old = known.get(name)
+            digest = old[1] if old and old[0] == list(astuple(stamp)) else content(file)
+            total.update(f"{name}\n{digest}\n".encode())
+            if not stamp.young:
+                found[name] = [list(astuple(stamp)), digest]
+        if found != known:
+            write_atomically(self._file(path), json.dumps({"folder": path, "files": found}))
+        return total.hexdigest()
+
+    def _listing(self, path: str) -> dict[str, list[Any]]:
+        """Stamps and hashes of the files of a folder, as they were."""
+        try:
+            return dict(json.loads(self._file(path).read_text(encoding="utf-8"))["files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def keep(self, path: str, digest: str) -> None:
         """Remember the hash of a file that is known to be unchanged but for its times."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from underpainting.provenance.hashes import visible_files
+
 MEMORY = Path(".snakemake/provenance")
 PARSED = MEMORY / "parsed.json"  # digests of modules
 ACROSS = "_across"
@@ -52,8 +54,4 @@ class Layout:
 
     def outputs(self) -> list[str]:
         """Every file below the results, sorted; hidden ones are scratch and passed over."""
-        root = Path(self.results)
-        found = (file for file in root.rglob("*") if file.is_file())
-        return sorted(
-            file.as_posix() for file in found if not any(part.startswith(".") for part in file.relative_to(root).parts)
-        )
+        return sorted(file.as_posix() for file in visible_files(Path(self.results)))

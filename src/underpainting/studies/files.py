@@ -81,8 +81,9 @@ def network(name: str) -> str:
 
 
 def dataset_sources(name: str, study: Study) -> list[str]:
-    """The files that the images are made from."""
-    return needed(sources(study.dataset), dataset(name))
+    """What the images are made from: files, or a whole folder of images, of which there may be a hundred thousand."""
+    found = [study.dataset.path] if isinstance(study.dataset, FolderDataset) else sources(study.dataset)
+    return needed(found, dataset(name))
 
 
 def network_sources(_: str, study: Study) -> list[str]:

@@ -67,3 +67,25 @@ def test_what_is_missing_has_none_and_a_broken_memory_is_no_harm(place: Path) ->
         if file.is_file():
             file.write_text("{")
     assert Hashes(place / "memory").of("file") == digest
+
+
+def test_a_folder_is_its_files_names_and_contents(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place / "images" / "deep"
+    folder.mkdir(parents=True)
+    for name in ("a", "b"):
+        (folder / name).write_text(name)
+    time.sleep(0.15)
+    first = Hashes(place / "memory").of("images")
+    with monkeypatch.context() as patch:
+        seen = reads(patch)
+        assert Hashes(place / "memory").of("images") == first
+        assert not seen
+    (folder / ".hidden").write_text("scratch")
+    assert Hashes(place / "memory").of("images") == first
+    (folder / "b").rename(folder / "c")
+    renamed = Hashes(place / "memory").of("images")
+    (folder / "c").write_text("B")
+    changed = Hashes(place / "memory").of("images")
+    (folder / "c").unlink()
+    removed = Hashes(place / "memory").of("images")
+    assert len({first, renamed, changed, removed}) == 4
