@@ -20,6 +20,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
     with FileLock(root / f"{name}.lock"):
         if not (root / f"{name}.done").exists():
+            shutil.rmtree(root / name, ignore_errors=True)  # what a killed process left
             make(root / name)
             (root / f"{name}.done").touch()
     return root / name
