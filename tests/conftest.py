@@ -16,3 +16,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     unit = [item for item in items if item.path.parent.name != "workflow"]
     front = max(0, len(items) // 2 - len(first))
     items[:] = [*first, *unit[:front], *workflow, *unit[front:]]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of scenarios."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    rows = [value for report in reports for name, value in report.user_properties if name == "scenario"]
+    if rows:
+        terminalreporter.section("scenarios: expected and actual jobs")
+        for row in sorted(rows):
+            terminalreporter.write_line(" | ".join(row))

@@ -55,13 +55,3 @@ def shared(built: Project, tmp_path_factory: pytest.TempPathFactory) -> World:
 def world(shared: World, tmp_path: Path) -> World:
     """A copy of both people's clones, their origin and their store, to be changed at will."""
     return shared.copy(tmp_path / "world")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of scenarios."""
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    rows = [value for report in reports for name, value in report.user_properties if name == "scenario"]
-    if rows:
-        terminalreporter.section("scenarios: expected and actual jobs")
-        for row in sorted(rows):
-            terminalreporter.write_line(" | ".join(row))
