@@ -24,5 +24,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = [value for report in reports for name, value in report.user_properties if name == "scenario"]
     if rows:
         terminalreporter.section("scenarios: expected and actual jobs")
-        for row in sorted(rows):
+        for row in [("change", "expected", "actual", "verdict"), *sorted(rows)]:
             terminalreporter.write_line(" | ".join(row))
