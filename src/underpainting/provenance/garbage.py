@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from underpainting.provenance import manifest as manifests
 from underpainting.provenance.layout import Layout
@@ -11,9 +11,22 @@ from underpainting.provenance.ledger import Ledger
 from underpainting.provenance.manifest import Manifest
 
 
-def unmentioned(layout: Layout, manifest: Manifest) -> list[str]:
-    """Files below the results that no manifest mentions."""
-    return [path for path in layout.outputs() if path not in manifest.facts]
+def unmentioned(
+    layout: Layout, manifest: Manifest, made: Collection[str], studies: Collection[str], kept: Sequence[str] = ()
+) -> list[str]:
+    """Files of some studies that no manifest mentions and that the workflow does not make.
+
+    Args:
+        made: what the workflow makes.
+        studies: other studies' files are left alone: the workflow was not asked what it makes of them.
+        kept: patterns of files that are no outputs and yet worth keeping, such as checkpoints.
+    """
+    strange = (path for path in layout.outputs() if path not in manifest.facts and path not in made)
+    return [
+        path
+        for path in strange
+        if layout.study(path) in studies and not any(PurePosixPath(path).match(pattern) for pattern in kept)
+    ]
 
 
 def obsolete(layout: Layout, manifest: Manifest, made: Collection[str], studies: Collection[str]) -> list[str]:

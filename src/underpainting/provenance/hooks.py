@@ -11,6 +11,12 @@ from underpainting.provenance.tools import git
 
 MARK = "# written by `underpainting hooks`"
 NAMES = ("post-checkout", "post-merge", "post-rewrite")
+# git calls post-checkout with 0 as third argument for single files, which bring no other commit
+SCRIPT = """#!/bin/sh
+{mark}
+[ "$#" -lt 3 ] || [ "$3" = 1 ] || exit 0
+exec '{python}' -m underpainting checkout
+"""
 
 
 class HookInTheWayError(ValueError):
@@ -32,7 +38,7 @@ def install() -> list[Path]:
             raise HookInTheWayError(f"{file} is not ours: add the line `underpainting checkout` to it by hand")
     for name in NAMES:
         file = folder / name
-        file.write_text(f"#!/bin/sh\n{MARK}\nexec '{sys.executable}' -m underpainting checkout\n", encoding="utf-8")
+        file.write_text(SCRIPT.format(mark=MARK, python=sys.executable), encoding="utf-8")
         file.chmod(0o755)
         written.append(file)
     git("config", f"merge.{DRIVER}.driver", driver())

@@ -1,7 +1,7 @@
 """Snakemake's own records of outputs: the one module that calls what Snakemake keeps private.
 
-`tests/unit/test_snakemake_private.py` names each of these calls, so that a new version which changes one is noticed
-there first.
+`tests/unit/provenance/test_private_calls.py` names each of these calls, so that a new version which changes one is
+noticed there first.
 """
 
 from __future__ import annotations

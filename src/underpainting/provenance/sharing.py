@@ -8,10 +8,11 @@ from pathlib import Path
 
 from underpainting.provenance import manifest as manifests
 from underpainting.provenance import session, stages
+from underpainting.provenance.judgement import State
 from underpainting.provenance.layout import Layout
 from underpainting.provenance.merging import DRIVER
 from underpainting.provenance.stages import Recording
-from underpainting.provenance.tools import ToolFailedError, dvc, git, git_succeeds
+from underpainting.provenance.tools import ToolFailedError, dvc, git, git_succeeds, uncommitted
 
 _BATCH = 200  # paths per command line
 
@@ -50,7 +51,7 @@ def push(
         say(f"committed: {message}")
     dvc("push", *(["--remote", remote] if remote else []), *chosen)
     say(f"sent the results of {', '.join(chosen)}")
-    for path in _uncommitted():
+    for path in uncommitted():
         say(f"{path} is not committed: results made by it look stale to others until it is")
     if git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
         git("push", "--quiet")
@@ -71,17 +72,23 @@ def _recorded(layout: Layout, studies: Sequence[str]) -> dict[str, list[str]]:
             f"nothing is recorded of {', '.join(unknown) or 'any study'} (recorded: {known}): run it first"
         )
     chosen = {study: paths for study, paths in found.items() if not studies or study in studies}
+    _refuse_unknown(layout, chosen)
+    return chosen
+
+
+def _refuse_unknown(layout: Layout, chosen: dict[str, list[str]]) -> None:
+    """Nothing goes out that no job is known to have written; files beside what DVC tracks do not go out anyway."""
+    tracked = [entry for study, paths in chosen.items() for entry in stages.entries(paths, study, layout)]
     strange = [
         verdict.path
         for verdict in session.look(layout).verdicts
-        if verdict.state == "not recorded" and layout.study(verdict.path) in chosen
+        if verdict.state is State.UNKNOWN and any(Path(verdict.path).is_relative_to(entry) for entry in tracked)
     ]
     if strange:
         shown = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
         raise NothingToShareError(
             f"no job is known to have written {shown}: run the workflow, or `underpainting gc --delete` what it does not make"
         )
-    return chosen
 
 
 def _bring_missing(outputs: dict[str, list[str]], say: Callable[[str], None]) -> None:
@@ -104,12 +111,6 @@ def _require_remote() -> None:
         raise NothingToShareError(
             "DVC has no remote: `dvc remote add --default NAME URL`, with a folder, s3://... or ssh://... (docs/sharing.md)"
         )
-
-
-def _uncommitted() -> list[str]:
-    """Code and study files that differ from the last commit, or are new."""
-    told = git("status", "--porcelain", "--", "Snakefile", "rules", "scripts", "src", "config")
-    return [line[3:] for line in told.splitlines()]
 
 
 def _commit(files: list[str], message: str) -> bool:

@@ -53,7 +53,7 @@ def _line(path: str, plans: Mapping[str, Job], verdicts: Mapping[str, Verdict], 
     if not Path(path).is_file():
         if job.runs:
             return Line(path, Condition.MISSING, ("recorded: pull it, or run the workflow",) if fact else ())
-        return Line(path, Condition.ELSEWHERE, ("recorded, and nothing needs it now",))
+        return Line(path, Condition.ELSEWHERE, ("nothing needs it now",))
     if not job.runs:
         return Line(path, Condition.FRESH)
     if verdict and verdict.state is State.UNKNOWN:

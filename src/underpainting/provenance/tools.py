@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from collections.abc import Sequence
-
-log = logging.getLogger(__name__)
 
 
 class ToolFailedError(RuntimeError):
@@ -16,7 +13,7 @@ class ToolFailedError(RuntimeError):
 
 def git(*arguments: str) -> str:
     """Run git; returns what it printed."""
-    return _run(["git", *arguments], "git")
+    return _run(["git"], "git", arguments)
 
 
 def git_succeeds(*arguments: str) -> bool:
@@ -24,16 +21,20 @@ def git_succeeds(*arguments: str) -> bool:
     return subprocess.run(["git", *arguments], capture_output=True, check=False).returncode == 0
 
 
+def uncommitted() -> list[str]:
+    """Code and study files that differ from the last commit, or are new."""
+    told = git("status", "--porcelain", "--", "Snakefile", "rules", "scripts", "src", "config")
+    return [line[3:] for line in told.splitlines()]
+
+
 def dvc(*arguments: str) -> str:
     """Run DVC, host keys checked; returns what it printed."""
-    return _run([sys.executable, "-m", "underpainting.provenance.dvc_process", *arguments], "dvc")
+    return _run([sys.executable, "-m", "underpainting.provenance.dvc_process"], "dvc", arguments)
 
 
-def _run(command: Sequence[str], name: str) -> str:
-    log.debug("%s", " ".join(command))
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(program: Sequence[str], name: str, arguments: Sequence[str]) -> str:
+    result = subprocess.run([*program, *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
-        told = f"{result.stdout}\n{result.stderr}".strip()[-3000:]
-        shown = " ".join(command[command.index(name) :] if name in command else [name, *command[3:]])
-        raise ToolFailedError(f"`{shown[:300]}` failed:\n{told}")
+        asked = " ".join([name, *arguments])[:300]
+        raise ToolFailedError(f"`{asked}` failed:\n{f'{result.stdout}{result.stderr}'.strip()[-3000:]}")
     return result.stdout

@@ -1,0 +1,57 @@
+"""The command `underpainting`: results of a project, their state, and how they travel.
+
+Thin shells over git, DVC and Snakemake. Each module holds some of the commands, their options beside what they do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from underpainting.cli import inspecting, sharing, upkeep
+from underpainting.provenance.crate import UnfinishedError
+from underpainting.provenance.hooks import HookInTheWayError
+from underpainting.provenance.locks import RunUnderWayError
+from underpainting.provenance.plan import WorkflowFailedError
+from underpainting.provenance.sharing import NothingToShareError
+from underpainting.provenance.tools import ToolFailedError
+from underpainting.provenance.why import NotAnArtifactError
+
+ERRORS = (
+    HookInTheWayError,
+    NotAnArtifactError,
+    NothingToShareError,
+    RunUnderWayError,
+    ToolFailedError,
+    UnfinishedError,
+    WorkflowFailedError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code: 0 all well, 1 something is not as it should be, 2 it could not be done."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not Path("Snakefile").is_file():
+        print("underpainting: there is no Snakefile here; go to the project's folder", file=sys.stderr)
+        return 2
+    try:
+        return int(options.action(options))
+    except BrokenPipeError:  # as in `underpainting why FILE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ERRORS as error:
+        print(f"underpainting {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="underpainting", description="Results of a project, their state, and how they travel.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for room in (inspecting, sharing, upkeep):
+        room.register(commands)
+    return parser

@@ -1,0 +1,58 @@
+"""The project in the working folder, and what the commands have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from underpainting.provenance import manifest as manifests
+from underpainting.provenance.layout import Layout
+from underpainting.provenance.ledger import Ledger
+from underpainting.studies.loading import data_folder
+
+SNAKEMAKE = Path(".snakemake")
+Action = Callable[[argparse.Namespace], int]
+Commands = Any  # what argparse's add_subparsers gives, whose type is private
+
+
+def layout() -> Layout:
+    """Where things are."""
+    file = Path("config/config.yaml")
+    config = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return Layout(places={"{data}": data_folder(config or {}, {})})
+
+
+def known() -> tuple[Ledger, manifests.Manifest]:
+    """What this clone remembers, and what is recorded for all."""
+    ledger = Ledger()
+    ledger.load()
+    return ledger, manifests.read_all(Path(layout().manifests))
+
+
+def code() -> dict[str, dict[str, str]]:
+    """Digests by file, by the digest of all."""
+    ledger, manifest = known()
+    return {**manifest.code, **ledger.code}
+
+
+def tell(problems: Sequence[str]) -> None:
+    """Print lines of manifests that do not count."""
+    for problem in problems:
+        print(f"does not count: {problem}")
+
+
+def add(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:
+    """A command without options."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(action=action)
+    return command
+
+
+def take_studies(command: argparse.ArgumentParser) -> None:
+    """Let a command take names of studies."""
+    text = "those chosen; else all that are configured or recorded"
+    command.add_argument("studies", nargs="*", metavar="STUDY", help=text)
