@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.test_scenarios import MIDDLE, flip
-from tests.workflow.world import World
+from tests.workflow.world import MOMENTS, World
 from underpainting import cli
 
 FLIPS = 100
@@ -79,6 +79,10 @@ def test_gc_removes_what_is_no_longer_made_and_nothing_else(world: World) -> Non
     place = world.colleague
     place.study({"teleport.skips": [0]})
     (place.folder / "results/tiny/notes.txt").write_text("mine")
+    kept = ("tiny/training.checkpoint.safetensors", "bytes/notes.txt", "removed/notes.txt")
+    for name in kept:
+        (place.folder / "results" / name).parent.mkdir(exist_ok=True)
+        (place.folder / "results" / name).write_text("of worth")
     before = {path for path in (place.folder / "results").rglob("*") if path.is_file()}
     assert "no longer made" in place.tool("gc", "tiny")
     assert before == {path for path in (place.folder / "results").rglob("*") if path.is_file()}
@@ -90,6 +94,7 @@ def test_gc_removes_what_is_no_longer_made_and_nothing_else(world: World) -> Non
         "teleport/ddim-6/skip_2/features/seeds_0-24.zarr.zip",
         "teleport/ddim-6/skip_2/samples/seeds_0-24.zarr.zip",
     }
+    assert all((place.folder / "results" / name).exists() for name in kept)
     recorded = (place.folder / "workflow/provenance/tiny.jsonl").read_text().splitlines()
     assert not [line for line in recorded if line.startswith('{"path": "results/tiny/teleport/ddim-6/skip_2/')]
     assert "results/tiny/teleport.csv" in place.plan().runs(), "the table still has the row, until the next run"
@@ -114,14 +119,34 @@ def test_a_finished_study_becomes_a_crate(world: World, tmp_path: Path) -> None:
     place.study({"dataset.limit": 190})
     refused = place.try_command("underpainting", "archive", "tiny", str(target))
     assert refused.returncode == 2 and "not fresh" in refused.stdout
+    place.git("checkout", "config")
+    place.edit("src/underpainting/emergence.py", "THRESHOLD", "# a comment\nTHRESHOLD")
+    refused = place.try_command("underpainting", "archive", "tiny", str(target))
+    assert refused.returncode == 2 and "src/underpainting/emergence.py is not committed" in refused.stdout
 
 
 def test_push_refuses_what_no_job_wrote(world: World) -> None:
     place = world.colleague
+    (place.folder / "results/tiny/training.checkpoint.safetensors").write_text(
+        "of a killed training, which DVC does not track"
+    )
+    place.tool("push")
     flip(place.folder / MIDDLE)
     refused = place.try_command("underpainting", "push")
     assert refused.returncode == 2
-    assert f"no job is known to have written {MIDDLE}" in refused.stdout
+    assert f"no job is known to have written {MIDDLE}:" in refused.stdout
+
+
+def test_a_checkout_replaces_no_result_that_was_never_pushed(world: World) -> None:
+    place, file = world.producer, world.producer.folder / "results/bytes/eigenbasis.zarr.zip"
+    place.tool("hooks")
+    place.study({"eigenbasis": {"rank": 5}}, "bytes")
+    place.snakemake("--quiet=all", *MOMENTS)
+    place.commit("another rank")
+    made = file.read_bytes()
+    told = place.git("checkout", "HEAD~1")
+    assert "unsaved" in told
+    assert file.read_bytes() == made
 
 
 def test_push_says_what_it_lacks_and_what_others_lack(world: World) -> None:

@@ -420,6 +420,8 @@ def _(world: World) -> tuple[Plan, set[str]]:
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"dataset.limit": 190})
     world.colleague.snakemake("--quiet=all", "--touch")
+    told = world.colleague.try_command("underpainting", "status")
+    assert told.returncode == 1 and "limit: 200 before, 190 now" in told.stdout
     return changed(world.colleague, ("prepare_dataset",))
 
 

@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="underpainting", description="Results of a project, their state, and how they travel.")
+    parser = argparse.ArgumentParser(
+        prog="underpainting", description="Results of a project, their state, and how they travel."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for room in (inspecting, sharing, upkeep):
         room.register(commands)
