@@ -8,6 +8,7 @@ from underpainting import jobs, preflight
 from underpainting.provenance import code, locks, packages, records, session
 from underpainting.provenance.layout import PARSED, Layout
 from underpainting.studies import StudyError, data_folder, files, find_studies
+from underpainting.studies.resources import memory, runtime
 
 ROOT = Path(workflow.basedir)
 
@@ -84,6 +85,15 @@ def studies_with(condition):
     return (
         "|".join(name for name, entry in STUDIES.items() if condition(entry)) or "(?!)"
     )
+
+
+def needs(rule):
+    """What a rule asks of a scheduler: MiB and minutes, more with each attempt."""
+    asked = {"mem_mb": memory, "runtime": runtime}
+    return {
+        name: lambda wildcards, attempt, ask=ask: attempt * ask(rule, study(wildcards))
+        for name, ask in asked.items()
+    }
 
 
 def code_of(script):

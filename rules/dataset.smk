@@ -9,6 +9,7 @@ rule prepare_dataset:
     benchmark:
         "logs/{study}/benchmarks/dataset.tsv"
     resources:
+        **needs("prepare_dataset"),
         # where the data lie: no parameter, since it does not change the result
         place=of_study(lambda study: study.dataset.place),
     params:

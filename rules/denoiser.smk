@@ -25,6 +25,7 @@ rule train_denoiser:
     priority: 10
     threads: of_study(lambda study: study.denoiser.threads)
     resources:
+        **needs("train_denoiser"),
         # how often to save a checkpoint: no parameter, since it does not change the result
         checkpoint_seconds=30,
     params:
@@ -52,6 +53,7 @@ rule fetch_denoiser:
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source != "train"),
     resources:
+        **needs("fetch_denoiser"),
         # where the network lies: no parameter, since it does not change the result
         place=of_study(lambda study: study.denoiser.place),
     params:

@@ -16,6 +16,8 @@ rule figure_endpoint:
         "logs/{study}/figures/fig04a_endpoint.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig04a_endpoint.tsv"
+    resources:
+        **needs("figure_endpoint"),
     params:
         code=code_of("figure_endpoint"),
         packages=packages_of("figure_endpoint"),
@@ -48,6 +50,8 @@ rule figure_samples:
         "logs/{study}/figures/fig04b_samples.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig04b_samples.tsv"
+    resources:
+        **needs("figure_samples"),
     params:
         code=code_of("figure_samples"),
         packages=packages_of("figure_samples"),
@@ -141,6 +145,8 @@ rule figure_validation:
         "logs/{study}/figures/fig12_validation.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig12_validation.tsv"
+    resources:
+        **needs("figure_validation"),
     params:
         code=code_of("figure_validation"),
         packages=packages_of("figure_validation"),
@@ -174,6 +180,8 @@ rule figure_components:
         "logs/{study}/figures/fig15_components.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig15_components.tsv"
+    resources:
+        **needs("figure_components"),
     params:
         code=code_of("figure_components"),
         packages=packages_of("figure_components"),
@@ -201,6 +209,8 @@ rule figure_table:
         "logs/{study}/figures/fig16_models.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig16_models.tsv"
+    resources:
+        **needs("figure_table"),
     params:
         code=code_of("figure_table"),
         packages=packages_of("figure_table"),

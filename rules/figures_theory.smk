@@ -16,6 +16,8 @@ rule figure_theory:
         "logs/{study}/figures/fig03_theory.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig03_theory.tsv"
+    resources:
+        **needs("figure_theory"),
     params:
         code=code_of("figure_theory"),
         packages=packages_of("figure_theory"),
@@ -124,6 +126,8 @@ rule figure_eigenbasis:
         "logs/{study}/figures/fig_eigenbasis.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig_eigenbasis.tsv"
+    resources:
+        **needs("figure_eigenbasis"),
     params:
         code=code_of("figure_eigenbasis"),
         packages=packages_of("figure_eigenbasis"),

@@ -15,6 +15,8 @@ rule figure_generation:
         "logs/{study}/figures/fig01_generation.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig01_generation.tsv"
+    resources:
+        **needs("figure_generation"),
     params:
         code=code_of("figure_generation"),
         packages=packages_of("figure_generation"),
@@ -76,6 +78,8 @@ rule figure_endpoints:
         "logs/{study}/figures/fig25_endpoints.log",
     benchmark:
         "logs/{study}/benchmarks/figures/fig25_endpoints.tsv"
+    resources:
+        **needs("figure_endpoints"),
     params:
         code=code_of("figure_endpoints"),
         packages=packages_of("figure_endpoints"),

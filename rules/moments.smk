@@ -8,6 +8,8 @@ rule estimate_moments:
         "logs/{study}/moments.log",
     benchmark:
         "logs/{study}/benchmarks/moments.tsv"
+    resources:
+        **needs("estimate_moments"),
     params:
         code=code_of("estimate_moments"),
         packages=packages_of("estimate_moments"),
@@ -31,6 +33,8 @@ rule decompose_covariance:
         "logs/{study}/eigenbasis.log",
     benchmark:
         "logs/{study}/benchmarks/eigenbasis.tsv"
+    resources:
+        **needs("decompose_covariance"),
     params:
         code=code_of("decompose_covariance"),
         packages=packages_of("decompose_covariance"),

@@ -9,6 +9,8 @@ rule sample_teleport:
         "logs/{study}/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
+    resources:
+        **needs("sample_teleport"),
     params:
         code=code_of("sample_teleport"),
         packages=packages_of("sample_teleport"),
@@ -31,6 +33,8 @@ rule train_classifier:
         "logs/{study}/classifier.log",
     benchmark:
         "logs/{study}/benchmarks/classifier.tsv"
+    resources:
+        **needs("train_classifier"),
     params:
         code=code_of("train_classifier"),
         packages=packages_of("train_classifier"),
@@ -51,6 +55,8 @@ rule extract_features:
         "logs/{study}/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.log",
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
+    resources:
+        **needs("extract_features"),
     params:
         code=code_of("extract_features"),
         packages=packages_of("extract_features"),
@@ -69,6 +75,8 @@ use rule extract_features as extract_reference_features with:
         "logs/{study}/reference_features.log",
     benchmark:
         "logs/{study}/benchmarks/reference_features.tsv"
+    resources:
+        **needs("extract_reference_features"),
 
 
 rule measure_fidelity:
@@ -81,6 +89,8 @@ rule measure_fidelity:
         "logs/{study}/teleport/{sampler}/skip_{skip}/fidelity.log",
     benchmark:
         "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
+    resources:
+        **needs("measure_fidelity"),
     params:
         code=code_of("measure_fidelity"),
         packages=packages_of("measure_fidelity"),

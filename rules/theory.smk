@@ -15,6 +15,8 @@ rule fit_mixture:
         "logs/{study}/mixture.log",
     benchmark:
         "logs/{study}/benchmarks/mixture.tsv"
+    resources:
+        **needs("fit_mixture"),
     params:
         code=code_of("fit_mixture"),
         packages=packages_of("fit_mixture"),
@@ -34,6 +36,8 @@ rule compare_with_theory:
         "logs/{study}/comparison/{sampler}/{model}.log",
     benchmark:
         "logs/{study}/benchmarks/comparison/{sampler}/{model}.tsv"
+    resources:
+        **needs("compare_with_theory"),
     params:
         code=code_of("compare_with_theory"),
         packages=packages_of("compare_with_theory"),
@@ -51,6 +55,8 @@ rule measure_geometry:
         "logs/{study}/geometry/{sampler}.log",
     benchmark:
         "logs/{study}/benchmarks/geometry/{sampler}.tsv"
+    resources:
+        **needs("measure_geometry"),
     params:
         code=code_of("measure_geometry"),
         packages=packages_of("measure_geometry"),
@@ -68,6 +74,8 @@ rule measure_emergence:
         "logs/{study}/emergence/{sampler}.log",
     benchmark:
         "logs/{study}/benchmarks/emergence/{sampler}.tsv"
+    resources:
+        **needs("measure_emergence"),
     params:
         code=code_of("measure_emergence"),
         packages=packages_of("measure_emergence"),
@@ -86,6 +94,8 @@ rule perturb_trajectories:
         "logs/{study}/perturbation/{sampler}.log",
     benchmark:
         "logs/{study}/benchmarks/perturbation/{sampler}.tsv"
+    resources:
+        **needs("perturb_trajectories"),
     params:
         code=code_of("perturb_trajectories"),
         packages=packages_of("perturb_trajectories"),
@@ -115,6 +125,8 @@ rule explain_score:
         "logs/{study}/score.log",
     benchmark:
         "logs/{study}/benchmarks/score.tsv"
+    resources:
+        **needs("explain_score"),
     params:
         code=code_of("explain_score"),
         packages=packages_of("explain_score"),
@@ -140,6 +152,8 @@ rule measure_retrieval:
         "logs/{study}/retrieval/{sampler}.log",
     benchmark:
         "logs/{study}/benchmarks/retrieval/{sampler}.tsv"
+    resources:
+        **needs("measure_retrieval"),
     params:
         code=code_of("measure_retrieval"),
         packages=packages_of("measure_retrieval"),
@@ -162,6 +176,8 @@ rule measure_young:
         "logs/{study}/benchmarks/young/{sampler}.tsv"
     wildcard_constraints:
         study=studies_with(files.has_young),
+    resources:
+        **needs("measure_young"),
     params:
         code=code_of("measure_young"),
         packages=packages_of("measure_young"),

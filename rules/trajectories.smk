@@ -8,6 +8,8 @@ rule sample_trajectories:
         "logs/{study}/trajectories/{sampler}/seeds_{first}-{stop}.log",
     benchmark:
         "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
+    resources:
+        **needs("sample_trajectories"),
     params:
         code=code_of("sample_trajectories"),
         packages=packages_of("sample_trajectories"),
