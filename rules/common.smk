@@ -1,11 +1,18 @@
 # The only helper functions of the rules: they wrap the library's pure functions with wildcards.
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from underpainting import jobs, preflight
-from underpainting.provenance import code, locks, packages, records, session
+from underpainting.provenance import (
+    code,
+    leftovers,
+    locks,
+    packages,
+    records,
+    session,
+)
 from underpainting.provenance.layout import PARSED, Layout
 from underpainting.studies import StudyError, data_folder, files, find_studies
 from underpainting.studies.resources import memory, runtime
@@ -89,11 +96,12 @@ def studies_with(condition):
 
 def needs(rule):
     """What a rule asks of a scheduler: MiB and minutes, more with each attempt."""
-    asked = {"mem_mb": memory, "runtime": runtime}
-    return {
-        name: lambda wildcards, attempt, ask=ask: attempt * ask(rule, study(wildcards))
-        for name, ask in asked.items()
-    }
+
+    def asking(function):
+        asked = cache(lambda name: function(rule, STUDIES[name]))
+        return lambda wildcards, attempt: attempt * asked(wildcards.study)
+
+    return {"mem_mb": asking(memory), "runtime": asking(runtime)}
 
 
 def code_of(script):
@@ -109,3 +117,9 @@ def packages_of(script):
     return packages.versions(
         code.imported(ROOT / "scripts" / f"{script}.py", jobs.PACKAGE, jobs.APART)
     )
+
+
+def settle():
+    """Wait for what a killed run has left with Slurm, and judge what it wrote."""
+    if ALONE and leftovers.settle(Path.cwd()):
+        session.begin(LAYOUT, CODE)

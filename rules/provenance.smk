@@ -1,10 +1,13 @@
 # Before a run, Snakemake's records are set right; after it, what was made is written into the manifests. Included last: it needs
 # to know the code of every rule.
+# A job on a cluster keeps its own record, in case that its submitter is killed.
 if workflow.is_main_process:
-    locks.hold(Path(".snakemake"), lambda: session.begin(LAYOUT, CODE))
+    ALONE = locks.hold(Path(".snakemake"), lambda: session.begin(LAYOUT, CODE))
     code.remember(PARSED)
-    records.rerun_incomplete(workflow)
+    records.before_running(workflow, settle)
     records.tell_plan(workflow)
+else:
+    records.write_where_jobs_run(workflow)
 
 
 onsuccess:

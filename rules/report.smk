@@ -1,4 +1,10 @@
 # A study's report: Snakemake's own, written by a second Snakemake that only reads.
+
+
+localrules:
+    render_report,
+
+
 rule render_report:
     input:
         files_of(files.tables),

@@ -1,4 +1,16 @@
 # Tables and metrics gathered from all stages.
+
+
+# seconds each: not worth a cluster's queue
+localrules:
+    tabulate_teleport,
+    tabulate_geometry,
+    collect_metrics,
+    tabulate_models,
+    tabulate_claims,
+    tabulate_studies,
+
+
 rule tabulate_teleport:
     input:
         rows=files_of(files.sweep_rows),

@@ -10,10 +10,12 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 KEPT = ("rule", "log", "params", "code", "shellcmd", "conda_env", "container_img_url", "software_stack_hash")
 STALE = "STALE: "
@@ -55,11 +57,10 @@ class Records:
         self._store._write_record(path, MetadataRecord(**record, record_format_version=RECORD_FORMAT_VERSION))
 
 
-def rerun_incomplete(workflow: Any) -> None:
-    """Let Snakemake run jobs anew that were killed, instead of asking for `--rerun-incomplete`.
+def before_running(workflow: Any, action: Callable[[], object]) -> None:
+    """Let Snakemake run jobs anew that were killed, and call `action` before it plans a run, not a dry one.
 
-    Safe where every output is written under a temporary name and renamed. Left alone where jobs run elsewhere: a
-    cluster's job may still be alive, and Snakemake then takes it up again.
+    Jobs that were killed need no `--rerun-incomplete`: every output is written under a temporary name and renamed.
 
     Args:
         workflow: Snakemake's, while it reads the Snakefile; its settings come later, so this waits for them.
@@ -67,11 +68,47 @@ def rerun_incomplete(workflow: Any) -> None:
     prepare = workflow._prepare_dag
 
     def prepare_with_setting(*args: Any, **kwargs: Any) -> Any:
-        if workflow.local_exec is not False:
-            workflow.dag_settings.force_incomplete = True
+        workflow.dag_settings.force_incomplete = True
+        if workflow.executor_plugin is not None and not workflow.dryrun:
+            action()
         return prepare(*args, **kwargs)
 
     workflow._prepare_dag = prepare_with_setting
+
+
+def write_where_jobs_run(workflow: Any) -> None:
+    """Let the Snakemake of a cluster's job write the record of its outputs, as the one that submitted it does.
+
+    So the outputs count where that one was killed meanwhile.
+    """
+    build = workflow._build_dag
+
+    def build_and_hook(*args: Any, **kwargs: Any) -> Any:
+        result = build(*args, **kwargs)
+        store = workflow.persistence
+        finished = store.finished
+        own = FilePersistence(nolock=True, dag=SimpleNamespace(workflow=_AsMain(workflow)))
+
+        async def finished_and_recorded(job: Any) -> None:
+            await finished(job)
+            await own.finished(job)
+
+        store.finished = finished_and_recorded
+        return result
+
+    workflow._build_dag = build_and_hook
+
+
+class _AsMain:
+    """A workflow that takes itself for the one that submits jobs."""
+
+    exec_mode = ExecMode.DEFAULT
+
+    def __init__(self, workflow: Any) -> None:
+        self._workflow = workflow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._workflow, name)
 
 
 def after_planning(workflow: Any, action: Callable[[list[dict[str, Any]]], None]) -> None:

@@ -30,7 +30,7 @@ MIB = 2**20
 LEAST_MINUTES = 10
 GPU_WORTH = 100  # processor cores; a modern one is worth more
 
-_LIGHT, _HEAVY = 500.0, 1000.0  # MiB of a process without and with torch and diffusers
+_LIGHT, _HEAVY = 800.0, 1300.0  # MiB of a process without and with torch and diffusers, and of the Snakemakes around it
 _MAPS, _MAPS_TRAINING = 50, 200  # feature maps of the first level that a UNet holds, without and with gradients
 _USUAL_WIDTH, _USUAL_WEIGHTS = 128, 435.0  # of the UNets of Ho et al. (2020) at 256 x 256; MiB
 _INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels

@@ -1,0 +1,69 @@
+"""Jobs that a killed run has left with Slurm: they belong to nobody, and they may still be at work.
+
+Who starts Snakemake again must know of them, else the same work is submitted twice. Those that wait are cancelled, since
+nothing is lost with them. Those that run are waited for: they testify to what they write, and their Snakemake keeps its
+own record (`records.write_where_jobs_run`), so that their results count.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_RUN = re.compile(r"(.+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the name that Snakemake gives to its jobs
+_SECONDS_BETWEEN = 5.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job in Slurm's queue."""
+
+    number: str
+    waits: bool
+
+
+def left_over(folder: Path) -> list[Job]:
+    """Jobs of this user that Snakemake submitted from a folder; none where there is no Slurm."""
+    if not shutil.which("squeue"):
+        return []
+    command = ["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%j|%Z"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    if told.returncode:
+        log.warning("squeue does not answer (%s): jobs of a killed run would not be noticed", told.stderr.strip())
+        return []
+    rows = (line.split("|", 3) for line in told.stdout.splitlines())
+    return [
+        Job(number, state == "PENDING")
+        for number, state, name, place in rows
+        if state in _ALIVE and _RUN.fullmatch(name) and Path(place) == folder
+    ]
+
+
+_ALIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUED")
+
+
+def settle(folder: Path, sleep: Callable[[float], object] = time.sleep) -> bool:
+    """Wait until no job of a killed run is left.
+
+    Returns:
+        whether there was any.
+    """
+    found = jobs = left_over(folder)
+    if waiting := [job.number for job in jobs if job.waits]:
+        log.warning("cancelling jobs of a run that was killed, which had not begun: %s", ", ".join(waiting))
+        subprocess.run(["scancel", *waiting], check=False)
+    if running := [job.number for job in jobs if not job.waits]:
+        numbers = " ".join(running)
+        log.warning("waiting for jobs of a run that was killed: %s (scancel %s gives them up)", numbers, numbers)
+    while jobs:
+        sleep(_SECONDS_BETWEEN)
+        jobs = left_over(folder)
+    return bool(found)
