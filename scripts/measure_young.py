@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, tables, teleport, trajectories
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.sampling import Sampler, initial_noise, seed_batches
+from underpainting.sampling import Sampler, initial_noise, last, seed_batches
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -32,8 +32,8 @@ def generate(
     seeds = range(config["first_seed"], config["first_seed"] + config["seeds"])
     parts = []
     for batch in seed_batches(seeds, config["batch_size"]):
-        *_, last = teleport.walk(basis, sampler, denoiser, initial_noise(batch, basis.image_shape), skip)
-        parts.append(fidelity.to_bytes(last.state))
+        final = last(teleport.walk(basis, sampler, denoiser, initial_noise(batch, basis.image_shape), skip))
+        parts.append(fidelity.to_bytes(final.state))
     return torch.cat(parts)
 
 

@@ -11,7 +11,7 @@ from underpainting import artifacts, denoisers, eigenbasis, teleport, trajectori
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
-from underpainting.sampling import Sampler, initial_noise, seed_batches
+from underpainting.sampling import Sampler, initial_noise, last, seed_batches
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -24,11 +24,11 @@ def hybrid(
 ) -> xr.Dataset:
     """The images of a batch of seeds, with the number of network calls that each took."""
     counting = denoisers.CountingDenoiser(denoiser)
-    *_, last = teleport.walk(basis, sampler, counting, initial_noise(seeds, basis.image_shape), skip)
+    image = last(teleport.walk(basis, sampler, counting, initial_noise(seeds, basis.image_shape), skip)).state
     level = sampler.grid[skip]
     return xr.Dataset(
         {
-            "images": image_array(last.state.clamp(-1, 1).numpy(), ("sample", *IMAGE_DIMS), "generated images"),
+            "images": image_array(image.clamp(-1, 1).numpy(), ("sample", *IMAGE_DIMS), "generated images"),
             "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
             "nfe": array(counting.calls, (), "network calls per image"),
             "alpha": array(level.alpha, (), "signal scale after the jump"),

@@ -13,7 +13,8 @@ multistep samplers then start with their first-order step, as from noise.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -222,5 +223,10 @@ def seed_batches(seeds: range, size: int) -> Iterator[list[int]]:
 
 def sample(sampler: Sampler, denoiser: Denoiser, state: Tensor, begin: int = 0) -> Tensor:
     """The final images of a walk, shape (sample, channel, height, width)."""
-    *_, last = sampler.walk(denoiser, state, begin)
-    return last.state
+    return last(sampler.walk(denoiser, state, begin)).state
+
+
+def last(steps: Iterable[Step]) -> Step:
+    """The last step of a walk; the others are let go one by one, where `*_, last = walk` would hold them all."""
+    (step,) = deque(steps, maxlen=1)
+    return step

@@ -1,8 +1,8 @@
 """Jobs that a killed run has left with Slurm: they belong to nobody, and they may still be at work.
 
 Who starts Snakemake again must know of them, else the same work is submitted twice. Those that wait are cancelled, since
-nothing is lost with them. Those that run are waited for: they testify to what they write, and their Snakemake keeps its
-own record (`records.write_where_jobs_run`), so that their results count.
+nothing is lost with them; so are those that Slurm would start anew. Those that run are waited for: they testify to what
+they write, and the Snakemake within each keeps the record (`records.write_where_jobs_run`), so that their results count.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 _RUN = re.compile(r"(.+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the name that Snakemake gives to its jobs
+_ALIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUED")
 _SECONDS_BETWEEN = 5.0
 
 
@@ -47,23 +48,20 @@ def left_over(folder: Path) -> list[Job]:
     ]
 
 
-_ALIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "REQUEUED")
-
-
 def settle(folder: Path, sleep: Callable[[float], object] = time.sleep) -> bool:
     """Wait until no job of a killed run is left.
 
     Returns:
         whether there was any.
     """
-    found = jobs = left_over(folder)
-    if waiting := [job.number for job in jobs if job.waits]:
-        log.warning("cancelling jobs of a run that was killed, which had not begun: %s", ", ".join(waiting))
-        subprocess.run(["scancel", *waiting], check=False)
-    if running := [job.number for job in jobs if not job.waits]:
-        numbers = " ".join(running)
-        log.warning("waiting for jobs of a run that was killed: %s (scancel %s gives them up)", numbers, numbers)
-    while jobs:
+    known: set[str] = set()
+    while jobs := left_over(folder):
+        if waiting := [job.number for job in jobs if job.waits]:
+            log.warning("cancelling jobs of a run that was killed, which have not begun: %s", " ".join(waiting))
+            subprocess.run(["scancel", *waiting], check=False)
+        running = {job.number for job in jobs if not job.waits}
+        if numbers := " ".join(sorted(running - known)):
+            log.warning("waiting for jobs of a run that was killed: %s (scancel %s gives them up)", numbers, numbers)
+        known |= {job.number for job in jobs}
         sleep(_SECONDS_BETWEEN)
-        jobs = left_over(folder)
-    return bool(found)
+    return bool(known)

@@ -7,6 +7,7 @@ Snakemake's files are left over. Two runs at once are still told apart by Snakem
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import IO
 
 log = logging.getLogger(__name__)
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _held: list[IO[str]] = []
 
 
@@ -41,6 +43,10 @@ def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
     return alone
 
 
+class NoLocksError(RuntimeError):
+    """The file system cannot lock."""
+
+
 class RunUnderWayError(RuntimeError):
     """Snakemake runs in this folder."""
 
@@ -60,4 +66,11 @@ def _try_alone(file: IO[str]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise NoLocksError(
+            f"{file.name}: this file system knows no locks (flock), so two runs at once could not be told apart. Work on one "
+            "that has them: a local disk, NFS 4, or Lustre and BeeGFS mounted with the option for user locks"
+        ) from error
     return True

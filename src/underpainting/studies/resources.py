@@ -11,8 +11,6 @@ Imported by the Snakefile, so it imports nothing heavy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from underpainting.studies.data import (
@@ -30,9 +28,15 @@ MIB = 2**20
 LEAST_MINUTES = 10
 GPU_WORTH = 100  # processor cores; a modern one is worth more
 
-_LIGHT, _HEAVY = 800.0, 1300.0  # MiB of a process without and with torch and diffusers, and of the Snakemakes around it
+_PROCESS = 1300.0  # MiB of a process with torch and diffusers, and of the two Snakemakes around it in a cluster's job
+_BLOCKS = 512.0  # MiB of what goes through the data set block by block
+_STREAM = 1024.0  # MiB of images read one by one
 _MAPS, _MAPS_TRAINING = 50, 200  # feature maps of the first level that a UNet holds, without and with gradients
-_USUAL_WIDTH, _USUAL_WEIGHTS = 128, 435.0  # of the UNets of Ho et al. (2020) at 256 x 256; MiB
+_USUAL_WIDTH, _USUAL_WEIGHTS, _OWN_WEIGHTS = (
+    128,
+    435.0,
+    100.0,
+)  # first of the UNets of Ho et al. (2020) at 256 x 256; MiB
 _INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels
 _SECONDS_PER_VALUE = 1e-6  # of a network call on one core, per value of a feature map of the first level
 _MARGIN = 3.0  # of time
@@ -64,124 +68,89 @@ def _first_width(study: Study) -> int:
     return study.denoiser.architecture.block_out_channels[0] if own else _USUAL_WIDTH  # type: ignore[union-attr]
 
 
-@dataclass(frozen=True)
-class Sizes:
+def sizes(study: Study) -> dict[str, float]:
     """What the jobs of a study hold, in MiB.
 
-    Attributes:
-        images: the data set, in float64.
-        stored: the data set, as bytes.
-        square: a matrix of pixels by pixels, in float64; of the eigenbasis method `dense` alone.
-        basis: the eigenbasis, in float64.
-        modes: the covariances of a mixture.
-        shard: the trajectories of a shard, or of a batch where that is less: states and endpoint estimates.
-        sweep: the states of a batch of the sweep.
-        call: the largest network call while sampling.
-        training: a training step.
-        weights: the network.
-        pairs: the distances between all features.
+    `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture; `shard`: the
+    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `call`: the feature
+    maps of a network call; `training`: those of a training step; `weights`: the network; `pairs`: the distances between all
+    features. The rest belongs to one rule: `read`, `scatter`, `solve`, `fit`, `extractor`.
     """
-
-    images: float
-    stored: float
-    square: float
-    basis: float
-    modes: float
-    shard: float
-    sweep: float
-    call: float
-    training: float
-    weights: float
-    pairs: float
-
-    @classmethod
-    def of(cls, study: Study) -> Sizes:
-        """The sizes of a study."""
-        pixels, count = _pixels(study), expected_images(study)
-        dense = study.eigenbasis.method == "dense"
-        rank = min(study.eigenbasis.rank or pixels, pixels, pixels if dense else count)
-        modes = _CLASSES if study.mixture.fit == "classes" else study.mixture.modes
-        walks, sweep = study.trajectories, study.teleport
-        at_once = min(walks.batch_size, walks.shard_size, walks.seeds)
-        swept = min(sweep.batch_size, sweep.shard_size, sweep.seeds)
-        values = study.dataset.image_size**2 * _first_width(study)
-        own = study.denoiser if isinstance(study.denoiser, OwnDenoiser) else None
-        return cls(
-            images=8 * count * pixels / MIB,
-            stored=count * pixels / MIB,
-            square=8 * pixels**2 / MIB if dense else 0.0,
-            basis=8 * rank * pixels / MIB,
-            modes=8 * modes * min(study.mixture.rank or pixels, pixels) * pixels / MIB,
-            shard=8 * at_once * (1 + max(choice.steps for choice in walks.samplers)) * pixels / MIB,
-            sweep=4 * swept * pixels / MIB,
-            call=4 * _MAPS * max(at_once, swept) * values / MIB,
-            training=4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
-            weights=100.0 if own else _USUAL_WEIGHTS,
-            pairs=8 * min(_PAIRS, max(count, sweep.seeds)) ** 2 / MIB,
-        )
-
-
-def _dataset(study: Study, of: Sizes) -> float:
+    pixels, count = _pixels(study), expected_images(study)
+    walks, sweep = study.trajectories, study.teleport
+    walked, swept = (min(stage.batch_size, stage.shard_size, stage.seeds) for stage in (walks, sweep))
+    values = study.dataset.image_size**2 * _first_width(study)
+    own = study.denoiser if isinstance(study.denoiser, OwnDenoiser) else None
+    clusters = _CLASSES if study.mixture.fit == "classes" else study.mixture.modes
+    square, images = 8 * pixels**2 / MIB, 8 * count * pixels / MIB
+    stored, basis = images / 8, 8 * _rank(study) * pixels / MIB
+    dense = study.eigenbasis.method == "dense"
+    solve = {"dense": 6 * square, "gram": 8 * images, "randomized": 4 * stored + 14 * basis}
     streamed = isinstance(study.dataset, FolderDataset | HuggingfaceDataset)
-    return _LIGHT + (min(1024.0, 6 * of.stored) if streamed else 6 * of.stored)
+    return {
+        "stored": stored,
+        "basis": basis,
+        "modes": 8 * clusters * min(study.mixture.rank or pixels, pixels) * pixels / MIB,
+        "shard": 8 * walked * (1 + max(choice.steps for choice in walks.samplers)) * pixels / MIB,
+        "sweep": 4 * swept * pixels / MIB,
+        "call": 4 * _MAPS * max(walked, swept) * values / MIB,
+        "training": 4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
+        "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
+        "pairs": 8 * min(_PAIRS, max(count, sweep.seeds)) ** 2 / MIB,
+        "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
+        "scatter": dense * 2.2 * (1 + _CLASSES * study.moments.per_class) * square
+        + 24 * min(study.moments.batch_size, count) * pixels / MIB,
+        "solve": solve[study.eigenbasis.method],
+        "fit": dense * 2 * clusters * square if study.mixture.fit == "classes" else 3 * images,
+        "extractor": _INCEPTION if isinstance(sweep.extractor, InceptionExtractor) else 0.0,
+        "blocks": _BLOCKS,
+    }
 
 
-def _eigenbasis(study: Study, of: Sizes) -> float:
-    method = study.eigenbasis.method
-    held = {"dense": 6 * of.square, "gram": 8 * of.images, "randomized": 4 * of.stored + 14 * of.basis}
-    return _HEAVY + held[method]
+def _rank(study: Study) -> int:
+    most = _pixels(study)
+    if study.eigenbasis.method != "dense":
+        most = min(most, expected_images(study))
+    return min(study.eigenbasis.rank or most, most)
 
 
-def _mixture(study: Study, of: Sizes) -> float:
-    if study.mixture.fit == "classes":
-        return _HEAVY + 2 * _CLASSES * of.square + 2 * of.modes
-    return _HEAVY + 3 * of.images + 2 * of.modes
-
-
-def _features(study: Study, of: Sizes) -> float:
-    extra = _INCEPTION if isinstance(study.teleport.extractor, InceptionExtractor) else 0.0
-    return _HEAVY + extra + 4 * of.sweep
-
-
-# MiB, by rule; those not named here are light
-_MEMORY: dict[str, Callable[[Study, Sizes], float]] = {
-    "prepare_dataset": _dataset,
-    "train_denoiser": lambda study, of: _HEAVY + of.training + 6 * of.weights + 2 * of.stored,
-    "fetch_denoiser": lambda study, of: _HEAVY + 3 * of.weights,
-    "estimate_moments": lambda study, of: _LIGHT
-    + 2.2 * (1 + _CLASSES * study.moments.per_class) * of.square
-    + 24 * min(study.moments.batch_size, expected_images(study)) * _pixels(study) / MIB,
-    "decompose_covariance": _eigenbasis,
-    "fit_mixture": _mixture,
-    "sample_trajectories": lambda study, of: _HEAVY + of.call + of.weights + 3 * of.shard,
-    "sample_teleport": lambda study, of: _HEAVY + of.call + of.weights + 2 * of.basis + 20 * of.sweep,
-    "compare_with_theory": lambda study, of: _HEAVY + 512 + 2 * of.basis + 3 * of.modes + of.stored + 4 * of.shard,
-    "measure_geometry": lambda study, of: _HEAVY + 7 * of.shard,
-    "measure_emergence": lambda study, of: _HEAVY + 2 * of.basis + 7 * of.shard,
-    "perturb_trajectories": lambda study, of: _HEAVY + of.call + of.weights + 2 * of.basis + 4 * of.shard,
-    "explain_score": lambda study, of: _HEAVY + 512 + of.call + of.weights + 2 * of.basis + 3 * of.modes + 2 * of.stored,
-    "measure_retrieval": lambda study, of: _HEAVY + 512 + 2 * of.stored + of.shard,
-    "measure_young": lambda study, of: _features(study, of) + of.call + of.weights + 2 * of.basis + 20 * of.sweep,
-    "train_classifier": lambda study, of: _HEAVY + 512 + 5 * of.stored,
-    "extract_features": _features,
-    "extract_reference_features": lambda study, of: _features(study, of) + 5 * of.stored,
-    "measure_fidelity": lambda study, of: _HEAVY + 3 * of.pairs,
-    "figure_endpoint": lambda study, of: _HEAVY + 2 * of.basis + 5 * of.shard,
-    "figure_components": lambda study, of: _HEAVY + 2 * of.basis + 5 * of.shard,
-    "figure_generation": lambda study, of: _HEAVY + 2 * of.shard,
-    "figure_theory": lambda study, of: _HEAVY + 2 * of.basis,
-    "figure_endpoints": lambda study, of: _HEAVY + 3 * of.shard,
-    "figure_validation": lambda study, of: _HEAVY + 3 * of.shard,
-    "figure_samples": lambda study, of: _HEAVY + 3 * of.shard,
-    "figure_table": lambda study, of: _HEAVY + 3 * of.shard,
-    "figure_eigenbasis": lambda study, of: _HEAVY + 2 * of.basis,
+# How much of each size a rule holds, beside a process with torch.
+_HOLDS: dict[str, dict[str, float]] = {
+    "prepare_dataset": {"read": 1},
+    "train_denoiser": {"training": 1, "weights": 6, "stored": 2},
+    "fetch_denoiser": {"weights": 3},
+    "estimate_moments": {"scatter": 1},
+    "decompose_covariance": {"solve": 1},
+    "fit_mixture": {"fit": 1, "modes": 2},
+    "sample_trajectories": {"call": 1, "weights": 1, "shard": 3},
+    "sample_teleport": {"call": 1, "weights": 1, "basis": 2, "sweep": 20},
+    "compare_with_theory": {"blocks": 1, "basis": 2, "modes": 3, "stored": 1, "shard": 4},
+    "measure_geometry": {"shard": 7},
+    "measure_emergence": {"basis": 2, "shard": 7},
+    "perturb_trajectories": {"call": 1, "weights": 1, "basis": 2, "shard": 4},
+    "explain_score": {"blocks": 1, "call": 1, "weights": 1, "basis": 2, "modes": 3, "stored": 2},
+    "measure_retrieval": {"blocks": 1, "stored": 2, "shard": 1},
+    "measure_young": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
+    "train_classifier": {"blocks": 1, "stored": 5},
+    "extract_features": {"extractor": 1, "sweep": 4},
+    "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
+    "measure_fidelity": {"pairs": 3},
+    "figure_endpoint": {"basis": 2, "shard": 5},
+    "figure_components": {"basis": 2, "shard": 5},
+    "figure_generation": {"shard": 2},
+    "figure_theory": {"basis": 2},
+    "figure_endpoints": {"shard": 3},
+    "figure_validation": {"shard": 3},
+    "figure_samples": {"shard": 3},
+    "figure_table": {"shard": 3},
+    "figure_eigenbasis": {"basis": 2},
 }
 
 
 def memory(rule: str, study: Study) -> int:
     """Memory of a job, in MiB."""
-    needed = _MEMORY.get(rule)
-    return math.ceil(needed(study, Sizes.of(study))) if needed else int(_HEAVY)
+    held = sizes(study)
+    return math.ceil(_PROCESS + sum(factor * held[name] for name, factor in _HOLDS.get(rule, {}).items()))
 
 
 def calls(choice: SamplerChoice) -> int:
@@ -222,7 +191,12 @@ def _theory_seconds(rule: str, study: Study) -> float:
         return 1e-10 * pixels * min(pixels, count) ** 2 + 60
     if rule == "train_classifier" and study.teleport.extractor.name == "classifier":
         return 3e3 * through * study.teleport.extractor.epochs
-    factors = {"estimate_moments": pixels / 10, "fit_mixture": pixels / 4, "measure_retrieval": 100.0, "explain_score": 4e3}
+    factors = {
+        "estimate_moments": pixels / 10,
+        "fit_mixture": pixels / 4,
+        "measure_retrieval": 100.0,
+        "explain_score": 4e3,
+    }
     return factors.get(rule, 10.0) * through
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import signal
 import subprocess
 import sys
@@ -126,3 +128,12 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     process.wait()
     assert locks.hold(tmp_path)
     assert not (tmp_path / "locks/0.input.lock").exists()
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(locks.NoLocksError, match=r"underpainting\.lock: this file system knows no locks"):
+        locks.hold(tmp_path)

@@ -25,6 +25,7 @@ from underpainting.provenance.records import KEPT, STALE, Records
         (FilePersistence, "_params"),
         (Workflow, "_prepare_dag"),
         (Workflow, "_build_dag"),
+        (FilePersistence, "finished"),
         (DAG, "needrun"),
         (DAG, "reason"),
         (SSHFileSystem, "_prepare_credentials"),
