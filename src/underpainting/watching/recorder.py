@@ -38,6 +38,7 @@ def recorded(task: Snakemake, beat: float = record.BEAT) -> Iterator[None]:
     """
     meter.reset()
     recorder = Recorder(task)
+    recorder.write(State.RUNNING)
     stop = threading.Event()
     threading.Thread(target=_beat, args=(recorder, stop, beat), name="record of use", daemon=True).start()
     state = State.FAILED
@@ -51,7 +52,6 @@ def recorded(task: Snakemake, beat: float = record.BEAT) -> Iterator[None]:
 
 
 def _beat(recorder: Recorder, stop: threading.Event, beat: float) -> None:
-    recorder.write(State.RUNNING)
     while not stop.wait(beat):
         recorder.write(State.RUNNING)
 
