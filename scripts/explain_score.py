@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, score_variance, theories
+from underpainting import artifacts, denoisers, meter, score_variance, theories
 from underpainting.artifacts import array
 from underpainting.jobs import job
 from underpainting.noise import vp_level
@@ -44,6 +44,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
     models = [theories.load(name, inputs) for name in config["models"]]
     clean = chosen_images(inputs["dataset"], config["images"])
+    meter.plan(images=len(config["ratios"]) * len(clean))
     with torch.inference_mode():
         sums = [explain(network, models, clean, ratio) for ratio in config["ratios"]]
     result = xr.Dataset(

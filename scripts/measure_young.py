@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, tables, teleport, trajectories
+from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, meter, tables, teleport, trajectories
 from underpainting.jobs import job
 from underpainting.origins import use_threads
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
@@ -51,10 +51,13 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any]) -> None:
     extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
     real = artifacts.load(inputs["real"])["features"].values
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
+    young = networks(inputs["snapshots"], trained, config["training_steps"])
+    walks = [0, *(skip for _ in young for skip in skips)]
+    meter.plan(images=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
     rows = []
     with torch.inference_mode():
         target = generate(basis, sampler, denoiser, 0, config)
-        for step, weights in networks(inputs["snapshots"], trained, config["training_steps"]).items():
+        for step, weights in young.items():
             denoiser.network.load_state_dict(weights)
             for skip in skips:
                 images = generate(basis, sampler, denoiser, skip, config)

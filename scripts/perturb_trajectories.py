@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, eigenbasis, perturbation, trajectories
+from underpainting import artifacts, denoisers, eigenbasis, meter, perturbation, trajectories
 from underpainting.artifacts import array
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
@@ -83,6 +83,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
         config["off_manifold"],
         seed=config["seed"],
     )
+    meter.plan(images=perturbation.evaluations(sampler, config["seeds"], len(pushes), config["steps"]))
     with torch.inference_mode():
         responses = measured(sampler, denoiser, pushes, basis.image_shape, config)
     predicted = [perturbation.predict(basis, pushes, sampler.grid, step) for step in config["steps"]]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, eigenbasis, teleport, trajectories
+from underpainting import artifacts, denoisers, eigenbasis, meter, teleport, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
@@ -42,6 +42,7 @@ def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: in
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
+    meter.plan(images=len(seeds) * sampler.calls(skip))
     batches = seed_batches(seeds, config["batch_size"])
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)

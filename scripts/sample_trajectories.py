@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import artifacts, denoisers, trajectories
+from underpainting import artifacts, denoisers, meter, trajectories
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import seed_batches
@@ -21,6 +21,7 @@ def main(network: dict[str, str], output: str, study: str, seeds: range, config:
     denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, config["device"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape
+    meter.plan(images=len(seeds) * sampler.calls())
     batches = seed_batches(seeds, config["batch_size"])
     with torch.inference_mode():
         parts = (trajectories.record(sampler, denoiser, batch, shape) for batch in batches)

@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from underpainting import meter
 from underpainting.artifacts import replacing
 
 
@@ -109,13 +110,15 @@ def train(
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3)
     steps = epochs * -(-len(rest) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+    meter.plan(steps=steps)
     for _ in range(epochs):
         for batch in rest[torch.randperm(len(rest), generator=generator)].split(batch_size):
-            loss = nn.functional.cross_entropy(classifier(images[batch]), labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+            with meter.training_step():
+                loss = nn.functional.cross_entropy(classifier(images[batch]), labels[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
     classifier.eval()
     with torch.inference_mode():
         guesses = torch.cat([classifier(images[batch]).argmax(1) for batch in test.split(batch_size)])

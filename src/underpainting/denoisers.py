@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting import gaussian
+from underpainting import gaussian, meter
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, NoiseLevel, vp_level
 
@@ -110,10 +110,11 @@ class DiffusersDenoiser:
             return images / alpha
         ratio = sigma / alpha
         level = vp_level(ratio)
-        scaled = (images * (level.alpha / alpha)).to(self.device, self.dtype)
-        time = torch.full((len(images),), self._table.time(ratio), device=self.device)
-        output = self.network(scaled, time).sample
-        return self._endpoint(scaled, output, level).to(images.device, images.dtype)
+        with meter.network_call(len(images)):
+            scaled = (images * (level.alpha / alpha)).to(self.device, self.dtype)
+            time = torch.full((len(images),), self._table.time(ratio), device=self.device)
+            output = self.network(scaled, time).sample
+            return self._endpoint(scaled, output, level).to(images.device, images.dtype)
 
     def _endpoint(self, images: Tensor, output: Tensor, level: NoiseLevel) -> Tensor:
         if self.prediction_type == "epsilon":

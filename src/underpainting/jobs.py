@@ -1,4 +1,4 @@
-"""What every job of the workflow does: log to its file, and testify to its outputs."""
+"""What every job of the workflow does: log to its file, record what it uses, and testify to its outputs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from underpainting.origins import versions
 from underpainting.provenance import code
 from underpainting.provenance.layout import PARSED
 from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
+from underpainting.watching.recorder import recorded
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parent
-APART = ("provenance", "jobs", "cli")  # rooms of the library that no result depends on
+APART = ("provenance", "jobs", "cli", "meter", "watching")  # rooms of the library that no result depends on
 
 
 def code_of(script: Path) -> dict[str, str]:
@@ -33,10 +34,13 @@ def code_of(script: Path) -> dict[str, str]:
 def job(task: Snakemake) -> Iterator[None]:
     """Run a job: its messages, warnings and traceback go to its log, written anew; it testifies to what it wrote.
 
+    Beside the log it records what it uses (`watching.record`).
+
     Args:
         task: what Snakemake gives to a script; `params.code` is "SCRIPT DIGEST".
     """
-    with _logging(task.log[0]), witnessed(list(task.input), list(task.output), {"code": task.params.code}):
+    testifying = witnessed(list(task.input), list(task.output), {"code": task.params.code})
+    with recorded(task), _logging(task.log[0]), testifying:
         _check_code(Path(task.scriptdir), task.params.code)
         yield
 

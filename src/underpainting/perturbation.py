@@ -16,7 +16,7 @@ which for v = u_k and t = 0 is Eq. 14. A sampler that remembers earlier steps (D
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -212,6 +212,19 @@ def perturb(
         parts.append(_walk_pairs(sampler, denoiser, state[chosen[:, 0]], step, pushes.vectors[numbers], sizes[numbers]))
     whole = torch.cat(parts, 1).reshape(4, len(state), len(pushes), -1).numpy()
     return Response(*whole)
+
+
+def evaluations(sampler: Sampler, seeds: int, directions: int, steps: Sequence[int]) -> int:
+    """Network evaluations, calls times images, of `plain_states` and of `perturb` at each of some steps.
+
+    Args:
+        seeds: number of plain trajectories.
+        directions: number of pushes.
+        steps: those that are pushed at, each below N.
+    """
+    plain = sampler.calls() - sampler.calls(max(steps)) + 1
+    pairs = sum(sampler.calls(step) for step in steps)
+    return seeds * (plain + 2 * directions * pairs)
 
 
 def push_size(pushes: Directions, level: NoiseLevel, strength: float) -> Tensor:

@@ -140,6 +140,11 @@ class Sampler:
         """The state at step 0 that belongs to standard normal noise, shape (sample, channel, height, width)."""
         return noise * self._noise_scale
 
+    def calls(self, begin: int = 0) -> int:
+        """Denoiser calls of a walk from a step to the image: the NFE of one image."""
+        stages = SAMPLERS[self.name].stages
+        return stages * (self.steps - begin) - (stages - 1)
+
     def walk(self, denoiser: Denoiser, state: Tensor, begin: int = 0) -> Iterator[Step]:
         """Yield the steps from `begin` to N, the state at `begin` first.
 

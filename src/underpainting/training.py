@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from underpainting import checkpoints
+from underpainting import checkpoints, meter
 from underpainting.denoisers import PredictionType
 
 log = logging.getLogger(__name__)
@@ -210,10 +210,12 @@ class Trainer:
         if earlier := checkpoints.read(checkpoint, run):
             self.restore(earlier)
             log.info("resuming at step %d of %d from %s", self.step, self.recipe.steps, checkpoint)
+        meter.plan(steps=self.recipe.steps - self.step)
         saved = time.monotonic()
         with tqdm(total=self.recipe.steps, initial=self.step, desc="training", unit="step", mininterval=2) as bar:
             while self.step < self.recipe.steps:
-                loss = self.advance()
+                with meter.training_step():
+                    loss = self.advance()
                 if not np.isfinite(loss):
                     raise FloatingPointError(
                         f"the loss is {loss} at step {self.step}; lower denoiser.training.learning_rate in the study file"

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.workflow.project import Project
 from underpainting import artifacts
+from underpainting.watching import record
+from underpainting.watching.record import State
 
 
 def alive(log: Path) -> bool:
     """Whether a job has started to log."""
     return log.is_file() and log.stat().st_size > 0
+
+
+def becomes_lost(file: Path, seconds: float = 10.0) -> bool:
+    """Whether the record of a job just killed shows that; the machine may take a moment to clear it away."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = record.read(file)
+        if found and found.state(record.now()) is State.LOST:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def undamaged(project: Project) -> None:
@@ -35,9 +49,14 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
     often = ("--set-resources", "train_denoiser:checkpoint_seconds=0")
     fresh.kill_when(checkpoint.is_file, weights, *often)
     assert not (fresh.folder / weights).exists()
+    assert becomes_lost(fresh.folder / "logs/tiny/train.use.json")
     fresh.build(weights, *often)
     assert "resuming at step" in (fresh.folder / "logs/tiny/train.log").read_text()
     assert not checkpoint.exists()
+    resumed = record.read(fresh.folder / "logs/tiny/train.use.json")
+    assert resumed is not None and resumed.told is State.DONE
+    assert resumed.work.steps == resumed.work.steps_planned
+    assert 0 < resumed.work.steps < 150
 
     other = Project.make(tmp_path / "uninterrupted")
     long_training(other)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from underpainting.cli import inspecting, sharing, upkeep
+from underpainting.cli import inspecting, sharing, upkeep, watching
 from underpainting.provenance.crate import UnfinishedError
 from underpainting.provenance.hooks import HookInTheWayError
 from underpainting.provenance.locks import RunUnderWayError
@@ -54,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="underpainting", description="Results of a project, their state, and how they travel."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (inspecting, sharing, upkeep):
+    for room in (inspecting, sharing, upkeep, watching):
         room.register(commands)
     return parser

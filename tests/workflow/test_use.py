@@ -1,0 +1,67 @@
+"""What the jobs of the tiny study told of their use, and what the commands make of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import Project
+from tests.workflow.world import World
+from underpainting.studies import load_study
+from underpainting.watching import efficiency, record
+from underpainting.watching.record import Record, State
+
+
+@pytest.fixture
+def records(built: Project) -> list[Record]:
+    return record.read_all(logs=built.folder / "logs")
+
+
+def test_every_job_has_left_its_record(built: Project, records: list[Record]) -> None:
+    logs = {file.with_suffix("") for file in (built.folder / "logs").rglob("*.log")}
+    files = [file for file in (built.folder / "logs").rglob("*") if "use" in file.name]
+    assert {Path(str(file).removesuffix(record.SUFFIX)) for file in files} == logs
+    assert len(records) == len(files) == len(logs)
+    assert {one.told for one in records} == {State.DONE}
+    assert all((built.folder / one.job).is_file() for one in records)
+
+
+def test_jobs_did_just_what_they_planned(built: Project, records: list[Record]) -> None:
+    study, found = load_study(built.file), {one.job: one.work for one in records}
+    planned = {one.rule for one in records if one.work.images_planned}
+    asking = {"sample_trajectories", "sample_teleport", "perturb_trajectories", "explain_score", "measure_young"}
+    assert planned == asking == {one.rule for one in records if one.work.calls}
+    assert {one.rule for one in records if one.work.steps_planned} == {"train_denoiser", "train_classifier"}
+    assert all(work.images == (work.images_planned or 0) for work in found.values())
+    assert all(work.steps == (work.steps_planned or 0) for work in found.values())
+    assert study.trajectories.seeds == 8 and study.teleport.seeds == 24
+    assert found["results/tiny/trajectories/heun-4/seeds_0-8.zarr.zip"].images == 8 * 7
+    assert found["results/tiny/teleport/ddim-6/skip_2/samples/seeds_0-24.zarr.zip"].images == 24 * 4
+
+
+def test_times_are_within_one_another(records: list[Record]) -> None:
+    for one in records:
+        assert one.startup_seconds is not None
+        assert 0 < one.startup_seconds < one.wall_seconds
+        assert one.busy_seconds <= one.wall_seconds - one.startup_seconds
+        assert one.requested.threads == 1
+        assert 50 < one.memory_mb < 4000
+    total = efficiency.total(records)
+    assert total.occupied_seconds <= total.wall_seconds
+    assert total.occupied_seconds <= sum(one.wall_seconds for one in records)
+
+
+def test_a_log_closes_with_the_main_figures(built: Project) -> None:
+    last = (built.folder / "logs/tiny/score.log").read_text().splitlines()[-1]
+    assert "2 network calls, NFE 32 in" in last
+
+
+def test_progress_asks_snakemake_what_is_to_come(world: World) -> None:
+    place = world.colleague
+    place.study({"teleport.kid_subsets": 6})
+    plan = place.plan()
+    assert plan.runs()
+    done, coming = len(plan.jobs) - len(plan.runs()), len(plan.runs())
+    told = place.tool("progress").splitlines()
+    assert told[0] == f"jobs: {done} done, 0 running, 0 failed, 0 lost, {coming} to come"
