@@ -69,13 +69,17 @@ def _restore(_: argparse.Namespace) -> int:
     return int(bool(reports[0].problems))
 
 
+_KEPT = """What DVC does not hold was left as it is, where it stands in the way of what is checked out.
+`underpainting push` on the commit that it belongs to keeps it; `dvc checkout --force` lets it go."""
+
+
 def _checkout(options: argparse.Namespace) -> int:
     known = stages.recorded()
     if known:
         try:
-            dvc("checkout", "--quiet", "--allow-missing", *known)
+            dvc("checkout", "--allow-missing", *known)
         except ToolFailedError as error:
-            print(error, file=sys.stderr)
+            print(f"{error}\n{_KEPT}", file=sys.stderr)
     return _restore(options)
 
 
