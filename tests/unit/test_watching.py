@@ -284,3 +284,19 @@ def test_the_command_prints_the_table_and_writes_it(capsys: pytest.CaptureFixtur
     told = capsys.readouterr().out
     assert "results/tiny/b: 512 of 400 MB" in told
     assert "results/tiny/c: failed" in told
+
+
+def test_the_command_shows_what_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("Snakefile").touch()
+    here = {"told": State.RUNNING, "host": platform.node(), "pid": os.getpid(), "born": process.born()}
+    long = Activity(20, 200, 4.0, 0, 0.0, 200_000, None, 5.0)
+    fresh = record.now().isoformat()
+    record.write(made("results/tiny/a", work=long, written=fresh, **here), Path("logs/tiny/a.use.json"))
+    record.write(made("results/tiny/b", told=State.RUNNING, host=platform.node()), Path("logs/tiny/b.use.json"))
+    assert cli.main(["progress"]) == 1, "a job is lost"
+    jobs, _, pace, images, left = capsys.readouterr().out.splitlines()
+    assert jobs == "jobs: 0 done, 1 running, 0 failed, 1 lost, ? (--plan asks) to come"
+    assert pace.split()[:6] == ["results/tiny/a", "200", "of", "200000", "images", "50.0"]
+    assert pace.split()[6].startswith("1:23:1")
+    assert images == "NFE of the jobs begun: 200 of 200000 (0%), 50 per second now"
+    assert left.startswith("time left: about 1:23:1")
