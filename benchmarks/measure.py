@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,8 +43,27 @@ def seconds(action: Action) -> float:
     return time.perf_counter() - start
 
 
+def processor_seconds(action: Action) -> float:
+    """Processor time of the processes that one call starts and waits for; others on the machine hardly change it."""
+
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    start = used()
+    action()
+    return used() - start
+
+
 def ratio(
-    name: str, ours: Action, peer: str, reference: Action, goal: str, pairs: int = 9, scale: float = 1.0
+    name: str,
+    ours: Action,
+    peer: str,
+    reference: Action,
+    goal: str,
+    pairs: int = 9,
+    scale: float = 1.0,
+    clock: Callable[[Action], float] = seconds,
 ) -> Ratio:
     """Run both in turn, `pairs` times after one warm-up.
 
@@ -55,9 +75,10 @@ def ratio(
         goal: what the ratio should be, in words.
         pairs: number of pairs.
         scale: how many references one of `ours` is compared with.
+        clock: measures one call.
     """
     ours(), reference()
-    runs = [(seconds(ours), seconds(reference) * scale) for _ in range(pairs)]
+    runs = [(clock(ours), clock(reference) * scale) for _ in range(pairs)]
     ratios = sorted(mine / theirs for mine, theirs in runs)
     mine, theirs = (median(column) for column in zip(*runs, strict=True))
     return Ratio(name, peer, median(ratios), ratios[0], ratios[-1], mine, theirs, goal)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from underpainting.cli import inspecting, sharing, upkeep, watching
+from underpainting.cli import forecasting, inspecting, sharing, upkeep, watching
 from underpainting.provenance.crate import UnfinishedError
 from underpainting.provenance.hooks import HookInTheWayError
 from underpainting.provenance.locks import RunUnderWayError
@@ -20,12 +20,14 @@ from underpainting.provenance.plan import WorkflowFailedError
 from underpainting.provenance.sharing import NothingToShareError
 from underpainting.provenance.tools import ToolFailedError
 from underpainting.provenance.why import NotAnArtifactError
+from underpainting.studies import StudyError
 
 ERRORS = (
     HookInTheWayError,
     NotAnArtifactError,
     NothingToShareError,
     RunUnderWayError,
+    StudyError,
     ToolFailedError,
     UnfinishedError,
     WorkflowFailedError,
@@ -54,6 +56,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="underpainting", description="Results of a project, their state, and how they travel."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (inspecting, sharing, upkeep, watching):
+    for room in (inspecting, forecasting, watching, sharing, upkeep):
         room.register(commands)
     return parser

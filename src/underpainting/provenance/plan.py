@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+UNLIMITED = "1000000"  # cores: with fewer, a plan would tell of fewer threads than jobs ask for
 
 
 class WorkflowFailedError(RuntimeError):
@@ -24,6 +26,9 @@ class Job:
         params: as Snakemake records them.
         runs: whether it is to be run.
         reason: Snakemake's words.
+        wildcards: by name.
+        threads: asked for.
+        resources: asked for, those that are numbers: `mem_mb`, `runtime` in minutes, and others.
     """
 
     rule: str
@@ -32,26 +37,32 @@ class Job:
     params: list[str]
     runs: bool
     reason: str
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 1
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan(studies: Sequence[str] = (), targets: Sequence[str] = (), options: Sequence[str] = ()) -> list[Job]:
-    """Every job behind the targets, from a dry run in the working folder.
+def plan(
+    studies: Sequence[str] = (), targets: Sequence[str] = (), options: Sequence[str] = (), folder: Path = Path()
+) -> list[Job]:
+    """Every job behind the targets, from a dry run.
 
     Args:
         studies: those chosen; none means those that are configured.
         targets: rules or files; none means the default target.
         options: further arguments for Snakemake.
+        folder: the working folder.
 
     Raises:
         WorkflowFailedError: the dry run failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "plan.json"
-        command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet=all", "--cores", "1", *options]
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "plan.json"
+        command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet=all", "--cores", UNLIMITED, *options]
         command += ["--config", f"studies={','.join(studies)}"] if studies else []
         command += ["--", *targets] if targets else []
         environment = {**os.environ, "SNAKEMAKE_PLAN": str(file)}
-        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if result.returncode or not file.is_file():
             raise WorkflowFailedError((result.stderr + result.stdout).strip() or "snakemake --dry-run failed")
         return [Job(**job) for job in json.loads(file.read_text(encoding="utf-8"))]

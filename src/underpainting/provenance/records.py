@@ -114,7 +114,7 @@ class _AsMain:
 def after_planning(workflow: Any, action: Callable[[list[dict[str, Any]]], None]) -> None:
     """Call `action` with every job, once Snakemake knows which of them have to run.
 
-    Each job is a mapping: `rule`, `outputs`, `inputs`, `params` (as Snakemake records them), `runs`, `reason`.
+    Each job is a mapping: the fields of `plan.Job`.
     """
     build = workflow._build_dag
 
@@ -130,11 +130,21 @@ def _plain(workflow: Any, job: Any) -> dict[str, Any]:
     runs = bool(workflow.dag.needrun(job))
     return {
         "rule": job.rule.name,
+        "wildcards": dict(job.wildcards.items()),
         "outputs": [str(path) for path in job.output],
         "inputs": [str(path) for path in job.input],
         "params": workflow.persistence._params(job),
+        "threads": job.threads,
+        "resources": _numbers(job.resources),
         "runs": runs,
         "reason": str(workflow.dag.reason(job)) if runs else "",
+    }
+
+
+def _numbers(resources: Any) -> dict[str, float]:
+    """What a job asks of the scheduler; names that begin with _ are Snakemake's own."""
+    return {
+        name: value for name, value in resources.items() if isinstance(value, int | float) and not name.startswith("_")
     }
 
 

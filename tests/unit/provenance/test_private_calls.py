@@ -9,6 +9,7 @@ from dvc_ssh import SSHFileSystem
 from snakemake import persistence
 from snakemake.api import Workflow
 from snakemake.dag import DAG
+from snakemake.jobs import Job
 from snakemake.persistence.file import FilePersistence
 
 from underpainting.provenance import dvc_process
@@ -33,6 +34,11 @@ from underpainting.provenance.records import KEPT, STALE, Records
 )
 def test_it_is_there(owner: type, name: str) -> None:
     assert callable(getattr(owner, name, None)), f"{owner.__module__}.{owner.__name__}.{name} is gone: see records.py"
+
+
+@pytest.mark.parametrize("name", ["threads", "resources"])
+def test_a_job_tells_what_it_asks_for(name: str) -> None:
+    assert isinstance(getattr(Job, name, None), property), f"snakemake.jobs.Job.{name} is gone: see records.py"
 
 
 def test_a_record_has_the_fields_that_are_kept() -> None:

@@ -1,0 +1,132 @@
+"""What the jobs of a study cost, from the study file alone: network calls, training, bytes.
+
+Pure functions of a rule's name, the study and the job's wildcards. A call is one image through the network once (NFE);
+a call on a batch of 256 images counts 256. Bytes are those of large files; what is small, or depends on the images
+themselves, is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from underpainting.studies.denoiser import TrainedDenoiser
+from underpainting.studies.models import Study
+from underpainting.studies.sampling import (
+    ClassifierExtractor,
+    SamplerChoice,
+    SamplerName,
+    TeleportConfig,
+    TrajectoriesConfig,
+)
+
+Wildcards = Mapping[str, str]
+
+STAGES: dict[SamplerName, int] = {"ddim": 1, "euler": 1, "heun": 2, "dpmsolverpp": 1}
+"""Network calls per step; the last step takes one."""
+BACKWARD = 3
+"""A training step on an image costs as much as so many calls: forward once, backward twice as much."""
+INCEPTION_FEATURES = 2048
+# measured: what compression leaves of noisy float32 images, and of features, which are float32 stored as float64
+_PACKED_IMAGES, _PACKED_FEATURES = 0.9, 0.57
+_ENVELOPE = 5_500  # bytes of an artifact's names, attributes and small arrays
+
+
+def calls(choice: SamplerChoice, begin: int = 0) -> int:
+    """Network calls per image of a sampler that begins at a step: its NFE."""
+    stages = STAGES[choice.name]
+    return stages * (choice.steps - begin) - (stages - 1)
+
+
+def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
+    """Network calls of a job, over all its images; 0 for rules that do not sample."""
+    count = _CALLS.get(rule)
+    return count(study, wildcards) if count else 0
+
+
+def images_trained(rule: str, study: Study) -> int:
+    """Images on which a job trains the network, each as often as it is taken."""
+    if rule != "train_denoiser" or not isinstance(study.denoiser, TrainedDenoiser):
+        return 0
+    return study.denoiser.training.steps * study.denoiser.training.batch_size
+
+
+def stored_bytes(rule: str, study: Study, wildcards: Wildcards) -> int | None:
+    """Bytes of a job's outputs, within a factor of about 1.6 (images with plain margins pack better); None if not known."""
+    count = _BYTES.get(rule)
+    return round(count(study, wildcards)) + _ENVELOPE if count else None
+
+
+def seeds(wildcards: Wildcards) -> int:
+    """Images of a shard."""
+    return int(wildcards["stop"]) - int(wildcards["first"])
+
+
+def _chosen(stage: TrajectoriesConfig | TeleportConfig, wildcards: Wildcards) -> SamplerChoice:
+    return next(choice for choice in stage.samplers if choice.id == wildcards["sampler"])
+
+
+def _trajectory_calls(study: Study, wildcards: Wildcards) -> int:
+    return seeds(wildcards) * calls(_chosen(study.trajectories, wildcards))
+
+
+def _teleport_calls(study: Study, wildcards: Wildcards) -> int:
+    return seeds(wildcards) * calls(_chosen(study.teleport, wildcards), int(wildcards["skip"]))
+
+
+def _perturbation_calls(study: Study, wildcards: Wildcards) -> int:
+    """One walk up to the last push; then, from each push, a pair of walks per direction."""
+    push, choice = study.perturbation, _chosen(study.trajectories, wildcards)
+    steps = push.steps(choice.steps)
+    plain = STAGES[choice.name] * steps[-1] + 1
+    directions = len(push.components) + push.random + push.off_manifold
+    return push.seeds * (plain + 2 * directions * sum(calls(choice, step) for step in steps))
+
+
+def _score_calls(study: Study, _: Wildcards) -> int:
+    images = min(study.score.images, study.dataset.limit or study.score.images)
+    return len(study.score.ratios) * images
+
+
+def _young_calls(study: Study, wildcards: Wildcards) -> int:
+    """The trained network's images, then those of every network with and without the jump."""
+    if not isinstance(study.denoiser, TrainedDenoiser):
+        return 0
+    choice = _chosen(study.teleport, wildcards)
+    jump = max(1, int(study.young.fraction * choice.steps))
+    networks = len({*study.denoiser.training.snapshots, study.denoiser.training.steps})
+    return study.young.seeds * (calls(choice) + networks * (calls(choice) + calls(choice, jump)))
+
+
+def _image_bytes(study: Study) -> float:
+    """Of one packed image."""
+    return 4 * study.dataset.channels * study.dataset.image_size**2 * _PACKED_IMAGES
+
+
+def _trajectory_bytes(study: Study, wildcards: Wildcards) -> float:
+    """States and endpoint estimates at every level."""
+    levels = _chosen(study.trajectories, wildcards).steps + 1
+    return 2 * levels * seeds(wildcards) * _image_bytes(study)
+
+
+def _sample_bytes(study: Study, wildcards: Wildcards) -> float:
+    return seeds(wildcards) * _image_bytes(study)
+
+
+def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
+    extractor = study.teleport.extractor
+    features = extractor.features if isinstance(extractor, ClassifierExtractor) else INCEPTION_FEATURES
+    return 8 * features * seeds(wildcards) * _PACKED_FEATURES
+
+
+_CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
+    "sample_trajectories": _trajectory_calls,
+    "sample_teleport": _teleport_calls,
+    "perturb_trajectories": _perturbation_calls,
+    "explain_score": _score_calls,
+    "measure_young": _young_calls,
+}
+_BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
+    "sample_trajectories": _trajectory_bytes,
+    "sample_teleport": _sample_bytes,
+    "extract_features": _feature_bytes,
+}

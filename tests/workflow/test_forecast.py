@@ -1,0 +1,69 @@
+"""What is foretold of a study against what the built one holds, and the command as a user types it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import ROOT, Project
+from underpainting import artifacts
+from underpainting.provenance.plan import Job, plan
+from underpainting.studies import Study, costs, load_study
+
+FACTOR = 1.3
+
+
+@pytest.fixture(scope="module")
+def jobs(built: Project) -> list[Job]:
+    return plan(options=["--snakefile", str(ROOT / "Snakefile")], folder=built.folder)
+
+
+@pytest.fixture(scope="module")
+def study(built: Project) -> Study:
+    return load_study(built.file)
+
+
+def test_calls_foretold_are_those_that_the_artifacts_tell(built: Project, jobs: list[Job], study: Study) -> None:
+    sampled = [job for job in jobs if job.rule == "sample_teleport"]
+    assert len(sampled) == 2
+    for job in sampled:
+        data = artifacts.load(built.folder / job.outputs[0])
+        told = int(data["nfe"]) * data.sizes["sample"]
+        assert costs.network_calls(job.rule, study, job.wildcards) == told
+
+
+def test_bytes_foretold_are_near_those_on_disk(built: Project, jobs: list[Job], study: Study) -> None:
+    checked = 0
+    for job in jobs:
+        foretold = costs.stored_bytes(job.rule, study, job.wildcards)
+        if foretold is not None:
+            size = sum((built.folder / path).stat().st_size for path in job.outputs)
+            assert 1 / FACTOR < foretold / size < FACTOR, job.outputs
+            checked += 1
+    assert checked == 6
+
+
+def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -> None:
+    (copy.folder / "Snakefile").symlink_to(ROOT / "Snakefile")
+    before = copy.file.read_text()
+    options = ["--seeds", "72", "--skips", "0,2,3", "--rate", "100"]
+    command = [sys.executable, "-m", "underpainting", "forecast", "tiny", *options]
+    told = subprocess.run(command, cwd=copy.folder, check=True, capture_output=True, text=True).stdout
+    # two of nine shards are there; each image takes 6, 4 or 3 calls
+    calls = 72 * (6 + 4 + 3)
+    assert re.search(rf"^sample_teleport +7 +9 +{calls - 24 * (6 + 4)} +{calls} ", told, re.M), told
+    assert re.search(r"^sample_trajectories +0 +2 +0 +104 ", told, re.M), told
+    assert "largest array: 7 jobs" in told
+    assert copy.file.read_text() == before
+
+
+def test_options_that_do_not_fit_are_refused(fresh: Project) -> None:
+    (fresh.folder / "Snakefile").symlink_to(Path(ROOT / "Snakefile"))
+    command = [sys.executable, "-m", "underpainting", "forecast", "tiny", "--skips", "0,9"]
+    result = subprocess.run(command, cwd=fresh.folder, check=False, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "the options given: teleport.skips: skips [9] leave no step" in result.stderr
