@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from underpainting.studies import costs
 from underpainting.studies.data import (
     FolderDataset,
     HuggingfaceDataset,
@@ -22,7 +23,7 @@ from underpainting.studies.data import (
 )
 from underpainting.studies.denoiser import OwnDenoiser
 from underpainting.studies.models import Study
-from underpainting.studies.sampling import InceptionExtractor, SamplerChoice
+from underpainting.studies.sampling import InceptionExtractor
 
 MIB = 2**20
 LEAST_MINUTES = 10
@@ -40,6 +41,7 @@ _USUAL_WIDTH, _USUAL_WEIGHTS, _OWN_WEIGHTS = (
 _INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels
 _SECONDS_PER_VALUE = 1e-6  # of a network call on one core, per value of a feature map of the first level
 _MARGIN = 3.0  # of time
+_TRAINING_PASSES = 1.5  # of a training image; more than that is in the margin
 _CLASSES = 10  # where the study file does not tell
 _PAIRS = 10_000  # features between which all distances are held at once (`fidelity`)
 _IMAGES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
@@ -153,31 +155,14 @@ def memory(rule: str, study: Study) -> int:
     return math.ceil(_PROCESS + sum(factor * held[name] for name, factor in _HOLDS.get(rule, {}).items()))
 
 
-def calls(choice: SamplerChoice) -> int:
-    """Network calls for one image: two a step for a second-order sampler, but for the last."""
-    return 2 * choice.steps - 1 if choice.name == "heun" else choice.steps
-
-
 def _evaluations(rule: str, study: Study) -> float:
-    """Network calls of a job, times their images; a training step costs a pass forward and one back."""
-    walks, sweep = study.trajectories, study.teleport
-    longest = max(calls(choice) for choice in walks.samplers)
-    if rule == "train_denoiser" and isinstance(study.denoiser, OwnDenoiser):
-        return 1.5 * study.denoiser.training.steps * study.denoiser.training.batch_size
-    if rule == "sample_trajectories":
-        return float(longest * min(walks.shard_size, walks.seeds))
-    if rule == "sample_teleport":
-        return float(max(map(calls, sweep.samplers)) * min(sweep.shard_size, sweep.seeds))
-    if rule == "perturb_trajectories":
-        push = study.perturbation
-        directions = len(push.components) + push.random + push.off_manifold
-        return float(longest * push.seeds * (1 + len(push.progress) * directions))
-    if rule == "explain_score":
-        return float(len(study.score.ratios) * study.score.images)
-    if rule == "measure_young" and isinstance(study.denoiser, OwnDenoiser):
-        networks = 1 + len(study.denoiser.training.snapshots)
-        return 2.0 * networks * max(map(calls, sweep.samplers)) * study.young.seeds
-    return 0.0
+    """Network calls of the largest job of a rule, over all its images."""
+    stage = study.teleport if rule in ("sample_teleport", "measure_young") else study.trajectories
+    slowest = max(stage.samplers, key=costs.calls)
+    first, stop = stage.shards[0]
+    largest = {"sampler": slowest.id, "skip": "0", "first": str(first), "stop": str(stop)}
+    trained = _TRAINING_PASSES * costs.images_trained(rule, study)
+    return costs.network_calls(rule, study, largest) + trained
 
 
 def _theory_seconds(rule: str, study: Study) -> float:
