@@ -15,6 +15,7 @@ import torch
 from benchmarks.job import cost
 from benchmarks.measure import Ratio, ratio
 from tests.snapshots import SNAPSHOTS, write
+from underpainting.compute import Compute
 from underpainting.denoisers import load_denoiser
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.sampling import Sampler, initial_noise, sample
@@ -32,7 +33,7 @@ def low_rank_basis(shape: tuple[int, int, int], rank: int) -> Eigenbasis:
 def jump_against_call(name: str, rank: int = 200, pairs: int = 3) -> Ratio:
     """One image jumps over 10 of 50 steps of DDIM; one image goes through the network once."""
     with TemporaryDirectory() as folder:
-        denoiser, schedule = load_denoiser(write(name, Path(folder)), "cpu")
+        denoiser, schedule = load_denoiser(write(name, Path(folder)), Compute("cpu"))
     sampler, basis = Sampler("ddim", 50, schedule), low_rank_basis(denoiser.image_shape, rank)
     noise, level = initial_noise([0], denoiser.image_shape), sampler.grid[10]
     return ratio(
@@ -47,7 +48,7 @@ def jump_against_call(name: str, rank: int = 200, pairs: int = 3) -> Ratio:
 
 def two_steps(folder: str) -> None:
     """Load a snapshot and take two steps of DDIM with one image."""
-    denoiser, schedule = load_denoiser(folder, "cpu")
+    denoiser, schedule = load_denoiser(folder, Compute("cpu"))
     sampler = Sampler("ddim", 2, schedule)
     sample(sampler, denoiser, sampler.start(initial_noise([0], denoiser.image_shape)))
 

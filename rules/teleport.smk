@@ -17,7 +17,7 @@ rule sample_teleport:
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "teleport"),
             "batch_size": study(wildcards).teleport.batch_size,
-            "device": study(wildcards).device,
+            "compute": study(wildcards).compute(),
         },
     script:
         "../scripts/sample_teleport.py"

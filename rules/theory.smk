@@ -107,7 +107,7 @@ rule perturb_trajectories:
             ),
             "first_seed": study(wildcards).trajectories.first_seed,
             "batch_size": study(wildcards).trajectories.batch_size,
-            "device": study(wildcards).device,
+            "compute": study(wildcards).compute(),
         },
     script:
         "../scripts/perturb_trajectories.py"
@@ -134,7 +134,7 @@ rule explain_score:
             lambda study: {
                 **study.score.model_dump(),
                 "models": list(study.comparison.models),
-                "device": study.device,
+                "compute": study.compute(),
             }
         ),
     script:
@@ -188,7 +188,7 @@ rule measure_young:
             "batch_size": study(wildcards).teleport.batch_size,
             "extractor": study(wildcards).teleport.extractor.name,
             "training_steps": study(wildcards).denoiser.training.steps,
-            "device": study(wildcards).device,
+            "compute": study(wildcards).compute(),
         },
     script:
         "../scripts/measure_young.py"

@@ -16,7 +16,7 @@ rule sample_trajectories:
         config=lambda wildcards: {
             "sampler": sampler(wildcards, "trajectories"),
             "batch_size": study(wildcards).trajectories.batch_size,
-            "device": study(wildcards).device,
+            "compute": study(wildcards).compute(),
         },
     script:
         "../scripts/sample_trajectories.py"

@@ -9,6 +9,7 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, meter, score_variance, theories
 from underpainting.artifacts import array
+from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.noise import vp_level
 from underpainting.origins import origin, use_threads
@@ -41,7 +42,7 @@ def explain(
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]) -> None:
     """Noise, denoise with the network and with each theory, keep the sums per image."""
-    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     models = [theories.load(name, inputs) for name in config["models"]]
     clean = chosen_images(inputs["dataset"], config["images"])
     meter.plan(images=len(config["ratios"]) * len(clean))

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, meter, tables, teleport, trajectories
+from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import use_threads
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
@@ -44,7 +45,7 @@ def mean_square(first: torch.Tensor, second: torch.Tensor) -> float:
 
 def main(inputs: dict[str, Any], output: str, config: dict[str, Any]) -> None:
     """One row per network and jump; errors are against the trained network's images from the same noise."""
-    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     skips = (0, max(1, int(config["fraction"] * sampler.steps)))

@@ -9,6 +9,7 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, eigenbasis, meter, perturbation, trajectories
 from underpainting.artifacts import array
+from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.perturbation import Directions, Response
@@ -73,7 +74,7 @@ def dataset(
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]) -> None:
     """Push, walk on, compare."""
-    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     pushes = perturbation.directions(

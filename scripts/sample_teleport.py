@@ -9,6 +9,7 @@ import xarray as xr
 
 from underpainting import artifacts, denoisers, eigenbasis, meter, teleport, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
+from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
@@ -39,7 +40,7 @@ def hybrid(
 
 def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: int, config: dict[str, Any]) -> None:
     """Sample batch by batch; one batch is one chunk of the artifact."""
-    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, config["device"])
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     meter.plan(images=len(seeds) * sampler.calls(skip))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from underpainting import artifacts, denoisers, meter, trajectories
+from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import seed_batches
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(network: dict[str, str], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
     """Walk the sampler batch by batch; one batch is one chunk of the artifact."""
-    denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, config["device"])
+    denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, Compute(**config["compute"]))
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape
     meter.plan(images=len(seeds) * sampler.calls())

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 
 from underpainting import artifacts, checkpoints, denoisers, training
+from underpainting.compute import Compute, pick_device
 from underpainting.datasets import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads, versions
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def run_digest(dataset: str, config: dict[str, Any], code: str, threads: int) -> str:
     """What determines a training, so that a checkpoint of another one is never taken."""
-    device = str(denoisers.pick_device(config["device"]))
+    device = str(pick_device(config["device"]))
     parts = {"data": artifacts.digest(dataset), "config": config, "code": code, "threads": threads}
     parts |= {"device": device, "versions": versions()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -36,9 +37,10 @@ def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any
     schedule = DDIMScheduler(**config["schedule"], clip_sample=False, prediction_type=recipe.prediction_type)
     torch.manual_seed(recipe.seed)
     network = training.make_unet(tuple(images.shape[1:]), **config["architecture"])
-    trainer = training.Trainer(network, images, schedule, recipe, denoisers.pick_device(config["device"]))
+    trainer = training.Trainer(network, images, schedule, recipe, pick_device(config["device"]))
     checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
-    losses = trainer.run(checkpoint, run, seconds)
+    with Compute().calling(trainer.device):
+        losses = trainer.run(checkpoint, run, seconds)
     denoisers.save_pipeline(trainer.network, schedule, Path(output["index"]).parent)
     provenance = origin(study, data=artifacts.digest(dataset), config=config)
     denoisers.save_schedule(schedule, output["schedule"], provenance)

@@ -22,7 +22,9 @@ import torch
 from torch import Tensor
 
 from underpainting import gaussian, meter
+from underpainting.compute import Compute
 from underpainting.eigenbasis import Eigenbasis
+from underpainting.halving import HalvingBatches
 from underpainting.noise import NoiseGrid, NoiseLevel, vp_level
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
@@ -84,12 +86,19 @@ class DiffusersDenoiser:
         network: called as `network(x, time).sample`, on the variance-preserving path.
         grid: its training grid, from noise to data (`noise.training_grid`).
         prediction_type: what it predicts.
+        compute: how it is called; where it lies already is where it runs.
 
     Raises:
         ValueError: an unknown prediction type.
     """
 
-    def __init__(self, network: torch.nn.Module, grid: NoiseGrid, prediction_type: PredictionType = "epsilon") -> None:
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        grid: NoiseGrid,
+        prediction_type: PredictionType = "epsilon",
+        compute: Compute | None = None,
+    ) -> None:
         if prediction_type not in ("epsilon", "v_prediction", "sample"):
             raise ValueError(f"prediction_type {prediction_type!r} is unknown; use epsilon, v_prediction or sample")
         self.network = network.eval()
@@ -97,6 +106,8 @@ class DiffusersDenoiser:
         self._table = TimeTable(grid)
         parameter = next(network.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
+        self._compute = compute or Compute()
+        self._predictions = HalvingBatches(self._predict)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -113,8 +124,12 @@ class DiffusersDenoiser:
         with meter.network_call(len(images)):
             scaled = (images * (level.alpha / alpha)).to(self.device, self.dtype)
             time = torch.full((len(images),), self._table.time(ratio), device=self.device)
-            output = self.network(scaled, time).sample
+            output = self._predictions(scaled, time)
             return self._endpoint(scaled, output, level).to(images.device, images.dtype)
+
+    def _predict(self, images: Tensor, times: Tensor) -> Tensor:
+        with self._compute.calling(self.device):
+            return self.network(images, times).sample.to(self.dtype)
 
     def _endpoint(self, images: Tensor, output: Tensor, level: NoiseLevel) -> Tensor:
         if self.prediction_type == "epsilon":
@@ -138,19 +153,6 @@ class CountingDenoiser:
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
         self.calls += 1
         return self._denoiser(images, alpha, sigma)
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """`auto` takes CUDA where there is one, else the CPU.
-
-    Raises:
-        ValueError: CUDA is asked for but not there.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {name!r} was asked for, but torch sees no CUDA device; use auto or cpu")
-    return torch.device(name)
 
 
 def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
@@ -182,13 +184,23 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
     return network, DDIMScheduler.from_pretrained(scheduler)
 
 
-def load_denoiser(folder: str | Path, device: str = "auto") -> tuple[DiffusersDenoiser, Any]:
-    """A ready denoiser and the diffusers scheduler it was trained with, from a pipeline folder."""
+def load_denoiser(folder: str | Path, compute: Compute | None = None) -> tuple[DiffusersDenoiser, Any]:
+    """A ready denoiser and the diffusers scheduler it was trained with, from a pipeline folder.
+
+    Args:
+        folder: as for `load_network`.
+        compute: how the network is run; by default in float32, on CUDA where there is one.
+
+    Raises:
+        FileNotFoundError: as `load_network`.
+        ValueError: CUDA is asked for but not there.
+    """
     from underpainting.noise import training_grid
 
+    compute = compute or Compute()
     network, scheduler = load_network(folder)
-    network = network.to(pick_device(device))
-    return DiffusersDenoiser(network, training_grid(scheduler), scheduler.config["prediction_type"]), scheduler
+    prediction = scheduler.config["prediction_type"]
+    return DiffusersDenoiser(compute.place(network), training_grid(scheduler), prediction, compute), scheduler
 
 
 def cached(repository: str, revision: str) -> Path | None:

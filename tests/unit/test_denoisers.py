@@ -15,6 +15,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 from underpainting import artifacts, denoisers, preflight, training
+from underpainting.compute import Compute
 from underpainting.studies import Study, StudyError
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ def test_a_pipeline_is_written_for_diffusers_and_read_back(pipeline: Path) -> No
 
 
 def test_the_flat_layout_is_read_with_its_own_schedule(pipeline: Path, tmp_path: Path) -> None:
-    denoiser, schedule = denoisers.load_denoiser(flat_copy(pipeline, tmp_path / "flat"), "cpu")
+    denoiser, schedule = denoisers.load_denoiser(flat_copy(pipeline, tmp_path / "flat"), Compute("cpu"))
     assert denoiser.image_shape == (1, 8, 8)
     assert denoiser.prediction_type == "epsilon"
     assert torch.equal(schedule.alphas_cumprod, DDPMScheduler(beta_end=0.01).alphas_cumprod)
@@ -214,14 +215,6 @@ def test_a_network_in_the_hubs_cache_is_checked_as_far_as_it_is_there(
         preflight.check_denoiser(study, Path("s.yaml"))
 
 
-def test_cuda_is_refused_where_there_is_none() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    assert denoisers.pick_device("auto") == torch.device("cpu")
-    with pytest.raises(ValueError, match="no CUDA device"):
-        denoisers.pick_device("cuda")
-
-
 def test_the_architecture_of_ddpm_cifar10_is_read(tmp_path: Path) -> None:
     """The layout and options of google/ddpm-cifar10-32, narrower."""
     narrow = UNet2DModel(
@@ -238,6 +231,6 @@ def test_the_architecture_of_ddpm_cifar10_is_read(tmp_path: Path) -> None:
     )
     narrow.save_pretrained(tmp_path)
     DDPMScheduler(clip_sample=True, variance_type="fixed_large").save_pretrained(tmp_path)
-    denoiser, _ = denoisers.load_denoiser(tmp_path, "cpu")
+    denoiser, _ = denoisers.load_denoiser(tmp_path, Compute("cpu"))
     images = torch.randn(2, 3, 32, 32)
     assert denoiser(images, 0.6, 0.8).shape == images.shape

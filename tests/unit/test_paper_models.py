@@ -14,6 +14,7 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 
 from tests.snapshots import SNAPSHOTS, configuration, write
 from underpainting import denoisers, preflight
+from underpainting.compute import Compute
 from underpainting.denoisers import CountingDenoiser
 from underpainting.sampling import Sampler, initial_noise, sample
 from underpainting.studies import Study, StudyError, load_study
@@ -62,7 +63,7 @@ def test_a_snapshot_passes_the_checks_of_its_study_and_is_called(
     preflight.check_denoiser(chosen, Path("s.yaml"))
     if isinstance(chosen.denoiser, HubDenoiser):
         assert denoisers.cached(chosen.denoiser.repository, chosen.denoiser.revision) == folder
-    denoiser, schedule = denoisers.load_denoiser(folder, "cpu")
+    denoiser, schedule = denoisers.load_denoiser(folder, Compute("cpu"))
     size = chosen.dataset.image_size
     assert denoiser.image_shape == (chosen.dataset.channels, size, size)
     assert denoiser.prediction_type == "epsilon"
@@ -97,7 +98,7 @@ def test_a_network_of_another_size_does_not_pass(tmp_path: Path) -> None:
 def test_the_cifar10_model_samples_at_full_size(tmp_path: Path) -> None:
     """Two steps of DDIM cost two calls; the time a call takes and what the peak of memory gained are told on failure."""
     folder, before = write("ddpm_cifar10", tmp_path), peak_gibibytes()
-    denoiser, schedule = denoisers.load_denoiser(folder, "cpu")
+    denoiser, schedule = denoisers.load_denoiser(folder, Compute("cpu"))
     counting = CountingDenoiser(denoiser)
     sampler = Sampler("ddim", 2, schedule)
     start = time.perf_counter()

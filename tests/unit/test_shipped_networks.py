@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from underpainting import artifacts, denoisers, preflight
+from underpainting.compute import Compute
 from underpainting.studies import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +38,7 @@ def test_the_study_takes_its_network(name: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_network_has_learned(name: str) -> None:
     """At little noise, an image that only a trained network can tell from its noise: a bright bar on a dark ground."""
-    denoiser, _ = denoisers.load_denoiser(folder(name), "cpu")
+    denoiser, _ = denoisers.load_denoiser(folder(name), Compute("cpu"))
     bar = torch.full((1, *denoiser.image_shape), -0.8)
     side = denoiser.image_shape[-1]
     bar[..., side // 4 : -(side // 4), side // 2 - side // 16 : side // 2 + side // 16] = 0.8

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.workflow.project import ROOT, Project
 from underpainting import artifacts, denoisers
+from underpainting.compute import Compute
 
 sys.path.insert(0, str(ROOT / "workflow"))
 
@@ -52,7 +53,7 @@ def test_a_trained_network_becomes_one_that_ships(copy: Project) -> None:
     assert artifacts.digest(target / "unet/diffusion_pytorch_model.safetensors") in card
     assert "200 images of 1 x 8 x 8" in card
     assert not list(target.rglob("*.zarr.zip"))
-    assert denoisers.load_denoiser(target, "cpu")[0].image_shape == (1, 8, 8)
+    assert denoisers.load_denoiser(target, Compute("cpu"))[0].image_shape == (1, 8, 8)
 
 
 def test_a_network_without_a_folder_to_ship_to_is_told(copy: Project) -> None:

@@ -7,7 +7,7 @@ This module is imported by the Snakefile, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -63,6 +63,21 @@ class Study(Model):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where networks run; auto takes CUDA if there is one."
     )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="Number format of a network's calls while it samples; states and theory keep theirs. tf32 is a format "
+        "of CUDA devices and changes nothing on a CPU; bfloat16 is slow on most CPUs, and moves an endpoint estimate by up to "
+        "0.05. Training is always float32, so that another precision retrains nothing.",
+    )
+    compile: bool = Field(
+        False,
+        description="Compile networks with torch.compile while they sample: slower to start, faster per call. It needs a C++ "
+        "compiler on a CPU, Triton on CUDA.",
+    )
+
+    def compute(self) -> dict[str, Any]:
+        """How networks are run, whatever samples with them."""
+        return self.model_dump(include={"device", "precision", "compile"})
 
     def choices(self) -> list[tuple[str, SamplerChoice]]:
         """Every sampler chosen, with the key below which it stands."""

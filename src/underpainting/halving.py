@@ -1,0 +1,73 @@
+"""Calls on a batch of images that go on, in halves, where memory runs out.
+
+A network treats the images of a batch one by one, so the parts together give what the whole would have given, but for rounding.
+
+On a CPU torch only notices where the system refuses memory (`ulimit -v`, no overcommitment). Where the kernel, or a cluster's
+limit for a job, ends the process instead, nothing can be caught: `batch_size` has to fit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+_REMEDY = "not even one image fits into memory: give the job more, or run on another device"
+_REFUSALS = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "std::bad_alloc",
+    "could not create a primitive",  # all that oneDNN says when it is refused memory
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Does an error say that memory ran out, on a GPU or on the CPU?"""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _REFUSALS)
+
+
+class HalvingBatches:
+    """A function of images and their times, called on as many images at once as memory has room for.
+
+    Args:
+        function: from images, shape (sample, ...), and times, shape (sample,), to outputs, shape (sample, ...).
+
+    Attributes:
+        most: images at once, once memory has run out.
+    """
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self._function = function
+        self.most: int | None = None
+
+    def __call__(self, images: Tensor, times: Tensor) -> Tensor:
+        while True:
+            size = min(self.most or len(images), len(images))
+            try:
+                return self._in_parts(images, times, size)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size <= 1:
+                    error.add_note(_REMEDY)
+                    raise
+            # only here: the error held the tensors of the call that failed
+            self._halve(size, images.device)
+
+    def _in_parts(self, images: Tensor, times: Tensor, size: int) -> Tensor:
+        if size == len(images):
+            return self._function(images, times)
+        parts = zip(images.split(size), times.split(size), strict=True)
+        return torch.cat([self._function(*part) for part in parts])
+
+    def _halve(self, size: int, device: torch.device) -> None:
+        self.most = size // 2
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        log.warning("out of memory with batches of %d images: going on with batches of %d", size, self.most)
