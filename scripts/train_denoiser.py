@@ -9,9 +9,9 @@ import torch
 import xarray as xr
 
 from underpainting import artifacts, checkpoints, denoisers, training
-from underpainting.datasets import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads, versions
+from underpainting.training_images import load_bytes
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

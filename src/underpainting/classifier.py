@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from underpainting.artifacts import replacing
+from underpainting.writing import replacing
 
 
 @dataclass(frozen=True)
