@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from underpainting import artifacts
-from underpainting.artifacts import write_json
 from underpainting.jobs import job
 from underpainting.origins import origin
+from underpainting.writing import write_json
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

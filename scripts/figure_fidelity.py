@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting.figures import style, teleport
+from underpainting.figures import fidelity, style
 from underpainting.jobs import job
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(table: str, outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the sweep, a line per sampler."""
-    style.save(teleport.fidelity(pd.read_csv(table), config["labels"]), outputs, config["dpi"])
+    style.save(fidelity.fidelity(pd.read_csv(table), config["labels"]), outputs, config["dpi"])
 
 
 if __name__ == "__main__":

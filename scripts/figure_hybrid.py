@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from underpainting import artifacts, shards
-from underpainting.figures import style, teleport
+from underpainting.figures import hybrid, style
 from underpainting.jobs import job
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def main(files: list[str], outputs: list[str], config: dict[str, Any]) -> None:
     images = [artifacts.require_range(row["images"], files[0]).values for row in rows]
     skips = [(skip, int(row["nfe"])) for skip, row in zip(config["skips"], rows, strict=True)]
     seeds = rows[0]["seed"].values.tolist()
-    style.save(teleport.hybrid(images, skips, seeds, config["label"], config["steps"]), outputs, config["dpi"])
+    style.save(hybrid.hybrid(images, skips, seeds, config["label"], config["steps"]), outputs, config["dpi"])
 
 
 if __name__ == "__main__":

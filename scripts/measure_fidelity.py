@@ -7,6 +7,7 @@ import numpy as np
 from underpainting import artifacts, fidelity
 from underpainting.jobs import job
 from underpainting.origins import use_threads
+from underpainting.writing import write_json
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -20,7 +21,7 @@ def main(generated: list[str], real: str, output: str, sampler: str, skip: int, 
     features = np.concatenate([shard["features"].values for shard in shards])
     scores = fidelity.compare(features, artifacts.load(real)["features"].values, **config)
     place = {name: shards[0][name].item() for name in ("nfe", "alpha", "sigma")}
-    artifacts.write_json({"sampler": sampler, "skip": skip, **place, **scores._asdict(), "n": len(features)}, output)
+    write_json({"sampler": sampler, "skip": skip, **place, **scores._asdict(), "n": len(features)}, output)
 
 
 if __name__ == "__main__":

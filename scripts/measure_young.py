@@ -12,6 +12,7 @@ from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import use_threads
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
+from underpainting.writing import write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -65,7 +66,7 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any]) -> None:
                 distance = fidelity.frechet(fidelity.extract(extractor, images), real)
                 error = mean_square(images, target)
                 rows.append({"training_step": step, "skip": skip, "error": error, "fd": distance, "n": len(images)})
-    artifacts.write_text(tables.csv(pd.DataFrame(rows)), output)
+    write_text(tables.csv(pd.DataFrame(rows)), output)
 
 
 if __name__ == "__main__":

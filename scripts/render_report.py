@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from underpainting.artifacts import replacing
 from underpainting.jobs import job
+from underpainting.writing import replacing
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from underpainting import artifacts, tables
-from underpainting.artifacts import write_text
 from underpainting.claims import Claim, comparison, emergence, geometry, perturbation, retrieval, score, teleport
 from underpainting.jobs import job
+from underpainting.writing import write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

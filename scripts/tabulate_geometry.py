@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from underpainting import artifacts, tables
-from underpainting.artifacts import write_text
 from underpainting.jobs import job
+from underpainting.writing import write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from underpainting import artifacts, statistics, tables
-from underpainting.artifacts import write_text
-from underpainting.comparison import departure, final_error
+from underpainting.departure import departure, final_error
 from underpainting.jobs import job
 from underpainting.statistics import Interval
 from underpainting.studies.theory import THEORY_LABELS
+from underpainting.writing import write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

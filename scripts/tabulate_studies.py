@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from underpainting import tables
-from underpainting.artifacts import write_text
 from underpainting.claims.paper import TABLE_2
 from underpainting.jobs import job
+from underpainting.writing import write_text
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

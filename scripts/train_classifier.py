@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from underpainting import artifacts, classifier
-from underpainting.datasets import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import use_threads
+from underpainting.training_images import load_bytes
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

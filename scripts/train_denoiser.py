@@ -10,9 +10,9 @@ import xarray as xr
 
 from underpainting import artifacts, checkpoints, denoisers, training
 from underpainting.compute import Compute, pick_device
-from underpainting.datasets import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads, versions
+from underpainting.training_images import load_bytes
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from underpainting.artifacts import replacing, write_text
 from underpainting.studies.loading import load_study
 from underpainting.studies.models import Study
+from underpainting.writing import replacing, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 1100

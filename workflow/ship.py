@@ -17,6 +17,7 @@ from underpainting import artifacts
 from underpainting.studies.denoiser import TrainedDenoiser
 from underpainting.studies.loading import load_study
 from underpainting.studies.models import Study
+from underpainting.writing import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 5_000_000
@@ -98,7 +99,7 @@ def main(name: str, root: Path = ROOT) -> None:
         sys.exit(f"{weights} is larger than {MOST_BYTES / 1e6:g} MB: choose a smaller denoiser.architecture")
     target = root / folder
     shutil.copytree(results / "denoiser", target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.zarr.zip", ".*"))
-    artifacts.write_text(card(name, study, results), target / "README.md")
+    write_text(card(name, study, results), target / "README.md")
     print(json.dumps({"network": folder, "bytes": weights.stat().st_size}))
 
 

@@ -10,21 +10,20 @@ taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from zarr.storage import ZipStore
+
+from underpainting.writing import remove_leftovers, replacing
 
 IMAGE_RANGE = (-1.0, 1.0)
 IMAGE_DIMS = ("channel", "height", "width")
@@ -33,48 +32,6 @@ _CHUNK_BYTES = 64 * 2**20
 
 class ArtifactError(ValueError):
     """An artifact on disk is not what its reader needs; the message names the file."""
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield scratch
-        with scratch.open("rb") as written:
-            os.fsync(written.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what jobs that were killed left of this artifact; the workflow runs one job at a time for it."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        if f".{os.getpid()}." in leftover.name:
-            continue
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
-
-
-def write_text(text: str, path: str | Path) -> None:
-    """Write a text file, complete or not at all."""
-    with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
-
-
-def write_json(content: Any, path: str | Path) -> None:
-    """Write JSON with sorted keys, complete or not at all.
-
-    Raises:
-        ValueError: the content holds NaN or infinity, which JSON does not know.
-    """
-    write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", path)
 
 
 def digest(path: str | Path) -> str:
@@ -163,7 +120,7 @@ def save_stream(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     attributes = {"provenance": json.dumps(dict(provenance), sort_keys=True)} if provenance else {}
-    _remove_leftovers(path)
+    remove_leftovers(path)
     scratch = f".{path.name}.{os.getpid()}."
     with tempfile.TemporaryDirectory(prefix=scratch, suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"

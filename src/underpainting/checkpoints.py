@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.artifacts import replacing
+from underpainting.writing import replacing
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from underpainting import meter
-from underpainting.artifacts import replacing
+from underpainting.writing import replacing
 
 
 @dataclass(frozen=True)

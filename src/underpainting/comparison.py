@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
-import xarray as xr
 from torch import Tensor
 
 from underpainting import gaussian
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.flow import Trajectory
-from underpainting.noise import FloatArray, NoiseGrid
-
-NOTICEABLE = 0.01
-"""A mean squared error per pixel from which on a theory has left the trajectory."""
+from underpainting.noise import NoiseGrid
 
 
 def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Trajectory:
@@ -60,15 +55,3 @@ def errors(basis: Eigenbasis, prediction: Trajectory, states: Tensor, endpoints:
         (prediction.endpoint - endpoints).double().square().flatten(2).mean(2),
         (final @ basis.vectors).square(),
     )
-
-
-def final_error(data: xr.Dataset) -> FloatArray:
-    """Squared error of each final image, mean over pixels, from a comparison's artifact; shape (sample,)."""
-    return np.asarray(data["state_error"].values[:, -1], np.float64)
-
-
-def departure(data: xr.Dataset) -> FloatArray:
-    """Part of the steps after which each trajectory's error is noticeable for the first time; 1 if it never is."""
-    beyond = data["state_error"].values > NOTICEABLE
-    first = np.where(beyond.any(1), beyond.argmax(1), beyond.shape[1] - 1)
-    return first / (beyond.shape[1] - 1)

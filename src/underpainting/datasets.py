@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from underpainting import artifacts
 from underpainting.studies.data import (
     DatasetBase,
     FolderDataset,
@@ -341,10 +340,3 @@ def stream(source: Source, config: DatasetBase, size: int) -> Iterator[tuple[Byt
             images, labels = [], []
     if images:
         yield np.stack(images), np.array(labels)
-
-
-def load_bytes(path: str | Path) -> Bytes:
-    """All images of a data set artifact as bytes, shape (sample, channel, height, width): a quarter of float32's memory."""
-    images = artifacts.require_range(artifacts.load(path)["images"], path)
-    parts = [np.round((part + 1.0) * 127.5).astype(np.uint8) for part in artifacts.batches(images, 1024)]
-    return np.concatenate(parts)

@@ -253,7 +253,7 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     """
     import diffusers
 
-    from underpainting.artifacts import write_json
+    from underpainting.writing import write_json
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from underpainting.denoisers import Denoiser, noise_prediction
 from underpainting.noise import NoiseGrid, NoiseLevel
@@ -193,6 +192,8 @@ def _level(angle: float) -> NoiseLevel:
 
 
 def _fixed(method: str, substeps: int) -> Solver:
+    from torchdiffeq import odeint  # with scipy behind it, which the closed form does not need
+
     @torch.no_grad()
     def advance(field: _Field, state: Tensor, endpoint: Tensor, begin: float, end: float) -> Tensor:
         if end == 0:
@@ -220,6 +221,8 @@ def _adaptive(method: str, rtol: float, atol: float, floor: float) -> Solver:
 
 def _adaptive_interval(field: _Field, state: Tensor, times: Tensor, method: str, rtol: float, atol: float) -> Tensor:
     """One interval, its end met by a step and not by interpolation; the whole of it is tried first."""
+    from torchdiffeq import odeint
+
     options = {
         "norm": _worst_image,
         "first_step": 2.0 * float(times[0] - times[1]),

@@ -10,21 +10,24 @@ The paper states it for alpha^2 + sigma^2 = 1; the same lines hold for EDM (alph
 reads I - U^T U for I - U U^T, and the score under its Eq. 8 lacks a log.)
 
 Functions of `variance` take a float, a numpy array or a tensor and return its like; functions of images take
-tensors of shape (sample, ...), compute in the dtype of the basis (float64) and return that of the images.
+tensors of shape (sample, ...), compute in the dtype of the basis (float64) and return that of the images. They use the
+methods of what they are given, so that figures and tables, which have arrays, need no torch.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import DATA, FloatArray, NoiseLevel
 
-Values = TypeVar("Values", float, FloatArray, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from underpainting.eigenbasis import Eigenbasis
+
+Values = TypeVar("Values", float, FloatArray, "Tensor")
 
 
 def marginal_variance(variance: Values, level: NoiseLevel) -> Values:
@@ -103,7 +106,7 @@ def _centred(basis: Eigenbasis, images: Tensor, alpha: float) -> Tensor:
 
 def _scaled(basis: Eigenbasis, centred: Tensor, gain: Tensor, off_manifold: float) -> Tensor:
     """(U diag(gain) U^T + off_manifold (I - U U^T)) y, in two products."""
-    return torch.addmm(off_manifold * centred, (centred @ basis.vectors) * (gain - off_manifold), basis.vectors.T)
+    return (off_manifold * centred).addmm((centred @ basis.vectors) * (gain - off_manifold), basis.vectors.T)
 
 
 def coefficients(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:

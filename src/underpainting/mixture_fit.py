@@ -25,9 +25,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from underpainting import eigenbasis, mixture_moments
@@ -119,6 +116,9 @@ def _shares(coefficients: FloatArray, modes: int, method: Method, covariance: Co
 
 
 def _kmeans(coefficients: FloatArray, modes: int, seed: int) -> FloatArray:
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct images than modes: _check says so
         labels = KMeans(modes, n_init=_STARTS, random_state=seed).fit_predict(coefficients)
@@ -126,6 +126,8 @@ def _kmeans(coefficients: FloatArray, modes: int, seed: int) -> FloatArray:
 
 
 def _em(coefficients: FloatArray, modes: int, covariance: Covariance, seed: int) -> FloatArray:
+    from sklearn.mixture import GaussianMixture
+
     kind = "spherical" if covariance == "isotropic" else "full"
     floor = max(_REGULARISATION * float(coefficients.var(0).mean()), float(np.finfo(np.float64).tiny))
     model = GaussianMixture(modes, covariance_type=kind, reg_covar=floor, max_iter=300, random_state=seed)

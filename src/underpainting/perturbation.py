@@ -25,12 +25,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting import gaussian, statistics
+from underpainting import gaussian
 from underpainting.denoisers import Denoiser
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, NoiseLevel
 from underpainting.sampling import Sampler
-from underpainting.statistics import Interval
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["component", "random", "off_manifold"]
@@ -72,20 +71,6 @@ class Response(NamedTuple):
     state_norm: FloatArray
     endpoint: FloatArray
     endpoint_norm: FloatArray
-
-
-class Fit(NamedTuple):
-    """Measured gains, averaged over seeds, against predicted ones.
-
-    Attributes:
-        slope: of the line through the origin; 1 where theory holds.
-        r_squared: share of the variance between cases that this line explains.
-        theory_r_squared: the same for the prediction as it stands, slope 1; it may be negative.
-    """
-
-    slope: Interval
-    r_squared: Interval
-    theory_r_squared: Interval
 
 
 def directions(
@@ -230,36 +215,6 @@ def evaluations(sampler: Sampler, seeds: int, directions: int, steps: Sequence[i
 def push_size(pushes: Directions, level: NoiseLevel, strength: float) -> Tensor:
     """h = strength sqrt(v^T Cov(x) v), in units of the state, shape (direction,)."""
     return strength * gaussian.marginal_variance(pushes.variances, level).sqrt()
-
-
-def fit(
-    measured: FloatArray, predicted: FloatArray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> Fit:
-    """Line through the origin from predicted to measured gains, with intervals by resampling the seeds.
-
-    Args:
-        measured: shape (sample, case), a case being a direction and a step, say.
-        predicted: shape (case,).
-        level, resamples, seed: as in `statistics.of_means`.
-
-    Raises:
-        ValueError: the shapes do not fit, fewer than two cases, or all predictions are zero.
-    """
-    measured, predicted = np.asarray(measured, np.float64), np.asarray(predicted, np.float64)
-    if measured.ndim != 2 or predicted.shape != measured.shape[1:] or len(predicted) < 2 or not predicted.any():
-        raise ValueError(
-            f"a fit needs measured gains (sample, case) and a prediction (case,), some not zero, for at least two cases; "
-            f"got shapes {measured.shape} and {predicted.shape}"
-        )
-
-    def line(mean: FloatArray) -> FloatArray:
-        slope = (mean @ predicted) / (predicted @ predicted)
-        spread = np.square(mean - mean.mean()).sum()
-        residuals = [np.square(mean - factor * predicted).sum() for factor in (slope, 1.0)]
-        return np.array([slope, *(1 - residual / spread for residual in residuals)])
-
-    found = statistics.of_means(measured, line, level=level, resamples=resamples, seed=seed)
-    return Fit(*(Interval(found.estimate[i], found.low[i], found.high[i], found.n) for i in range(3)))
 
 
 def _manifold_rank(basis: Eigenbasis, manifold: float) -> int:

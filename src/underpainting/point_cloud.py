@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting import datasets
 from underpainting.noise import NoiseLevel
 from underpainting.softmax import NEGLIGIBLE, RunningSoftmax
+from underpainting.training_images import load_bytes
 
 _CHUNK_BYTES = 64 * 2**20
 _TOLERANCE = 1e-10  # of a logit: a weight that is right to this part of itself
@@ -104,7 +104,7 @@ def from_dataset(path: str | Path) -> PointCloud:
     Raises:
         ArtifactError: the file is missing, or its images are not in the library's range.
     """
-    return PointCloud(torch.from_numpy(datasets.load_bytes(path)))
+    return PointCloud(torch.from_numpy(load_bytes(path)))
 
 
 def _flat(cloud: PointCloud, images: Tensor) -> Tensor:

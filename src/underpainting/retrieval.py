@@ -12,17 +12,18 @@ distance itself and the same numbers for training images among the others (`leav
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
-Nearest = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+Nearest: TypeAlias = "Callable[[Tensor, int], tuple[Tensor, Tensor]]"
 MEMORISED = 1 / 3
 
 
@@ -71,7 +72,7 @@ def leave_one_out(images: Tensor, own: Tensor, nearest: Nearest) -> Neighbours:
     itself = indices == own.to(indices.device)[:, None]
     # where three copies come before the image itself, it is not among the three, and the last one goes
     itself[~itself.any(1), -1] = True
-    others = torch.nonzero(~itself)[:, 1].reshape(-1, 2)
+    others = (~itself).nonzero()[:, 1].reshape(-1, 2)
     return _neighbours(distances.gather(1, others), indices.gather(1, others))
 
 

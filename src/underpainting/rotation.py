@@ -31,15 +31,18 @@ rotate towards it. Functions of `variance` and of images take and return what th
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.optimize import brentq
-from torch import Tensor
 
 from underpainting import gaussian
-from underpainting.denoisers import noise_prediction
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.gaussian import Values
 from underpainting.noise import FloatArray, NoiseLevel, vp_level
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from underpainting.eigenbasis import Eigenbasis
 
 PURE_NOISE = NoiseLevel(0.0, 1.0)
 SLACK = 2.0 - 2.0**0.5
@@ -159,6 +162,7 @@ def deepest(variance: float) -> NoiseLevel:
 
 def _deepest_ratio(spread: float) -> float:
     """sigma / alpha where J is least, for w <= 1; the cube of the ratio lies between w / 2 and w."""
+    from scipy.optimize import brentq
 
     def excess(ratio: float) -> float:
         square = ratio**2
@@ -287,7 +291,7 @@ def conserved(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
     """
     if level.sigma <= 0:
         raise ValueError("nothing is conserved at sigma = 0: the noise is gone; ask at a level with noise")
-    return noise_prediction(images, endpoint, level)
+    return (images - level.alpha * endpoint) / level.sigma
 
 
 def conserved_drift(endpoint_rate: Tensor, level: NoiseLevel) -> Tensor:

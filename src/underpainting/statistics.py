@@ -1,4 +1,4 @@
-r"""What the seeds say: intervals by resampling, paired tests and rank correlations (Sec. 5: "p < 10^-30").
+r"""What the seeds say: intervals by resampling, paired tests, rank correlations and fits (Sec. 5: "p < 10^-30").
 
 A seed is the unit that is resampled; every other axis (step, component, direction) is carried along, so that what belongs to
 one image stays together. The bootstrap draws n of n seeds with replacement, B times, and takes the quantiles
@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 FloatArray = NDArray[np.float64]
 _CHUNK = 2**22
@@ -50,6 +49,20 @@ class PairedDifference(NamedTuple):
     difference: Interval
     t_test: float
     wilcoxon: float
+
+
+class Fit(NamedTuple):
+    """What is measured, averaged over seeds, against a prediction.
+
+    Attributes:
+        slope: of the line through the origin; 1 where theory holds.
+        r_squared: share of the variance between cases that this line explains.
+        theory_r_squared: the same for the prediction as it stands, slope 1; it may be negative.
+    """
+
+    slope: Interval
+    r_squared: Interval
+    theory_r_squared: Interval
 
 
 def of_means(
@@ -131,6 +144,8 @@ def paired_difference(
             f"paired values are two lists of the same seeds, got shapes {first.shape} and {second.shape}; "
             "select the seeds that both have"
         )
+    from scipy import stats  # a second of start-up, which intervals need not pay
+
     difference = first - second
     interval = of_means(difference, level=level, resamples=resamples, seed=seed)
     if not difference.any():
@@ -144,10 +159,10 @@ def rank_correlation(first: FloatArray, second: FloatArray) -> float:
     """Spearman's rank correlation; pairs with a NaN are left out, and fewer than three pairs, or a constant, give NaN."""
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     both = ~(np.isnan(first) | np.isnan(second))
-    ranks = [stats.rankdata(values[both]) for values in (first, second)]
+    ranks = [_ranks(values[both]) for values in (first, second)]
     if both.sum() < 3 or any(np.ptp(rank) == 0 for rank in ranks):
         return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(np.stack(ranks))[0, 1])
 
 
 def rank_correlation_interval(
@@ -178,8 +193,44 @@ def rank_correlation_interval(
     return of_means(values, correlation, level=level, resamples=resamples, seed=seed)
 
 
+def fit_through_origin(
+    measured: FloatArray, predicted: FloatArray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Fit:
+    """Line through the origin from predicted to measured values, with intervals by resampling the seeds.
+
+    Args:
+        measured: shape (sample, case), a case being a direction and a step, say.
+        predicted: shape (case,).
+        level, resamples, seed: as in `of_means`.
+
+    Raises:
+        ValueError: the shapes do not fit, fewer than two cases, or all predictions are zero.
+    """
+    measured, predicted = np.asarray(measured, np.float64), np.asarray(predicted, np.float64)
+    if measured.ndim != 2 or predicted.shape != measured.shape[1:] or len(predicted) < 2 or not predicted.any():
+        raise ValueError(
+            f"a fit needs measured values (sample, case) and a prediction (case,), some not zero, for at least two cases; "
+            f"got shapes {measured.shape} and {predicted.shape}"
+        )
+
+    def line(mean: FloatArray) -> FloatArray:
+        slope = (mean @ predicted) / (predicted @ predicted)
+        spread = np.square(mean - mean.mean()).sum()
+        residuals = [np.square(mean - factor * predicted).sum() for factor in (slope, 1.0)]
+        return np.array([slope, *(1 - residual / spread for residual in residuals)])
+
+    found = of_means(measured, line, level=level, resamples=resamples, seed=seed)
+    return Fit(*(Interval(found.estimate[i], found.low[i], found.high[i], found.n) for i in range(3)))
+
+
 def _same(mean: FloatArray) -> FloatArray:
     return mean
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    """Ranks from 1; equal values share the mean of theirs."""
+    ordered = np.sort(values)
+    return (ordered.searchsorted(values, "left") + ordered.searchsorted(values, "right") + 1) / 2
 
 
 def _checked(values: FloatArray, level: float) -> FloatArray:

@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from zarr.storage import ZipStore
 
-from underpainting import artifacts
+from underpainting import artifacts, writing
 from underpainting.artifacts import ArtifactError
 
 DIMS = ("sample", *artifacts.IMAGE_DIMS)
@@ -263,11 +263,11 @@ def test_a_disk_that_takes_no_more_leaves_nothing(tmp_path: Path) -> None:
 
 def test_text_and_json_are_written_complete_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.json"
-    artifacts.write_json({"b": 1.5, "a": ["é"]}, path)
+    writing.write_json({"b": 1.5, "a": ["é"]}, path)
     assert json.loads(path.read_text(encoding="utf-8")) == {"a": ["é"], "b": 1.5}
     assert path.read_text(encoding="utf-8").index('"a"') < path.read_text(encoding="utf-8").index('"b"')
     with pytest.raises(ValueError, match="not JSON compliant"):
-        artifacts.write_json({"a": float("nan")}, path)
+        writing.write_json({"a": float("nan")}, path)
     assert [file.name for file in path.parent.iterdir()] == ["a.json"]
     assert json.loads(path.read_text(encoding="utf-8"))["b"] == 1.5
 

@@ -16,12 +16,13 @@ from tests.unit import legible
 from underpainting.figures import (
     comparison,
     errors,
+    fidelity,
     generation,
     geometry,
+    hybrid,
     images,
     spectrum,
     style,
-    teleport,
     theory,
     training,
 )
@@ -126,7 +127,7 @@ def draw_samples(shape: tuple[int, ...]) -> Figure:
 def draw_hybrid(shape: tuple[int, ...]) -> Figure:
     pictures = np.random.default_rng(0).uniform(-1, 1, (12, 14, *shape))
     skips = [(4 * row, 50 - 4 * row) for row in range(12)]
-    return teleport.hybrid(list(pictures), skips, list(range(14)), LABELS[0], 50)
+    return hybrid.hybrid(list(pictures), skips, list(range(14)), LABELS[0], 50)
 
 
 def draw_eigenbasis(shape: tuple[int, ...]) -> Figure:
@@ -152,8 +153,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "hybrid-grey": lambda: draw_hybrid(GREY),
     "hybrid-rgb": lambda: draw_hybrid(RGB),
-    "fidelity": lambda: teleport.fidelity(sweep(["ddim-50"], -1e-4), {"ddim-50": LABELS[0]}),
-    "fidelity-many": lambda: teleport.fidelity(sweep(LABELS, 1e-3), {label: label for label in LABELS}),
+    "fidelity": lambda: fidelity.fidelity(sweep(["ddim-50"], -1e-4), {"ddim-50": LABELS[0]}),
+    "fidelity-many": lambda: fidelity.fidelity(sweep(LABELS, 1e-3), {label: label for label in LABELS}),
     "geometry": lambda: geometry.shape({LABELS[0]: shapes(50)}),
     "geometry-many": lambda: geometry.shape({label: shapes(50 - number) for number, label in enumerate(LABELS)}),
     "eigenbasis-grey": lambda: draw_eigenbasis(GREY),

@@ -138,3 +138,20 @@ def test_slips_are_told(values: np.ndarray, level: float, message: str) -> None:
 def test_pairs_must_be_pairs() -> None:
     with pytest.raises(ValueError, match="select the seeds that both have"):
         statistics.paired_difference(np.zeros(3), np.zeros(4))
+
+
+def test_a_fit_finds_slope_and_share() -> None:
+    random = np.random.default_rng(3)
+    predicted = random.uniform(0.1, 2, 30)
+    measured = 0.8 * predicted + 0.1 * random.standard_normal((200, 30))
+    found = statistics.fit_through_origin(measured, predicted)
+    expected = np.linalg.lstsq(predicted[:, None], measured.mean(0), rcond=None)[0][0]
+    assert float(found.slope.estimate) == pytest.approx(expected, rel=1e-12)
+    assert found.slope.low < 0.8 < found.slope.high and found.slope.high - found.slope.low < 0.02
+    assert float(found.r_squared.estimate) > 0.99
+    assert float(found.theory_r_squared.estimate) == pytest.approx(
+        1 - np.mean((measured.mean(0) - predicted) ** 2) / measured.mean(0).var(), rel=1e-12
+    )
+    assert found.theory_r_squared.high < 0.95 < found.r_squared.low
+    with pytest.raises(ValueError, match="at least two cases"):
+        statistics.fit_through_origin(np.zeros((3, 2)), np.zeros(2))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from underpainting import statistics
 from underpainting.claims import paper
 from underpainting.claims.claim import Claim, of_interval
-from underpainting.comparison import NOTICEABLE, departure, final_error
+from underpainting.departure import NOTICEABLE, departure, final_error
 
 FloatArray = NDArray[np.float64]
 EARLY = 0.4

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting import perturbation, statistics
+from underpainting import statistics
 from underpainting.claims.claim import Claim, of_interval
 
 FloatArray = NDArray[np.float64]
@@ -39,12 +39,12 @@ def at_push(data: xr.Dataset, name: str) -> xr.DataArray:
     return data[name].isel(time=xr.DataArray(data["perturbed_at"].values, dims="step"))
 
 
-def fits(data: xr.Dataset, chosen: NDArray[np.bool_]) -> dict[str, perturbation.Fit]:
+def fits(data: xr.Dataset, chosen: NDArray[np.bool_]) -> dict[str, statistics.Fit]:
     """Measured against predicted gains: of the final image (Eq. 14) and of the endpoint estimate at once (Eq. 63)."""
     final = data["state"].isel(time=-1), data["predicted_state"].isel(time=-1)
     at_once = at_push(data, "endpoint"), at_push(data, "predicted_endpoint")
     return {
-        name: perturbation.fit(
+        name: statistics.fit_through_origin(
             by_case(measured, chosen), predicted.transpose("step", "direction").values[:, chosen].ravel()
         )
         for name, (measured, predicted) in {

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from underpainting.figures import style
+from underpainting.figures import curves, style
 from underpainting.figures.images import FloatArray
 
 BINS = 100
@@ -73,7 +73,7 @@ def line(axes: Axes, position: FloatArray, values: FloatArray, band: bool, **loo
     floor = 1e-9 * np.nanmax(mean, initial=0.0)
     shown = mean > floor
     kept = np.maximum(values[:, shown], floor)
-    style.curve(axes, position[shown], kept, band=band, **look)
+    curves.curve(axes, position[shown], kept, band=band, **look)
 
 
 def noise_axis(axes: Axes, label: str, data: xr.Dataset, same: bool) -> None:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from underpainting.figures import style
+from underpainting.figures import curves, style
 
 FRACTION = 0.999
 FAINT: dict[str, Any] = {"lw": 0.7, "alpha": 0.4, "linestyle": "-"}
@@ -58,7 +58,7 @@ def _errors(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
     for name, (color, label) in APPROXIMATIONS.items():
         values = data[name].values
         look = FAINT if faint else {"linestyle": "-", "label": label}
-        style.curve(axes, position, values, band=not faint, color=color, **look)
+        curves.curve(axes, position, values, band=not faint, color=color, **look)
     axes.set(xlabel="steps taken (%), noise to image", ylabel="error fraction of the squared norm", xlim=(0, 100))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 

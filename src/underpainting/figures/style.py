@@ -12,7 +12,6 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -22,12 +21,11 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from underpainting.artifacts import replacing
+from underpainting.writing import replacing
 
 WIDTH = 6.75
 MUTED = "#767676"
 DIVERGING = "RdBu_r"
-BAND = ("pi", 80)  # seaborn's percentile interval: from the 10th to the 90th
 SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
 # Each theory looks the same in all figures; the network, which they are to explain, is black.
 _MODELS: dict[str, dict[str, Any]] = {
@@ -95,26 +93,6 @@ def look_of(number: int) -> dict[str, Any]:
 def look_of_model(name: str) -> dict[str, Any]:
     """Colour and line style of `network` or of a theory (`gaussian`, `mixture`, `point_cloud`)."""
     return dict(_MODELS[name])
-
-
-def curve(axes: Axes, position: FloatArray, values: FloatArray, *, band: bool, **look: Any) -> None:
-    """Mean over samples, and the band that holds the middle 80 % of them.
-
-    Args:
-        position: shape (step,).
-        values: shape (sample, step).
-        band: whether to draw the band.
-        look: colour, line style, label and other properties of the line.
-    """
-    sns.lineplot(
-        x=np.tile(position, len(values)),
-        y=values.ravel(),
-        errorbar=BAND if band else None,
-        err_kws={"alpha": 0.15, "lw": 0},
-        ax=axes,
-        legend=False,
-        **look,
-    )
 
 
 def sequential() -> Colormap:

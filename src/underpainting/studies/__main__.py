@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from underpainting.artifacts import write_text
 from underpainting.studies.reference import json_schema, markdown
+from underpainting.writing import write_text
 
 GENERATED = {"workflow/schemas/study.schema.json": json_schema, "config/README.md": markdown}
 
