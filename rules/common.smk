@@ -94,14 +94,14 @@ def studies_with(condition):
     )
 
 
-def needs(rule):
-    """What a rule asks of a scheduler: MiB and minutes, more with each attempt."""
+def needs(rule, parts=1):
+    """What a rule asks of a scheduler: MiB, and minutes for so many parts; more with each attempt."""
 
-    def asking(function):
-        asked = cache(lambda name: function(rule, STUDIES[name]))
+    def asking(function, times):
+        asked = cache(lambda name: times * function(rule, STUDIES[name]))
         return lambda wildcards, attempt: attempt * asked(wildcards.study)
 
-    return {"mem_mb": asking(memory), "runtime": asking(runtime)}
+    return {"mem_mb": asking(memory, 1), "runtime": asking(runtime, parts)}
 
 
 def code_of(script):

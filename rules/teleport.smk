@@ -1,26 +1,46 @@
 # The teleport sweep: samples and features per shard and skip, distances per skip, one tidy table.
-rule sample_teleport:
-    input:
-        **NETWORK,
-        eigenbasis="results/{study}/eigenbasis.zarr.zip",
-    output:
-        "results/{study}/teleport/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
-    log:
-        "logs/{study}/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
-    benchmark:
-        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/samples_{first}-{stop}.tsv"
-    resources:
-        **needs("sample_teleport"),
-    params:
-        code=code_of("sample_teleport"),
-        packages=packages_of("sample_teleport"),
-        config=lambda wildcards: {
-            "sampler": sampler(wildcards, "teleport"),
-            "batch_size": study(wildcards).teleport.batch_size,
-            "compute": study(wildcards).compute(),
-        },
-    script:
-        "../scripts/sample_teleport.py"
+# Skips that a study lists together share a job, which loads the network once: a rule for each such group, beside the one for
+# any skip alone. They differ in their outputs only, never in `params` or `input`, so a skip that changes its group reruns nothing.
+SHARING = {
+    "_".join(["sample_teleport", *map(str, group)]): group
+    for entry in STUDIES.values()
+    for group in entry.teleport.skip_groups
+    if len(group) > 1
+}
+for rule_name, skips in {"sample_teleport": ("{skip}",), **SHARING}.items():
+
+    rule:
+        name:
+            rule_name
+        input:
+            **NETWORK,
+            eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        output:
+            [files.sweep_samples(skip) for skip in skips],
+        log:
+            f"logs/{{study}}/teleport/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.log",
+        benchmark:
+            f"logs/{{study}}/benchmarks/teleport/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.tsv"
+        wildcard_constraints:
+            study=studies_with(
+                lambda study: rule_name not in SHARING
+                or skips in study.teleport.skip_groups
+            ),
+        resources:
+            **needs("sample_teleport", parts=len(skips)),
+        params:
+            code=code_of("sample_teleport"),
+            packages=packages_of("sample_teleport"),
+            config=lambda wildcards: {
+                "sampler": sampler(wildcards, "teleport"),
+                "batch_size": study(wildcards).teleport.batch_size,
+                "compute": study(wildcards).compute(),
+            },
+        script:
+            "../scripts/sample_teleport.py"
+
+
+workflow.ruleorder(*SHARING, "sample_teleport")
 
 
 rule train_classifier:

@@ -1,5 +1,7 @@
-"""Sample one shard of images after skipping the first steps with the closed form."""
+"""Sample one shard of images after skipping the first steps with the closed form; for one number of steps, or for several."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +40,24 @@ def hybrid(
     )
 
 
-def main(inputs: dict[str, str], output: str, study: str, seeds: range, skip: int, config: dict[str, Any]) -> None:
-    """Sample batch by batch; one batch is one chunk of the artifact."""
+def by_skip(outputs: Iterable[str]) -> dict[int, str]:
+    """The outputs by the skip that their folder tells."""
+    return {int(re.findall(r"/skip_(\d+)/", output)[0]): output for output in outputs}
+
+
+def main(inputs: dict[str, str], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any]) -> None:
+    """Sample skip by skip from the same noise, each batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
-    meter.plan(images=len(seeds) * sampler.calls(skip))
-    batches = seed_batches(seeds, config["batch_size"])
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
-    provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)
-    with torch.inference_mode():
-        parts = (hybrid(basis, sampler, denoiser, batch, skip) for batch in batches)
-        artifacts.save_stream(parts, output, "sample", provenance)
+    meter.plan(images=len(seeds) * sum(map(sampler.calls, outputs)))
+    for skip, output in outputs.items():
+        provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)
+        with torch.inference_mode():
+            batches = seed_batches(seeds, config["batch_size"])
+            parts = (hybrid(basis, sampler, denoiser, batch, skip) for batch in batches)
+            artifacts.save_stream(parts, output, "sample", provenance)
 
 
 if __name__ == "__main__":
@@ -58,9 +66,8 @@ if __name__ == "__main__":
         names = snakemake.wildcards
         main(
             dict(snakemake.input.items()),
-            snakemake.output[0],
+            by_skip(snakemake.output),
             names.study,
             range(int(names.first), int(names.stop)),
-            int(names.skip),
             snakemake.params.config,
         )

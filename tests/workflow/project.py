@@ -73,7 +73,9 @@ class Project:
     def planned(self, *arguments: str) -> dict[str, int]:
         """The jobs that a dry run plans, by rule."""
         text = self.build("--dry-run", *arguments)
-        return {rule: int(count) for rule, count in re.findall(r"^([a-z_]+) {2,}(\d+)$", text, re.M) if rule != "total"}
+        return {
+            rule: int(count) for rule, count in re.findall(r"^([a-z_0-9]+) {2,}(\d+)$", text, re.M) if rule != "total"
+        }
 
     def artifacts(self) -> dict[str, str]:
         """Digest of every file below results."""

@@ -176,6 +176,20 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(world.colleague, ("tabulate_teleport", "figure_hybrid"))
 
 
+@row("skips that ran alone put into one job")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"teleport.skips": [[0, 2]]})
+    return changed(world.colleague)
+
+
+@row("skips added as one job, those that are there put into another")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"teleport.skips": [[0, 2], [3, 4]]})
+    plan = world.colleague.plan()
+    assert len(plan.of_rules("sample_teleport_3_4")) == 1
+    return plan, plan.behind(plan.of_rules("sample_teleport_3_4"))
+
+
 @row("sampler added")
 def _(world: World) -> tuple[Plan, set[str]]:
     samplers = [{"name": "ddim", "steps": 6}, {"name": "heun", "steps": 4}, {"name": "euler", "steps": 5}]

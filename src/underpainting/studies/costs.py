@@ -7,6 +7,7 @@ themselves, is not known here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from underpainting.studies.denoiser import TrainedDenoiser
@@ -20,6 +21,7 @@ from underpainting.studies.sampling import (
 )
 
 Wildcards = Mapping[str, str]
+_SEVERAL = re.compile(r"(sample_teleport)_(\d+(?:_\d+)*)")
 
 STAGES: dict[SamplerName, int] = {"ddim": 1, "euler": 1, "heun": 2, "dpmsolverpp": 1}
 """Network calls per step; the last step takes one."""
@@ -39,8 +41,9 @@ def calls(choice: SamplerChoice, begin: int = 0) -> int:
 
 def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
     """Network calls of a job, over all its images; 0 for rules that do not sample."""
-    count = _CALLS.get(rule)
-    return count(study, wildcards) if count else 0
+    name, parts = _parts(rule, wildcards)
+    count = _CALLS.get(name)
+    return sum(count(study, part) for part in parts) if count else 0
 
 
 def images_trained(rule: str, study: Study) -> int:
@@ -52,8 +55,17 @@ def images_trained(rule: str, study: Study) -> int:
 
 def stored_bytes(rule: str, study: Study, wildcards: Wildcards) -> int | None:
     """Bytes of a job's outputs, within a factor of about 1.6 (images with plain margins pack better); None if not known."""
-    count = _BYTES.get(rule)
-    return round(count(study, wildcards)) + _ENVELOPE if count else None
+    name, parts = _parts(rule, wildcards)
+    count = _BYTES.get(name)
+    return sum(round(count(study, part)) + _ENVELOPE for part in parts) if count else None
+
+
+def _parts(rule: str, wildcards: Wildcards) -> tuple[str, list[Wildcards]]:
+    """A rule and its wildcards, once for each skip where the rule serves several (`sample_teleport_10_20`)."""
+    several = _SEVERAL.fullmatch(rule)
+    if not several:
+        return rule, [wildcards]
+    return several[1], [{**wildcards, "skip": skip} for skip in several[2].split("_")]
 
 
 def seeds(wildcards: Wildcards) -> int:

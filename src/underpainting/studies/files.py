@@ -207,6 +207,11 @@ def sweep_folder(name: str, sampler: str, skip: int | str) -> str:
     return f"results/{name}/teleport/{sampler}/skip_{skip}"
 
 
+def sweep_samples(skip: int | str, name: str = "{study}", sampler: str = "{sampler}") -> str:
+    """The sample shards of one skip, with `{first}` and `{stop}` to be filled in, and what else is not given."""
+    return sweep_folder(name, sampler, skip) + "/samples/seeds_{first}-{stop}.zarr.zip"
+
+
 def features(name: str, study: Study, sampler: str, skip: int | str) -> list[str]:
     """The feature shards of one sampler and skip."""
     return shards(sweep_folder(name, sampler, skip) + "/features/seeds_{first}-{stop}.zarr.zip", study.teleport)
@@ -242,7 +247,7 @@ def gallery_samples(name: str, study: Study) -> list[str]:
     sweep = study.teleport
     seeds = range(sweep.first_seed, sweep.first_seed + study.figures.gallery)
     sampler = headline_first(sweep)[0].id
-    patterns = (sweep_folder(name, sampler, skip) + "/samples/seeds_{first}-{stop}.zarr.zip" for skip in sweep.skips)
+    patterns = (sweep_samples(skip, name, sampler) for skip in sweep.skips)
     return [file for pattern in patterns for file in shards(pattern, sweep, seeds)]
 
 

@@ -32,4 +32,4 @@ def models_below(model: type[Model], names: list[str], tag: str | None) -> list[
             for below in _models_in(one.model_fields[name].annotation)
         ]
     tagged = [one for one in candidates if tag is not None and issubclass(one, Model) and tag_of(one) == tag]
-    return sorted({field for one in tagged or candidates for field in one.model_fields})
+    return sorted({field.alias or name for one in tagged or candidates for name, field in one.model_fields.items()})

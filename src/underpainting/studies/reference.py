@@ -8,6 +8,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -40,13 +41,15 @@ def json_schema() -> str:
 def _type(annotation: Any) -> str:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return _type(arguments[0])
+        given = [part.json_schema_input_type for part in arguments[1:] if isinstance(part, BeforeValidator)]
+        return _type(given[0] if given else arguments[0])
     if origin is typing.Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(part) for part in arguments if part is not type(None)))
     if origin is tuple:
-        return f"list of {_type(arguments[0])}"
+        entry = _type(arguments[0])
+        return f"list of ({entry})" if " or " in entry else f"list of {entry}"
     names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`"}
     return names.get(annotation, "see below")
 
@@ -77,7 +80,12 @@ def _rows(model: type[Model], skip: frozenset[str] = frozenset()) -> Iterator[st
     yield "| --- | --- | --- | --- |"
     for name, field in model.model_fields.items():
         if name not in skip:
-            cells = (f"`{name}`", _type(field.annotation) + _bounds(field), _default(field), field.description or "")
+            cells = (
+                f"`{field.alias or name}`",
+                _type(field.annotation) + _bounds(field),
+                _default(field),
+                field.description or "",
+            )
             yield "| " + " | ".join(cells) + " |"
 
 

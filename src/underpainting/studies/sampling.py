@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from underpainting.studies.base import Model
 
@@ -106,11 +106,24 @@ class InceptionExtractor(Model):
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
 
 
+def _as_group(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+SkipGroup = Annotated[tuple[int, ...], BeforeValidator(_as_group, json_schema_input_type=int | tuple[int, ...])]
+
+
 class TeleportConfig(Seeded):
     """The sweep: image quality after skipping the first steps."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
-    skips: tuple[int, ...] = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")
+    skip_groups: tuple[SkipGroup, ...] = Field(
+        alias="skips",
+        min_length=1,
+        description="Numbers of steps to skip; 0 is the sampler alone. A list within the list, as in `[0, [10, 20], [30, 40]]`, "
+        "is one job per sampler and shard, which loads the network once; results and their files are the same. Add a skip as a "
+        "new number or list: a list that grows runs again as a whole, to the same bytes.",
+    )
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
     kid_subset_size: int = Field(1000, ge=2, description="Images per subset of the kernel distance (KID).")
@@ -122,14 +135,22 @@ class TeleportConfig(Seeded):
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
         return _distinct(value)
 
-    @field_validator("skips")
+    @property
+    def skips(self) -> tuple[int, ...]:
+        """All skips, ascending."""
+        return tuple(sorted(skip for group in self.skip_groups for skip in group))
+
+    @field_validator("skip_groups")
     @classmethod
-    def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if negative := [skip for skip in value if skip < 0]:
+    def _sorted(cls, value: tuple[SkipGroup, ...]) -> tuple[SkipGroup, ...]:
+        skips = [skip for group in value for skip in group]
+        if negative := [skip for skip in skips if skip < 0]:
             raise ValueError(f"a skip cannot be negative, but {negative} is | give numbers of steps, 0 or more")
-        if len(set(value)) < len(value):
-            raise ValueError(f"{list(value)} lists a skip twice | list each skip once")
-        return tuple(sorted(value))
+        if len(set(skips)) < len(skips):
+            raise ValueError(f"{skips} lists a skip twice | list each skip once")
+        if not all(value):
+            raise ValueError("a list within the list is empty | remove it, or put skips into it")
+        return tuple(tuple(sorted(group)) for group in value)
 
     @model_validator(mode="after")
     def _skips_leave_a_step(self) -> TeleportConfig:

@@ -1,0 +1,74 @@
+"""Skips that share a job: one start of the network, the same files and bytes, and nothing that runs again for the sharing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.workflow.project import Project
+
+BEHIND = (
+    "tabulate_teleport",
+    "figure_hybrid",
+    "figure_fidelity",
+    "collect_metrics",
+    "tabulate_claims",
+    "render_report",
+)
+
+
+def samples(skip: int) -> str:
+    return f"results/tiny/teleport/ddim-6/skip_{skip}/samples/seeds_0-24.zarr.zip"
+
+
+def choose(project: Project, skips: list[Any]) -> None:
+    study = project.study()
+    study["teleport"]["skips"] = skips
+    project.write(study)
+
+
+def why(project: Project, path: str) -> str:
+    command = [sys.executable, "-m", "underpainting", "why", path]
+    told = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    return told.stdout + told.stderr
+
+
+def test_skips_in_one_job_give_the_bytes_of_each_alone_and_can_be_parted_again(copy: Project) -> None:
+    choose(copy, [0, 2, [3, 4]])
+    log = copy.build(samples(3))
+    assert "skip_3-4/samples_0-24.log" in log, "one job made both"
+    together = copy.artifacts()
+
+    facts = (copy.folder / "workflow/provenance/tiny.jsonl").read_text(encoding="utf-8").splitlines()
+    told = {entry["path"]: entry for entry in map(json.loads, facts) if "path" in entry}
+    assert told[samples(3)]["sha256"] == together[samples(3)]
+    assert told[samples(3)]["inputs"] == told[samples(2)]["inputs"]
+
+    choose(copy, [0, 2, 3, 4])
+    assert copy.planned(samples(3), samples(4)) == {}, "a job of its own needs nothing new"
+    (copy.folder / samples(4)).unlink()
+    copy.build(samples(4))
+    assert copy.artifacts()[samples(4)] == together[samples(4)]
+
+    choose(copy, [0, [2, 3]])
+    planned = copy.planned()
+    assert not {rule for rule in planned if rule.startswith("sample_")}
+    assert planned["extract_features"] == planned["measure_fidelity"] == 1, "skip 3 was sampled, but not yet measured"
+
+
+def test_a_skip_that_leaves_a_group_changes_the_table_and_what_shows_it_alone(copy: Project) -> None:
+    choose(copy, [[0, 2]])
+    assert copy.planned() == {}
+    choose(copy, [[0]])
+    assert copy.planned() == dict.fromkeys((*BEHIND, "all"), 1)
+
+
+def test_a_study_may_hold_a_skip_that_is_alone_in_another(copy: Project) -> None:
+    choose(copy, [[0, 2]])
+    other = copy.file.with_name("other.yaml")
+    other.write_text(copy.file.read_text().replace("- - 0", "- 0").replace("  - 2", "- 2"), encoding="utf-8")
+    planned = copy.planned("--config", "studies=tiny,other", "--", "teleport")
+    assert planned["sample_teleport"] == 2
+    assert "sample_teleport_0_2" not in planned
