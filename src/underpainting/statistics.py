@@ -157,12 +157,14 @@ def paired_difference(
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float:
     """Spearman's rank correlation; pairs with a NaN are left out, and fewer than three pairs, or a constant, give NaN."""
+    from scipy import stats  # as above
+
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     both = ~(np.isnan(first) | np.isnan(second))
-    ranks = [_ranks(values[both]) for values in (first, second)]
+    ranks = [stats.rankdata(values[both]) for values in (first, second)]
     if both.sum() < 3 or any(np.ptp(rank) == 0 for rank in ranks):
         return float("nan")
-    return float(np.asarray(np.corrcoef(np.stack(ranks)))[0, 1])
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def rank_correlation_interval(
@@ -225,12 +227,6 @@ def fit_through_origin(
 
 def _same(mean: FloatArray) -> FloatArray:
     return mean
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    """Ranks from 1; equal values share the mean of theirs."""
-    ordered = np.sort(values)
-    return (ordered.searchsorted(values, "left") + ordered.searchsorted(values, "right") + 1) / 2
 
 
 def _checked(values: FloatArray, level: float) -> FloatArray:
