@@ -83,6 +83,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start it, and wait until both nodes are idle."""
+        self.folder.chmod(0o755)  # munged refuses a socket that others cannot reach
         for name in ("bin", "state", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         ports = _free_ports(1 + len(NODES))

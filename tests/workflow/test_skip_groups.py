@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import yaml
+
 from tests.workflow.project import Project
 
 BEHIND = (
@@ -67,8 +69,9 @@ def test_a_skip_that_leaves_a_group_changes_the_table_and_what_shows_it_alone(co
 
 def test_a_study_may_hold_a_skip_that_is_alone_in_another(copy: Project) -> None:
     choose(copy, [[0, 2]])
-    other = copy.file.with_name("other.yaml")
-    other.write_text(copy.file.read_text().replace("- - 0", "- 0").replace("  - 2", "- 2"), encoding="utf-8")
+    study = copy.study()
+    study["teleport"]["skips"] = [0, 2]
+    copy.file.with_name("other.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     planned = copy.planned("--config", "studies=tiny,other", "--", "teleport")
     assert planned["sample_teleport"] == 2
     assert "sample_teleport_0_2" not in planned
