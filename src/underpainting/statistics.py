@@ -162,7 +162,7 @@ def rank_correlation(first: FloatArray, second: FloatArray) -> float:
     ranks = [_ranks(values[both]) for values in (first, second)]
     if both.sum() < 3 or any(np.ptp(rank) == 0 for rank in ranks):
         return float("nan")
-    return float(np.corrcoef(np.stack(ranks))[0, 1])
+    return float(np.asarray(np.corrcoef(np.stack(ranks)))[0, 1])
 
 
 def rank_correlation_interval(
