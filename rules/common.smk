@@ -95,7 +95,7 @@ def studies_with(condition):
 
 
 def needs(rule, parts=1):
-    """What a rule asks of a scheduler: MiB, and minutes for so many parts; more with each attempt."""
+    """MiB and minutes that a scheduler is asked for, the latter for so many parts; more with each attempt."""
 
     def asking(function, times):
         asked = cache(lambda name: times * function(rule, STUDIES[name]))
