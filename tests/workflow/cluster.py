@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -116,9 +116,8 @@ class Cluster:
 
     def kill_node(self, node: str) -> None:
         """SIGKILL the daemon of a node and all that its jobs run."""
-        jobs = self.run("squeue", "--noheader", "--states=running", f"--nodelist={node}", "--format=%i").split()
         psutil.Process(int((self.folder / f"slurmd.{node}.pid").read_text())).kill()
-        for step in _named(*(f"slurmstepd: [{number}." for number in jobs)):
+        for step in _named(*(f"slurmstepd: [{number}." for number in self.jobs("running", node))):
             for process in (step, *step.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -147,13 +146,13 @@ class Cluster:
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def running(self) -> list[str]:
-        """Numbers of the jobs that run."""
-        return self.run("squeue", "--noheader", "--states=running", "--format=%i").split()
+    def jobs(self, state: str = "all", node: str = "") -> list[str]:
+        """Numbers of jobs in a state, in the order of submission; on one node, if it is named."""
+        place = [f"--nodelist={node}"] if node else []
+        return self.run("squeue", "--noheader", f"--states={state}", "--sort=i", "--format=%i", *place).split()
 
-    def submitted(self) -> list[Task]:
-        """What was submitted since the start, from the scripts that Slurm keeps; a job may hold several tasks."""
-        numbers = self.run("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i").split()
+    def tasks(self, numbers: Iterable[str]) -> list[Task]:
+        """What jobs were to do, from the scripts that Slurm keeps of them; a job may hold several tasks."""
         scripts = [self.run("scontrol", "write", "batch_script", number, "-") for number in numbers]
         return [Task.read(text) for script in scripts for text in _targets(script)]
 
