@@ -119,7 +119,12 @@ def packages_of(script):
     )
 
 
+def begin():
+    """Judge what is there; jobs that a killed run has left with Slurm may still have something to tell."""
+    session.begin(LAYOUT, CODE, alone=not leftovers.left_over(Path.cwd()))
+
+
 def settle():
     """Wait for what a killed run has left with Slurm, and judge what it wrote."""
     if ALONE and leftovers.settle(Path.cwd()):
-        session.begin(LAYOUT, CODE)
+        begin()

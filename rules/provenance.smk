@@ -2,7 +2,7 @@
 # to know the code of every rule.
 # A job on a cluster keeps its own record, in case that its submitter is killed.
 if workflow.is_main_process:
-    ALONE = locks.hold(Path(".snakemake"), lambda: session.begin(LAYOUT, CODE))
+    ALONE = locks.hold(Path(".snakemake"), begin)
     code.remember(PARSED)
     records.before_running(workflow, settle)
     records.tell_plan(workflow)

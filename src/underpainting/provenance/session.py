@@ -17,15 +17,16 @@ from underpainting.provenance.records import Records
 from underpainting.provenance.restoring import Report, judge, restore
 
 
-def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
-    """Judge everything and set Snakemake's records right. Only while nobody else runs.
+def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:
+    """Judge everything and set Snakemake's records right. Only while no other run is under way.
 
     Args:
         code: digests by file, by the digest of all, of the code as it is now.
+        alone: no job of a killed run is at work either, which could still have something to tell.
     """
     records, hashes = Records(), Hashes(MEMORY)
     with ledgers.opened() as ledger:
-        ledgers.gather(ledger, layout, records, hashes, alone=True)
+        ledgers.gather(ledger, layout, records, hashes, alone)
         ledger.learn(code or {})
         return restore(layout, ledger, manifests.read_all(Path(layout.manifests)), hashes, records)
 
