@@ -38,7 +38,7 @@ def undamaged(project: Project) -> None:
 
 def long_training(project: Project) -> None:
     study = project.study()
-    study["denoiser"]["training"]["steps"] = 150
+    study["denoiser"]["training"]["steps"] = 50
     project.write(study)
 
 
