@@ -79,3 +79,13 @@ def test_the_profile_groups_every_figure() -> None:
     groups = dict(entry.split("=") for entry in profile["groups"])
     assert {rule for rule, group in groups.items() if group == "figures"} == FIGURES
     assert set(groups) <= RULES
+
+
+def test_images_in_a_folder_are_counted(tmp_path: Path) -> None:
+    folder = {"source": "folder", "image_size": 8, "channels": 1}
+    unknown = shipped("digits", dataset={**folder, "path": str(tmp_path / "absent")})
+    study = shipped("digits", dataset={**folder, "path": str(tmp_path)})
+    for name in ("a.png", "b.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert resources.expected_images(study) == 2
+    assert resources.memory("train_classifier", study) < resources.memory("train_classifier", unknown)

@@ -22,6 +22,7 @@ from underpainting.studies.data import (
     TorchvisionDataset,
 )
 from underpainting.studies.denoiser import OwnDenoiser
+from underpainting.studies.files import image_files
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import InceptionExtractor
 
@@ -58,6 +59,8 @@ def expected_images(study: Study) -> int:
         known = _IMAGES.get(source.name, _MANY)
     elif isinstance(source, NpzDataset) and Path(source.path).is_file():
         known = math.ceil(1.5 * Path(source.path).stat().st_size / _pixels(study))  # it may be compressed
+    elif isinstance(source, FolderDataset) and Path(source.path).is_dir():
+        known = max(1, len(image_files(Path(source.path))))
     return min(known, source.limit or known)
 
 
@@ -173,12 +176,13 @@ def _theory_seconds(rule: str, study: Study) -> float:
     if rule == "compare_with_theory":
         return 4 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
     if rule == "decompose_covariance":
-        return 1e-10 * pixels * min(pixels, count) ** 2 + 60
+        passes = 20 * _rank(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
+        return 60 + passes * through / 10
     if rule == "train_classifier" and study.teleport.extractor.name == "classifier":
         return 3e3 * through * study.teleport.extractor.epochs
     factors = {
-        "estimate_moments": pixels / 10,
-        "fit_mixture": pixels / 4,
+        "estimate_moments": pixels / 10 if study.eigenbasis.method == "dense" else 100.0,
+        "fit_mixture": min(pixels, 3072) / 4,
         "measure_retrieval": 100.0,
         "explain_score": 4e3,
     }
