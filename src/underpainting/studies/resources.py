@@ -174,7 +174,7 @@ def _theory_seconds(rule: str, study: Study) -> float:
     walked = min(study.trajectories.shard_size, study.trajectories.seeds)
     through = 1e-9 * pixels * count  # one look at each pixel of the data set
     if rule == "compare_with_theory":
-        return 4 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
+        return 40 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
     if rule == "decompose_covariance":
         passes = 20 * _rank(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
         return 60 + passes * through / 10
