@@ -103,7 +103,7 @@ def sizes(study: Study) -> dict[str, float]:
         "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
         "pairs": 8 * min(_PAIRS, max(count, sweep.seeds)) ** 2 / MIB,
         "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
-        "scatter": dense * 2.2 * (1 + _CLASSES * study.moments.per_class) * square
+        "scatter": dense * 3.5 * (1 + _CLASSES * study.moments.per_class) * square
         + 24 * min(study.moments.batch_size, count) * pixels / MIB,
         "solve": solve[study.eigenbasis.method],
         "fit": dense * 2 * clusters * square if study.mixture.fit == "classes" else 3 * images,
@@ -139,7 +139,7 @@ _HOLDS: dict[str, dict[str, float]] = {
     "train_classifier": {"blocks": 1, "stored": 5},
     "extract_features": {"extractor": 1, "sweep": 4},
     "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
-    "measure_fidelity": {"pairs": 3},
+    "measure_fidelity": {"pairs": 4},
     "figure_endpoint": {"basis": 2, "shard": 5},
     "figure_components": {"basis": 2, "shard": 5},
     "figure_generation": {"shard": 2},
