@@ -107,22 +107,34 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = Classifier(shape)
+    _descend(classifier, images, labels, [rest] * epochs, batch_size, generator)
+    classifier.eval()
+    with torch.inference_mode():
+        guesses = torch.cat([classifier(images[batch]).argmax(1) for batch in test.split(batch_size)])
+    return Trained(classifier, float((guesses == labels[test]).double().mean()))
+
+
+def _descend(
+    classifier: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    passes: list[Tensor],
+    batch_size: int,
+    generator: torch.Generator,
+) -> None:
+    """Go through the images of each pass in random order, at a rate that rises and falls once."""
+    steps = sum(-(-len(entry) // batch_size) for entry in passes)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3)
-    steps = epochs * -(-len(rest) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     meter.plan(steps=steps)
-    for _ in range(epochs):
-        for batch in rest[torch.randperm(len(rest), generator=generator)].split(batch_size):
+    for chosen in passes:
+        for batch in chosen[torch.randperm(len(chosen), generator=generator)].split(batch_size):
             with meter.training_step():
                 loss = nn.functional.cross_entropy(classifier(images[batch]), labels[batch])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-    classifier.eval()
-    with torch.inference_mode():
-        guesses = torch.cat([classifier(images[batch]).argmax(1) for batch in test.split(batch_size)])
-    return Trained(classifier, float((guesses == labels[test]).double().mean()))
 
 
 def save(trained: Trained, path: str | Path) -> None:
