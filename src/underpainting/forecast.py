@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from underpainting.provenance.plan import Job
 from underpainting.studies import costs
 from underpainting.studies.models import Study
-
-SUFFIX = ".use.json"
+from underpainting.watching.record import State, read_all
 
 
 @dataclass(frozen=True)
@@ -128,20 +125,9 @@ def measured_rates(logs: Path, names: Sequence[str] = ()) -> tuple[dict[str, flo
     """
     images: dict[str, float] = defaultdict(float)
     seconds: dict[str, float] = defaultdict(float)
-    for folder in [logs / name for name in names] or [logs]:
-        for file in sorted(folder.rglob(f"*{SUFFIX}")):
-            use = _read(file)
-            if use.get("state") == "done" and use.get("images") and use.get("network_seconds"):
-                images[use["rule"]] += use["images"]
-                seconds[use["rule"]] += use["network_seconds"]
+    for record in read_all(names, logs):
+        if record.told is State.DONE and record.work.images and record.work.network_seconds:
+            images[record.rule] += record.work.images
+            seconds[record.rule] += record.work.network_seconds
     whole = sum(images.values()) / sum(seconds.values()) if images else None
     return {rule: images[rule] / seconds[rule] for rule in images}, whole
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """A record of use as plain keys; empty if the file holds none."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return {"state": content.get("told"), **content.get("work", {}), **content}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from underpainting.eigenbasis import Eigenbasis
 from underpainting.provenance.plan import Job
 from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
 from underpainting.studies import SamplerChoice, Study, costs
+from underpainting.watching.record import Activity, Record, Request, State, write
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
 NAMES = list(SAMPLERS)
@@ -120,15 +120,20 @@ def test_without_a_rate_there_are_no_hours() -> None:
 
 
 def test_rates_are_those_of_jobs_that_are_done(tmp_path: Path) -> None:
-    def record(name: str, rule: str, images: int, seconds: float, state: str = "done") -> None:
+    def record(name: str, rule: str, images: int, seconds: float, told: State = State.DONE) -> None:
+        work = Activity(1, images, seconds, 0, 0.0, images, None, 0.0)
+        times = {"started": "2026-01-01T00:00:00+00:00", "written": "2026-01-01T00:01:00+00:00"}
+        used = {"startup_seconds": 1.0, "wall_seconds": 60.0, "cpu_seconds": 60.0, "memory_mb": 100.0}
         file = tmp_path / "tiny" / f"{name}.use.json"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps({"rule": rule, "images": images, "network_seconds": seconds, "state": state}))
+        write(
+            Record(rule, name, told, "host", 1, 1, **times, **used, requested=Request(1, None, None), work=work), file
+        )
 
     record("a", "sample_teleport", 100, 1.0)
     record("b", "sample_teleport", 500, 2.0)
     record("c", "sample_trajectories", 300, 6.0)
-    record("d", "sample_trajectories", 1, 60.0, "running")
+    record("d", "sample_trajectories", 1, 60.0, State.RUNNING)
     record("e", "fit_mixture", 0, 0.0)
     (tmp_path / "tiny" / "f.use.json").write_text("half a rec")
     assert forecast.measured_rates(tmp_path, ["tiny"]) == (
