@@ -18,6 +18,7 @@ from tests.snapshots import SNAPSHOTS, write
 from underpainting.compute import Compute
 from underpainting.denoisers import load_denoiser
 from underpainting.eigenbasis import Eigenbasis
+from underpainting.jumps import GaussianJump
 from underpainting.sampling import Sampler, initial_noise, sample
 from underpainting.teleport import jump
 
@@ -38,7 +39,7 @@ def jump_against_call(name: str, rank: int = 200, pairs: int = 3) -> Ratio:
     noise, level = initial_noise([0], denoiser.image_shape), sampler.grid[10]
     return ratio(
         f"{name}: jump, rank {rank}",
-        lambda: jump(basis, sampler, noise, 10),
+        lambda: jump(GaussianJump(basis), sampler, noise, 10),
         "one network call",
         lambda: denoiser(noise, level.alpha, level.sigma),
         "at most 0.05",

@@ -47,6 +47,9 @@ wildcard_constraints:
     first=r"\d+",
     stop=r"\d+",
     skip=r"\d+",
+    solver=r"[a-z]+",
+    steps=r"\d+",
+    jump=r"[a-z]+\d*",
 
 
 def study(wildcards):

@@ -13,7 +13,8 @@ localrules:
 
 rule tabulate_teleport:
     input:
-        rows=files_of(files.sweep_rows),
+        truncated=files_of(files.sweep_rows),
+        budgets=files_of(files.budget_rows),
     output:
         csv="results/{study}/teleport.csv",
         html=report(

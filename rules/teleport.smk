@@ -102,6 +102,7 @@ use rule extract_features as extract_reference_features with:
 rule measure_fidelity:
     input:
         generated=files_of(files.features),
+        plain=files_of(files.plain_features),
         real="results/{study}/reference_features.zarr.zip",
     output:
         "results/{study}/teleport/{sampler}/skip_{skip}/fidelity.json",
@@ -114,6 +115,6 @@ rule measure_fidelity:
     params:
         code=code_of("measure_fidelity"),
         packages=packages_of("measure_fidelity"),
-        config=of_study(files.score_settings),
+        config=of_study(files.fidelity_settings),
     script:
         "../scripts/measure_fidelity.py"

@@ -41,7 +41,7 @@ def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
 def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str, study: str) -> None:
     """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
     geometry = pd.read_csv(geometry_file).set_index("sampler").to_dict("index")
-    sweep = pd.read_csv(teleport_file)
+    sweep = pd.read_csv(teleport_file).query("design == 'truncate'")
     names = {Path(file).parent.name: file for file in comparison}
     samplers = {name: sampler_metrics(file, geometry[name]) for name, file in names.items()}
     main_sampler = headline(list(samplers))

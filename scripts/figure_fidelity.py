@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def main(table: str, outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the sweep, a line per sampler."""
-    style.save(fidelity.fidelity(pd.read_csv(table), config["labels"]), outputs, config["dpi"])
+    rows = pd.read_csv(table).query("design == 'truncate'")
+    style.save(fidelity.fidelity(rows, config["labels"]), outputs, config["dpi"])
 
 
 if __name__ == "__main__":

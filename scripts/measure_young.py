@@ -7,7 +7,18 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from underpainting import artifacts, checkpoints, denoisers, eigenbasis, fidelity, meter, tables, teleport, trajectories
+from underpainting import (
+    artifacts,
+    checkpoints,
+    denoisers,
+    eigenbasis,
+    fidelity,
+    jumps,
+    meter,
+    tables,
+    teleport,
+    trajectories,
+)
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import use_threads
@@ -34,7 +45,8 @@ def generate(
     seeds = range(config["first_seed"], config["first_seed"] + config["seeds"])
     parts = []
     for batch in seed_batches(seeds, config["batch_size"]):
-        final = last(teleport.walk(basis, sampler, denoiser, initial_noise(batch, basis.image_shape), skip))
+        noise = initial_noise(batch, basis.image_shape)
+        final = last(teleport.walk(jumps.GaussianJump(basis), sampler, denoiser, noise, skip, batch))
         parts.append(fidelity.to_bytes(final.state))
     return torch.cat(parts)
 

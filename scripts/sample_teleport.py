@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, eigenbasis, meter, teleport, trajectories
+from underpainting import artifacts, denoisers, eigenbasis, jumps, meter, teleport, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.compute import Compute
 from underpainting.jobs import job
@@ -26,8 +26,8 @@ def hybrid(
     basis: eigenbasis.Eigenbasis, sampler: Sampler, denoiser: denoisers.Denoiser, seeds: list[int], skip: int
 ) -> xr.Dataset:
     """The images of a batch of seeds, with the number of network calls that each took."""
-    counting = denoisers.CountingDenoiser(denoiser)
-    image = last(teleport.walk(basis, sampler, counting, initial_noise(seeds, basis.image_shape), skip)).state
+    counting, noise = denoisers.CountingDenoiser(denoiser), initial_noise(seeds, basis.image_shape)
+    image = last(teleport.walk(jumps.GaussianJump(basis), sampler, counting, noise, skip, seeds)).state
     level = sampler.grid[skip]
     return xr.Dataset(
         {

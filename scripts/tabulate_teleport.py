@@ -15,7 +15,30 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-COLUMNS = ["sampler", "skip", "nfe", "sigma", "alpha", "fd", "kid", "kid_std", "precision", "recall", "n", "extractor"]
+COLUMNS = [
+    "sampler",
+    "design",
+    "jump",
+    "skip",
+    "nfe",
+    "sigma",
+    "alpha",
+    "fd",
+    "fd_low",
+    "fd_high",
+    "loss",
+    "loss_low",
+    "loss_high",
+    "behind",
+    "behind_low",
+    "behind_high",
+    "kid",
+    "kid_std",
+    "precision",
+    "recall",
+    "n",
+    "extractor",
+]
 HEADINGS = {
     "sampler": "Sampler",
     "skip": "Steps skipped",
@@ -36,16 +59,23 @@ FORMATS = {
 }
 
 
-def main(rows: list[str], csv: str, html: str, extractor: str) -> None:
-    """Gather the rows, write both forms."""
-    table = pd.DataFrame([json.loads(Path(file).read_text(encoding="utf-8")) for file in rows])
-    table["extractor"] = extractor
-    write_text(tables.csv(table[COLUMNS]), csv)
+def gather(truncated: list[str], budgets: list[str], extractor: str) -> pd.DataFrame:
+    """All rows, first those of the samplers' own grids."""
+    rows = [json.loads(Path(file).read_text(encoding="utf-8")) for file in truncated]
+    for file in budgets:
+        rows.extend(json.loads(Path(file).read_text(encoding="utf-8")))
+    return pd.DataFrame(rows).assign(extractor=extractor).reindex(columns=COLUMNS)
+
+
+def main(truncated: list[str], budgets: list[str], csv: str, html: str, extractor: str) -> None:
+    """Gather the rows, write both forms; the page shows the samplers' own grids, as the paper's Tables 3-5 do."""
+    table = gather(truncated, budgets, extractor)
+    write_text(tables.csv(table), csv)
     distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
-    shown = table.rename(columns={**HEADINGS, "fd": distance})
-    shown = shown[
-        ["Sampler", "Steps skipped", "NFE", "σ after jump", "α after jump", distance, *list(HEADINGS.values())[5:]]
-    ]
+    shown = table[table["design"] == "truncate"].rename(columns={**HEADINGS, "fd": distance})
+    interval = [f"{low:.3f} to {high:.3f}" for low, high in zip(shown["fd_low"], shown["fd_high"], strict=True)]
+    shown = shown.assign(**{"95 % interval": interval})
+    shown = shown[["Sampler", *list(HEADINGS.values())[1:5], distance, "95 % interval", *list(HEADINGS.values())[5:]]]
     note = f"{distance}: Frechet distance to the training images in the features of {extractor}; lower is better. KID likewise."
     write_text(tables.page(shown, "Teleport sweep", note, {**FORMATS, distance: "{:.3f}"}), html)
 
@@ -53,7 +83,8 @@ def main(rows: list[str], csv: str, html: str, extractor: str) -> None:
 if __name__ == "__main__":
     with job(snakemake):
         main(
-            list(snakemake.input.rows),
+            list(snakemake.input.truncated),
+            list(snakemake.input.budgets),
             snakemake.output.csv,
             snakemake.output.html,
             snakemake.params.config["extractor"],

@@ -182,11 +182,11 @@ def frechet(generated: NDArray[np.float64], real: NDArray[np.float64]) -> float:
     return float(fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"])
 
 
-def _thinned(features: Tensor) -> Tensor:
-    """At most 10,000 of the features, evenly spread: all their distances must fit into memory (0.8 GB; 29 GB for 60,000)."""
-    if len(features) <= NEIGHBOURS_AMONG:
+def _thinned(features: Tensor, most: int) -> Tensor:
+    """At most so many of the features, evenly spread: all their distances must fit into memory (0.8 GB for 10,000)."""
+    if len(features) <= most:
         return features
-    return features[torch.linspace(0, len(features) - 1, NEIGHBOURS_AMONG).round().long()]
+    return features[torch.linspace(0, len(features) - 1, most).round().long()]
 
 
 def _require_enough(smallest: int, kid_subset_size: int, neighbourhood: int) -> None:
@@ -204,6 +204,7 @@ def compare(
     kid_subset_size: int = 1000,
     kid_subsets: int = 100,
     neighbourhood: int = 3,
+    neighbours_among: int = NEIGHBOURS_AMONG,
     seed: int = 0,
 ) -> Scores:
     """torch-fidelity's metrics between stored features.
@@ -213,7 +214,8 @@ def compare(
         real: shape (sample, feature).
         kid_subset_size: images per KID subset; no more than either set has.
         kid_subsets: number of subsets.
-        neighbourhood: neighbours that span the manifold in precision and recall, of at most 10,000 images of each set.
+        neighbourhood: neighbours that span the manifold in precision and recall.
+        neighbours_among: images of each set that these are looked for among, at most.
         seed: of KID's subsets.
 
     Raises:
@@ -227,7 +229,8 @@ def compare(
     first, second = torch.from_numpy(generated), torch.from_numpy(real)
     subsets = {"kid_subsets": kid_subsets, "kid_subset_size": kid_subset_size, "rng_seed": seed}
     kid = kid_features_to_metric(first, second, **subsets, verbose=False)
-    prc = prc_features_to_metric(_thinned(first), _thinned(second), prc_neighborhood=neighbourhood, verbose=False)
+    near = [_thinned(features, neighbours_among) for features in (first, second)]
+    prc = prc_features_to_metric(*near, prc_neighborhood=neighbourhood, verbose=False)
     return Scores(
         distance,
         kid["kernel_inception_distance_mean"],

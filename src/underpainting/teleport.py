@@ -1,27 +1,30 @@
-r"""Teleportation: jump over the first steps with the closed form, then hand over to any sampler (Sec. 6.1).
+r"""Teleportation: jump over the first steps without a network, then hand over to any sampler (Sec. 6.1).
 
-The state at step k is not integrated with the network but written down from the initial noise by Eq. 9, with
-the mean and covariance of the training data; the sampler goes on from there. This is the paper's design "truncate":
-the grid is the sampler's own, and its first k steps cost nothing.
+The state at a lower noise level is not integrated with the network but written down from the initial noise (`jumps`), with
+the mean and covariance of the training data; the sampler goes on from there. Two designs spend the calls that are left:
+
+    truncate   the grid is the sampler's own; its first `skip` steps cost nothing (the paper's Tables 3-5)
+    re-grid    all N steps are spread anew over what is left, from the level where the jump lands to the image
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from underpainting import gaussian
 from underpainting.denoisers import Denoiser
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.jumps import Jump
 from underpainting.sampling import Sampler, Step
+from underpainting.sampling.schedulers import spread
+from underpainting.schedules import Schedule
 
 
-def jump(basis: Eigenbasis, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
-    """The Gaussian solution at step `skip` of a sampler's grid (Eq. 9).
+def jump(ahead: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
+    """The state at step `skip` of a sampler's grid.
 
     Args:
-        basis: of the training data.
+        ahead: carries states of the training data's distribution.
         sampler: whose grid is meant.
         noise: standard normal, shape (sample, channel, height, width).
         skip: number of steps to skip, 0 <= skip < steps; 0 gives the sampler's own start.
@@ -32,9 +35,50 @@ def jump(basis: Eigenbasis, sampler: Sampler, noise: Tensor, skip: int) -> Tenso
     if not 0 <= skip < sampler.steps:
         raise ValueError(f"cannot skip {skip} of {sampler.steps} steps: at least one step must be left to the sampler")
     state = sampler.start(noise)
-    return gaussian.state(basis, state, sampler.grid[0], sampler.grid[skip]) if skip else state
+    return ahead(state, sampler.grid[0], sampler.grid[skip]) if skip else state
 
 
-def walk(basis: Eigenbasis, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int) -> Iterator[Step]:
-    """The steps of the hybrid sampler, from the jump's target to the image."""
-    return sampler.walk(denoiser, jump(basis, sampler, noise, skip), skip)
+def walk(
+    ahead: Jump, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int, seeds: Sequence[int] | None = None
+) -> Iterator[Step]:
+    """The steps of the hybrid sampler, from the jump's target to the image: the design "truncate".
+
+    Args:
+        ahead, sampler, noise, skip: as for `jump`.
+        denoiser: gives the endpoint estimates.
+        seeds: one per image; stochastic samplers draw their noise from them.
+    """
+    return sampler.walk(denoiser, jump(ahead, sampler, noise, skip), skip, seeds)
+
+
+def ahead_of(ahead: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
+    """The state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
+
+    Args:
+        ahead: carries states of the training data's distribution; None for a start at the noisiest level itself.
+        schedule: of the network.
+        noise: standard normal, shape (sample, channel, height, width).
+        start: in (0, 1], 1 for the noisiest level.
+
+    Raises:
+        ValueError: there is no jump, but somewhere to jump to.
+    """
+    first = schedule.level(1.0)
+    state = noise * spread(first)
+    if ahead is None:
+        if start != 1.0:
+            raise ValueError(f"a start at {start} needs a jump; without one, start at 1")
+        return state
+    return ahead(state, first, schedule.level(start))
+
+
+def regridded(name: str, schedule: Schedule, steps: int, start: float) -> Sampler:
+    """A sampler whose N steps lead from the time `start` to the image.
+
+    Args:
+        name: a key of `sampling.SAMPLERS`.
+        schedule: of the network.
+        steps: number of steps N.
+        start: in (0, 1].
+    """
+    return Sampler.on(name, schedule.grid(steps, start))

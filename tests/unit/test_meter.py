@@ -55,7 +55,7 @@ def test_a_call_that_fails_costs_time_but_does_not_count() -> None:
 def test_a_sampler_knows_its_calls(name: str, begin: int, basis: Eigenbasis) -> None:
     sampler = sampling.Sampler(name, 6, DDIMScheduler())
     counting = CountingDenoiser(GaussianDenoiser(basis))
-    sampling.sample(sampler, counting, sampling.initial_noise(range(2), basis.image_shape), begin)
+    sampling.sample(sampler, counting, sampling.initial_noise(range(2), basis.image_shape), begin, seeds=range(2))
     assert counting.calls == sampler.calls(begin)
 
 

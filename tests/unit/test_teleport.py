@@ -8,15 +8,17 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import gaussian, teleport
+from underpainting import flow, gaussian, samplers, teleport
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
 from underpainting.eigenbasis import Eigenbasis
-from underpainting.noise import training_grid
+from underpainting.jumps import GaussianJump
+from underpainting.noise import NoiseGrid, training_grid
 from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 STEPS = 20
 NAMES = list(SAMPLERS)
+DETERMINISTIC = [name for name in NAMES if not SAMPLERS[name].stochastic]
 
 
 def noise_of(basis: Eigenbasis) -> Tensor:
@@ -24,7 +26,7 @@ def noise_of(basis: Eigenbasis) -> Tensor:
 
 
 def images_after(basis: Eigenbasis, sampler: Sampler, skip: int) -> Tensor:
-    *_, last = teleport.walk(basis, sampler, GaussianDenoiser(basis), noise_of(basis), skip)
+    *_, last = teleport.walk(GaussianJump(basis), sampler, GaussianDenoiser(basis), noise_of(basis), skip, range(4))
     return last.state
 
 
@@ -34,27 +36,56 @@ def error_of(basis: Eigenbasis, sampler: Sampler, images: Tensor) -> float:
     return float((images - exact).abs().max())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DETERMINISTIC)
+@pytest.mark.parametrize("skip", [1, 8, 19])
+def test_a_jump_adds_nothing_to_the_samplers_own_error(basis: Eigenbasis, name: str, skip: int) -> None:
+    """With the exact denoiser: what is left is what the sampler makes wrong when it is begun at that level with the exact state.
+
+    The exact state there is integrated numerically (torchdiffeq), not taken from the closed form that the jump is.
+    """
+    sampler, denoiser = Sampler(name, STEPS, SCHEDULE), GaussianDenoiser(basis)
+    here, start = sampler.grid[skip], sampler.start(noise_of(basis))
+    *_, integrated = flow.walk(denoiser, start, NoiseGrid.of([sampler.grid[0], here]), "dopri8", rtol=1e-10, atol=1e-10)
+    exact = sample(sampler, denoiser, integrated.state, skip)
+    assert (images_after(basis, sampler, skip) - exact).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("name", sorted({*DETERMINISTIC} - {"pndm"}))  # whose history, once it has one, errs least
 @pytest.mark.parametrize("skip", [1, 8, 19])
 def test_a_jump_costs_no_more_than_the_sampler_itself(basis: Eigenbasis, name: str, skip: int) -> None:
-    """With the exact denoiser; DPM-Solver++ is allowed the first-order step with which it begins anew."""
+    """With the exact denoiser; multistep samplers are allowed a first-order start, which their own grid meets in noise alone."""
     sampler = Sampler(name, STEPS, SCHEDULE)
-    begun = sampler if name != "dpmsolverpp" else Sampler(name, STEPS, SCHEDULE, solver_order=1)
-    own = error_of(basis, begun, images_after(basis, begun, 0))
+    first_order = "ddim" if sampler.kind.corrects == "none" else name
+    own = max(
+        error_of(basis, one, images_after(basis, one, 0)) for one in (sampler, Sampler(first_order, STEPS, SCHEDULE))
+    )
     assert error_of(basis, sampler, images_after(basis, sampler, skip)) <= own
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DETERMINISTIC)
 def test_the_closed_form_carries_all_the_way_with_many_steps(basis: Eigenbasis, name: str) -> None:
     sampler = Sampler(name, 500, SCHEDULE)
     assert error_of(basis, sampler, images_after(basis, sampler, 200)) < 0.007
+
+
+@pytest.mark.parametrize("name", ["ddpm", "edmchurn"])
+@pytest.mark.parametrize("skip", [0, 40])
+def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(basis: Eigenbasis, name: str, skip: int) -> None:
+    """An image is not the closed form's; all together have its mean and covariance, jump or not."""
+    sampler, noise = Sampler(name, 100, SCHEDULE), initial_noise(range(4000), basis.image_shape).double()
+    *_, last = teleport.walk(GaussianJump(basis), sampler, GaussianDenoiser(basis), noise, skip, range(4000))
+    found = (last.state.flatten(1) - basis.mean) @ basis.vectors
+    spread = basis.variances.sqrt()
+    assert (found.mean(0).abs() < 0.08 * spread + 0.01).all()
+    # along the smallest variances DDPM's own error of 100 steps is larger than what 4,000 images leave open
+    assert found.var(0)[:3] == pytest.approx(basis.variances[:3], rel=0.15)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("skip", [1, 7, 19])
 def test_a_jump_lands_at_the_level_of_its_step(basis: Eigenbasis, name: str, skip: int) -> None:
     sampler = Sampler(name, STEPS, SCHEDULE)
-    found = teleport.jump(basis, sampler, noise_of(basis), skip)
+    found = teleport.jump(GaussianJump(basis), sampler, noise_of(basis), skip)
     start = sampler.start(noise_of(basis))
     assert torch.equal(found, gaussian.state(basis, start, sampler.grid[0], sampler.grid[skip]))
     assert (found - start).abs().max() > 1e-3
@@ -67,30 +98,34 @@ def test_skipping_nothing_changes_nothing(network: UNet2DModel, name: str) -> No
     basis = Eigenbasis(eye[0], eye[:, :2], torch.ones(2, dtype=torch.float64), 2.0, (1, 8, 8))
     sampler, denoiser = Sampler(name, 4, SCHEDULE), DiffusersDenoiser(network, training_grid(SCHEDULE), "v_prediction")
     noise = initial_noise(range(2), (1, 8, 8))
-    *_, last = teleport.walk(basis, sampler, denoiser, noise, skip=0)
-    assert torch.equal(last.state, sample(sampler, denoiser, sampler.start(noise)))
+    *_, last = teleport.walk(GaussianJump(basis), sampler, denoiser, noise, 0, range(2))
+    assert torch.equal(last.state, sample(sampler, denoiser, sampler.start(noise), seeds=range(2)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("skip", [0, 6, 19])
 def test_skipped_steps_are_not_walked_and_cost_nothing(basis: Eigenbasis, name: str, skip: int) -> None:
     counter = CountingDenoiser(GaussianDenoiser(basis))
-    steps = list(teleport.walk(basis, Sampler(name, STEPS, SCHEDULE), counter, noise_of(basis), skip))
+    sampler = Sampler(name, STEPS, SCHEDULE)
+    steps = list(teleport.walk(GaussianJump(basis), sampler, counter, noise_of(basis), skip, range(4)))
     assert [step.index for step in steps] == list(range(skip, STEPS + 1))
-    assert counter.calls == (2 * (STEPS - skip) - 1 if name == "heun" else STEPS - skip)
+    assert counter.calls == samplers.calls(name, STEPS - skip) == sampler.calls(skip)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("skip", [-1, STEPS, STEPS + 1])
 def test_a_skip_that_leaves_no_step_is_refused(basis: Eigenbasis, name: str, skip: int) -> None:
     with pytest.raises(ValueError, match=f"cannot skip {skip} of 20 steps: at least one step must be left"):
-        teleport.jump(basis, Sampler(name, STEPS, SCHEDULE), noise_of(basis), skip)
+        teleport.jump(GaussianJump(basis), Sampler(name, STEPS, SCHEDULE), noise_of(basis), skip)
 
 
 def test_images_of_another_size_are_refused(basis: Eigenbasis) -> None:
     with pytest.raises(ValueError, match="do not fit an eigenbasis of 16 pixels"):
-        teleport.jump(basis, Sampler("ddim", STEPS, SCHEDULE), torch.zeros(1, 1, 8, 8), 5)
+        teleport.jump(GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), torch.zeros(1, 1, 8, 8), 5)
 
 
 def test_float32_noise_gives_a_float32_state(basis: Eigenbasis) -> None:
-    assert teleport.jump(basis, Sampler("ddim", STEPS, SCHEDULE), noise_of(basis).float(), 5).dtype == torch.float32
+    assert (
+        teleport.jump(GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), noise_of(basis).float(), 5).dtype
+        == torch.float32
+    )

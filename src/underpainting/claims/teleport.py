@@ -14,11 +14,11 @@ def claims(table: pd.DataFrame, sampler: str, steps: int) -> list[Claim]:
     """Claims from the sweep of one sampler.
 
     Args:
-        table: columns sampler, skip, fd, n.
+        table: columns sampler, design, skip, fd, n.
         sampler: which rows count.
         steps: that the sampler takes without a jump.
     """
-    rows = table[table["sampler"] == sampler].set_index("skip").sort_index()
+    rows = table[(table["sampler"] == sampler) & (table["design"] == "truncate")].set_index("skip").sort_index()
     if 0 not in rows.index or len(rows) < 2:
         return []
     plain, images = float(rows["fd"][0]), int(rows["n"][0])

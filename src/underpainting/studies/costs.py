@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from underpainting import samplers
 from underpainting.studies.denoiser import TrainedDenoiser
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import (
     ClassifierExtractor,
     SamplerChoice,
-    SamplerName,
     TeleportConfig,
     TrajectoriesConfig,
 )
@@ -23,8 +23,6 @@ from underpainting.studies.sampling import (
 Wildcards = Mapping[str, str]
 _SEVERAL = re.compile(r"(sample_teleport)_(\d+(?:_\d+)*)")
 
-STAGES: dict[SamplerName, int] = {"ddim": 1, "euler": 1, "heun": 2, "dpmsolverpp": 1}
-"""Network calls per step; the last step takes one."""
 BACKWARD = 3
 """A training step on an image costs as much as so many calls: forward once, backward twice as much."""
 INCEPTION_FEATURES = 2048
@@ -35,8 +33,7 @@ _ENVELOPE = 5_500  # bytes of an artifact's names, attributes and small arrays
 
 def calls(choice: SamplerChoice, begin: int = 0) -> int:
     """Network calls per image of a sampler that begins at a step: its NFE."""
-    stages = STAGES[choice.name]
-    return stages * (choice.steps - begin) - (stages - 1)
+    return samplers.calls(choice.name, choice.steps - begin)
 
 
 def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
@@ -85,11 +82,18 @@ def _teleport_calls(study: Study, wildcards: Wildcards) -> int:
     return seeds(wildcards) * calls(_chosen(study.teleport, wildcards), int(wildcards["skip"]))
 
 
+def _budget_calls(study: Study, wildcards: Wildcards) -> int:
+    if study.budget is None:
+        return 0
+    each = samplers.calls(wildcards["solver"], int(wildcards["steps"]))
+    return seeds(wildcards) * each * len(study.budget.skips(wildcards["jump"]))
+
+
 def _perturbation_calls(study: Study, wildcards: Wildcards) -> int:
     """One walk up to the last push; then, from each push, a pair of walks per direction."""
     push, choice = study.perturbation, _chosen(study.trajectories, wildcards)
     steps = push.steps(choice.steps)
-    plain = STAGES[choice.name] * steps[-1] + 1
+    plain = calls(choice) - calls(choice, steps[-1]) + 1
     directions = len(push.components) + push.random + push.off_manifold
     return push.seeds * (plain + 2 * directions * sum(calls(choice, step) for step in steps))
 
@@ -130,9 +134,20 @@ def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
     return 8 * features * seeds(wildcards) * _PACKED_FEATURES
 
 
+def _budget_bytes(study: Study, wildcards: Wildcards) -> float:
+    skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
+    return skips * _feature_bytes(study, wildcards)
+
+
+def _jump_bytes(study: Study, wildcards: Wildcards) -> float:
+    skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
+    return skips * _sample_bytes(study, wildcards)
+
+
 _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "sample_trajectories": _trajectory_calls,
     "sample_teleport": _teleport_calls,
+    "sample_budget": _budget_calls,
     "perturb_trajectories": _perturbation_calls,
     "explain_score": _score_calls,
     "measure_young": _young_calls,
@@ -141,4 +156,6 @@ _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,
     "sample_teleport": _sample_bytes,
     "extract_features": _feature_bytes,
+    "sample_budget": _budget_bytes,
+    "jump_ahead": _jump_bytes,
 }

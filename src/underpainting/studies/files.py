@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from underpainting.studies.budget import NO_JUMP, BudgetConfig
 from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
 from underpainting.studies.denoiser import PathDenoiser, ReferenceDenoiser, TrainedDenoiser
 from underpainting.studies.models import Study
@@ -170,9 +171,63 @@ def cluster_labels(name: str, study: Study) -> list[str]:
 
 def score_settings(study: Study) -> dict[str, int]:
     """How distances between features are measured."""
-    sweep = study.teleport
-    names = ("kid_subset_size", "kid_subsets", "neighbourhood")
-    return {name: getattr(sweep, name) for name in names}
+    return study.teleport.model_dump(include={"kid_subset_size", "kid_subsets", "neighbourhood", "neighbours_among"})
+
+
+def fidelity_settings(study: Study) -> dict[str, object]:
+    """How distances between features are measured, and their intervals."""
+    return {"scores": score_settings(study), "resamples": study.teleport.resamples}
+
+
+def jump_inputs(name: str, study: Study, jump: str) -> dict[str, str | list[str]]:
+    """What a jump is made from."""
+    kind = jump_kind(study, jump)
+    if kind == "mixture":
+        return {"mixture": f"results/{name}/mixture.zarr.zip"}
+    if kind == "samples":
+        return {"samples": shards(sweep_samples(0, name, main_sampler(study.teleport)), study.teleport)}
+    return {"eigenbasis": f"results/{name}/eigenbasis.zarr.zip"}
+
+
+def jump_kind(study: Study, jump: str) -> str:
+    """The kind of a jump, by its id."""
+    return budget_of(study).jump(jump).name
+
+
+def budget_of(study: Study) -> BudgetConfig:
+    """The budgets of a study that has them."""
+    if study.budget is None:
+        raise ValueError("this study has no section `budget`")
+    return study.budget
+
+
+def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
+    """The states after a jump, of one shard."""
+    return [] if jump == NO_JUMP else [f"results/{name}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip"]
+
+
+def _budget_shards(name: str, study: Study, solver: str, steps: int, jump: str) -> list[str]:
+    folder = f"results/{name}/budget/{solver}-{steps}/{jump}"
+    return shards(folder + "/seeds_{first}-{stop}.zarr.zip", budget_of(study))
+
+
+def budget_features(name: str, study: Study, solver: str) -> list[str]:
+    """The features of every run of a sampler, run after run, shard after shard."""
+    runs = [(steps, jump) for sampler, steps, jump in budget_of(study).runs() if sampler == solver]
+    return [file for steps, jump in runs for file in _budget_shards(name, study, solver, steps, jump)]
+
+
+def budget_settings(_: str, study: Study, solver: str) -> dict[str, object]:
+    """Which runs a sampler has, and how they are measured."""
+    budget = budget_of(study)
+    runs = [[steps, jump] for sampler, steps, jump in budget.runs() if sampler == solver]
+    plain = budget.reference_steps(next(sampler for sampler in budget.samplers if sampler == solver))
+    return {"runs": runs, "reference": plain, **fidelity_settings(study)}
+
+
+def budget_rows(name: str, study: Study) -> list[str]:
+    """The fidelity of every sampler at few network calls."""
+    return [f"results/{name}/budget/{sampler}.json" for sampler in study.budget.samplers] if study.budget else []
 
 
 def of_main(kind: str, name: str, study: Study, ending: str = "zarr.zip") -> str:
@@ -215,6 +270,11 @@ def sweep_samples(skip: int | str, name: str = "{study}", sampler: str = "{sampl
 def features(name: str, study: Study, sampler: str, skip: int | str) -> list[str]:
     """The feature shards of one sampler and skip."""
     return shards(sweep_folder(name, sampler, skip) + "/features/seeds_{first}-{stop}.zarr.zip", study.teleport)
+
+
+def plain_features(name: str, study: Study, sampler: str) -> list[str]:
+    """The feature shards of a sampler without a jump, where they are wanted."""
+    return features(name, study, sampler, 0) if 0 in study.teleport.skips else []
 
 
 def sweep_rows(name: str, study: Study) -> list[str]:

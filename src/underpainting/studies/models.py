@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from underpainting.studies.base import Model
+from underpainting.studies.budget import BudgetConfig
 from underpainting.studies.data import Dataset
 from underpainting.studies.denoiser import Denoiser, OwnDenoiser
 from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
@@ -50,6 +51,10 @@ class Study(Model):
     eigenbasis: EigenbasisConfig = Field(default_factory=EigenbasisConfig, description="Eigendecomposition.")
     trajectories: TrajectoriesConfig = Field(description="Trajectories to compare theory with.")
     teleport: TeleportConfig = Field(description="The teleportation sweep.")
+    budget: BudgetConfig | None = Field(
+        None,
+        description="Image quality at few network calls, with and without each kind of jump; not measured if not given.",
+    )
     mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
     comparison: ComparisonConfig = Field(default_factory=ComparisonConfig, description="Theories against the sampler.")
     emergence: EmergenceConfig = Field(default_factory=EmergenceConfig, description="Order of emergence.")
@@ -104,6 +109,7 @@ class Study(Model):
                 if misfit := choice.misfit(times):
                     raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
         self._theory_fits()
+        self._budget_fits()
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:
@@ -113,10 +119,28 @@ class Study(Model):
                 )
         return self
 
+    def _budget_fits(self) -> None:
+        """Do the jumps have what they are made from?"""
+        if self.budget is None:
+            return
+        names = {jump.name for jump in self.budget.jumps}
+        most = self.eigenbasis.rank or self.dataset.channels * self.dataset.image_size**2
+        if too_high := [jump.id for jump in self.budget.jumps if getattr(jump, "rank", 0) > most]:
+            raise ValueError(
+                f"budget.jumps | {', '.join(too_high)} exceeds the {most} components of the eigenbasis | lower its rank"
+            )
+        if "samples" in names and 0 not in self.teleport.skips:
+            raise ValueError("budget.jumps | samples needs the samples without a jump | add 0 to teleport.skips")
+        if self.teleport.kid_subset_size > self.budget.seeds:
+            raise ValueError(
+                f"budget.seeds | {self.budget.seeds} are fewer than the {self.teleport.kid_subset_size} images of a KID subset | "
+                "raise it, or lower teleport.kid_subset_size"
+            )
+
     def _theory_fits(self) -> None:
         if self.mixture.fit == "classes" and not self.moments.per_class:
             raise ValueError("mixture.fit | classes needs the moments of each class | set moments.per_class: true")
-        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.compares("mixture"):
+        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.has_mixture():
             raise ValueError(
                 "mixture.covariance | full needs covariance matrices, which eigenbasis.method: "
                 f"{self.eigenbasis.method} avoids | set mixture.covariance: low_rank and mixture.rank"
@@ -130,6 +154,11 @@ class Study(Model):
             raise ValueError(
                 f"perturbation.seeds | {self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories | lower it"
             )
+
+    def has_mixture(self) -> bool:
+        """Is the Gaussian mixture made: compared with the sampler, or jumped with?"""
+        jumped = self.budget is not None and any(jump.name == "mixture" for jump in self.budget.jumps)
+        return jumped or self.compares("mixture")
 
     def compares(self, name: TheoryName) -> bool:
         """Is a theory among those compared with the sampler?"""

@@ -44,7 +44,6 @@ _SECONDS_PER_VALUE = 1e-6  # of a network call on one core, per value of a featu
 _MARGIN = 3.0  # of time
 _TRAINING_PASSES = 1.5  # of a training image; more than that is in the margin
 _CLASSES = 10  # where the study file does not tell
-_PAIRS = 10_000  # features between which all distances are held at once (`fidelity`)
 _IMAGES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
 _MANY = 75_000
 
@@ -77,7 +76,8 @@ def sizes(study: Study) -> dict[str, float]:
     """What the jobs of a study hold, in MiB.
 
     `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture; `shard`: the
-    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `call`: the feature
+    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep;
+    `budget`: those of a batch at every level where a jump lands; `call`: the feature
     maps of a network call; `training`: those of a training step; `weights`: the network; `pairs`: the distances between all
     features. The rest belongs to one rule: `read`, `scatter`, `solve`, `fit`, `extractor`.
     """
@@ -87,6 +87,8 @@ def sizes(study: Study) -> dict[str, float]:
     values = study.dataset.image_size**2 * _first_width(study)
     own = study.denoiser if isinstance(study.denoiser, OwnDenoiser) else None
     clusters = _CLASSES if study.mixture.fit == "classes" else study.mixture.modes
+    skips = max((len(jump.skips) for jump in study.budget.jumps), default=1) if study.budget else 0
+    budgeted = min(study.budget.batch_size, study.budget.shard_size, study.budget.seeds) if study.budget else 0
     square, images = 8 * pixels**2 / MIB, 8 * count * pixels / MIB
     stored, basis = images / 8, 8 * _rank(study) * pixels / MIB
     dense = study.eigenbasis.method == "dense"
@@ -98,10 +100,11 @@ def sizes(study: Study) -> dict[str, float]:
         "modes": 8 * clusters * min(study.mixture.rank or pixels, pixels) * pixels / MIB,
         "shard": 8 * walked * (1 + max(choice.steps for choice in walks.samplers)) * pixels / MIB,
         "sweep": 4 * swept * pixels / MIB,
-        "call": 4 * _MAPS * max(walked, swept) * values / MIB,
+        "budget": 4 * budgeted * skips * pixels / MIB,
+        "call": 4 * _MAPS * max(walked, swept, budgeted) * values / MIB,
         "training": 4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
         "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
-        "pairs": 8 * min(_PAIRS, max(count, sweep.seeds)) ** 2 / MIB,
+        "pairs": 8 * min(sweep.neighbours_among, max(count, sweep.seeds)) ** 2 / MIB,
         "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
         "scatter": dense * 3.5 * (1 + _CLASSES * study.moments.per_class) * square
         + 24 * min(study.moments.batch_size, count) * pixels / MIB,
@@ -137,6 +140,9 @@ _HOLDS: dict[str, dict[str, float]] = {
     "measure_retrieval": {"blocks": 1, "stored": 2, "shard": 1},
     "measure_young": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
     "train_classifier": {"blocks": 1, "stored": 5},
+    "jump_ahead": {"basis": 2, "modes": 3, "budget": 24},
+    "sample_budget": {"extractor": 1, "call": 1, "weights": 1, "budget": 24},
+    "measure_budget": {"pairs": 4},
     "extract_features": {"extractor": 1, "sweep": 4},
     "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
     "measure_fidelity": {"pairs": 4},
@@ -160,6 +166,10 @@ def memory(rule: str, study: Study) -> int:
 
 def _evaluations(rule: str, study: Study) -> float:
     """Network calls of the largest job of a rule, over all its images."""
+    if rule == "sample_budget" and study.budget:
+        first, stop = study.budget.shards[0]
+        runs = [{"solver": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.budget.runs()]
+        return max(costs.network_calls(rule, study, {**run, "first": str(first), "stop": str(stop)}) for run in runs)
     stage = study.teleport if rule in ("sample_teleport", "measure_young") else study.trajectories
     slowest = max(stage.samplers, key=costs.calls)
     first, stop = stage.shards[0]
@@ -175,6 +185,11 @@ def _theory_seconds(rule: str, study: Study) -> float:
     through = 1e-9 * pixels * count  # one look at each pixel of the data set
     if rule == "compare_with_theory":
         return 40 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
+    if rule == "jump_ahead" and study.budget:
+        modes = sizes(study)["modes"] * MIB / 8
+        return 2e-9 * modes * study.budget.shard_size * 100 * len(study.budget.jumps)
+    if rule == "measure_budget" and study.budget:
+        return 5.0 * len(study.budget.runs())
     if rule == "decompose_covariance":
         passes = 20 * _rank(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
         return 60 + passes * through / 10

@@ -6,12 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from underpainting.samplers import SAMPLERS
 from underpainting.studies.base import Model
 
-SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp"]
+SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
 Spacing = Literal["linspace", "leading", "trailing"]
-
-SAMPLER_LABELS: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "heun": "Heun", "dpmsolverpp": "DPM-Solver++"}
 
 
 class SamplerChoice(Model):
@@ -31,20 +30,20 @@ class SamplerChoice(Model):
     def misfit(self, times: int) -> str | None:
         """What diffusers cannot do rightly with these steps over so many times, as "problem | remedy"."""
         spacing, stride = self.timestep_spacing, times // self.steps
-        if self.name == "dpmsolverpp" and self.steps == times and spacing != "trailing":
+        if self.name in ("dpmsolverpp", "unipc") and self.steps == times and spacing != "trailing":
             return "its grid would visit a time twice | lower its steps"
-        if self.name != "ddim" or spacing in (None, "leading"):
+        if self.name not in ("ddim", "pndm") or spacing in (None, "leading"):
             return None
         if times % self.steps == 0 if spacing == "trailing" else self.steps in (1, times):
             return None
-        remedy = f"use the spacing leading, or trailing with steps that divide {times}"
-        return f"diffusers' DDIM moves by {stride} times at each step, the spacing {spacing} does not | {remedy}"
+        problem = f"diffusers' {SAMPLERS[self.name].label} moves by {stride} times at each step, the spacing {spacing} does not"
+        return f"{problem} | use the spacing leading, or trailing with steps that divide {times}"
 
     @property
     def label(self) -> str:
         """Name in figures, e.g. `DDIM, 50 steps`."""
         spacing = f", {self.timestep_spacing}" if self.timestep_spacing else ""
-        return f"{SAMPLER_LABELS[self.name]}, {self.steps} steps{spacing}"
+        return f"{SAMPLERS[self.name].label}, {self.steps} steps{spacing}"
 
 
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
@@ -72,7 +71,7 @@ class Seeded(Model):
 
 
 class TrajectoriesConfig(Seeded):
-    """Sampler trajectories, every state and endpoint estimate kept."""
+    """Sampler trajectories, every state and endpoint estimate kept; theory describes deterministic samplers."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; theory is compared with each.")
     seeds: int = Field(256, ge=1, le=10**6, description="Number of trajectories per sampler.")
@@ -80,6 +79,10 @@ class TrajectoriesConfig(Seeded):
     @field_validator("samplers")
     @classmethod
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        if stochastic := [choice.id for choice in value if SAMPLERS[choice.name].stochastic]:
+            raise ValueError(
+                f"{', '.join(stochastic)} adds noise on its way | theory describes deterministic samplers: remove it"
+            )
         return _distinct(value)
 
 
@@ -129,6 +132,14 @@ class TeleportConfig(Seeded):
     kid_subset_size: int = Field(1000, ge=2, description="Images per subset of the kernel distance (KID).")
     kid_subsets: int = Field(100, ge=1, description="Subsets over which the kernel distance is averaged.")
     neighbourhood: int = Field(3, ge=1, description="Neighbours in precision and recall.")
+    neighbours_among: int = Field(
+        10_000, ge=10, description="Images of each set that these neighbours are looked for among, at most."
+    )
+    resamples: int = Field(
+        200,
+        ge=20,
+        description="Resamples of the seeds behind the intervals of the Frechet distance; slow with 2,048 features.",
+    )
 
     @field_validator("samplers")
     @classmethod

@@ -1,0 +1,80 @@
+"""States of one shard of seeds after a jump, at every level where the study lets it land."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, eigenbasis, jumps, mixtures, schedules, teleport
+from underpainting.artifacts import IMAGE_DIMS, array
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
+from underpainting.sampling import initial_noise, seed_batches
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
+    """The basis of a model's own samples."""
+    images = np.concatenate([artifacts.load(file)["images"].values for file in files])
+    flat, shape = images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:])
+    if len(flat) <= flat.shape[1]:
+        return eigenbasis.gram(flat, shape)
+    return eigenbasis.dense(flat.mean(0), np.cov(flat, rowvar=False), shape)
+
+
+def make_jump(name: str, rank: int | None, inputs: dict[str, Any]) -> tuple[jumps.Jump, tuple[int, ...]]:
+    """The jump that a study chose, and the shape of its images."""
+    if name == "mixture":
+        mixture = mixtures.load(inputs["mixture"])
+        return jumps.MixtureJump(mixture), mixture.image_shape
+    basis = of_samples(inputs["samples"]) if name == "samples" else eigenbasis.load(inputs["eigenbasis"])
+    return jumps.GaussianJump(eigenbasis.truncate(basis, rank=rank) if rank else basis), basis.image_shape
+
+
+def landed(
+    ahead: jumps.Jump, schedule: schedules.Schedule, seeds: list[int], shape: Sequence[int], skips: Sequence[int]
+) -> xr.Dataset:
+    """The states of a batch of seeds at every level."""
+    noise = initial_noise(seeds, shape)
+    starts = [1 - skip / 100 for skip in skips]
+    states = torch.stack([teleport.ahead_of(ahead, schedule, noise, start) for start in starts], 1)
+    levels = np.array([schedule.level(start) for start in starts])
+    return xr.Dataset(
+        {
+            "state": array(states.numpy(), ("sample", "skip", *IMAGE_DIMS), "state after the jump"),
+            "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
+            "alpha": array(levels[:, 0], "skip", "signal scale after the jump"),
+            "sigma": array(levels[:, 1], "skip", "noise scale after the jump"),
+            "skip": array(
+                np.asarray(skips, np.int64), "skip", "share of the network's time that is skipped", "percent"
+            ),
+        }
+    )
+
+
+def main(inputs: dict[str, Any], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
+    """Jump batch by batch."""
+    ahead, shape = make_jump(config["name"], config.get("rank"), inputs)
+    schedule = schedules.of_file(inputs["scheduler"])
+    provenance = origin(study, seeds=[seeds.start, seeds.stop], jump=config)
+    parts = (
+        landed(ahead, schedule, batch, shape, config["skips"]) for batch in seed_batches(seeds, config["batch_size"])
+    )
+    artifacts.save_stream(parts, output, "sample", provenance)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        names, inputs = snakemake.wildcards, dict(snakemake.input.items())
+        samples = inputs.get("samples", [])
+        inputs["samples"] = [samples] if isinstance(samples, str) else list(samples)
+        main(
+            inputs, snakemake.output[0], names.study, range(int(names.first), int(names.stop)), snakemake.params.config
+        )

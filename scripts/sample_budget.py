@@ -1,0 +1,103 @@
+"""Features of one shard of images at few network calls, from every level where a jump has landed."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from underpainting import artifacts, denoisers, fidelity, meter, schedules, teleport
+from underpainting.artifacts import IMAGE_DIMS, array
+from underpainting.compute import Compute
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
+from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+SHOWN = 16
+
+
+class Batch(NamedTuple):
+    """Seeds, and their states at each level, shape (sample, skip, channel, height, width)."""
+
+    seeds: list[int]
+    states: Tensor
+
+
+def starting(
+    landed: list[str], schedule: schedules.Schedule, seeds: range, shape: tuple[int, ...], size: int
+) -> Iterator[Batch]:
+    """The states of a shard where its walks begin, batch by batch; noise, where there was no jump."""
+    states = artifacts.load(landed[0])["state"] if landed else None
+    for number, batch in enumerate(seed_batches(seeds, size)):
+        if states is None:
+            noise = teleport.ahead_of(None, schedule, initial_noise(batch, shape), 1.0)
+            yield Batch(batch, noise[:, None])
+        else:
+            yield Batch(batch, torch.from_numpy(states[number * size : number * size + len(batch)].values))
+
+
+def generated(
+    batches: Iterable[Batch], samplers: list[Sampler], denoiser: denoisers.Denoiser, extractor: fidelity.Extractor
+) -> Iterator[xr.Dataset]:
+    """Features and network calls of each batch, level by level; of the first images, the images too."""
+    for seeds, states in batches:
+        images, calls = [], []
+        for start, sampler in enumerate(samplers):
+            counting = denoisers.CountingDenoiser(denoiser)
+            with torch.inference_mode():
+                final = sample(sampler, counting, states[:, start], seeds=seeds)
+            images.append(fidelity.to_bytes(final))
+            calls.append(counting.calls)
+        features = np.stack([fidelity.extract(extractor, part) for part in images], 1)
+        yield xr.Dataset(
+            {
+                "features": array(features, ("sample", "skip", "feature"), "features of the images"),
+                "nfe": array(np.array(calls), "skip", "network calls per image"),
+                "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
+                "shown": array(
+                    torch.stack(images)[:, :SHOWN].numpy(), ("skip", "shown_sample", *IMAGE_DIMS), "first images"
+                ),
+            }
+        )
+
+
+def main(inputs: dict[str, Any], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
+    """Sample batch by batch; one batch is one chunk of the artifact."""
+    denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    schedule = schedules.of_file(inputs["scheduler"])
+    starts = [1 - skip / 100 for skip in config["skips"]]
+    samplers = [teleport.regridded(config["sampler"], schedule, config["steps"], start) for start in starts]
+    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    meter.plan(images=len(seeds) * sum(sampler.calls() for sampler in samplers))
+    batches = starting(inputs["landed"], schedule, seeds, denoiser.image_shape, config["batch_size"])
+    parts = generated(batches, samplers, denoiser, extractor)
+    whole = xr.concat(list(parts), "sample", data_vars="minimal", coords="minimal", compat="override")
+    levels = np.array([sampler.grid[0] for sampler in samplers])
+    whole = whole.assign(
+        skip=array(np.array(config["skips"]), "skip", "share of the network's time that is skipped", "percent"),
+        alpha=array(levels[:, 0], "skip", "signal scale at the start"),
+        sigma=array(levels[:, 1], "skip", "noise scale at the start"),
+    )
+    provenance = origin(
+        study, seeds=[seeds.start, seeds.stop], config=config, network=artifacts.digest(inputs["weights"])
+    )
+    artifacts.save(whole, output, provenance)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        names, inputs = snakemake.wildcards, dict(snakemake.input.items())
+        for several in ("landed", "extractor"):
+            inputs[several] = [inputs[several]] if isinstance(inputs[several], str) else list(inputs[several])
+        main(
+            inputs, snakemake.output[0], names.study, range(int(names.first), int(names.stop)), snakemake.params.config
+        )

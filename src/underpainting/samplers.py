@@ -1,0 +1,85 @@
+"""The samplers that are known: how each diffusers scheduler is driven, and what each costs. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class SamplerKind(NamedTuple):
+    """How a sampler is driven.
+
+    Attributes:
+        label: its name in figures.
+        module: where diffusers keeps its scheduler.
+        scheduler: the scheduler's class.
+        scaled: whether its coordinates are x / alpha; else they are those of the variance-preserving path.
+        tabled: whether it finds its levels in a table of alpha^2 by time; else in a list of sigma / alpha.
+        corrects: which steps call the denoiser a second time, at their target: `every` but the last, the `first`, or `none`.
+        takes: what its scheduler is given.
+        clips: whether it can clip the endpoint estimate to the image range.
+        karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
+        stochastic: whether it adds noise on its way.
+    """
+
+    label: str
+    module: str
+    scheduler: str
+    scaled: bool = False
+    tabled: bool = False
+    corrects: Literal["none", "first", "every"] = "none"
+    takes: Literal["sample", "epsilon"] = "sample"
+    clips: bool = False
+    karras: bool = False
+    stochastic: bool = False
+
+
+SAMPLERS: dict[str, SamplerKind] = {
+    "ddim": SamplerKind("DDIM", "scheduling_ddim", "DDIMScheduler", tabled=True, clips=True),
+    "euler": SamplerKind("Euler", "scheduling_euler_discrete", "EulerDiscreteScheduler", scaled=True),
+    "heun": SamplerKind(
+        "Heun", "scheduling_heun_discrete", "HeunDiscreteScheduler", scaled=True, corrects="every", clips=True
+    ),
+    "dpmsolverpp": SamplerKind("DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler"),
+    "unipc": SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler"),
+    "pndm": SamplerKind("PNDM", "scheduling_pndm", "PNDMScheduler", tabled=True, corrects="first", takes="epsilon"),
+    "lms": SamplerKind("LMS", "scheduling_lms_discrete", "LMSDiscreteScheduler", scaled=True),
+    "edmheun": SamplerKind(
+        "EDM Heun", "scheduling_heun_discrete", "HeunDiscreteScheduler", scaled=True, corrects="every", karras=True
+    ),
+    "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, stochastic=True),
+    "edmchurn": SamplerKind(
+        "EDM churn",
+        "scheduling_heun_discrete",
+        "HeunDiscreteScheduler",
+        scaled=True,
+        corrects="every",
+        karras=True,
+        stochastic=True,
+    ),
+}
+
+
+def calls(name: str, steps: int) -> int:
+    """Denoiser calls of so many steps to the image: the NFE of one image.
+
+    Args:
+        name: a key of `SAMPLERS`.
+        steps: number of steps, 1 or more; the last one, to sigma = 0, is never corrected.
+    """
+    corrected = {"none": 0, "first": min(1, steps - 1), "every": steps - 1}
+    return steps + corrected[SAMPLERS[name].corrects]
+
+
+def steps_within(name: str, budget: int) -> int:
+    """The most steps that cost at most `budget` denoiser calls.
+
+    Args:
+        name: a key of `SAMPLERS`.
+        budget: denoiser calls per image, 1 or more.
+
+    Raises:
+        ValueError: the budget is not positive.
+    """
+    if budget < 1:
+        raise ValueError(f"a sampler calls its denoiser at least once, so a budget of {budget} calls is not enough")
+    return max(steps for steps in range(1, budget + 1) if calls(name, steps) <= budget)

@@ -1,0 +1,139 @@
+"""Models of the sweep over few network calls: every sampler at every budget, with and without each kind of jump."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from underpainting import samplers
+from underpainting.studies.base import Model
+from underpainting.studies.sampling import SamplerName, Seeded
+
+NO_JUMP = "none"
+Percent = Annotated[int, Field(ge=1, le=99)]
+
+
+class JumpBase(Model):
+    """A jump and where it lands."""
+
+    skips: tuple[Percent, ...] = Field(
+        min_length=1, description="Where to land: per cent of the network's own time that is skipped."
+    )
+
+    @field_validator("skips")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"{list(value)} lists a skip twice | list each skip once")
+        return tuple(sorted(value))
+
+
+class GaussianJump(JumpBase):
+    """The closed form with every component of the eigenbasis (Eq. 9)."""
+
+    name: Literal["gaussian"]
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return self.name
+
+
+class LowRankJump(JumpBase):
+    """The closed form with the leading components alone."""
+
+    name: Literal["lowrank"]
+    rank: int = Field(ge=1, description="Number of components.")
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return f"{self.name}{self.rank}"
+
+
+class MixtureJump(JumpBase):
+    """The probability flow of the study's Gaussian mixture, integrated without network calls."""
+
+    name: Literal["mixture"]
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return self.name
+
+
+class SamplesJump(JumpBase):
+    """The closed form with a basis estimated from the model's own samples, as where the training data are not at hand."""
+
+    name: Literal["samples"]
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return self.name
+
+
+JumpChoice = Annotated[GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")]
+
+
+class BudgetConfig(Seeded):
+    """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
+
+    samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers.")
+    nfe: tuple[int, ...] = Field(
+        (5, 6, 8, 10, 12, 15, 20),
+        min_length=1,
+        description="Network calls per image. A sampler takes as many steps as they pay for; what it really called is counted.",
+    )
+    reference: int | None = Field(
+        50,
+        ge=1,
+        description="Network calls of a plain run, without a jump, that the others are compared with; none if null.",
+    )
+    jumps: tuple[JumpChoice, ...] = Field(min_length=1, description="The jumps, beside none.")
+    seeds: int = Field(1000, ge=2, le=10**7, description="Images per row of the table.")
+
+    @field_validator("nfe")
+    @classmethod
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if wrong := [budget for budget in value if budget < 1]:
+            raise ValueError(f"{wrong} are no numbers of network calls | give numbers of 1 or more")
+        return tuple(sorted(set(value)))
+
+    @field_validator("jumps")
+    @classmethod
+    def _once(cls, value: tuple[JumpChoice, ...]) -> tuple[JumpChoice, ...]:
+        ids = [jump.id for jump in value]
+        if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
+            raise ValueError(f"{', '.join(doubles)} is listed twice | put all its skips into one entry")
+        return value
+
+    @model_validator(mode="after")
+    def _samplers_once(self) -> BudgetConfig:
+        if len(set(self.samplers)) < len(self.samplers):
+            raise ValueError("budget.samplers | a sampler is listed twice | list each sampler once")
+        return self
+
+    def steps(self, sampler: SamplerName) -> list[int]:
+        """The numbers of steps of a sampler, ascending; budgets that pay for the same steps are one."""
+        return sorted({samplers.steps_within(sampler, budget) for budget in self.nfe})
+
+    def reference_steps(self, sampler: SamplerName) -> int | None:
+        """The steps of a sampler's plain run."""
+        return samplers.steps_within(sampler, self.reference) if self.reference else None
+
+    def jump(self, name: str) -> JumpChoice:
+        """A jump by its id."""
+        return next(jump for jump in self.jumps if jump.id == name)
+
+    def skips(self, name: str) -> tuple[int, ...]:
+        """Where a jump lands, in per cent; without a jump nothing is skipped."""
+        return (0,) if name == NO_JUMP else self.jump(name).skips
+
+    def runs(self) -> list[tuple[SamplerName, int, str]]:
+        """(sampler, steps, jump) of every job per shard."""
+        names = [NO_JUMP, *(jump.id for jump in self.jumps)]
+        swept = [(name, steps, jump) for name in self.samplers for steps in self.steps(name) for jump in names]
+        plain = [(name, steps, NO_JUMP) for name in self.samplers if (steps := self.reference_steps(name))]
+        return list(dict.fromkeys([*swept, *plain]))
