@@ -238,31 +238,37 @@ def require_range(card: Card, name: str) -> None:
 
 
 def from_artifacts(
-    basis: str | Path, moments: str | Path | None = None, classes_rank: int | None = None
+    basis: str | Path, moments: str | Path | None = None, per_class: bool = False, rank: int | None = None
 ) -> StoredBasis:
     """The basis of a study, from its artifacts.
 
     Args:
         basis: `eigenbasis.zarr.zip`.
-        moments: `moments.zarr.zip`, which knows the number of images and, if the study keeps them (`moments.per_class`), the
-            moments of each class.
-        classes_rank: components of each class; as many as the basis has if not given.
+        moments: `moments.zarr.zip`, which knows the number of images.
+        per_class: whether each class gets a Gaussian of its own, from the moments that hold it (`moments.per_class`).
+        rank: components to keep, of each class too; all if not given.
 
     Raises:
         ArtifactError: a file is missing or of another kind.
+        ValueError: the moments of each class are wanted and not there, or the rank is not possible.
     """
-    whole = eigenbasis.load(basis)
-    origin = artifacts.provenance(artifacts.load(basis))
-    details: dict[str, Any] = {
-        "method": origin.get("config", {}).get("method", ""),
-        "data_digest": origin.get("data", ""),
-    }
+    whole = eigenbasis.truncate(eigenbasis.load(basis), rank=rank)
+    data = artifacts.load(moments) if moments is not None else None
+    if per_class and (data is None or "class_covariance" not in data):
+        raise ValueError(
+            "the study keeps no covariance of each class; set moments.per_class: true in its file and run it"
+        )
     classes: list[Eigenbasis] = []
-    if moments is not None:
-        data = artifacts.load(moments)
-        details["count"] = int(data["count"])
-        if "class_covariance" in data:
-            pairs = zip(data["class_mean"].values, data["class_covariance"].values, strict=True)
-            bases = (eigenbasis.dense(mean, covariance, whole.image_shape) for mean, covariance in pairs)
-            classes = [eigenbasis.truncate(one, rank=classes_rank or whole.rank) for one in bases]
-    return StoredBasis.of(whole, f"the images of the study {origin.get('study', '')!r}", classes, **details)
+    if per_class and data is not None:
+        pairs = zip(data["class_mean"].values, data["class_covariance"].values, strict=True)
+        each = (eigenbasis.dense(mean, covariance, whole.image_shape) for mean, covariance in pairs)
+        classes = [eigenbasis.truncate(one, rank=whole.rank) for one in each]
+    origin = artifacts.provenance(artifacts.load(basis))
+    return StoredBasis.of(
+        whole,
+        f"the images of the study {origin.get('study', 'of an unknown name')}",
+        classes,
+        count=int(data["count"]) if data is not None else None,
+        method=origin.get("config", {}).get("method", ""),
+        data_digest=origin.get("data", ""),
+    )

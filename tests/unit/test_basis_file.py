@@ -126,9 +126,21 @@ def test_a_study_s_artifacts_become_a_file(basis: Eigenbasis, tmp_path: Path) ->
     artifacts.save(xr.Dataset(arrays), tmp_path / "moments.zarr.zip")
     origin = {"study": "digits", "data": "12ab", "config": {"method": "gram"}}
     eigenbasis.save(basis, tmp_path / "eigenbasis.zarr.zip", origin)
-    found = basis_file.from_artifacts(tmp_path / "eigenbasis.zarr.zip", tmp_path / "moments.zarr.zip", classes_rank=16)
+    files = tmp_path / "eigenbasis.zarr.zip", tmp_path / "moments.zarr.zip"
+    found = basis_file.from_artifacts(*files)
     assert equal(found.whole, basis)
     assert (found.card.count, found.card.method, found.card.data_digest) == (9, "gram", "12ab")
-    for one, covariance in zip(found.classes, arrays["class_covariance"].values, strict=True):
-        rebuilt = (one.vectors * one.variances) @ one.vectors.T
-        assert np.allclose(rebuilt.numpy(), covariance)
+    assert found.classes == ()
+    assert basis_file.from_artifacts(*files, rank=2).whole.rank == 2
+    with pytest.raises(ValueError, match=r"keeps no covariance of each class; set moments\.per_class: true"):
+        basis_file.from_artifacts(files[0], per_class=True)
+    for one, mean, covariance in zip(
+        basis_file.from_artifacts(*files, per_class=True).classes,
+        arrays["class_mean"],
+        arrays["class_covariance"],
+        strict=True,
+    ):
+        values, vectors = np.linalg.eigh(covariance.values)
+        leading = (vectors[:, -5:] * values[-5:]) @ vectors[:, -5:].T
+        assert np.array_equal(one.mean.numpy(), mean.values)
+        assert np.allclose(((one.vectors * one.variances) @ one.vectors.T).numpy(), leading)

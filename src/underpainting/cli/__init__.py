@@ -1,4 +1,4 @@
-"""The command `underpainting`: results of a project, their state, and how they travel.
+"""The command `underpainting`: results of a project, their state, how they travel; and bases of images, project or not.
 
 Thin shells over git, DVC and Snakemake. Each module holds some of the commands, their options beside what they do.
 """
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="underpainting", description="Results of a project, their state, and how they travel."
+        prog="underpainting", description="Results of a project, their state, how they travel; and bases of images."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for room in (inspecting, forecasting, watching, sharing, upkeep, estimating):

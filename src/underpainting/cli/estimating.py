@@ -1,4 +1,4 @@
-"""The command `basis`: a basis for jumping, of a folder of images, a data set of the Hub, or a network's own samples."""
+"""The command `basis`: a basis for jumping, of images, of a study that is built, or of a network's own samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from underpainting.studies.sampling import SAMPLER_LABELS
 if TYPE_CHECKING:
     from underpainting.basis_file import StoredBasis
 
-HUB = "hub:"
+HUB, ARTIFACT = "hub:", ".zarr.zip"
 # keys of a study's data set, in messages of its reader, and the options that stand for them here
 OPTIONS = {
     "image_size": "--size",
@@ -36,7 +36,8 @@ def register(commands: project.Commands) -> None:
         commands, "basis", _basis, "mean and principal axes of images, as a file for TeleportPipeline"
     )
     command.set_defaults(anywhere=True)
-    command.add_argument("source", nargs="?", metavar="SOURCE", help="a folder of images, or hub:owner/name@commit")
+    text = "a folder of images, hub:owner/name@commit, or results/STUDY/eigenbasis.zarr.zip"
+    command.add_argument("source", nargs="?", metavar="SOURCE", help=text)
     command.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="*.safetensors")
     command.add_argument("--rank", type=_positive, metavar="R", help="components to keep; else all that there are")
     text = (
@@ -83,16 +84,30 @@ def _basis(options: argparse.Namespace) -> int:
     if (options.source is None) == (options.network is None):
         raise BasisRefusedError("give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER")
     try:
-        made = _of_source(options) if options.network is None else _of_samples(options)
+        made = _made(options)
     except (ValueError, FileNotFoundError) as error:
         raise BasisRefusedError(_in_options(error)) from error
     card = save_basis(made, options.output, options.precision).card
     shape = " x ".join(map(str, card.image_shape))
     print(f"{options.output}: {card.rank} components of {shape} images, by the method {card.method}")
-    print(f"{card.explained_variance:.2%} of the variance of {card.source}, {card.count:,} images")
+    count = "" if card.count is None else f", {card.count:,} images"
+    print(f"{card.explained_variance:.2%} of the variance of {card.source}{count}")
     if card.class_variances:
-        print(f"and of each of {len(card.class_variances)} classes")
+        print(f"and a Gaussian for each of {len(card.class_variances)} classes")
     return 0
+
+
+def _made(options: argparse.Namespace) -> StoredBasis:
+    if options.network is not None:
+        return _of_samples(options)
+    return _of_study(options) if options.source.endswith(ARTIFACT) else _of_source(options)
+
+
+def _of_study(options: argparse.Namespace) -> StoredBasis:
+    from underpainting.basis_file import from_artifacts
+
+    moments = Path(options.source).with_name("moments.zarr.zip")
+    return from_artifacts(options.source, moments if moments.is_file() else None, options.per_class, options.rank)
 
 
 def _of_source(options: argparse.Namespace) -> StoredBasis:
