@@ -1,4 +1,4 @@
-"""The command `underpainting`: results of a project, their state, and how they travel.
+"""The command `underpainting`: results of a project, their state, how they travel; and bases of images, project or not.
 
 Thin shells over git, DVC and Snakemake. Each module holds some of the commands, their options beside what they do.
 """
@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from underpainting.cli import forecasting, inspecting, sharing, upkeep, watching
+from underpainting.cli import estimating, forecasting, inspecting, sharing, upkeep, watching
+from underpainting.cli.estimating import BasisRefusedError
 from underpainting.provenance.crate import UnfinishedError
 from underpainting.provenance.hooks import HookInTheWayError
 from underpainting.provenance.locks import RunUnderWayError
@@ -23,6 +24,7 @@ from underpainting.provenance.why import NotAnArtifactError
 from underpainting.studies import StudyError
 
 ERRORS = (
+    BasisRefusedError,
     HookInTheWayError,
     NotAnArtifactError,
     NothingToShareError,
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0 all well, 1 something is not as it should be, 2 it could not be done."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    if not Path("Snakefile").is_file():
+    if not options.anywhere and not Path("Snakefile").is_file():
         print("underpainting: there is no Snakefile here; go to the project's folder", file=sys.stderr)
         return 2
     try:
@@ -53,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="underpainting", description="Results of a project, their state, and how they travel."
+        prog="underpainting", description="Results of a project, their state, how they travel; and bases of images."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (inspecting, forecasting, watching, sharing, upkeep):
+    for room in (inspecting, forecasting, watching, sharing, upkeep, estimating):
         room.register(commands)
     return parser

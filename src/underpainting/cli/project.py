@@ -48,7 +48,7 @@ def tell(problems: Sequence[str]) -> None:
 def add(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:
     """A command without options."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(action=action)
+    command.set_defaults(action=action, anywhere=False)
     return command
 
 

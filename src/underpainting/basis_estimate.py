@@ -1,0 +1,225 @@
+r"""A basis from images without a workflow: from a source of images, or from samples of a network.
+
+The second serves where the training images are not at hand; it holds the network's own errors. Images are read, or made, once,
+and kept as bytes in a file of the system's temporary folder: the estimates pass over them several times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underpainting import artifacts, datasets, eigenbasis, moments
+from underpainting.basis_file import StoredBasis
+from underpainting.datasets import Bytes, DataError
+from underpainting.denoisers import Denoiser
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
+from underpainting.studies.data import DatasetBase
+
+Method = Literal["auto", "dense", "gram", "randomized"]
+Labelled = tuple[Bytes, NDArray[np.int64]]
+DENSE_PIXELS = 4096  # a covariance of 128 MiB
+GRAM_VALUES = 2**28  # images of 2 GiB in float64
+RANDOMIZED_RANK = 256
+
+
+@dataclass(frozen=True)
+class Spool:
+    """Images on disk.
+
+    Attributes:
+        images: bytes, shape (sample, channel, height, width).
+        labels: shape (sample,), -1 where there is none.
+        digest: SHA-256 of the bytes.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    digest: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.images.shape[1:]
+
+    @property
+    def pixels(self) -> int:
+        return prod(self.shape)
+
+    def batches(self, label: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """Flattened images in [-1, 1], shape (sample, pixel); those of one class, or all."""
+        chosen = np.arange(len(self.images)) if label is None else np.flatnonzero(self.labels == label)
+        size = artifacts.at_once(self.pixels)
+        for start in range(0, len(chosen), size):
+            part = self.images[chosen[start : start + size]]
+            yield part.reshape(len(part), -1).astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+@contextmanager
+def spooled(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[Spool]:
+    """Keep a stream of images and labels in a temporary file, which is gone afterwards.
+
+    Args:
+        parts: images as bytes, shape (sample, channel, height, width), and labels, shape (sample,).
+        shape: (channel, height, width).
+    """
+    labels, total = [np.empty(0, np.int64)], hashlib.sha256()
+    with tempfile.TemporaryFile() as file:
+        for images, of_images in parts:
+            content = np.ascontiguousarray(images).tobytes()
+            total.update(content)
+            file.write(content)
+            labels.append(of_images)
+        file.flush()
+        whole = np.concatenate(labels)
+        yield Spool(np.memmap(file, np.uint8, "r", shape=(len(whole), *shape)), whole, total.hexdigest())
+
+
+def chosen_method(method: Method, pixels: int, count: int) -> Literal["dense", "gram", "randomized"]:
+    """What `auto` stands for: the Gram matrix for few images, the covariance for few pixels, else the randomized way."""
+    if method != "auto":
+        return method
+    if count < pixels and count * pixels <= GRAM_VALUES:
+        return "gram"
+    return "dense" if pixels <= DENSE_PIXELS else "randomized"
+
+
+def estimate(spool: Spool, method: Method = "auto", rank: int | None = None, seed: int = 0) -> Eigenbasis:
+    """The eigenbasis of images, as the workflow computes it.
+
+    Args:
+        spool: the images.
+        method: see `eigenbasis`; `auto` chooses by their number and size.
+        rank: components to keep; all if not given, 256 at most by the randomized method.
+        seed: of the randomized method.
+
+    Raises:
+        ValueError: the rank exceeds what the images can have.
+    """
+    count = len(spool.images)
+    way = chosen_method(method, spool.pixels, count)
+    if way == "dense":
+        basis = _dense(spool)
+    elif way == "gram":
+        basis = eigenbasis.gram(np.concatenate(list(spool.batches())).astype(np.float64), spool.shape, rank)
+    else:
+        spread = moments.of_batches(spool.batches(), spool.pixels, diagonal=True)
+        most = rank or min(RANDOMIZED_RANK, count - 1)
+        basis = eigenbasis.randomized(
+            spool.batches, spread.mean, spread.total_variance, count, spool.shape, most, seed=seed
+        )
+    return eigenbasis.truncate(basis, rank=rank)
+
+
+def _dense(spool: Spool, label: int | None = None) -> Eigenbasis:
+    found = moments.of_batches(spool.batches(label), spool.pixels)
+    return eigenbasis.dense(found.mean, found.covariance(), spool.shape)
+
+
+def of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
+    """The basis of each class, `rank` components each.
+
+    Raises:
+        ValueError: the images have no classes, a class has no image, or they are too large for a covariance matrix.
+    """
+    if not classes or (spool.labels < 0).any():
+        raise ValueError("the images have no classes; put those of each class into a sub-folder, or leave classes out")
+    if spool.pixels > DENSE_PIXELS:
+        raise ValueError(f"images of {spool.pixels} values are too large for classes; {DENSE_PIXELS} is the most")
+    if empty := [label for label in range(classes) if not (spool.labels == label).any()]:
+        raise ValueError(f"class {empty[0]} of {classes} has no image; use more images, or leave classes out")
+    return [eigenbasis.truncate(_dense(spool, label), rank=rank) for label in range(classes)]
+
+
+def of_source(
+    config: DatasetBase, source: datasets.Source, name: str, per_class: bool = False, **options: Any
+) -> StoredBasis:
+    """The basis of a source of images.
+
+    Args:
+        config: size, channels and resizing of the images.
+        source: as `datasets.open_source` gives it.
+        name: of the images, for the card.
+        per_class: whether each class gets a Gaussian of its own.
+        options: of `estimate`.
+
+    Raises:
+        DataError: an image does not fit.
+        ValueError: as `estimate` and `of_classes`.
+    """
+    shape = (config.channels, config.image_size, config.image_size)
+    with spooled(datasets.stream(source, config, artifacts.at_once(prod(shape))), shape) as spool:
+        whole = estimate(spool, **options)
+        classes = of_classes(spool, len(source.class_names), whole.rank) if per_class else []
+        return _with_card(whole, spool, name, options, classes)
+
+
+def of_samples(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    seeds: range,
+    shape: tuple[int, ...],
+    name: str,
+    batch_size: int,
+    **options: Any,
+) -> StoredBasis:
+    """The basis of a network's own samples, rounded to bytes as pictures are.
+
+    Args:
+        denoiser: the network.
+        sampler: walked from its start, without a jump.
+        seeds: one per image.
+        shape: (channel, height, width).
+        name: of the samples, for the card.
+        batch_size: images per network call.
+        options: of `estimate`.
+
+    Raises:
+        ValueError: as `estimate`.
+    """
+    with spooled(_samples(denoiser, sampler, seeds, shape, batch_size), shape) as spool:
+        return _with_card(estimate(spool, **options), spool, name, options)
+
+
+def _samples(
+    denoiser: Denoiser, sampler: Sampler, seeds: range, shape: tuple[int, ...], batch_size: int
+) -> Iterator[Labelled]:
+    for batch in seed_batches(seeds, batch_size):
+        images = sample(sampler, denoiser, sampler.start(initial_noise(batch, shape)))
+        pixels = np.round((images.clamp(-1, 1).numpy() + 1) * 127.5).astype(np.uint8)
+        yield pixels, np.full(len(batch), -1)
+
+
+def _with_card(
+    whole: Eigenbasis, spool: Spool, name: str, options: dict[str, Any], classes: Iterable[Eigenbasis] = ()
+) -> StoredBasis:
+    count = len(spool.images)
+    method = chosen_method(options.get("method", "auto"), spool.pixels, count)
+    return StoredBasis.of(whole, name, list(classes), count=count, method=method, data_digest=spool.digest)
+
+
+def first_shape(source: datasets.Source, any_shape: bool = False) -> tuple[int, int]:
+    """Number of channels and height of the first image.
+
+    Args:
+        source: of images.
+        any_shape: whether it may have another width.
+
+    Raises:
+        DataError: it has another width.
+    """
+    pixels = next(iter(source)).pixels
+    height, width = pixels.shape[:2]
+    if height != width and not any_shape:
+        raise DataError(
+            "image_size", f"the first image has {width} x {height} pixels", "say which size images are to have"
+        )
+    return (3 if pixels.ndim == 3 and pixels.shape[2] > 1 else 1), height

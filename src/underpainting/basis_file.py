@@ -1,0 +1,274 @@
+r"""A basis as one file to be handed on: `basis.safetensors`, tensors and a card.
+
+The card is JSON in the file's metadata, under the key `underpainting`. It says of which images the basis was made, in which
+range, how many, and carries the digest of the tensors, so that a reader needs nothing else to trust or refuse a file.
+Tensors are those of an `Eigenbasis`: mean (pixel), vectors (pixel, component), variances (component); where each class has a
+Gaussian of its own, the same with `class_` in front and one more axis, class, in front. The library computes in float64,
+whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from underpainting import artifacts, eigenbasis
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.writing import replacing
+
+FORMAT = "underpainting.basis/1"
+KEY = "underpainting"
+Precision = Literal["float64", "float32"]
+_PARTS = ("mean", "vectors", "variances")
+_REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis_file.save`"
+
+
+class BasisFileError(ValueError):
+    """A file is no basis that can be used here; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a basis was made of.
+
+    Attributes:
+        source: the images, in words.
+        image_shape: (channel, height, width).
+        total_variance: trace of the covariance, in squared image units.
+        class_variances: the same of each class; empty without classes.
+        count: number of images; None if not known.
+        method: how the basis was computed; empty if not known.
+        data_digest: SHA-256 that tells the images; empty if not known.
+        image_range: darkest and brightest value of the images.
+        rank: number of components.
+        explained_variance: fraction of the total variance within them.
+        digest: SHA-256 of the tensors.
+        format: name and version of the format.
+    """
+
+    source: str
+    image_shape: tuple[int, ...]
+    total_variance: float
+    class_variances: tuple[float, ...] = ()
+    count: int | None = None
+    method: str = ""
+    data_digest: str = ""
+    image_range: tuple[float, float] = artifacts.IMAGE_RANGE
+    rank: int = 0
+    explained_variance: float = 1.0
+    digest: str = ""
+    format: str = FORMAT
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Card:
+        """From what `asdict` gives, or JSON of it."""
+        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
+        return cls(**{**content, **lists})
+
+    def text(self) -> str:
+        """The card in Markdown, as it stands beside a basis on the Hub."""
+        rows = [
+            ("images", self.source),
+            ("number of images", "not known" if self.count is None else f"{self.count:,}"),
+            ("shape", " x ".join(map(str, self.image_shape)) + " (channel, height, width)"),
+            ("range", f"{self.image_range[0]:g} to {self.image_range[1]:g}"),
+            ("components", f"{self.rank}, with {self.explained_variance:.4%} of the variance"),
+            ("classes with a Gaussian of their own", str(len(self.class_variances) or "none")),
+            ("method", self.method or "not known"),
+            ("SHA-256 of the images", self.data_digest or "not known"),
+            ("SHA-256 of the tensors", self.digest),
+        ]
+        head = "Mean and principal axes of a set of images, for jumping over the first steps of a diffusion sampler."
+        table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+        return f"# Basis\n\n{head}\n\n| | |\n| --- | --- |\n{table}\n"
+
+
+@dataclass(frozen=True)
+class StoredBasis:
+    """A basis with its card.
+
+    Attributes:
+        whole: of all images.
+        classes: of each class, all of one rank; empty if there are none.
+        card: what they were made of.
+    """
+
+    whole: Eigenbasis
+    classes: tuple[Eigenbasis, ...]
+    card: Card
+
+    @classmethod
+    def of(cls, whole: Eigenbasis, source: str, classes: Sequence[Eigenbasis] = (), **details: Any) -> StoredBasis:
+        """Put a card to a basis.
+
+        Args:
+            whole: of all images.
+            source: the images, in words.
+            classes: of each class.
+            details: `count`, `method`, `data_digest` of the card.
+
+        Raises:
+            ValueError: the bases of the classes have other images than the whole, or differ in rank.
+        """
+        if any(one.image_shape != whole.image_shape or one.rank != classes[0].rank for one in classes):
+            raise ValueError(
+                "the bases of all classes must have one rank and the image shape of the whole; truncate them"
+            )
+        card = Card(
+            source,
+            whole.image_shape,
+            whole.total_variance,
+            tuple(one.total_variance for one in classes),
+            rank=whole.rank,
+            explained_variance=whole.explained_variance,
+            **details,
+        )
+        stored = cls(whole, tuple(classes), card)
+        return replace(stored, card=replace(card, digest=digest(stored.tensors())))
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], card: Card) -> StoredBasis:
+        """Put together what `tensors` took apart; in float64."""
+        doubled = {name: value.double() for name, value in tensors.items()}
+        shape = card.image_shape
+        whole = Eigenbasis(doubled["mean"], doubled["vectors"], doubled["variances"], card.total_variance, shape)
+        names = [f"class_{part}" for part in _PARTS]
+        each = (
+            zip(*(doubled[name] for name in names), card.class_variances, strict=True) if card.class_variances else ()
+        )
+        return cls(
+            whole, tuple(Eigenbasis(mean, axes, spread, total, shape) for mean, axes, spread, total in each), card
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors of the file by name, in float64."""
+        found = {part: getattr(self.whole, part).contiguous() for part in _PARTS}
+        if self.classes:
+            found |= {f"class_{part}": torch.stack([getattr(one, part) for one in self.classes]) for part in _PARTS}
+        return found
+
+
+def _rounded(name: str, tensor: Tensor, precision: Precision) -> Tensor:
+    """Vectors are nearly all of the file; mean and variances stay in float64."""
+    return tensor.float() if precision == "float32" and name.endswith("vectors") else tensor.double()
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and values, in hexadecimal."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.numpy().data)
+    return total.hexdigest()
+
+
+def save_basis(stored: StoredBasis, path: str | Path, precision: Precision = "float64") -> StoredBasis:
+    """Write a basis with its card, complete or not at all; the same basis and card give the same bytes.
+
+    Args:
+        stored: the basis.
+        path: `*.safetensors`.
+        precision: float32 halves the file, and moves a jump by about 1e-7 of the image range.
+
+    Returns:
+        the basis as the file holds it.
+    """
+    kept = {name: _rounded(name, value, precision) for name, value in stored.tensors().items()}
+    card = replace(stored.card, digest=digest(kept))
+    # a single key: safetensors writes several in an order that changes from call to call
+    content = save(kept, {KEY: json.dumps(asdict(card), sort_keys=True, allow_nan=False)})
+    with replacing(path) as scratch:
+        scratch.write_bytes(content)
+    return StoredBasis.from_tensors(kept, card)
+
+
+def load_basis(path: str | Path) -> StoredBasis:
+    """Read what `save_basis` wrote.
+
+    Raises:
+        BasisFileError: there is no such file, it holds no basis, one of an unknown format or of images in another range, or
+            it was altered.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BasisFileError(f"{path}: there is no such file; {_REMEDY}")
+    try:
+        with safe_open(path, "pt") as file:
+            card = _card((file.metadata() or {}).get(KEY), path)
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    except SafetensorError as error:
+        raise BasisFileError(f"{path}: not a readable safetensors file ({error}); {_REMEDY}") from error
+    if digest(tensors) != card.digest:
+        raise BasisFileError(f"{path}: its tensors are not those that its card was written for; {_REMEDY}")
+    return StoredBasis.from_tensors(tensors, card)
+
+
+def _card(text: str | None, path: Path) -> Card:
+    """The card of a file, if it is one that this version of the library understands."""
+    content = json.loads(text) if text else {}
+    if content.get("format") != FORMAT:
+        found = content.get("format", "no card of a basis")
+        raise BasisFileError(f"{path}: holds {found!r}, this version reads {FORMAT!r}; {_REMEDY}")
+    card = Card.read(content)
+    require_range(card, str(path))
+    return card
+
+
+def require_range(card: Card, name: str) -> None:
+    """Refuse a basis of images in another range than the library's.
+
+    Raises:
+        BasisFileError: the range differs.
+    """
+    if tuple(card.image_range) != artifacts.IMAGE_RANGE:
+        raise BasisFileError(
+            f"{name}: a basis of images in {list(card.image_range)}, but networks work in {list(artifacts.IMAGE_RANGE)}; "
+            "compute it anew from images in that range"
+        )
+
+
+def from_artifacts(
+    basis: str | Path, moments: str | Path | None = None, per_class: bool = False, rank: int | None = None
+) -> StoredBasis:
+    """The basis of a study, from its artifacts.
+
+    Args:
+        basis: `eigenbasis.zarr.zip`.
+        moments: `moments.zarr.zip`, which knows the number of images.
+        per_class: whether each class gets a Gaussian of its own, from the moments that hold it (`moments.per_class`).
+        rank: components to keep, of each class too; all if not given.
+
+    Raises:
+        ArtifactError: a file is missing or of another kind.
+        ValueError: the moments of each class are wanted and not there, or the rank is not possible.
+    """
+    whole = eigenbasis.truncate(eigenbasis.load(basis), rank=rank)
+    data = artifacts.load(moments) if moments is not None else None
+    if per_class and (data is None or "class_covariance" not in data):
+        raise ValueError(
+            "the study keeps no covariance of each class; set moments.per_class: true in its file and run it"
+        )
+    classes: list[Eigenbasis] = []
+    if per_class and data is not None:
+        pairs = zip(data["class_mean"].values, data["class_covariance"].values, strict=True)
+        each = (eigenbasis.dense(mean, covariance, whole.image_shape) for mean, covariance in pairs)
+        classes = [eigenbasis.truncate(one, rank=whole.rank) for one in each]
+    origin = artifacts.provenance(artifacts.load(basis))
+    return StoredBasis.of(
+        whole,
+        f"the images of the study {origin.get('study', 'of an unknown name')}",
+        classes,
+        count=int(data["count"]) if data is not None else None,
+        method=origin.get("config", {}).get("method", ""),
+        data_digest=origin.get("data", ""),
+    )

@@ -1,0 +1,125 @@
+"""The basis as a component that diffusers saves and loads: `basis/` with safetensors, config.json and a card in README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils.constants import SAFETENSORS_WEIGHTS_NAME
+from torch import Tensor
+
+from underpainting.basis_file import BasisFileError, Card, StoredBasis, load_basis, save_basis
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.writing import write_text
+
+HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+
+
+class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
+    """Mean, axes and variances of the images that a network was trained on, always in float64.
+
+    The weights in its folder are a file as `basis_file` writes it; its card is the configuration.
+
+    Args:
+        card: as `dataclasses.asdict` gives it.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(self, card: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.card = Card.read(card)
+
+    @classmethod
+    def of(cls, stored: StoredBasis) -> TeleportBasis:
+        """From a basis with its card."""
+        made = cls(
+            card={key: list(value) if isinstance(value, tuple) else value for key, value in asdict(stored.card).items()}
+        )
+        for name, tensor in stored.tensors().items():
+            made.register_buffer(name, tensor)
+        return made
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> TeleportBasis:
+        """From a file that `underpainting basis` or `basis_file.save_basis` wrote.
+
+        Raises:
+            BasisFileError: as `basis_file.load_basis`.
+        """
+        return cls.of(load_basis(path))
+
+    @property
+    def stored(self) -> StoredBasis:
+        """The basis of all images, those of the classes, and the card."""
+        return StoredBasis.from_tensors(dict(self.named_buffers()), self.card)
+
+    @property
+    def classes(self) -> int:
+        """How many classes have a Gaussian of their own."""
+        return len(self.card.class_variances)
+
+    def gaussian(self, label: int | None = None) -> Eigenbasis:
+        """The basis of a class, or that of all images."""
+        return self.stored.whole if label is None else self.stored.classes[label]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.buffers()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float64
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TeleportBasis:
+        """Go to another device, but never to another type: `pipe.to(torch.float16)` is meant for the network."""
+        device = fn(torch.empty(0, dtype=torch.float32, device=self.device)).device
+        if device.type != "mps":  # which has no float64; the jump is then made on the CPU
+            super()._apply(lambda tensor: tensor.to(device), recurse)
+        return self
+
+    def save_pretrained(self, save_directory: str | Path, safe_serialization: bool = True, **_: Any) -> None:
+        """Write the folder.
+
+        Raises:
+            ValueError: something else than safetensors is asked for.
+        """
+        if not safe_serialization:
+            raise ValueError("a basis is saved as safetensors only; leave safe_serialization at True")
+        folder = Path(save_directory)
+        kept = save_basis(self.stored, folder / SAFETENSORS_WEIGHTS_NAME)
+        self.of(kept).save_config(folder)
+        write_text(kept.card.text(), folder / "README.md")
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, *, subfolder: str = "", **options: Any
+    ) -> TeleportBasis:
+        """Read the folder, from disk or from a repository of the Hub; its types are its own, whatever `torch_dtype` says.
+
+        Raises:
+            BasisFileError: as `basis_file.load_basis`.
+        """
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            return cls.from_file(folder / subfolder / SAFETENSORS_WEIGHTS_NAME)
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+        wanted = {key: options[key] for key in HUB_OPTIONS if options.get(key) is not None}
+        try:
+            file = hf_hub_download(
+                str(pretrained_model_name_or_path), SAFETENSORS_WEIGHTS_NAME, subfolder=subfolder or None, **wanted
+            )
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            raise BasisFileError(
+                f"{pretrained_model_name_or_path}: neither a folder with a basis nor one on the Hub or in its cache ({error}); "
+                "check name, subfolder and network"
+            ) from error
+        return cls.from_file(file)
