@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, checkpoints, denoisers, training
+from underpainting import artifacts, checkpoints, denoisers, objectives, training
 from underpainting.compute import Compute, pick_device
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads, versions
@@ -30,11 +30,9 @@ def run_digest(dataset: str, config: dict[str, Any], code: str, threads: int) ->
 
 def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any], run: str, seconds: float) -> None:
     """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
     images = torch.from_numpy(load_bytes(dataset))
     recipe = training.Recipe(**config["training"])
-    schedule = DDIMScheduler(**config["schedule"], clip_sample=False, prediction_type=recipe.prediction_type)
+    schedule = objectives.make_schedule(recipe.prediction_type, config.get("schedule", {}), config.get("edm", {}))
     torch.manual_seed(recipe.seed)
     network = training.make_unet(tuple(images.shape[1:]), **config["architecture"])
     trainer = training.Trainer(network, images, schedule, recipe, pick_device(config["device"]))

@@ -171,17 +171,29 @@ def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
     schedule = settings_of(part_of(folder, "scheduler") / "scheduler_config.json", file, "denoiser.folder")
     kinds = network.pop("down_block_types", ())
     network["attention_levels"] = sum(kind.startswith("Attn") for kind in kinds)
-    described = {
-        "architecture": (denoiser.architecture.model_dump(mode="json"), network),
-        "schedule": (denoiser.schedule.model_dump(mode="json"), schedule),
-        "training": ({"prediction_type": denoiser.training.prediction_type}, schedule),
+    own = denoiser.used()
+    described: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        section: (own[section], schedule) for section in ("schedule", "edm") if section in own
     }
+    described["architecture"] = (denoiser.model_dump(mode="json")["architecture"], network)
+    described["training"] = (
+        {"prediction_type": denoiser.training.prediction_type},
+        {"prediction_type": kind_of(schedule)},
+    )
     for section, (expected, found) in described.items():
         for key, value in expected.items():
             if found.get(key) != value:
                 problem = f"{value} is not that of the network in {folder}, {found.get(key)}"
                 remedy = f"correct it, or train such a network: denoiser.source: train, or {RETRAIN}"
                 raise StudyError(file, f"denoiser.{section}.{key}", problem, remedy)
+
+
+def kind_of(schedule: Mapping[str, Any]) -> str:
+    """What a network predicts, as `denoiser.training.prediction_type` names it, from its scheduler's configuration."""
+    name = str(schedule.get("_class_name", ""))
+    kinds = {"EDM": "edm", "FlowMatch": "flow"}
+    found = next((kind for start, kind in kinds.items() if name.startswith(start)), None)
+    return found or str(schedule.get("prediction_type", "epsilon"))
 
 
 def check_samplers(study: Study, times: int, file: Path) -> None:
