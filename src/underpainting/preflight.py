@@ -173,13 +173,10 @@ def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
     network["attention_levels"] = sum(kind.startswith("Attn") for kind in kinds)
     own = denoiser.used()
     described: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-        section: (own[section], schedule) for section in ("schedule", "edm") if section in own
+        "training": ({"prediction_type": denoiser.training.prediction_type}, {"prediction_type": kind_of(schedule)}),
+        "architecture": (denoiser.model_dump(mode="json")["architecture"], network),
     }
-    described["architecture"] = (denoiser.model_dump(mode="json")["architecture"], network)
-    described["training"] = (
-        {"prediction_type": denoiser.training.prediction_type},
-        {"prediction_type": kind_of(schedule)},
-    )
+    described |= {section: (own[section], schedule) for section in ("schedule", "edm") if section in own}
     for section, (expected, found) in described.items():
         for key, value in expected.items():
             if found.get(key) != value:

@@ -21,10 +21,10 @@ from underpainting.compute import Compute
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.noise import training_grid
 
-# what diffusers' own loop samples with, where one fits: no pipeline of diffusers scales states as EDM's networks need it
+# The pipeline of diffusers whose loop samples from each; that of consistency models scales states as EDM's scheduler wants it.
 _PIPELINES = {
     "DDIMScheduler": "DDIMPipeline",
-    "EDMEulerScheduler": "DiffusionPipeline",
+    "EDMEulerScheduler": "ConsistencyModelPipeline",
     "FlowMatchEulerDiscreteScheduler": "DDPMPipeline",
 }
 
@@ -128,8 +128,8 @@ def require_images(network: Any, channels: int, size: int) -> None:
 def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     """Write a network and its noise schedule as a diffusers pipeline folder.
 
-    `diffusers.DDIMPipeline.from_pretrained` reads those of variance-preserving networks and `DDPMPipeline` those of flow
-    matching; both sample rightly. diffusers has no loop for EDM's networks in pixel space; `unet` and `scheduler` are read alone.
+    `diffusers.DiffusionPipeline.from_pretrained` reads it and samples: as DDIMPipeline for the variance-preserving path, as
+    DDPMPipeline for flow matching, as ConsistencyModelPipeline for EDM, whose loops scale and step as each scheduler wants it.
 
     Every file is complete or absent, and the index comes last: a folder without it is incomplete.
     """
