@@ -5,6 +5,8 @@ The scheduler's class, `_class_name` in scheduler_config.json, tells what kind o
     EDM...               a preconditioned network of Karras et al. (2022); read as EDMEulerScheduler
     FlowMatch...         a velocity network of flow matching; read as FlowMatchEulerDiscreteScheduler
     any other            a network of the variance-preserving path; read as DDIMScheduler
+
+The network is a UNet2DModel, or one that was converted from the official EDM code (`official`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 import torch
 
 from underpainting.compute import Compute
+from underpainting.denoisers import official
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.noise import training_grid
 
@@ -51,12 +54,18 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
             f"{unet / 'diffusion_pytorch_model.safetensors'} is missing: only safetensors are read, never a pickle; "
             "convert the weights first (see docs/weights.md)"
         )
+    if _settings(unet / "config.json").get("_class_name") == official.CLASS_NAME:
+        return official.load(unet), _load_scheduler(scheduler)
     network = UNet2DModel.from_pretrained(unet, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
     return network.float(), _load_scheduler(scheduler)  # weights may lie there in half precision
 
 
+def _settings(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
 def _load_scheduler(folder: Path) -> Any:
-    name = str(json.loads((folder / "scheduler_config.json").read_text(encoding="utf-8")).get("_class_name", ""))
+    name = str(_settings(folder / "scheduler_config.json").get("_class_name", ""))
     if name.startswith("EDM"):
         from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 
@@ -91,7 +100,7 @@ def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = 
     """The denoiser of a network, of the kind that its scheduler tells.
 
     Args:
-        network: a UNet2DModel.
+        network: a UNet2DModel, or one of the official EDM code.
         scheduler: a diffusers scheduler.
         compute: how the network is called.
 
@@ -99,6 +108,8 @@ def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = 
         ValueError: the network predicts what we do not know.
     """
     config = scheduler.config
+    if isinstance(network, official.OfficialNetwork):
+        return official.OfficialDenoiser(network, config["sigma_min"], config["sigma_max"], compute)
     if type(scheduler).__name__ == "EDMEulerScheduler":
         if config["prediction_type"] != "epsilon":
             raise ValueError(
@@ -146,11 +157,13 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
             target = folder / file.relative_to(scratch)
             target.parent.mkdir(exist_ok=True)
             file.replace(target)
+    library = type(network).__module__.partition(".")[0]
+    pipeline = _PIPELINES.get(type(schedule).__name__, "DDIMPipeline")
     index = {
-        "_class_name": _PIPELINES.get(type(schedule).__name__, "DDIMPipeline"),
+        "_class_name": pipeline if library == "diffusers" else "DiffusionPipeline",
         "_diffusers_version": diffusers.__version__,
         "scheduler": ["diffusers", type(schedule).__name__],
-        "unet": ["diffusers", type(network).__name__],
+        "unet": [library, type(network).__name__],
     }
     write_json(index, folder / "model_index.json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -216,4 +217,44 @@ class PathDenoiser(Model):
         return self.model_dump(exclude={"path", "obtain"})
 
 
-Denoiser = Annotated[TrainedDenoiser | ReferenceDenoiser | HubDenoiser | PathDenoiser, Field(discriminator="source")]
+class PickledDenoiser(Model):
+    """A published network of EDM: a pickle of NVlabs' official code, opened once if the study trusts it, and converted."""
+
+    source: Literal["edm"]
+    path: str = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
+    sha256: str = Field(
+        "",
+        description="Of the file, 64 hexadecimal digits, as `sha256sum FILE` prints them; without it the file is not opened.",
+    )
+    trust_pickle: bool = Field(
+        False,
+        strict=True,
+        description="A pickle can run any code when it is opened: `true` if you trust who made the file.",
+    )
+    code: str = Field(
+        description="The folder of the official code, with `dnnlib`, `torch_utils` and `training`; may begin with `{data}`."
+    )
+    obtain: str = Field("", description="How to get file and code: told where they are missing.")
+
+    @property
+    def place(self) -> str:
+        """Where the network lies on this machine."""
+        return self.path
+
+    def settings(self) -> dict[str, Any]:
+        """What the converted network depends on beside the files."""
+        return self.model_dump(exclude={"path", "code", "obtain"})
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_a_digest(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise ValueError(
+                f"{value!r} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
+            )
+        return value
+
+
+Denoiser = Annotated[
+    TrainedDenoiser | ReferenceDenoiser | HubDenoiser | PathDenoiser | PickledDenoiser, Field(discriminator="source")
+]
