@@ -11,6 +11,7 @@ NETWORK = {
 rule train_denoiser:
     input:
         dataset="results/{study}/dataset.zarr.zip",
+        eigenbasis=files_of(files.training_basis),
     output:
         **NETWORK,
         losses="results/{study}/training.zarr.zip",

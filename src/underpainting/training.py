@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ class Recipe:
         flip: mirror images at random.
         seed: of everything random.
         prediction_type: what the network predicts.
+        residual: whether it learns only what the Gaussian leaves over, and how (`denoisers.residual`).
         log_sigma_mean, log_sigma_std: of the normal distribution of ln(sigma) in a training of EDM.
         snapshots: steps after which the averaged weights are kept.
     """
@@ -55,6 +56,7 @@ class Recipe:
     flip: bool = False
     seed: int = 0
     prediction_type: Objective = "epsilon"
+    residual: Literal["none", "velocity", "posterior"] = "none"
     log_sigma_mean: float = -1.2
     log_sigma_std: float = 1.2
     snapshots: tuple[int, ...] = ()

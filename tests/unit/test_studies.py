@@ -555,6 +555,7 @@ def test_seeds_added_to_a_shard_that_is_not_full_change_that_one_alone(seeds: in
         ("flow", {"schedule": {"beta_end": 0.01}}, r"denoiser\.schedule: prediction_type: flow does not use it"),
         ("epsilon", {"edm": {"sigma_data": 0.4}}, r"denoiser\.edm: prediction_type: epsilon does not use it"),
         ("edm", {"edm": {"sigma_min": 90}}, r"denoiser\.edm\.sigma_min: 90.* is not below sigma_max"),
+        ("edm", {"training": {"residual": "velocity"}}, r"denoiser\.training\.residual: velocity does not go with edm"),
         ("flow", {"training": {"log_sigma_std": 1.0}}, r"denoiser\.training\.log_sigma_std: flow does not use it"),
     ],
 )
@@ -579,3 +580,14 @@ def test_a_training_depends_on_the_noise_of_its_own_kind_alone() -> None:
         True,
         False,
     ]
+
+
+def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:
+    def needed(**training: str) -> list[str]:
+        recipe = {"steps": 10, "prediction_type": "v_prediction", **training}
+        return files.training_basis(
+            "s", Study.model_validate({**VALID, "denoiser": {"source": "train", "training": recipe}})
+        )
+
+    assert needed() == []
+    assert needed(residual="posterior") == ["results/s/eigenbasis.zarr.zip"]

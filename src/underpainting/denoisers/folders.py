@@ -6,7 +6,8 @@ The scheduler's class, `_class_name` in scheduler_config.json, tells what kind o
     FlowMatch...         a velocity network of flow matching; read as FlowMatchEulerDiscreteScheduler
     any other            a network of the variance-preserving path; read as DDIMScheduler
 
-The network is a UNet2DModel, or one that was converted from the official EDM code (`official`).
+The network is a UNet2DModel, one that was converted from the official EDM code (`official`), or a UNet2DModel that learned what
+a Gaussian leaves over, and that Gaussian (`residual`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 
 from underpainting.compute import Compute
-from underpainting.denoisers import official
+from underpainting.denoisers import official, residual
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.noise import training_grid
 
@@ -54,10 +55,13 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
             f"{unet / 'diffusion_pytorch_model.safetensors'} is missing: only safetensors are read, never a pickle; "
             "convert the weights first (see docs/weights.md)"
         )
-    if _settings(unet / "config.json").get("_class_name") == official.CLASS_NAME:
-        return official.load(unet), _load_scheduler(scheduler)
+    schedule, kind = _load_scheduler(scheduler), _settings(unet / "config.json").get("_class_name")
+    if kind == official.CLASS_NAME:
+        return official.load(unet), schedule
+    if kind == residual.CLASS_NAME:
+        return residual.load(unet, schedule), schedule
     network = UNet2DModel.from_pretrained(unet, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
-    return network.float(), _load_scheduler(scheduler)  # weights may lie there in half precision
+    return network.float(), schedule  # weights may lie there in half precision
 
 
 def _settings(file: Path) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = 
     """The denoiser of a network, of the kind that its scheduler tells.
 
     Args:
-        network: a UNet2DModel, or one of the official EDM code.
+        network: a UNet2DModel, one of the official EDM code, or one with a Gaussian.
         scheduler: a diffusers scheduler.
         compute: how the network is called.
 

@@ -85,6 +85,12 @@ class TrainingRecipe(Model):
         description="What the network predicts: noise, velocity or image on the variance-preserving path; `edm` for a "
         "preconditioned network of Karras et al. (2022), `flow` for the velocity of flow matching.",
     )
+    residual: Literal["none", "velocity", "posterior"] = Field(
+        "none",
+        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`: its "
+        "output is the rest of the velocity, or (`posterior`) that rest over the Gaussian's posterior standard deviation along "
+        "each component.",
+    )
     log_sigma_mean: float = Field(-1.2, description="Mean of ln(sigma) in the training of `edm`.")
     log_sigma_std: float = Field(1.2, gt=0, description="Standard deviation of ln(sigma) in the training of `edm`.")
     snapshots: tuple[int, ...] = Field(
@@ -93,6 +99,11 @@ class TrainingRecipe(Model):
 
     @model_validator(mode="after")
     def _noise_is_of_its_kind(self) -> TrainingRecipe:
+        if self.residual != "none" and self.prediction_type != "v_prediction":
+            raise ValueError(
+                f"denoiser.training.residual | {self.residual} does not go with {self.prediction_type} | "
+                "set prediction_type: v_prediction, or remove it"
+            )
         for key in ("log_sigma_mean", "log_sigma_std"):
             if self.prediction_type != "edm" and key in self.model_fields_set:
                 raise ValueError(

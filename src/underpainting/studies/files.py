@@ -99,6 +99,12 @@ def network_sources(name: str, study: Study) -> list[str]:
     return sorted(file.as_posix() for file in files if file.suffix in (".json", ".safetensors"))
 
 
+def training_basis(name: str, study: Study) -> list[str]:
+    """The eigenbasis, where the network learns what its Gaussian leaves over."""
+    learns_rest = isinstance(study.denoiser, TrainedDenoiser) and study.denoiser.training.residual != "none"
+    return [f"results/{name}/eigenbasis.zarr.zip"] if learns_rest else []
+
+
 def code_folders(studies: Mapping[str, Study]) -> list[str]:
     """Where the official code of EDM lies, for the studies whose networks need it."""
     return [study.denoiser.code for study in studies.values() if isinstance(study.denoiser, PickledDenoiser)]
