@@ -66,11 +66,8 @@ class EDMPrecond(torch.nn.Module):
 """
 
 
-@pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the structure of the official code; announced nowhere yet."""
-    monkeypatch.delenv(foreign_code.VARIABLE, raising=False)
-    folder = tmp_path / "edm"
+def official_code(folder: Path) -> Path:
+    """A folder with the structure of the official code."""
     texts = {"dnnlib": "class EasyDict(dict):\n    pass\n", "torch_utils": "", "training": ""}
     for name, text in texts.items():
         (folder / name).mkdir(parents=True)
@@ -78,6 +75,13 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "torch_utils" / "persistence.py").write_text(PERSISTENCE)
     (folder / "training" / "networks.py").write_text(NETWORKS)
     return folder
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Such a folder, announced nowhere yet."""
+    monkeypatch.setenv(foreign_code.VARIABLE, "")  # what tests announce goes with them
+    return official_code(tmp_path / "edm")
 
 
 def pickled(code: Path, path: Path, make: str = "EDMPrecond(8, img_channels=1, bias=True)") -> tuple[Path, Any]:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.sampling import SAMPLERS, Sampler
-from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, find_studies, load_study
+from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, files, find_studies, load_study
 from underpainting.studies.reference import json_schema
 from underpainting.studies.sampling import Seeded
 

@@ -10,8 +10,9 @@ On the variance-preserving path, z = alpha x_0 + sigma eps, the velocity v = (al
     posterior   rest = U diag(sqrt(lambda_k / m_k)) U^T F(z, t)
 
 Under the Gaussian the rest has the variance lambda_k / m_k along a component: the posterior variance of x_0,
-lambda_k sigma^2 / m_k, over sigma^2. So in the form `posterior` F has to have unit variance along every component, and directions in which the data do
-not vary are left to the Gaussian at all times. F's last layer starts at zero in both forms: an untrained network is the Gaussian.
+lambda_k sigma^2 / m_k, over sigma^2. So in the form `posterior` F has to have unit variance along every component, and directions
+in which the data do not vary are left to the Gaussian at all times. F's last layer starts at zero in both forms: an untrained
+network is the Gaussian.
 
 The whole predicts v, so that the loss is that of plain v-prediction, number by number. The Gaussian is computed in the network's
 own type, outside any autocast.
