@@ -4,7 +4,7 @@ from inspect import signature
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from underpainting import jobs, preflight
+from underpainting import foreign_code, jobs, preflight
 from underpainting.provenance import (
     code,
     leftovers,
@@ -36,6 +36,8 @@ try:
         preflight.check_all(STUDIES, "config/studies")
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+foreign_code.announce(files.code_folders(STUDIES))
 
 # what compares studies, where there are several
 ACROSS_STUDIES = files.ACROSS_STUDIES if len(STUDIES) > 1 else ()

@@ -11,6 +11,7 @@ NETWORK = {
 rule train_denoiser:
     input:
         dataset="results/{study}/dataset.zarr.zip",
+        eigenbasis=files_of(files.training_basis),
     output:
         **NETWORK,
         losses="results/{study}/training.zarr.zip",
@@ -54,8 +55,9 @@ rule fetch_denoiser:
         study=studies_with(lambda study: study.denoiser.source != "train"),
     resources:
         **needs("fetch_denoiser"),
-        # where the network lies: no parameter, since it does not change the result
+        # where the network and its code lie: no parameters, since they do not change the result
         place=of_study(lambda study: study.denoiser.place),
+        foreign_code=of_study(lambda study: getattr(study.denoiser, "code", "")),
     params:
         code=code_of("fetch_denoiser"),
         packages=packages_of("fetch_denoiser"),

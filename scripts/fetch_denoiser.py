@@ -1,9 +1,13 @@
-"""Copy a denoiser from the repository, the Hub or a folder into the study, as a diffusers pipeline folder; safetensors only."""
+"""Copy a denoiser from the repository, the Hub or a folder into the study, as a diffusers pipeline folder.
+
+Safetensors only, but for a published EDM network that the study trusts: its pickle is opened here, once, and converted.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underpainting import denoisers
+from underpainting.denoisers import pickles
 from underpainting.jobs import job
 from underpainting.origins import origin
 
@@ -13,11 +17,17 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(output: dict[str, str], study: str, config: dict[str, Any], place: str) -> None:
-    """Find the folder, check that the network takes the study's images, write it in one layout."""
+def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
+    """Network and noise schedule, wherever they are."""
+    if config["source"] == "edm":
+        return pickles.convert(place, config["sha256"], config["trust_pickle"], code)
     hub = config["source"] == "hub"
-    folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(place)
-    network, schedule = denoisers.load_network(folder)
+    return denoisers.load_network(denoisers.fetch(config["repository"], config["revision"]) if hub else Path(place))
+
+
+def main(output: dict[str, str], study: str, config: dict[str, Any], place: str, code: str = "") -> None:
+    """Find the network, check that it takes the study's images, write it in one layout."""
+    network, schedule = find(config, place, code)
     denoisers.require_images(network, channels=config["channels"], size=config["size"])
     denoisers.save_pipeline(network, schedule, Path(output["index"]).parent)
     denoisers.save_schedule(schedule, output["schedule"], origin(study, config=config))
@@ -30,4 +40,5 @@ if __name__ == "__main__":
             snakemake.wildcards.study,
             snakemake.params.config,
             snakemake.resources.place,
+            snakemake.resources.foreign_code,
         )

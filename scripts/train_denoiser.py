@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, checkpoints, denoisers, training
+from underpainting import artifacts, checkpoints, denoisers, eigenbasis, objectives, training
 from underpainting.compute import Compute, pick_device
+from underpainting.denoisers import residual
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads, versions
 from underpainting.training_images import load_bytes
@@ -20,29 +21,38 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def run_digest(dataset: str, config: dict[str, Any], code: str, threads: int) -> str:
+def run_digest(inputs: dict[str, str], config: dict[str, Any], code: str, threads: int) -> str:
     """What determines a training, so that a checkpoint of another one is never taken."""
     device = str(pick_device(config["device"]))
-    parts = {"data": artifacts.digest(dataset), "config": config, "code": code, "threads": threads}
+    data = {name: artifacts.digest(file) for name, file in inputs.items()}
+    parts = {"data": data, "config": config, "code": code, "threads": threads}
     parts |= {"device": device, "versions": versions()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any], run: str, seconds: float) -> None:
-    """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+def make_network(shape: tuple[int, ...], schedule: Any, config: dict[str, Any], basis: str | None) -> torch.nn.Module:
+    """The untrained network, on a Gaussian if the recipe says so."""
+    torch.manual_seed(config["training"]["seed"])
+    network = training.make_unet(shape, **config["architecture"])
+    if basis is None:
+        return network
+    return residual.ResidualNetwork.untrained(network, eigenbasis.load(basis), schedule, config["training"]["residual"])
 
-    images = torch.from_numpy(load_bytes(dataset))
+
+def main(
+    inputs: dict[str, str], output: dict[str, str], study: str, config: dict[str, Any], run: str, seconds: float
+) -> None:
+    """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
+    images = torch.from_numpy(load_bytes(inputs["dataset"]))
     recipe = training.Recipe(**config["training"])
-    schedule = DDIMScheduler(**config["schedule"], clip_sample=False, prediction_type=recipe.prediction_type)
-    torch.manual_seed(recipe.seed)
-    network = training.make_unet(tuple(images.shape[1:]), **config["architecture"])
+    schedule = objectives.make_schedule(recipe.prediction_type, config.get("schedule", {}), config.get("edm", {}))
+    network = make_network(tuple(images.shape[1:]), schedule, config, inputs.get("eigenbasis"))
     trainer = training.Trainer(network, images, schedule, recipe, pick_device(config["device"]))
     checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
     with Compute().calling(trainer.device):
         losses = trainer.run(checkpoint, run, seconds)
     denoisers.save_pipeline(trainer.network, schedule, Path(output["index"]).parent)
-    provenance = origin(study, data=artifacts.digest(dataset), config=config)
+    provenance = origin(study, data=artifacts.digest(inputs["dataset"]), config=config)
     denoisers.save_schedule(schedule, output["schedule"], provenance)
     curve = xr.Dataset({"loss": artifacts.array(losses, "step", "training loss: mean squared error per value")})
     artifacts.save(curve, output["losses"], provenance)
@@ -53,12 +63,12 @@ def main(dataset: str, output: dict[str, str], study: str, config: dict[str, Any
 if __name__ == "__main__":
     with job(snakemake):
         use_threads(snakemake.threads)
-        inputs, parameters = snakemake.input, snakemake.params
+        inputs, parameters = {name: str(file) for name, file in snakemake.input.items() if file}, snakemake.params
         main(
-            inputs.dataset,
+            inputs,
             dict(snakemake.output.items()),
             snakemake.wildcards.study,
             parameters.config,
-            run_digest(inputs.dataset, parameters.config, parameters.code, snakemake.threads),
+            run_digest(inputs, parameters.config, parameters.code, snakemake.threads),
             snakemake.resources.checkpoint_seconds,
         )

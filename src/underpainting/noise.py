@@ -165,17 +165,27 @@ def edm_grid(steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho:
 
 
 def training_grid(scheduler: Any) -> NoiseGrid:
-    """The noise levels on which a diffusers scheduler's network was trained, from noise (t = T - 1) to t = 0.
+    """The noise levels on which a diffusers scheduler's network was trained, from noise to data, `num_train_timesteps` of them.
+
+    The discrete times of the variance-preserving path, from t = T - 1 to 0; the levels of Karras et al. (2022) from sigma_max
+    to sigma_min for EDM; the middles of T equal parts of (0, 1) for flow matching, which never reach alpha = 0.
 
     Args:
-        scheduler: any diffusers scheduler with `alphas_cumprod`, shape (T,).
+        scheduler: a diffusers scheduler with `alphas_cumprod`, shape (T,), or one of EDM or of flow matching.
 
     Raises:
-        ValueError: the scheduler has no such table.
+        ValueError: none of these.
     """
+    name, config = type(scheduler).__name__, getattr(scheduler, "config", {})
+    if name.startswith("EDM"):
+        grid = edm_grid(config["num_train_timesteps"], config["sigma_min"], config["sigma_max"], config["rho"])
+        return NoiseGrid(grid.alpha[:-1], grid.sigma[:-1])
+    if name.startswith("FlowMatch"):
+        times = (np.arange(config["num_train_timesteps"])[::-1] + 0.5) / config["num_train_timesteps"]
+        return NoiseGrid(1.0 - times, times)
     table = getattr(scheduler, "alphas_cumprod", None)
     if table is None:
-        raise ValueError(f"{type(scheduler).__name__} has no alphas_cumprod: its noise path is not known")
+        raise ValueError(f"{name} has no alphas_cumprod: its noise path is not known")
     square = np.asarray(table, np.float64)[::-1]
     return NoiseGrid(np.sqrt(square), np.sqrt(1.0 - square))
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, ReferenceDenoiser
+from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting.studies.errors import StudyError
 from underpainting.studies.files import dataset, needed, network, sources
 from underpainting.studies.models import Study
@@ -58,7 +58,9 @@ def _is_built(study: Study, artifact: Path) -> bool:
 def _is_pulled(study: Study, artifact: Path) -> bool:
     """Is the network here, though not the folder that it once came from?"""
     denoiser = study.denoiser
-    return isinstance(denoiser, PathDenoiser) and artifact.is_file() and not Path(denoiser.path).exists()
+    return (
+        isinstance(denoiser, PathDenoiser | PickledDenoiser) and artifact.is_file() and not Path(denoiser.path).exists()
+    )
 
 
 def _settings(artifact: Path) -> object:
@@ -106,11 +108,29 @@ def check_denoiser(study: Study, file: Path) -> None:
         remedy = f"correct it, or train the network: denoiser.source: train, or {RETRAIN}"
         check_network(study, denoiser.folder, file, "denoiser.folder", remedy)
         check_description(denoiser, file)
+    elif isinstance(denoiser, PickledDenoiser):
+        check_pickle(denoiser, file)
     elif isinstance(denoiser, HubDenoiser):
         from underpainting.denoisers import cached
 
         if folder := cached(denoiser.repository, denoiser.revision):
             check_fit(study, folder, file, "denoiser.revision")
+
+
+def check_pickle(denoiser: PickledDenoiser, file: Path) -> None:
+    """May the pickle be opened, and is all there that it needs? Its bytes are looked at when it is opened, and before."""
+    if not denoiser.trust_pickle:
+        problem = f"{denoiser.path} is a pickle, which can run any code when it is opened"
+        raise StudyError(file, "denoiser.trust_pickle", problem, "set it to true if you trust who made the file")
+    if not denoiser.sha256:
+        remedy = f"compare what `sha256sum {denoiser.path}` prints with its publisher's, and write it there"
+        raise StudyError(file, "denoiser.sha256", "without it no pickle is opened", remedy)
+    if not Path(denoiser.path).is_file():
+        raise StudyError(file, "denoiser.path", f"there is no file {denoiser.path}", denoiser.obtain or "correct it")
+    for part in ("dnnlib", "torch_utils", "training/networks.py"):
+        if not (Path(denoiser.code) / part).exists():
+            remedy = denoiser.obtain or "name the folder of NVlabs' official EDM code"
+            raise StudyError(file, "denoiser.code", f"{denoiser.code} holds no {part}", remedy)
 
 
 def check_network(study: Study, path: str, file: Path, key: str, remedy: str) -> None:
@@ -171,17 +191,26 @@ def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
     schedule = settings_of(part_of(folder, "scheduler") / "scheduler_config.json", file, "denoiser.folder")
     kinds = network.pop("down_block_types", ())
     network["attention_levels"] = sum(kind.startswith("Attn") for kind in kinds)
-    described = {
-        "architecture": (denoiser.architecture.model_dump(mode="json"), network),
-        "schedule": (denoiser.schedule.model_dump(mode="json"), schedule),
-        "training": ({"prediction_type": denoiser.training.prediction_type}, schedule),
+    own = denoiser.used()
+    described: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "training": ({"prediction_type": denoiser.training.prediction_type}, {"prediction_type": kind_of(schedule)}),
+        "architecture": (denoiser.model_dump(mode="json")["architecture"], network),
     }
+    described |= {section: (own[section], schedule) for section in ("schedule", "edm") if section in own}
     for section, (expected, found) in described.items():
         for key, value in expected.items():
             if found.get(key) != value:
                 problem = f"{value} is not that of the network in {folder}, {found.get(key)}"
                 remedy = f"correct it, or train such a network: denoiser.source: train, or {RETRAIN}"
                 raise StudyError(file, f"denoiser.{section}.{key}", problem, remedy)
+
+
+def kind_of(schedule: Mapping[str, Any]) -> str:
+    """What a network predicts, as `denoiser.training.prediction_type` names it, from its scheduler's configuration."""
+    name = str(schedule.get("_class_name", ""))
+    kinds = {"EDM": "edm", "FlowMatch": "flow"}
+    found = next((kind for start, kind in kinds.items() if name.startswith(start)), None)
+    return found or str(schedule.get("prediction_type", "epsilon"))
 
 
 def check_samplers(study: Study, times: int, file: Path) -> None:

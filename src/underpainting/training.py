@@ -1,10 +1,10 @@
 r"""A small trainer, so that a study without pretrained weights has a real denoiser (Eq. 5).
 
-    loss = E || prediction(alpha_t x_0 + sigma_t eps, t) - target ||^2,     target = eps, v = alpha eps - sigma x_0, or x_0
+    loss = E || network(input, time) - target ||^2,     input, time and target: `objectives`
 
 Step n draws its images, times and noise from a generator seeded by (seed, n) alone. So a training that was killed
 goes on from its checkpoint to the very weights that it would have reached, bit for bit. Times are stratified: one in
-each of `batch_size` equal parts of [0, T), which lowers the variance of the loss.
+each of `batch_size` equally likely parts, which lowers the variance of the loss.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from underpainting import checkpoints, meter
-from underpainting.denoisers import PredictionType
+from underpainting import checkpoints, meter, objectives
+from underpainting.objectives import Lesson, Objective
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class Recipe:
         flip: mirror images at random.
         seed: of everything random.
         prediction_type: what the network predicts.
+        residual: whether it learns only what the Gaussian leaves over, and how (`denoisers.residual`).
+        log_sigma_mean, log_sigma_std: of the normal distribution of ln(sigma) in a training of EDM.
         snapshots: steps after which the averaged weights are kept.
     """
 
@@ -53,7 +55,10 @@ class Recipe:
     ema_decay: float = 0.995
     flip: bool = False
     seed: int = 0
-    prediction_type: PredictionType = "epsilon"
+    prediction_type: Objective = "epsilon"
+    residual: Literal["none", "velocity", "posterior"] = "none"
+    log_sigma_mean: float = -1.2
+    log_sigma_std: float = 1.2
     snapshots: tuple[int, ...] = ()
 
     def rate(self, step: int) -> float:
@@ -92,12 +97,12 @@ def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
     )
 
 
-def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> tuple[Tensor, Tensor, Tensor]:
+def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> Lesson:
     """Noisy images, their times and the network's targets at one step; a function of (seed, step).
 
     Args:
         images: bytes, shape (sample, channel, height, width), uint8.
-        schedule: diffusers scheduler with `alphas_cumprod`.
+        schedule: diffusers scheduler of the network's kind (`objectives.make_schedule`).
         recipe: batch size, seed, prediction type.
         step: of the training.
     """
@@ -107,13 +112,15 @@ def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> tuple[Tens
     if recipe.flip:
         mirrored = torch.rand(size, generator=generator) < 0.5
         clean = torch.where(mirrored[:, None, None, None], clean.flip(-1), clean)
-    square = schedule.alphas_cumprod
     offset = torch.rand(1, generator=generator)
-    times = ((torch.arange(size) + offset) / size * len(square)).long().clamp_(max=len(square) - 1)
+    quantiles = (torch.arange(size) + offset) / size
     noise = torch.randn(clean.shape, generator=generator)
-    alpha, sigma = square[times].sqrt()[:, None, None, None], (1 - square[times]).sqrt()[:, None, None, None]
-    targets = {"epsilon": noise, "v_prediction": alpha * noise - sigma * clean, "sample": clean}
-    return alpha * clean + sigma * noise, times, targets[recipe.prediction_type]
+    if recipe.prediction_type == "edm":
+        spread = (recipe.log_sigma_mean, recipe.log_sigma_std)
+        return objectives.preconditioned(clean, noise, quantiles, schedule, *spread)
+    if recipe.prediction_type == "flow":
+        return objectives.straight(clean, noise, quantiles, schedule)
+    return objectives.variance_preserving(clean, noise, quantiles, schedule, recipe.prediction_type)
 
 
 class Trainer:

@@ -14,7 +14,7 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
-from underpainting import artifacts, denoisers, preflight, training
+from underpainting import artifacts, denoisers, objectives, preflight, training
 from underpainting.compute import Compute
 from underpainting.studies import Study, StudyError
 
@@ -153,6 +153,19 @@ def test_a_network_that_is_not_what_the_study_describes_is_refused(
     with pytest.raises(StudyError, match=rf"s\.yaml: denoiser\.{key}: .* is not that of the network in") as error:
         preflight.check_denoiser(reference(pipeline, **changes), Path("s.yaml"))
     assert "--config retrain=true" in error.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["edm", "flow"])
+def test_a_network_that_ships_may_be_of_another_kind(tmp_path: Path, kind: Any) -> None:
+    edm = {"sigma_data": 0.4, "sigma_min": 0.002, "sigma_max": 80.0} if kind == "edm" else {}
+    denoisers.save_pipeline(network(), objectives.make_schedule(kind, {}, edm), tmp_path)
+    described = {"edm": edm} if edm else {}
+    preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}, **described), Path("s.yaml"))
+    with pytest.raises(StudyError, match=r"training\.prediction_type: v_prediction is not that .*, " + kind):
+        preflight.check_denoiser(reference(tmp_path, training={"prediction_type": "v_prediction"}), Path("s.yaml"))
+    if edm:
+        with pytest.raises(StudyError, match=r"denoiser\.edm\.sigma_data: 0\.5 is not that .*, 0\.4"):
+            preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}), Path("s.yaml"))
 
 
 def test_a_missing_network_that_ships_is_told_with_both_remedies(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.sampling import SAMPLERS, Sampler
-from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, find_studies, load_study
+from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, files, find_studies, load_study
 from underpainting.studies.reference import json_schema
 from underpainting.studies.sampling import Seeded
 
@@ -473,7 +473,7 @@ def test_the_one_word_train_rebuilds_a_network_that_ships(folder: Path) -> None:
     )
     assert trained.source == "train"
     plain = load_study(written(VALID, folder)).denoiser
-    assert trained.settings() == plain.settings() == plain.model_dump(exclude={"folder"})
+    assert trained.settings() == plain.settings()
     assert shipped.settings() == {"source": "reference"}
     written(changed("denoiser", REFERENCE), folder)
     for yes in (True, "true", "True"):
@@ -544,3 +544,50 @@ def test_seeds_added_to_a_shard_that_is_not_full_change_that_one_alone(seeds: in
     old, new = (Seeded(seeds=count, shard_size=size).shards for count in (seeds, seeds + more))
     assert new[: len(old) - 1] == old[:-1]
     assert new[len(old) - 1][0] == old[-1][0]
+
+
+# --- networks of other kinds -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "message"),
+    [
+        ("flow", {"schedule": {"beta_end": 0.01}}, r"denoiser\.schedule: prediction_type: flow does not use it"),
+        ("epsilon", {"edm": {"sigma_data": 0.4}}, r"denoiser\.edm: prediction_type: epsilon does not use it"),
+        ("edm", {"edm": {"sigma_min": 90}}, r"denoiser\.edm\.sigma_min: 90.* is not below sigma_max"),
+        ("edm", {"training": {"residual": "velocity"}}, r"denoiser\.training\.residual: velocity does not go with edm"),
+        ("flow", {"training": {"log_sigma_std": 1.0}}, r"denoiser\.training\.log_sigma_std: flow does not use it"),
+    ],
+)
+def test_keys_of_another_kind_of_network_are_refused(
+    folder: Path, kind: str, extra: dict[str, Any], message: str
+) -> None:
+    training = {**VALID["denoiser"]["training"], "prediction_type": kind, **extra.pop("training", {})}
+    with pytest.raises(StudyError, match=message):
+        load_study(written(changed("denoiser", {"source": "train", "training": training, **extra}), folder))
+
+
+def test_a_training_depends_on_the_noise_of_its_own_kind_alone() -> None:
+    def settings(kind: str) -> dict[str, Any]:
+        denoiser = {"source": "train", "training": {"steps": 10, "prediction_type": kind}}
+        return Study.model_validate({**VALID, "denoiser": denoiser}).denoiser.settings()
+
+    assert settings("epsilon").keys() & {"schedule", "edm"} == {"schedule"}
+    assert settings("edm").keys() & {"schedule", "edm"} == {"edm"}
+    assert not settings("flow").keys() & {"schedule", "edm"}
+    assert [("log_sigma_std" in settings(kind)["training"]) for kind in ("epsilon", "edm", "flow")] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:
+    def needed(**training: str) -> list[str]:
+        recipe = {"steps": 10, "prediction_type": "v_prediction", **training}
+        return files.training_basis(
+            "s", Study.model_validate({**VALID, "denoiser": {"source": "train", "training": recipe}})
+        )
+
+    assert needed() == []
+    assert needed(residual="posterior") == ["results/s/eigenbasis.zarr.zip"]

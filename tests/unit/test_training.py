@@ -10,7 +10,7 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import checkpoints, training
+from underpainting import checkpoints, objectives, training
 
 ARCHITECTURE = {
     "block_out_channels": (8, 16),
@@ -32,7 +32,8 @@ def trainer(**changes: object) -> training.Trainer:
     recipe = training.Recipe(**{"steps": 12, "batch_size": 8, "warmup": 2, **changes})  # type: ignore[arg-type]
     torch.manual_seed(recipe.seed)
     network = training.make_unet((1, 8, 8), **ARCHITECTURE)
-    return training.Trainer(network, images(), DDIMScheduler(clip_sample=False), recipe, torch.device("cpu"))
+    schedule = objectives.make_schedule(recipe.prediction_type, {}, {})
+    return training.Trainer(network, images(), schedule, recipe, torch.device("cpu"))
 
 
 class StoppedError(Exception):
@@ -51,14 +52,14 @@ def stop_at(step: int) -> object:
     return every
 
 
-@pytest.mark.parametrize("stop", [1, 5, 11])
-def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, stop: int) -> None:
-    whole = trainer()
+@pytest.mark.parametrize(("stop", "prediction"), [(1, "epsilon"), (5, "edm"), (11, "flow")])
+def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, stop: int, prediction: str) -> None:
+    whole = trainer(prediction_type=prediction)
     losses = whole.run(tmp_path / "none", "run")
-    interrupted = trainer()
+    interrupted = trainer(prediction_type=prediction)
     with pytest.raises(StoppedError):
         interrupted.run(tmp_path / "checkpoint", "run", seconds=-1, every=stop_at(stop))  # type: ignore[arg-type]
-    resumed = trainer()
+    resumed = trainer(prediction_type=prediction)
     np.testing.assert_array_equal(resumed.run(tmp_path / "checkpoint", "run", seconds=-1), losses)
     assert same(whole.network.state_dict(), resumed.network.state_dict())
 
@@ -82,7 +83,7 @@ def test_the_averaged_weights_become_the_network(tmp_path: Path) -> None:
     assert same(one.network.state_dict(), one.average)
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample", "edm", "flow"])
 def test_training_lowers_the_loss(tmp_path: Path, prediction: str) -> None:
     losses = trainer(steps=80, prediction_type=prediction, learning_rate=3e-3).run(tmp_path / "none", "run")
     assert losses[-10:].mean() < 0.8 * losses[:10].mean()

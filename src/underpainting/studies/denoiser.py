@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -54,6 +55,20 @@ class NoiseSchedule(Model):
     beta_end: float = Field(0.02, gt=0, lt=1, description="Last beta.")
 
 
+class EdmNoise(Model):
+    """The noise levels and the preconditioning of an EDM network (Karras et al. 2022)."""
+
+    sigma_data: float = Field(0.5, gt=0, description="Standard deviation of the data that the preconditioning assumes.")
+    sigma_min: float = Field(0.002, gt=0, description="The lowest noise level.")
+    sigma_max: float = Field(80.0, gt=0, description="The highest noise level, where samplers start.")
+
+    @model_validator(mode="after")
+    def _ascends(self) -> EdmNoise:
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError(f"denoiser.edm.sigma_min | {self.sigma_min} is not below sigma_max | lower it")
+        return self
+
+
 class TrainingRecipe(Model):
     """How the network is trained; see `underpainting.training.Recipe`."""
 
@@ -65,12 +80,36 @@ class TrainingRecipe(Model):
     ema_decay: float = Field(0.995, ge=0, lt=1, description="Decay of the averaged weights, which become the network.")
     flip: bool = Field(False, description="Mirror images at random.")
     seed: int = Field(0, ge=0, lt=2**31, description="Of the weights, batches, times and noise.")
-    prediction_type: Literal["epsilon", "v_prediction", "sample"] = Field(
-        "epsilon", description="What the network predicts: noise, velocity or image."
+    prediction_type: Literal["epsilon", "v_prediction", "sample", "edm", "flow"] = Field(
+        "epsilon",
+        description="What the network predicts: noise, velocity or image on the variance-preserving path; `edm` for a "
+        "preconditioned network of Karras et al. (2022), `flow` for the velocity of flow matching.",
     )
+    residual: Literal["none", "velocity", "posterior"] = Field(
+        "none",
+        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`: its "
+        "output is the rest of the velocity, or (`posterior`) that rest over the Gaussian's posterior standard deviation along "
+        "each component.",
+    )
+    log_sigma_mean: float = Field(-1.2, description="Mean of ln(sigma) in the training of `edm`.")
+    log_sigma_std: float = Field(1.2, gt=0, description="Standard deviation of ln(sigma) in the training of `edm`.")
     snapshots: tuple[int, ...] = Field(
         (), description="Steps after which the averaged weights are kept, to look at young networks."
     )
+
+    @model_validator(mode="after")
+    def _noise_is_of_its_kind(self) -> TrainingRecipe:
+        if self.residual != "none" and self.prediction_type != "v_prediction":
+            raise ValueError(
+                f"denoiser.training.residual | {self.residual} does not go with {self.prediction_type} | "
+                "set prediction_type: v_prediction, or remove it"
+            )
+        for key in ("log_sigma_mean", "log_sigma_std"):
+            if self.prediction_type != "edm" and key in self.model_fields_set:
+                raise ValueError(
+                    f"denoiser.training.{key} | {self.prediction_type} does not use it | remove it, or set prediction_type: edm"
+                )
+        return self
 
     @model_validator(mode="after")
     def _snapshots_within(self) -> TrainingRecipe:
@@ -87,11 +126,40 @@ class OwnDenoiser(Model):
     """A network of the house's own making: what it is, and how it is trained."""
 
     architecture: Architecture = Field(default_factory=Architecture, description="The network.")
-    schedule: NoiseSchedule = Field(default_factory=NoiseSchedule, description="The noise schedule.")
+    schedule: NoiseSchedule = Field(
+        default_factory=NoiseSchedule, description="The noise schedule of a network on the variance-preserving path."
+    )
+    edm: EdmNoise = Field(
+        default_factory=EdmNoise, description="Noise levels and preconditioning, for `prediction_type: edm`."
+    )
     training: TrainingRecipe = Field(description="The recipe.")
     threads: int = Field(
         1, ge=1, description="Processor threads of the training; more pay for larger networks, and round differently."
     )
+
+    @property
+    def times(self) -> int:
+        """How many discrete times a sampler can choose among: those of the schedule, else diffusers' 1000."""
+        return self.schedule.num_train_timesteps if self._noise == "schedule" else 1000
+
+    @property
+    def _noise(self) -> str:
+        """The section that describes the noise; none for flow matching."""
+        return {"edm": "edm", "flow": ""}.get(self.training.prediction_type, "schedule")
+
+    def used(self) -> dict[str, Any]:
+        """All keys that the network depends on."""
+        foreign = {"schedule", "edm"} - {self._noise}
+        levels = set() if self._noise == "edm" else {"log_sigma_mean", "log_sigma_std"}
+        return self.model_dump(exclude={**dict.fromkeys(foreign, True), "training": levels, "folder": True})
+
+    @model_validator(mode="after")
+    def _noise_is_of_its_kind(self) -> OwnDenoiser:
+        for section in ("schedule", "edm"):
+            if section != self._noise and section in self.model_fields_set:
+                kind = self.training.prediction_type
+                raise ValueError(f"denoiser.{section} | prediction_type: {kind} does not use it | remove it")
+        return self
 
 
 class TrainedDenoiser(OwnDenoiser):
@@ -102,7 +170,7 @@ class TrainedDenoiser(OwnDenoiser):
 
     def settings(self) -> dict[str, Any]:
         """What the training depends on beside the data."""
-        return self.model_dump(exclude={"folder"})
+        return self.used()
 
 
 class ReferenceDenoiser(OwnDenoiser):
@@ -160,4 +228,44 @@ class PathDenoiser(Model):
         return self.model_dump(exclude={"path", "obtain"})
 
 
-Denoiser = Annotated[TrainedDenoiser | ReferenceDenoiser | HubDenoiser | PathDenoiser, Field(discriminator="source")]
+class PickledDenoiser(Model):
+    """A published network of EDM: a pickle of NVlabs' official code, opened once if the study trusts it, and converted."""
+
+    source: Literal["edm"]
+    path: str = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
+    sha256: str = Field(
+        "",
+        description="Of the file, 64 hexadecimal digits, as `sha256sum FILE` prints them; without it the file is not opened.",
+    )
+    trust_pickle: bool = Field(
+        False,
+        strict=True,
+        description="A pickle can run any code when it is opened: `true` if you trust who made the file.",
+    )
+    code: str = Field(
+        description="The folder of the official code, with `dnnlib`, `torch_utils` and `training`; may begin with `{data}`."
+    )
+    obtain: str = Field("", description="How to get file and code: told where they are missing.")
+
+    @property
+    def place(self) -> str:
+        """Where the network lies on this machine."""
+        return self.path
+
+    def settings(self) -> dict[str, Any]:
+        """What the converted network depends on beside the files."""
+        return self.model_dump(exclude={"path", "code", "obtain"})
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_a_digest(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise ValueError(
+                f"{value!r} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
+            )
+        return value
+
+
+Denoiser = Annotated[
+    TrainedDenoiser | ReferenceDenoiser | HubDenoiser | PathDenoiser | PickledDenoiser, Field(discriminator="source")
+]

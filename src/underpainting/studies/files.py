@@ -5,11 +5,13 @@ Pure functions of a study's name and its models; the rules wrap them with wildca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from underpainting import foreign_code
 from underpainting.studies.budget import NO_JUMP, BudgetConfig
 from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
-from underpainting.studies.denoiser import PathDenoiser, ReferenceDenoiser, TrainedDenoiser
+from underpainting.studies.denoiser import PathDenoiser, PickledDenoiser, ReferenceDenoiser, TrainedDenoiser
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import (
     ClassifierExtractor,
@@ -87,12 +89,26 @@ def dataset_sources(name: str, study: Study) -> list[str]:
     return needed(found, dataset(name))
 
 
-def network_sources(_: str, study: Study) -> list[str]:
-    """The files of a denoiser that lies in a folder."""
+def network_sources(name: str, study: Study) -> list[str]:
+    """The files of a denoiser that lies in a folder, or of a pickle and of the code that opens it."""
+    if isinstance(study.denoiser, PickledDenoiser):
+        found = needed([study.denoiser.path], network(name))
+        return found and found + [file.as_posix() for file in foreign_code.files(study.denoiser.code)]
     if not isinstance(study.denoiser, PathDenoiser | ReferenceDenoiser):
         return []
     files = Path(study.denoiser.place).rglob("*")
     return sorted(file.as_posix() for file in files if file.suffix in (".json", ".safetensors"))
+
+
+def training_basis(name: str, study: Study) -> list[str]:
+    """The eigenbasis, where the network learns what its Gaussian leaves over."""
+    learns_rest = isinstance(study.denoiser, TrainedDenoiser) and study.denoiser.training.residual != "none"
+    return [f"results/{name}/eigenbasis.zarr.zip"] if learns_rest else []
+
+
+def code_folders(studies: Mapping[str, Study]) -> list[str]:
+    """Where the official code of EDM lies, for the studies whose networks need it."""
+    return [study.denoiser.code for study in studies.values() if isinstance(study.denoiser, PickledDenoiser)]
 
 
 def extractor_files(name: str, study: Study) -> list[str]:

@@ -18,7 +18,7 @@ from underpainting.studies.errors import StudyError, from_validation
 from underpainting.studies.models import Study
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
-PLACES = (("dataset", "path"), ("dataset", "root"), ("denoiser", "path"), ("denoiser", "folder"))
+PLACES = (("dataset", "path"), ("dataset", "root"), ("denoiser", "path"), ("denoiser", "folder"), ("denoiser", "code"))
 DATA, VARIABLE = "data", "UNDERPAINTING_DATA"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 

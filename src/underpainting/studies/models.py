@@ -99,7 +99,7 @@ class Study(Model):
                     f"dataset.image_size | {self.dataset.image_size} pixels do not fit a network of {levels} levels | "
                     f"choose a multiple of {factor}, or fewer levels in denoiser.architecture.block_out_channels"
                 )
-            times = self.denoiser.schedule.num_train_timesteps
+            times = self.denoiser.times
             for key, choice in self.choices():
                 if choice.steps > times:
                     raise ValueError(

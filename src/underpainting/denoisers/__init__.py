@@ -1,0 +1,43 @@
+"""Models of the data behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`, and the folders that networks lie in."""
+
+from underpainting.denoisers.folders import (
+    load_denoiser,
+    load_network,
+    of_kind,
+    require_images,
+    save_pipeline,
+    save_schedule,
+)
+from underpainting.denoisers.hub import cached, fetch
+from underpainting.denoisers.networks import (
+    DiffusersDenoiser,
+    EdmDenoiser,
+    FlowDenoiser,
+    NetworkDenoiser,
+    Preconditioning,
+    PredictionType,
+    TimeTable,
+)
+from underpainting.denoisers.protocol import CountingDenoiser, Denoiser, GaussianDenoiser, noise_prediction
+
+__all__ = [
+    "CountingDenoiser",
+    "Denoiser",
+    "DiffusersDenoiser",
+    "EdmDenoiser",
+    "FlowDenoiser",
+    "GaussianDenoiser",
+    "NetworkDenoiser",
+    "Preconditioning",
+    "PredictionType",
+    "TimeTable",
+    "cached",
+    "fetch",
+    "load_denoiser",
+    "load_network",
+    "noise_prediction",
+    "of_kind",
+    "require_images",
+    "save_pipeline",
+    "save_schedule",
+]

@@ -1,0 +1,34 @@
+"""Networks of the Hugging Face Hub, at a pinned commit; no pickle is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def cached(repository: str, revision: str) -> Path | None:
+    """The folder of a pinned commit in the Hub's local cache, if it is there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("unet/config.json", "config.json"):
+        found = try_to_load_from_cache(repository, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found.removesuffix(name))
+    return None
+
+
+def fetch(repository: str, revision: str) -> Path:
+    """Snapshot of a Hub repository at a pinned commit, from the local cache or the network; no pickles.
+
+    Raises:
+        FileNotFoundError: the repository or the commit cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors"]
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # the Hub client raises many kinds; all mean that the network cannot be had
+        raise FileNotFoundError(
+            f"denoiser.repository: {repository} at {revision} cannot be had from the Hub ({type(error).__name__}: {error}); "
+            "check the name, the commit and the network, or use source: path"
+        ) from error

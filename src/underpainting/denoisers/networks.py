@@ -1,0 +1,201 @@
+r"""Networks as denoisers: whatever path a network was trained on, it serves every path.
+
+What a network knows depends on the noise-to-signal ratio r = sigma / alpha alone. At r it is given the state of its own
+path, a multiple of x / alpha, and its own time; the endpoint estimate follows from what it predicts:
+
+    kind                          state, as a multiple of x / alpha      time              x0_hat
+    variance preserving           a = 1 / sqrt(1 + r^2); s = r a         of the schedule   (x - s eps) / a,  a x - s v,  or x_0
+    EDM (Karras et al. 2022)      c_in = 1 / sqrt(r^2 + sigma_data^2)    ln(r) / 4         c_skip x + c_out F
+    flow matching                 1 - t, for t = r / (1 + r)             1000 t            x - t v
+
+with c_skip = sigma_data^2 / (r^2 + sigma_data^2), c_out = r sigma_data c_in; the x of the last column is x / alpha for EDM,
+else the state of the network's path. The times are those of diffusers' schedulers, so that its own loops call the networks alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import hypot, log
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from underpainting import meter
+from underpainting.compute import Compute
+from underpainting.halving import HalvingBatches
+from underpainting.noise import NoiseGrid, vp_level
+
+PredictionType = Literal["epsilon", "v_prediction", "sample"]
+_SNAP = 1e-4
+
+
+class TimeTable:
+    """The continuous inverse of a diffusers noise schedule: from sigma / alpha to the network's time.
+
+    diffusers interpolates sigma / alpha linearly between integer times; this is the inverse of that map, so that a
+    sampler's levels come back as the very times that diffusers' own pipelines use.
+    """
+
+    def __init__(self, grid: NoiseGrid) -> None:
+        self._ratio = (grid.sigma / grid.alpha)[::-1]
+
+    def time(self, ratio: float) -> float:
+        """Time in [0, T - 1] of a noise-to-signal ratio; ratios outside the schedule take its ends."""
+        time = float(np.interp(ratio, self._ratio, np.arange(len(self._ratio))))
+        return float(round(time)) if abs(time - round(time)) < _SNAP else time
+
+
+class NetworkDenoiser(ABC):
+    """A network behind the protocol; a subclass says what it is told and what its output means.
+
+    Args:
+        network: called as `network(x, time).sample`.
+        compute: how it is called; where it lies already is where it runs.
+    """
+
+    def __init__(self, network: torch.nn.Module, compute: Compute | None = None) -> None:
+        self.network = network.eval()
+        parameter = next(network.parameters())
+        self.device, self.dtype = parameter.device, parameter.dtype
+        self._compute = compute or Compute()
+        self._predictions = HalvingBatches(self._predict)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channel, height, width) of the images that the network knows."""
+        config: Any = self.network.config
+        return (config["in_channels"], config["sample_size"], config["sample_size"])
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        if sigma == 0:
+            return images / alpha
+        ratio = sigma / alpha
+        gain, time = self._told(ratio)
+        with meter.network_call(len(images)):
+            scaled = (images * (gain / alpha)).to(self.device, self.dtype)
+            output = self._predictions(scaled, torch.full((len(images),), time, device=self.device))
+            return self._endpoint(scaled, output, ratio).to(images.device, images.dtype)
+
+    def _predict(self, images: Tensor, times: Tensor) -> Tensor:
+        with self._compute.calling(self.device):
+            return self._output(images, times).to(self.dtype)
+
+    def _output(self, images: Tensor, times: Tensor) -> Tensor:
+        output: Tensor = self.network(images, times).sample
+        return output
+
+    @abstractmethod
+    def _told(self, ratio: float) -> tuple[float, float]:
+        """The network's input as a multiple of x / alpha, and its time."""
+
+    @abstractmethod
+    def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
+        """x0_hat from the network's input and output."""
+
+
+class DiffusersDenoiser(NetworkDenoiser):
+    """A network of the variance-preserving path that predicts noise (epsilon), velocity (v) or the image (sample).
+
+    Args:
+        network: called as `network(x, time).sample`, on the variance-preserving path.
+        grid: its training grid, from noise to data (`noise.training_grid`).
+        prediction_type: what it predicts.
+        compute: how it is called; where it lies already is where it runs.
+
+    Raises:
+        ValueError: an unknown prediction type.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        grid: NoiseGrid,
+        prediction_type: PredictionType = "epsilon",
+        compute: Compute | None = None,
+    ) -> None:
+        if prediction_type not in get_args(PredictionType):
+            raise ValueError(f"prediction_type {prediction_type!r} is unknown; use epsilon, v_prediction or sample")
+        super().__init__(network, compute)
+        self.prediction_type = prediction_type
+        self._table = TimeTable(grid)
+
+    def _told(self, ratio: float) -> tuple[float, float]:
+        return vp_level(ratio).alpha, self._table.time(ratio)
+
+    def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
+        level = vp_level(ratio)
+        if self.prediction_type == "epsilon":
+            return (scaled - level.sigma * output) / level.alpha
+        if self.prediction_type == "v_prediction":
+            return level.alpha * scaled - level.sigma * output
+        return output
+
+
+class Preconditioning(NamedTuple):
+    """Scales around a network F of EDM: D(x; sigma) = c_skip x + c_out F(c_in x; c_noise) (Karras et al. 2022, Table 1)."""
+
+    skip: float
+    out: float
+    into: float
+    noise: float
+
+    @classmethod
+    def at(cls, sigma: float, sigma_data: float) -> Preconditioning:
+        """At a noise level, for data of standard deviation `sigma_data`."""
+        into = 1.0 / hypot(sigma, sigma_data)
+        return cls((sigma_data * into) ** 2, sigma * sigma_data * into, into, 0.25 * log(sigma))
+
+
+class EdmDenoiser(NetworkDenoiser):
+    """A preconditioned network of Karras et al. (2022).
+
+    Levels outside [sigma_min, sigma_max] keep their scales; the network is told the nearest level that it knows.
+
+    Args:
+        network: F, called as `network(c_in x, c_noise).sample`.
+        sigma_data: standard deviation of the data that the preconditioning assumes.
+        sigma_min, sigma_max: what it was trained on.
+        compute: how it is called; where it lies already is where it runs.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        sigma_data: float = 0.5,
+        sigma_min: float = 0.002,
+        sigma_max: float = 80.0,
+        compute: Compute | None = None,
+    ) -> None:
+        super().__init__(network, compute)
+        self.sigma_data, self.sigma_min, self.sigma_max = sigma_data, sigma_min, sigma_max
+
+    def _told(self, ratio: float) -> tuple[float, float]:
+        known = min(max(ratio, self.sigma_min), self.sigma_max)
+        return Preconditioning.at(ratio, self.sigma_data).into, Preconditioning.at(known, self.sigma_data).noise
+
+    def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
+        scales = Preconditioning.at(ratio, self.sigma_data)
+        return (scales.skip / scales.into) * scaled + scales.out * output
+
+
+class FlowDenoiser(NetworkDenoiser):
+    """A velocity network of flow matching: v = noise - x_0 at x = (1 - t) x_0 + t noise; it knows all t in (0, 1).
+
+    Args:
+        network: called as `network(x, times * t).sample`.
+        times: length of the network's time, `num_train_timesteps` of diffusers' flow-matching schedulers.
+        compute: how it is called; where it lies already is where it runs.
+    """
+
+    def __init__(self, network: torch.nn.Module, times: int = 1000, compute: Compute | None = None) -> None:
+        super().__init__(network, compute)
+        self.times = times
+
+    def _told(self, ratio: float) -> tuple[float, float]:
+        return 1.0 / (1.0 + ratio), self.times * ratio / (1.0 + ratio)
+
+    def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
+        return scaled - ratio / (1.0 + ratio) * output

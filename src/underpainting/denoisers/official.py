@@ -1,0 +1,96 @@
+"""Networks of NVlabs' official EDM code, kept as tensors and constructor arguments; the code itself stays where the user has it.
+
+Such a network has its preconditioning inside: it is called as `network(x, sigma)` and returns D(x; sigma), the endpoint
+estimate (Karras et al. 2022, Eq. 7).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from underpainting import foreign_code
+from underpainting.denoisers.networks import NetworkDenoiser
+
+MODULE = "training.networks"
+CLASS_NAME = "OfficialNetwork"
+CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
+
+
+class OfficialNetwork(nn.Module):
+    """A network of the official code, and what it takes to make it again.
+
+    Args:
+        inner: the network.
+        config: `class`, `init_args`, `init_kwargs`, `code` (digest), `in_channels`, `sample_size`.
+    """
+
+    def __init__(self, inner: nn.Module, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.inner, self.config = inner, dict(config)
+
+    def forward(self, images: Tensor, sigmas: Tensor) -> Tensor:
+        """D(x; sigma), shape (sample, channel, height, width)."""
+        denoised: Tensor = self.inner(images, sigmas)
+        return denoised
+
+    def save_pretrained(self, folder: str | Path, **_: Any) -> None:
+        """Write weights and configuration, as networks of diffusers do."""
+        from underpainting.writing import write_json
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tensors = {key: value.detach().cpu().clone() for key, value in self.inner.state_dict().items()}
+        save_file(tensors, Path(folder) / WEIGHTS, {"format": "pt"})
+        write_json({"_class_name": CLASS_NAME, **self.config}, Path(folder) / CONFIG)
+
+
+def construct(code: str | Path, config: Mapping[str, Any]) -> nn.Module:
+    """A network of the official code, with weights still to be loaded."""
+    with foreign_code.importable(code):
+        network: nn.Module = getattr(importlib.import_module(MODULE), config["class"])(
+            *config["init_args"], **config["init_kwargs"]
+        )
+    return network
+
+
+def load(folder: str | Path) -> OfficialNetwork:
+    """The network of a folder that `OfficialNetwork.save_pretrained` wrote; its code is found by its digest.
+
+    Raises:
+        FileNotFoundError: the code is not among the folders announced.
+    """
+    config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
+    del config["_class_name"]
+    inner = construct(foreign_code.find(config["code"]), config)
+    inner.load_state_dict(load_file(Path(folder) / WEIGHTS))
+    return OfficialNetwork(inner.float().requires_grad_(False), config)
+
+
+class OfficialDenoiser(NetworkDenoiser):
+    """A network that is its own preconditioning; levels that it does not know are told as the nearest ones.
+
+    Args:
+        network: called as `network(x, sigma)`.
+        sigma_min, sigma_max: what it was trained on.
+        compute: how it is called.
+    """
+
+    def __init__(self, network: OfficialNetwork, sigma_min: float, sigma_max: float, compute: Any = None) -> None:
+        super().__init__(network, compute)
+        self.sigma_min, self.sigma_max = sigma_min, sigma_max
+
+    def _output(self, images: Tensor, times: Tensor) -> Tensor:
+        output: Tensor = self.network(images, times)
+        return output
+
+    def _told(self, ratio: float) -> tuple[float, float]:
+        return 1.0, min(max(ratio, self.sigma_min), self.sigma_max)
+
+    def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:  # noqa: ARG002  all within the network
+        return output

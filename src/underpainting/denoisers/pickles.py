@@ -1,0 +1,113 @@
+"""The one place where a pickle is opened: a published EDM network, where the study trusts it, once, to convert it.
+
+A pickle runs what its author put into it. So it is opened only where the user said `trust_pickle: true` and gave the sha256 of
+the very bytes; both are checked before. What is kept are tensors and constructor arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import pickle
+from pathlib import Path
+from typing import Any
+
+from underpainting import foreign_code
+from underpainting.denoisers.official import MODULE, OfficialNetwork, construct
+
+log = logging.getLogger(__name__)
+
+# what the official sampler does to a network's own bounds, which may be 0 and infinite
+SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+
+
+def trusted_bytes(path: str | Path, sha256: str, trust_pickle: bool) -> bytes:
+    """The content of a pickle that may be opened.
+
+    Raises:
+        ValueError: the study does not trust it, or it is another file than the one trusted.
+        FileNotFoundError: there is no such file.
+    """
+    if trust_pickle is not True:
+        raise ValueError(
+            f"denoiser.trust_pickle: {path} is a pickle, which can run any code when it is opened, and the study does not trust "
+            "it: if you trust its source, set trust_pickle: true, otherwise use a network in safetensors"
+        )
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"denoiser.path: there is no file {path}; correct it")
+    content = Path(path).read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(
+            f"denoiser.sha256: {path} has the sha256 {found}, not {sha256 or 'none given'}: it was not opened; get the file that "
+            "you trust, or, if this is the one, correct denoiser.sha256"
+        )
+    return content
+
+
+def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path) -> tuple[OfficialNetwork, Any]:
+    """The network of a published EDM file (a dictionary with `ema`), and its levels as a diffusers scheduler.
+
+    Args:
+        path: the pickle.
+        sha256: of its bytes, 64 hexadecimal digits.
+        trust_pickle: whether it may be opened.
+        code: folder of the official code, with `dnnlib`, `torch_utils` and `training`.
+
+    Raises:
+        ValueError: the file is not trusted, or holds no unconditional network that can be made again from the code.
+        FileNotFoundError: file or code are missing.
+    """
+    from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
+
+    content = trusted_bytes(path, sha256, trust_pickle)
+    if not (Path(code) / "training" / "networks.py").is_file():
+        raise FileNotFoundError(
+            f"denoiser.code: {code} holds no training/networks.py; name the folder of NVlabs' EDM code"
+        )
+    log.info("opening the pickle %s", path)
+    with foreign_code.importable(code):
+        published = _network(pickle.loads(content), path)  # trusted by the user, byte by byte
+    config = _description(published, path) | {"code": foreign_code.digest(code)}
+    inner = construct(code, config)
+    inner.load_state_dict(published.state_dict())
+    levels = {
+        "sigma_min": max(SIGMA_MIN, float(published.sigma_min)),
+        "sigma_max": min(SIGMA_MAX, float(published.sigma_max)),
+        "sigma_data": float(getattr(published, "sigma_data", 0.5)),
+    }
+    return OfficialNetwork(inner.float().requires_grad_(False), config), EDMEulerScheduler(**levels)
+
+
+def _network(found: Any, path: str | Path) -> Any:
+    if not isinstance(found, dict) or "ema" not in found:
+        raise ValueError(f"denoiser.path: {path} is no network of EDM: it holds no dictionary with the key 'ema'")
+    return found["ema"]
+
+
+def _description(network: Any, path: str | Path) -> dict[str, Any]:
+    """What it takes to make the network again, as plain values."""
+    if not hasattr(network, "init_kwargs"):
+        raise ValueError(
+            f"denoiser.path: the network in {path} does not say how it was made (no init_kwargs), so it cannot be made again "
+            "without the pickle; use a file that the official code wrote"
+        )
+    if getattr(network, "label_dim", 0):
+        raise ValueError(
+            f"denoiser.path: the network in {path} is conditional on {network.label_dim} classes; use an unconditional one"
+        )
+    described = {
+        "module": MODULE,
+        "class": type(network).__name__,
+        "init_args": list(getattr(network, "init_args", ())),
+        "init_kwargs": dict(network.init_kwargs),
+        "in_channels": int(network.img_channels),
+        "sample_size": int(network.img_resolution),
+    }
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(described))
+    except TypeError as error:
+        raise ValueError(
+            f"denoiser.path: the network in {path} was made with arguments that are no plain values, and cannot be kept: {error}"
+        ) from error
+    return plain

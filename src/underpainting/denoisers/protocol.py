@@ -1,0 +1,67 @@
+r"""One protocol for every model of the data: `denoiser(x, alpha, sigma) -> endpoint estimate`.
+
+The endpoint estimate x0_hat = E[x_0 | x_t] carries all that a network or a theory knows (Eq. 6); the rest is derived:
+
+    noise prediction   eps_hat = (x - alpha x0_hat) / sigma                                   (Eq. 5)
+    score              s = (alpha x0_hat - x) / sigma^2
+    velocity           dx/dt = alpha' x0_hat + sigma' eps_hat                                 (Eq. 4, 75)
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from underpainting import gaussian
+from underpainting.eigenbasis import Eigenbasis
+from underpainting.noise import NoiseLevel
+
+
+class Denoiser(Protocol):
+    """Anything that estimates x_0 from x_t."""
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        """Endpoint estimate x0_hat.
+
+        Args:
+            images: x_t = alpha x_0 + sigma noise, shape (sample, channel, height, width).
+            alpha: signal scale, positive.
+            sigma: noise scale, not negative.
+
+        Returns:
+            x0_hat, in the shape and dtype of `images`.
+        """
+        ...
+
+
+def noise_prediction(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
+    """eps_hat = (x - alpha x0_hat) / sigma, zero at sigma = 0 (Eq. 6 solved for the noise)."""
+    return (images - level.alpha * endpoint) / level.sigma if level.sigma else torch.zeros_like(images)
+
+
+class GaussianDenoiser:
+    """The exact posterior mean of Gaussian data (Eq. 49)."""
+
+    def __init__(self, basis: Eigenbasis) -> None:
+        self.basis = basis
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        return gaussian.endpoint(self.basis, images, NoiseLevel(alpha, sigma))
+
+
+class CountingDenoiser:
+    """Counts what a sampler really asks of a denoiser.
+
+    Attributes:
+        calls: number of calls, the NFE of one image.
+    """
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self._denoiser = denoiser
+        self.calls = 0
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        self.calls += 1
+        return self._denoiser(images, alpha, sigma)

@@ -1,0 +1,92 @@
+r"""What a network of each kind learns: from clean images and noise to its input, its time and its target.
+
+    variance preserving   z = alpha_t x_0 + sigma_t eps, time t,        target eps, v = alpha eps - sigma x_0, or x_0
+    EDM                   c_in x, time ln(sigma) / 4,                   target (x_0 - c_skip x) / c_out,   x = x_0 + sigma eps
+    flow matching         z = (1 - t) x_0 + t eps, time 1000 t,         target eps - x_0
+
+The loss is the mean squared error on the target. For EDM that is the loss of Karras et al. (2022): their weight
+lambda = (sigma^2 + sigma_data^2) / (sigma sigma_data)^2 on the error of x_0 is 1 / c_out^2, so that the target has unit
+variance for data of variance sigma_data^2. Times come from `quantiles`, numbers in [0, 1): t is uniform, ln(sigma) normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from underpainting.denoisers import PredictionType
+
+Objective = Literal[PredictionType, "edm", "flow"]
+
+
+class Lesson(NamedTuple):
+    """What a network is shown and should answer.
+
+    Attributes:
+        inputs: shape (sample, channel, height, width).
+        times: shape (sample,).
+        targets: shape (sample, channel, height, width).
+    """
+
+    inputs: Tensor
+    times: Tensor
+    targets: Tensor
+
+
+def make_schedule(objective: Objective, schedule: Mapping[str, Any], edm: Mapping[str, Any]) -> Any:
+    """The diffusers scheduler that belongs to a network, and tells its kind where it is saved.
+
+    Args:
+        objective: what the network learns.
+        schedule: settings of the variance-preserving schedule.
+        edm: `sigma_data`, `sigma_min`, `sigma_max`.
+    """
+    if objective == "edm":
+        from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
+
+        return EDMEulerScheduler(**edm)
+    if objective == "flow":
+        from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
+        return FlowMatchEulerDiscreteScheduler()
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    return DDIMScheduler(**schedule, clip_sample=False, prediction_type=objective)
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+def variance_preserving(
+    clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, prediction_type: PredictionType
+) -> Lesson:
+    """The lesson at discrete times of a scheduler with `alphas_cumprod` (Eq. 5)."""
+    square = schedule.alphas_cumprod
+    times = (quantiles * len(square)).long().clamp_(max=len(square) - 1)
+    alpha, sigma = _per_image(square[times].sqrt()), _per_image((1 - square[times]).sqrt())
+    targets = {"epsilon": noise, "v_prediction": alpha * noise - sigma * clean, "sample": clean}
+    return Lesson(alpha * clean + sigma * noise, times, targets[prediction_type])
+
+
+def preconditioned(
+    clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, log_sigma_mean: float, log_sigma_std: float
+) -> Lesson:
+    """The lesson of EDM at normal ln(sigma), within the scheduler's sigma_min and sigma_max (Karras et al. 2022, Table 1)."""
+    config = schedule.config
+    levels = (log_sigma_mean + log_sigma_std * torch.special.ndtri(quantiles)).exp()
+    levels = levels.clamp(config["sigma_min"], config["sigma_max"])
+    sigma, variance = _per_image(levels), config["sigma_data"] ** 2
+    total = sigma**2 + variance
+    noisy, out = clean + sigma * noise, sigma * config["sigma_data"] / total.sqrt()
+    return Lesson(noisy / total.sqrt(), levels.log() / 4, (clean - variance / total * noisy) / out)
+
+
+def straight(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any) -> Lesson:
+    """The lesson of flow matching at uniform times (Lipman et al. 2023; Liu et al. 2023)."""
+    time = _per_image(quantiles)
+    times = quantiles * schedule.config["num_train_timesteps"]
+    return Lesson((1 - time) * clean + time * noise, times, noise - clean)
