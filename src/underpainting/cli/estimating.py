@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from underpainting.cli import project
-from underpainting.studies.sampling import SAMPLER_LABELS
+from underpainting.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from underpainting.basis_file import StoredBasis
@@ -66,7 +66,7 @@ def _of_images(group: Any) -> None:
 def _of_network(group: Any) -> None:
     group.add_argument("--network", type=Path, metavar="FOLDER", help="of a diffusers pipeline")
     group.add_argument("--samples", type=_positive, metavar="N", help="how many to make")
-    group.add_argument("--sampler", choices=tuple(SAMPLER_LABELS), default="ddim")
+    group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim")
     group.add_argument("--steps", type=_positive, default=50, metavar="N")
     group.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="images per network call")
 

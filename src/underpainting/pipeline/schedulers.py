@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from underpainting.sampling import SAMPLERS, SCHEDULE_KEYS, Sampler
+from underpainting.sampling import SAMPLERS, Sampler
+from underpainting.sampling.schedulers import SCHEDULE_KEYS
 
 # the noise schedule goes with the network, the prediction type is the denoiser's matter, clipping is a choice of the call
 NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "clip_sample", "rescale_betas_zero_snr")

@@ -19,6 +19,7 @@ from torch import Generator, Tensor
 from underpainting import teleport
 from underpainting.basis_file import require_range
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, TimeTable
+from underpainting.jumps import GaussianJump
 from underpainting.noise import training_grid
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.labelled import LabelledNetwork
@@ -163,12 +164,12 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         """The state after the jump, each image by the Gaussian of its class where there is one."""
         noise = noise.to(self.basis.device)
         if labels is None or not self.basis.classes:
-            state = teleport.jump(self.basis.gaussian(), sampler, noise, skip)
+            state = teleport.jump(GaussianJump(self.basis.gaussian()), sampler, noise, skip)
         else:
             state = torch.empty_like(noise)
             for label in labels.unique().tolist():
                 chosen = (labels == label).to(noise.device)
-                state[chosen] = teleport.jump(self.basis.gaussian(label), sampler, noise[chosen], skip)
+                state[chosen] = teleport.jump(GaussianJump(self.basis.gaussian(label)), sampler, noise[chosen], skip)
         return state.to(self.unet.device)
 
     def _watched(
