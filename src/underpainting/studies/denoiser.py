@@ -105,7 +105,7 @@ class TrainingRecipe(Model):
                 "set prediction_type: v_prediction, or remove it"
             )
         for key in ("log_sigma_mean", "log_sigma_std"):
-            if self.prediction_type != "edm" and key in self.model_fields_set:
+            if self.prediction_type != "edm" and getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(
                     f"denoiser.training.{key} | {self.prediction_type} does not use it | remove it, or set prediction_type: edm"
                 )
@@ -155,8 +155,8 @@ class OwnDenoiser(Model):
 
     @model_validator(mode="after")
     def _noise_is_of_its_kind(self) -> OwnDenoiser:
-        for section in ("schedule", "edm"):
-            if section != self._noise and section in self.model_fields_set:
+        for section, usual in {"schedule": NoiseSchedule(), "edm": EdmNoise()}.items():
+            if section != self._noise and getattr(self, section) != usual:
                 kind = self.training.prediction_type
                 raise ValueError(f"denoiser.{section} | prediction_type: {kind} does not use it | remove it")
         return self
