@@ -76,15 +76,9 @@ def sizes(study: Study) -> dict[str, float]:
     """What the jobs of a study hold, in MiB.
 
     `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture; `shard`: the
-<<<<<<< HEAD
-    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep;
-    `budget`: those of a batch at every level where a jump lands; `call`: the feature
-    maps of a network call; `training`: those of a training step; `weights`: the network; `pairs`: the distances between all
-=======
-    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `call`: the feature
-    maps of a network call; `training`: those of a training step; `weights`: the network; `gaussian`:
-    that of a network on one; `pairs`: the distances between all
->>>>>>> 300de6a41da67e304c1202f348aa0e47478ad3c0
+    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `budget`: those of a
+    batch at every level where a jump lands; `call`: the feature maps of a network call; `training`: those of a training step;
+    `weights`: the network; `gaussian`: that of a network on one; `pairs`: the distances between all
     features. The rest belongs to one rule: `read`, `scatter`, `solve`, `fit`, `extractor`.
     """
     pixels, count = _pixels(study), expected_images(study)
@@ -110,12 +104,8 @@ def sizes(study: Study) -> dict[str, float]:
         "call": 4 * _MAPS * max(walked, swept, budgeted) * values / MIB,
         "training": 4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
         "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
-<<<<<<< HEAD
-        "pairs": 8 * min(sweep.neighbours_among, max(count, sweep.seeds)) ** 2 / MIB,
-=======
         "gaussian": basis if own and own.training.residual != "none" else 0.0,
-        "pairs": 8 * min(_PAIRS, max(count, sweep.seeds)) ** 2 / MIB,
->>>>>>> 300de6a41da67e304c1202f348aa0e47478ad3c0
+        "pairs": 8 * min(sweep.neighbours_among, max(count, sweep.seeds)) ** 2 / MIB,
         "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
         "scatter": dense * 3.5 * (1 + _CLASSES * study.moments.per_class) * square
         + 24 * min(study.moments.batch_size, count) * pixels / MIB,
