@@ -89,6 +89,10 @@ def _budget_calls(study: Study, wildcards: Wildcards) -> int:
     return seeds(wildcards) * each * len(study.budget.skips(wildcards["jump"]))
 
 
+def _departure_calls(study: Study, _: Wildcards) -> int:
+    return study.planner.images * study.planner.levels
+
+
 def _perturbation_calls(study: Study, wildcards: Wildcards) -> int:
     """One walk up to the last push; then, from each push, a pair of walks per direction."""
     push, choice = study.perturbation, _chosen(study.trajectories, wildcards)
@@ -148,6 +152,7 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "sample_trajectories": _trajectory_calls,
     "sample_teleport": _teleport_calls,
     "sample_budget": _budget_calls,
+    "measure_departure": _departure_calls,
     "perturb_trajectories": _perturbation_calls,
     "explain_score": _score_calls,
     "measure_young": _young_calls,

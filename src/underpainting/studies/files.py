@@ -288,6 +288,24 @@ def features(name: str, study: Study, sampler: str, skip: int | str) -> list[str
     return shards(sweep_folder(name, sampler, skip) + "/features/seeds_{first}-{stop}.zarr.zip", study.teleport)
 
 
+def mixture_jumped(name: str, study: Study) -> list[str]:
+    """The mixture, where a jump follows its flow."""
+    return [f"results/{name}/mixture.zarr.zip"] if "mixture" in jumps_planned(study) else []
+
+
+def jumps_planned(study: Study) -> dict[str, int | None]:
+    """The jumps whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
+    chosen = study.budget.jumps if study.budget else ()
+    known = {jump.id: getattr(jump, "rank", None) for jump in chosen if jump.name != "samples"}
+    return {"gaussian": None, **known}
+
+
+def plan_settings(study: Study) -> dict[str, object]:
+    """What the planner allows, and how often it called the network over all its images."""
+    plan = study.planner
+    return {"wanted": plan.wanted, "calls": plan.images * plan.levels}
+
+
 def plain_features(name: str, study: Study, sampler: str) -> list[str]:
     """The feature shards of a sampler without a jump, where they are wanted."""
     return features(name, study, sampler, 0) if 0 in study.teleport.skips else []

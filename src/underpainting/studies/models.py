@@ -15,6 +15,7 @@ from underpainting.studies.base import Model
 from underpainting.studies.budget import BudgetConfig
 from underpainting.studies.data import Dataset
 from underpainting.studies.denoiser import Denoiser, OwnDenoiser
+from underpainting.studies.planning import PlannerConfig
 from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
 from underpainting.studies.theory import (
     ComparisonConfig,
@@ -55,6 +56,7 @@ class Study(Model):
         None,
         description="Image quality at few network calls, with and without each kind of jump; not measured if not given.",
     )
+    planner: PlannerConfig = Field(default_factory=PlannerConfig, description="How far to jump, without a sweep.")
     mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
     comparison: ComparisonConfig = Field(default_factory=ComparisonConfig, description="Theories against the sampler.")
     emergence: EmergenceConfig = Field(default_factory=EmergenceConfig, description="Order of emergence.")

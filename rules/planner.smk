@@ -1,0 +1,57 @@
+# seconds: not worth a cluster's queue
+localrules:
+    plan_teleport,
+
+
+# How far one can jump, from a few dozen network calls; and what the sweeps say of it.
+rule measure_departure:
+    input:
+        **NETWORK,
+        dataset="results/{study}/dataset.zarr.zip",
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        mixture=files_of(files.mixture_jumped),
+    output:
+        "results/{study}/departure.zarr.zip",
+    log:
+        "logs/{study}/departure.log",
+    benchmark:
+        "logs/{study}/benchmarks/departure.tsv"
+    resources:
+        **needs("measure_departure"),
+    params:
+        code=code_of("measure_departure"),
+        packages=packages_of("measure_departure"),
+        config=of_study(
+            lambda study: {
+                **study.planner.model_dump(exclude={"wanted"}),
+                "jumps": files.jumps_planned(study),
+                "compute": study.compute(),
+            }
+        ),
+    script:
+        "../scripts/measure_departure.py"
+
+
+rule plan_teleport:
+    input:
+        departure="results/{study}/departure.zarr.zip",
+        sweep="results/{study}/teleport.csv",
+    output:
+        csv="results/{study}/plan.csv",
+        html=report(
+            "results/{study}/tables/plan.html",
+            caption="../workflow/report/plan_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "Planned jumps against the sweep's best"},
+        ),
+    log:
+        "logs/{study}/plan.log",
+    benchmark:
+        "logs/{study}/benchmarks/plan.tsv"
+    params:
+        code=code_of("plan_teleport"),
+        packages=packages_of("plan_teleport"),
+        config=of_study(files.plan_settings),
+    script:
+        "../scripts/plan_teleport.py"

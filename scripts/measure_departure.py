@@ -1,0 +1,70 @@
+"""By how much each jump's model denoises training images worse than the network, level by level."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, denoisers, eigenbasis, meter, mixtures, planner, schedules
+from underpainting.artifacts import array
+from underpainting.compute import Compute
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def models(inputs: dict[str, Any], jumps: dict[str, int | None]) -> dict[str, denoisers.Denoiser]:
+    """The model behind each jump; that of the model's own samples is not known here and left out."""
+    basis = eigenbasis.load(inputs["eigenbasis"])
+    found: dict[str, denoisers.Denoiser] = {}
+    for name, rank in jumps.items():
+        if name == "mixture":
+            found[name] = mixtures.MixtureDenoiser(mixtures.load(inputs["mixture"][0]))
+        else:
+            found[name] = denoisers.GaussianDenoiser(eigenbasis.truncate(basis, rank=rank) if rank else basis)
+    return found
+
+
+def chosen_images(dataset: str, count: int, seed: int) -> torch.Tensor:
+    """Training images drawn at random, shape (sample, channel, height, width)."""
+    images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
+    drawn = np.random.default_rng(seed).choice(len(images), min(count, len(images)), replace=False)
+    return torch.from_numpy(np.stack([images[int(index)].values for index in sorted(drawn)]).astype(np.float32))
+
+
+def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]) -> None:
+    """Ask all at the same noisy images."""
+    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    schedule = schedules.of_file(inputs["scheduler"])
+    images = chosen_images(inputs["dataset"], config["images"], config["seed"])
+    asked = planner.ratios(config["noisiest"], config["least"], config["levels"])
+    meter.plan(images=len(images) * len(asked))
+    with torch.inference_mode():
+        levels = [schedule.at(float(ratio)) for ratio in asked]
+        found = planner.departures(models(inputs, config["jumps"]), network, images, levels, config["seed"])
+    excess = np.stack([departure.excess for departure in found.values()])
+    arrays = {
+        "ratio": array(asked, "level", "noise-to-signal ratio sigma / alpha"),
+        "excess": array(
+            excess, ("jump", "sample", "level"), "squared error of the jump's model less that of the network"
+        ),
+        "jump": array(np.array(list(found)), "jump", "model behind a jump"),
+    }
+    artifacts.save(
+        xr.Dataset(arrays), output, origin(study, config=config, network=artifacts.digest(inputs["weights"]))
+    )
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        inputs = dict(snakemake.input.items())
+        mixture = inputs.get("mixture", [])
+        inputs["mixture"] = [mixture] if isinstance(mixture, str) else list(mixture)
+        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
