@@ -40,13 +40,13 @@ def unet(**changes: Any) -> UNet2DModel:
         return UNet2DModel(**{**SMALL, **changes}).eval()
 
 
-def schedule() -> DDIMScheduler:
-    return DDIMScheduler(clip_sample=False)
+def schedule(prediction: str = "epsilon") -> DDIMScheduler:
+    return DDIMScheduler(clip_sample=False, prediction_type=prediction)
 
 
-def scheduler_of(name: str) -> Any:
+def scheduler_of(name: str, prediction: str = "epsilon") -> Any:
     """Of the class's own settings on the noise schedule of the network; some classes have a default of their own for that."""
-    chosen = {key: schedule().config[key] for key in SCHEDULE_KEYS}
+    chosen = {key: schedule().config[key] for key in SCHEDULE_KEYS} | {"prediction_type": prediction}
     spacing = {"use_karras_sigmas": True} if SAMPLERS[name].karras else {}
     return getattr(schedulers, SAMPLERS[name].scheduler)(**chosen, **spacing)
 
@@ -87,3 +87,8 @@ def workflow(
 
 def in_network_range(images: Tensor) -> np.ndarray[Any, Any]:
     return images.numpy() * 2 - 1
+
+
+def tells(images: np.ndarray[Any, Any]) -> bool:
+    """Whether images can differ: those that are all black or white are alike whatever made them."""
+    return bool((np.abs(images) < 1).mean() > 0.5)

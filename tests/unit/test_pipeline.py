@@ -23,6 +23,7 @@ from tests.unit.pipelines import (
     schedule,
     scheduler_of,
     stored,
+    tells,
     unet,
     workflow,
 )
@@ -47,10 +48,12 @@ def alike(one: TeleportPipeline, other: TeleportPipeline, **options: Any) -> boo
 
 @pytest.mark.parametrize("name", HAVE_A_SCHEDULER)
 def test_the_images_are_the_workflow_s_with_every_scheduler(name: str, tmp_path: Path) -> None:
-    denoisers.save_pipeline(unet(), schedule(), tmp_path)
-    pipe = pipeline(scheduler=scheduler_of(name))
+    denoisers.save_pipeline(unet(), schedule("v_prediction"), tmp_path)
+    pipe = pipeline(scheduler=scheduler_of(name, "v_prediction"))
     found = pipe(seeds=[3, 5, 8], num_inference_steps=10, skip=4, output_type="pt")
-    assert np.abs(in_network_range(found.images) - workflow(tmp_path, [3, 5, 8], 4, name)).max() < 1e-5
+    expected = workflow(tmp_path, [3, 5, 8], 4, name)
+    assert tells(expected)
+    assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
     assert found.nfe == Sampler(name, 10, schedule()).calls(4)
 
 
@@ -79,6 +82,24 @@ def test_without_a_jump_it_is_diffusers_own_pipeline(clip: bool) -> None:
     found = pipeline()(generator=torch.Generator().manual_seed(1), skip=0, clip_sample=clip, **options)
     assert found.seeds is None
     assert np.abs(found.images - expected).max() < 1e-4  # it predicts noise where we estimate the endpoint, in float32
+
+
+def test_an_offset_of_the_times_is_that_of_diffusers() -> None:
+    """On a grid that is handed over, it would shift the times a second time."""
+    offset = DDIMScheduler(clip_sample=False, steps_offset=1, prediction_type="v_prediction")
+    own = DDIMPipeline(unet(), offset)
+    own.set_progress_bar_config(disable=True)
+    options = {"batch_size": 2, "num_inference_steps": 8, "output_type": "np"}
+    expected = own(generator=torch.Generator().manual_seed(1), **options).images
+    found = pipeline(scheduler=offset)(generator=torch.Generator().manual_seed(1), skip=0, **options)
+    assert np.abs(found.images - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("setting", [{"set_alpha_to_one": False}, {"steps_offset": 1}], ids=str)
+def test_a_setting_of_a_scheduler_s_own_ends_leaves_the_jump_s_grid_alone(setting: dict[str, Any]) -> None:
+    options: dict[str, Any] = {"seeds": [0], "num_inference_steps": 4, "design": "regrid", "output_type": "np"}
+    changed = DDIMScheduler(clip_sample=False, **setting)
+    assert np.array_equal(pipeline(scheduler=changed)(**options).images, pipeline()(**options).images)
 
 
 def test_the_settings_of_the_scheduler_count() -> None:
@@ -338,6 +359,12 @@ def test_a_scheduler_without_a_sampler_is_named() -> None:
     with pytest.raises(
         ValueError, match="the scheduler CMStochasticIterativeScheduler has no sampler here; put one of DDIM"
     ):
+        pipe(seeds=[0])
+
+
+def test_a_solver_whose_noise_belongs_to_no_seed_is_refused() -> None:
+    pipe = pipeline(scheduler=schedulers.DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++"))
+    with pytest.raises(ValueError, match="draws noise that belongs to no seed; use 'dpmsolver"):
         pipe(seeds=[0])
 
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from underpainting import denoisers
 from underpainting.basis_file import require_range
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.schedulers import Kind, network_kind
@@ -54,16 +53,7 @@ def require_kind(scheduler: Any, kind: Kind) -> None:
         )
 
 
-def network_of_the_library(folder: str | Path) -> Any | None:
-    """The network of a folder, where it is one that diffusers has no class for: on a Gaussian, or of the official EDM code.
-
-    Args:
-        folder: of a pipeline; anything else than a folder on disk has none.
-
-    Raises:
-        FileNotFoundError: as `denoisers.load_network`.
-    """
+def written_by_the_library(folder: str | Path) -> bool:
+    """Whether the network in a folder is one that diffusers has no class for: on a Gaussian, or of the official EDM code."""
     config = Path(folder) / "unet" / "config.json"
-    if not config.is_file() or json.loads(config.read_text(encoding="utf-8")).get("_class_name") == OF_DIFFUSERS:
-        return None
-    return denoisers.load_network(folder)[0]
+    return config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("_class_name") != OF_DIFFUSERS

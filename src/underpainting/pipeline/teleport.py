@@ -30,7 +30,7 @@ from underpainting.pipeline.arguments import (
 )
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.designs import Design, DesignName
-from underpainting.pipeline.fitting import network_of_the_library, require_basis, require_kind
+from underpainting.pipeline.fitting import require_basis, require_kind, written_by_the_library
 from underpainting.pipeline.labelled import LabelledNetwork
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
 from underpainting.pipeline.schedulers import network_kind
@@ -67,15 +67,16 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
 
         Args:
             pretrained_model_name_or_path: folder or repository.
-            options: as for every pipeline of diffusers.
+            options: as for every pipeline of diffusers; of a network that only this library reads, `scheduler` and `basis` alone.
 
         Raises:
             ValueError: weights in another format than safetensors are asked for.
         """
         if not options.setdefault("use_safetensors", True):
             raise ValueError("only safetensors are read, never a pickle; leave use_safetensors at True")
-        if "unet" not in options and (own := network_of_the_library(pretrained_model_name_or_path)) is not None:
-            options["unet"] = own
+        if "unet" not in options and written_by_the_library(pretrained_model_name_or_path):
+            unet, scheduler = denoisers.load_network(pretrained_model_name_or_path)
+            return cls(unet, options.get("scheduler", scheduler), options.get("basis"))
         return cast(TeleportPipeline, super().from_pretrained(str(pretrained_model_name_or_path), **options))
 
     def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> None:
