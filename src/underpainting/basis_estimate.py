@@ -193,7 +193,7 @@ def _samples(
     denoiser: Denoiser, sampler: Sampler, seeds: range, shape: tuple[int, ...], batch_size: int
 ) -> Iterator[Labelled]:
     for batch in seed_batches(seeds, batch_size):
-        images = sample(sampler, denoiser, sampler.start(initial_noise(batch, shape)))
+        images = sample(sampler, denoiser, sampler.start(initial_noise(batch, shape)), seeds=batch)
         pixels = np.round((images.clamp(-1, 1).numpy() + 1) * 127.5).astype(np.uint8)
         yield pixels, np.full(len(batch), -1)
 

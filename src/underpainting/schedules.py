@@ -86,7 +86,7 @@ class EDMSchedule:
         return NoiseLevel(1.0, ratio)
 
     def grid(self, steps: int, start: float = 1.0) -> NoiseGrid:
-        times = _checked(steps, start) * np.linspace(1.0, 0.0, steps) if steps > 1 else np.array([start])
+        times = _checked(steps, start) * np.linspace(1.0, 0.0, steps)
         return NoiseGrid.of([*(self.level(float(time)) for time in times), DATA])
 
 
@@ -112,7 +112,8 @@ def _checked(steps: int, start: float) -> float:
 
 
 def _times(steps: int, start: float) -> list[float]:
-    return [_checked(steps, start) * (steps - step) / steps for step in range(steps)]
+    first = _checked(steps, start)
+    return [first * (steps - step) / steps for step in range(steps)]
 
 
 def schedule_of(scheduler: Any) -> Schedule:

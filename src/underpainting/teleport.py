@@ -10,6 +10,7 @@ the mean and covariance of the training data; the sampler goes on from there. Tw
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -72,7 +73,7 @@ def ahead_of(ahead: Jump | None, schedule: Schedule, noise: Tensor, start: float
     return ahead(state, first, schedule.level(start))
 
 
-def regridded(name: str, schedule: Schedule, steps: int, start: float) -> Sampler:
+def regridded(name: str, schedule: Schedule, steps: int, start: float, **options: Any) -> Sampler:
     """A sampler whose N steps lead from the time `start` to the image.
 
     Args:
@@ -80,5 +81,6 @@ def regridded(name: str, schedule: Schedule, steps: int, start: float) -> Sample
         schedule: of the network.
         steps: number of steps N.
         start: in (0, 1].
+        options: settings of the diffusers scheduler; those that spread its steps do not count.
     """
-    return Sampler.on(name, schedule.grid(steps, start))
+    return Sampler.on(name, schedule.grid(steps, start), **options)

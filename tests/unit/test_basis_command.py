@@ -11,6 +11,8 @@ import pytest
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 
 from underpainting import basis_estimate, cli, denoisers, eigenbasis, moments
@@ -106,20 +108,31 @@ def test_a_data_set_in_the_hub_s_format(tmp_path: Path) -> None:
     assert close(found.whole, covariance_basis(pixels), 16)
 
 
-def test_samples_of_a_network_stand_in_for_its_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("schedule", "name"),
+    [
+        (DDIMScheduler(clip_sample=False), "ddim"),
+        (DDIMScheduler(clip_sample=False), "ddpm"),
+        (EDMEulerScheduler(), "edmchurn"),
+        (FlowMatchEulerDiscreteScheduler(), "unipc"),
+    ],
+    ids=["ddim", "ddpm", "edm", "flow"],
+)
+def test_samples_of_a_network_stand_in_for_its_images(tmp_path: Path, schedule: Any, name: str) -> None:
+    """Of every kind of network; the noise that a stochastic sampler adds has the seeds of the images, too."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
         network = UNet2DModel(4, 1, 1, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, **blocks)
-    denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "network")
+    denoisers.save_pipeline(network, schedule, tmp_path / "network")
     options = ["--network", str(tmp_path / "network"), "--samples", "30", "--steps", "5", "--batch-size", "7"]
-    found = made(tmp_path, *options)
+    found = made(tmp_path, *options, *(["--sampler", name] if name != "ddim" else []))
     denoiser, schedule = denoisers.load_denoiser(tmp_path / "network", Compute("cpu"))
-    sampler = Sampler("ddim", 5, schedule)
-    images = sample(sampler, denoiser, sampler.start(initial_noise(range(30), (1, 4, 4)))).clamp(-1, 1)
+    sampler, seeds = Sampler(name, 5, schedule), range(30)
+    images = sample(sampler, denoiser, sampler.start(initial_noise(seeds, (1, 4, 4))), seeds=seeds).clamp(-1, 1)
     expected = covariance_basis(np.round((images.numpy() + 1) * 127.5).astype(np.uint8))
     assert close(found.whole, expected, 16, tolerance=0.01)  # a sample at the edge of two bytes may fall to either
-    assert found.card.source == "samples of the network network (ddim, 5 steps, seeds from 0)"
+    assert found.card.source == f"samples of the network network ({name}, 5 steps, seeds from 0)"
 
 
 @pytest.mark.parametrize(

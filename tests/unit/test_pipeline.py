@@ -11,48 +11,30 @@ import numpy as np
 import pytest
 import torch
 from diffusers import schedulers
-from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.pipelines.ddim.pipeline_ddim import DDIMPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from scripts.sample_teleport import hybrid
-from tests.unit.bases import make_basis
+from tests.unit.pipelines import (
+    basis,
+    in_network_range,
+    pipeline,
+    quiet,
+    schedule,
+    scheduler_of,
+    stored,
+    tells,
+    unet,
+    workflow,
+)
 from underpainting import denoisers, halving
 from underpainting.basis_file import BasisFileError, Card, StoredBasis, save_basis
-from underpainting.compute import Compute
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
 from underpainting.pipeline.labelled import LabelledNetwork
-from underpainting.sampling import SAMPLERS, SCHEDULE_KEYS, Sampler
+from underpainting.sampling import SAMPLERS, Sampler
 
 REVISION = "a" * 40
-SMALL: dict[str, Any] = {
-    "sample_size": 8,
-    "in_channels": 1,
-    "out_channels": 1,
-    "block_out_channels": (8, 16),
-    "layers_per_block": 1,
-    "down_block_types": ("DownBlock2D", "DownBlock2D"),
-    "up_block_types": ("UpBlock2D", "UpBlock2D"),
-    "norm_num_groups": 4,
-}
-
-
-def unet(**changes: Any) -> UNet2DModel:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return UNet2DModel(**{**SMALL, **changes}).eval()
-
-
-def schedule() -> DDIMScheduler:
-    return DDIMScheduler(clip_sample=False)
-
-
-def scheduler_of(name: str) -> Any:
-    """Of the class's own settings on the noise schedule of the network; some classes have a default of their own for that."""
-    chosen = {key: schedule().config[key] for key in SCHEDULE_KEYS}
-    return getattr(schedulers, SAMPLERS[name].scheduler)(**chosen)
+HAVE_A_SCHEDULER = sorted({*SAMPLERS} - {"edmchurn"})  # which is no class of diffusers
 
 
 def alike(one: TeleportPipeline, other: TeleportPipeline, **options: Any) -> bool:
@@ -61,53 +43,17 @@ def alike(one: TeleportPipeline, other: TeleportPipeline, **options: Any) -> boo
     return bool((both[0] - both[1]).abs().max() < 1e-6)
 
 
-def images_of(shape: tuple[int, int, int], seed: int = 0, rank: int = 6) -> Eigenbasis:
-    pixels = shape[0] * shape[1] * shape[2]
-    one = make_basis(pixels, [4.0 / (k + 1) for k in range(rank)], seed)
-    return Eigenbasis(one.mean * 0.2, one.vectors, one.variances, one.total_variance, shape)
-
-
-def stored(shape: tuple[int, int, int] = (1, 8, 8), classes: int = 0) -> StoredBasis:
-    return StoredBasis.of(images_of(shape), "noise", [images_of(shape, seed) for seed in range(1, classes + 1)])
-
-
-def basis(shape: tuple[int, int, int] = (1, 8, 8), classes: int = 0) -> TeleportBasis:
-    return TeleportBasis.of(stored(shape, classes))
-
-
-def quiet(pipe: TeleportPipeline) -> TeleportPipeline:
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-def pipeline(**changes: Any) -> TeleportPipeline:
-    parts = {"unet": unet(), "scheduler": schedule(), "basis": basis()}
-    return quiet(TeleportPipeline(**{**parts, **changes}))
-
-
-def workflow(
-    pipe_folder: Path, seeds: list[int], skip: int, sampler: str = "ddim", steps: int = 10
-) -> np.ndarray[Any, Any]:
-    """The images of the workflow's script for the network in a folder, in [-1, 1]."""
-    denoiser, noise_schedule = denoisers.load_denoiser(pipe_folder, Compute("cpu"))
-    with torch.inference_mode():
-        found = hybrid(stored().whole, Sampler(sampler, steps, noise_schedule), denoiser, seeds, skip)
-    return found["images"].values
-
-
-def in_network_range(images: Tensor) -> np.ndarray[Any, Any]:
-    return images.numpy() * 2 - 1
-
-
 # --- the workflow's images -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", HAVE_A_SCHEDULER)
 def test_the_images_are_the_workflow_s_with_every_scheduler(name: str, tmp_path: Path) -> None:
-    denoisers.save_pipeline(unet(), schedule(), tmp_path)
-    pipe = pipeline(scheduler=scheduler_of(name))
+    denoisers.save_pipeline(unet(), schedule("v_prediction"), tmp_path)
+    pipe = pipeline(scheduler=scheduler_of(name, "v_prediction"))
     found = pipe(seeds=[3, 5, 8], num_inference_steps=10, skip=4, output_type="pt")
-    assert np.abs(in_network_range(found.images) - workflow(tmp_path, [3, 5, 8], 4, name)).max() < 1e-5
+    expected = workflow(tmp_path, [3, 5, 8], 4, name)
+    assert tells(expected)
+    assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
     assert found.nfe == Sampler(name, 10, schedule()).calls(4)
 
 
@@ -136,6 +82,24 @@ def test_without_a_jump_it_is_diffusers_own_pipeline(clip: bool) -> None:
     found = pipeline()(generator=torch.Generator().manual_seed(1), skip=0, clip_sample=clip, **options)
     assert found.seeds is None
     assert np.abs(found.images - expected).max() < 1e-4  # it predicts noise where we estimate the endpoint, in float32
+
+
+def test_an_offset_of_the_times_is_that_of_diffusers() -> None:
+    """On a grid that is handed over, it would shift the times a second time."""
+    offset = DDIMScheduler(clip_sample=False, steps_offset=1, prediction_type="v_prediction")
+    own = DDIMPipeline(unet(), offset)
+    own.set_progress_bar_config(disable=True)
+    options = {"batch_size": 2, "num_inference_steps": 8, "output_type": "np"}
+    expected = own(generator=torch.Generator().manual_seed(1), **options).images
+    found = pipeline(scheduler=offset)(generator=torch.Generator().manual_seed(1), skip=0, **options)
+    assert np.abs(found.images - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("setting", [{"set_alpha_to_one": False}, {"steps_offset": 1}], ids=str)
+def test_a_setting_of_a_scheduler_s_own_ends_leaves_the_jump_s_grid_alone(setting: dict[str, Any]) -> None:
+    options: dict[str, Any] = {"seeds": [0], "num_inference_steps": 4, "design": "regrid", "output_type": "np"}
+    changed = DDIMScheduler(clip_sample=False, **setting)
+    assert np.array_equal(pipeline(scheduler=changed)(**options).images, pipeline()(**options).images)
 
 
 def test_the_settings_of_the_scheduler_count() -> None:
@@ -395,6 +359,12 @@ def test_a_scheduler_without_a_sampler_is_named() -> None:
     with pytest.raises(
         ValueError, match="the scheduler CMStochasticIterativeScheduler has no sampler here; put one of DDIM"
     ):
+        pipe(seeds=[0])
+
+
+def test_a_solver_whose_noise_belongs_to_no_seed_is_refused() -> None:
+    pipe = pipeline(scheduler=schedulers.DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++"))
+    with pytest.raises(ValueError, match="draws noise that belongs to no seed; use 'dpmsolver"):
         pipe(seeds=[0])
 
 

@@ -64,7 +64,8 @@ def _of_images(group: Any) -> None:
 
 
 def _of_network(group: Any) -> None:
-    group.add_argument("--network", type=Path, metavar="FOLDER", help="of a diffusers pipeline")
+    text = "of a diffusers pipeline; of the variance-preserving path, of EDM or of flow matching"
+    group.add_argument("--network", type=Path, metavar="FOLDER", help=text)
     group.add_argument("--samples", type=_positive, metavar="N", help="how many to make")
     group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim")
     group.add_argument("--steps", type=_positive, default=50, metavar="N")

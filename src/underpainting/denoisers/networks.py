@@ -79,6 +79,10 @@ class NetworkDenoiser(ABC):
             output = self._predictions(scaled, torch.full((len(images),), time, device=self.device))
             return self._endpoint(scaled, output, ratio).to(images.device, images.dtype)
 
+    def time(self, ratio: float) -> float:
+        """The time that the network is told at a noise-to-signal ratio, in its own units."""
+        return self._told(ratio)[1]
+
     def _predict(self, images: Tensor, times: Tensor) -> Tensor:
         with self._compute.calling(self.device):
             return self._output(images, times).to(self.dtype)

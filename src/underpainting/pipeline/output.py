@@ -21,7 +21,7 @@ class Trajectory:
         states: x_t, shape (sample, step, channel, height, width).
         endpoints: endpoint estimates x0_hat, same shape; at the last step the image itself.
         grid: (alpha, sigma) of the steps.
-        first: step of the sampler at which it begins: the skip.
+        first: step of the sampler at which it begins; 0 where its grid begins at the jump's target.
     """
 
     states: Tensor
@@ -48,13 +48,13 @@ class TeleportPipelineOutput(BaseOutput):  # type: ignore[misc]  # diffusers has
         images: a list of PIL images; an array (sample, height, width, channel) or tensor (sample, channel, height, width) in
             [0, 1], as diffusers has them.
         nfe: network calls per image, counted.
-        skip: steps that were skipped.
+        skip: steps that were skipped; for the design `regrid` the fraction of the network's time.
         seeds: one per image; None where generators were given.
         trajectory: states and endpoint estimates, if they were asked for.
     """
 
     images: Any
     nfe: int
-    skip: int
+    skip: int | float
     seeds: list[int] | None = None
     trajectory: Trajectory | None = None

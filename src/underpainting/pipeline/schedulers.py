@@ -1,53 +1,69 @@
-"""Which sampler of the library stands for a scheduler of diffusers."""
+"""Which sampler of the library stands for a scheduler of diffusers, and which kind of network it tells of."""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Literal
 
-from underpainting.sampling import SAMPLERS, Sampler
+from underpainting.sampling import SAMPLERS
 from underpainting.sampling.schedulers import SCHEDULE_KEYS
+
+Kind = Literal["variance preserving", "EDM", "flow matching"]
 
 # the noise schedule goes with the network, the prediction type is the denoiser's matter, clipping is a choice of the call
 NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "clip_sample", "rescale_betas_zero_snr")
+# schedulers of networks on other paths: what they say of the network; all else would ask for another grid than the library's
+NETWORK_KEYS = {
+    "EDMEulerScheduler": ("sigma_min", "sigma_max", "sigma_data", "rho", "num_train_timesteps", "prediction_type"),
+    "FlowMatchEulerDiscreteScheduler": ("num_train_timesteps",),
+}
+
+
+def network_kind(scheduler: Any) -> Kind:
+    """The path on which the network of a scheduler was trained."""
+    name = type(scheduler).__name__
+    if name.startswith("EDM"):
+        return "EDM"
+    return "flow matching" if name.startswith("FlowMatch") else "variance preserving"
 
 
 def sampler_name(scheduler: Any) -> str:
-    """The key in `sampling.SAMPLERS` of a scheduler's class.
+    """The key in `sampling.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
 
     Raises:
-        ValueError: no sampler uses that class.
+        ValueError: no sampler uses its class.
     """
-    names = {kind.scheduler: name for name, kind in reversed(SAMPLERS.items())}
+    names = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras}
+    names |= dict.fromkeys(NETWORK_KEYS, "euler")
     wanted = type(scheduler).__name__
     if wanted not in names:
         raise ValueError(
             f"the scheduler {wanted} has no sampler here; put one of {', '.join(sorted(names))} in its place, as in "
             "pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)"
         )
-    return names[wanted]
+    return "edmheun" if names[wanted] == "heun" and scheduler.config["use_karras_sigmas"] else names[wanted]
 
 
 def options(scheduler: Any) -> dict[str, Any]:
-    """The settings of a scheduler that are not its class's defaults, its noise schedule apart."""
-    parameters = inspect.signature(type(scheduler).__init__).parameters
-    return {
-        key: scheduler.config[key]
-        for key, parameter in parameters.items()
-        if key in scheduler.config and key not in NOT_OPTIONS and scheduler.config[key] != parameter.default
-    }
-
-
-def make_sampler(scheduler: Any, steps: int, clip: bool = False) -> Sampler:
-    """The library's sampler with the settings of a scheduler.
-
-    Args:
-        scheduler: of diffusers.
-        steps: number of steps.
-        clip: whether endpoint estimates are clipped to [-1, 1], by schedulers that can.
+    """The settings of a scheduler that are not its class's defaults; what it says of the network apart.
 
     Raises:
-        ValueError: no sampler uses the scheduler's class, or it cannot take so many steps.
+        ValueError: one that no sampler can follow.
     """
-    clipping = {"clip_sample": True} if clip else {}
-    return Sampler(sampler_name(scheduler), steps, scheduler, **options(scheduler), **clipping)
+    name = type(scheduler).__name__
+    parameters = inspect.signature(type(scheduler).__init__).parameters
+    ignored = NETWORK_KEYS.get(name, NOT_OPTIONS)
+    found = {
+        key: scheduler.config[key]
+        for key, parameter in parameters.items()
+        if key in scheduler.config and key not in ignored and scheduler.config[key] != parameter.default
+    }
+    if found and name in NETWORK_KEYS:
+        settings = ", ".join(f"{key}={value!r}" for key, value in found.items())
+        raise ValueError(f"{name} is known here with its own settings only; leave {settings} at the default")
+    if str(found.get("algorithm_type", "")).startswith("sde"):
+        raise ValueError(
+            f"{name} with algorithm_type={found['algorithm_type']!r} draws noise that belongs to no seed; use 'dpmsolver++', "
+            "or the stochastic samplers ddpm and edmchurn"
+        )
+    return found

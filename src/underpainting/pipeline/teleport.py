@@ -1,34 +1,42 @@
 """Jump over the first steps of sampling, as a pipeline of diffusers (Sec. 6.1).
 
-The arithmetic is the library's: `sampling` for the noise and the steps, `teleport` for the jump, `denoisers` for the network.
+The arithmetic is the library's: `sampling` for the noise and the steps, `jumps` and `teleport` for the jump, `denoisers` for the
+network.
 """
 # no postponed annotations here: diffusers reads the types of a pipeline's components from its signature
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from random import SystemRandom
 from typing import Any, Literal, cast, get_args
 
 import torch
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from diffusers.utils.torch_utils import randn_tensor
-from torch import Generator, Tensor
+from torch import Tensor
 
-from underpainting import teleport
-from underpainting.basis_file import require_range
-from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, TimeTable
-from underpainting.jumps import GaussianJump
-from underpainting.noise import training_grid
+from underpainting import denoisers
+from underpainting.denoisers import CountingDenoiser, NetworkDenoiser
+from underpainting.jumps import ClassJump, GaussianJump, Jump
+from underpainting.pipeline import designs
+from underpainting.pipeline.arguments import (
+    Generators,
+    Labels,
+    Randomness,
+    checked_labels,
+    of_generators,
+    of_seeds,
+)
 from underpainting.pipeline.basis import TeleportBasis
+from underpainting.pipeline.designs import Design, DesignName
+from underpainting.pipeline.fitting import require_basis, require_kind, written_by_the_library
 from underpainting.pipeline.labelled import LabelledNetwork
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
-from underpainting.pipeline.schedulers import make_sampler
-from underpainting.sampling import Sampler, Step, initial_noise, last
+from underpainting.pipeline.schedulers import network_kind
+from underpainting.sampling import Step, last
 
 OutputType = Literal["pil", "np", "pt"]
-Generators = Generator | list[Generator]
 Callback = Callable[["TeleportPipeline", int, float, dict[str, Tensor]], dict[str, Tensor]]
 
 
@@ -37,7 +45,8 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
 
     Args:
         unet: of pixels, unconditional or with class labels.
-        scheduler: any of diffusers that a sampler of `sampling.SAMPLERS` uses.
+        scheduler: any of diffusers that a sampler of `sampling.SAMPLERS` uses; for networks of EDM and of flow matching, which
+            it tells apart, EDMEulerScheduler and FlowMatchEulerDiscreteScheduler.
         basis: of the images that the network was trained on.
 
     Raises:
@@ -50,6 +59,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         super().__init__()
         require_basis(unet, basis)
         self.register_modules(unet=unet, scheduler=scheduler, basis=basis)
+        self._kind = network_kind(scheduler)
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "TeleportPipeline":
@@ -57,14 +67,31 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
 
         Args:
             pretrained_model_name_or_path: folder or repository.
-            options: as for every pipeline of diffusers.
+            options: as for every pipeline of diffusers; of a network that only this library reads, `scheduler` and `basis` alone.
 
         Raises:
             ValueError: weights in another format than safetensors are asked for.
         """
         if not options.setdefault("use_safetensors", True):
             raise ValueError("only safetensors are read, never a pickle; leave use_safetensors at True")
+        if "unet" not in options and written_by_the_library(pretrained_model_name_or_path):
+            unet, scheduler = denoisers.load_network(pretrained_model_name_or_path)
+            return cls(unet, options.get("scheduler", scheduler), options.get("basis"))
         return cast(TeleportPipeline, super().from_pretrained(str(pretrained_model_name_or_path), **options))
+
+    def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> None:
+        """Write the folder, as every pipeline of diffusers does.
+
+        Raises:
+            ValueError: the scheduler is not one of the network's kind, or diffusers has no class for the network.
+        """
+        require_kind(self.scheduler, self._kind)
+        if not isinstance(self.unet, ModelMixin):
+            raise ValueError(
+                f"diffusers cannot write a {type(self.unet).__name__}; keep the folder that it came from, and "
+                "save pipe.basis beside it"
+            )
+        super().save_pretrained(save_directory, *args, **options)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -79,7 +106,10 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         generator: Generators | None = None,
         num_inference_steps: int = 50,
         skip: int | float = 0.4,
-        class_labels: int | Sequence[int] | Tensor | None = None,
+        design: DesignName = "truncate",
+        jump: Jump | None = None,
+        sampler: str | None = None,
+        class_labels: Labels | None = None,
         clip_sample: bool = False,
         output_type: OutputType = "pil",
         callback_on_step_end: Callback | None = None,
@@ -92,8 +122,13 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             batch_size: number of images; as many as seeds if not given, else 1.
             seeds: one per image; image i depends on seed i alone. New ones, told in the output, if nothing is given.
             generator: instead of seeds, the noise as diffusers' own pipelines draw it.
-            num_inference_steps: steps of the sampler, those skipped included.
-            skip: how many of them to jump over: a number, or as a float the fraction, 0 <= skip < 1.
+            num_inference_steps: steps of the sampler; for `truncate` those skipped are among them.
+            skip: how far to jump. For `truncate` how many of the steps: a number, or as a float the fraction, 0 <= skip < 1; for
+                `regrid` the fraction of the network's time.
+            design: `truncate` leaves out the first steps of the sampler's own grid; `regrid` spends all steps on what the jump
+                leaves of the network's time, spread anew.
+            jump: carries the noise there, on the CPU; else the Gaussian of the basis, or that of each image's class.
+            sampler: a key of `sampling.SAMPLERS`; else the one that the scheduler stands for, with the scheduler's settings.
             class_labels: one per image, or one for all; for a network with classes, for a basis with classes, or both.
             clip_sample: clip endpoint estimates to [-1, 1] where the scheduler can. The workflow never does.
             output_type: `pil`, `np` or `pt`; see `TeleportPipelineOutput`.
@@ -107,82 +142,63 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         """
         if output_type not in get_args(OutputType):
             raise ValueError(f"output_type {output_type!r} is unknown; use {', '.join(get_args(OutputType))}")
-        sampler = make_sampler(self.scheduler, num_inference_steps, clip_sample)
-        begin = skipped(skip, num_inference_steps)
-        noise, drawn = self._noise(batch_size, seeds, generator)
-        labels = self._labels(class_labels, len(noise))
-        denoiser = CountingDenoiser(self._denoiser(labels))
-        steps = sampler.walk(denoiser, self._start(sampler, noise, begin, labels), begin)
-        watched = self._watched(steps, sampler, begin, callback_on_step_end)
+        require_kind(self.scheduler, self._kind)
+        plan = designs.make(design, self.scheduler, num_inference_steps, skip, sampler, clip_sample)
+        random = self._randomness(batch_size, seeds, generator, plan.sampler.kind.stochastic)
+        labels = checked_labels(class_labels, len(random.noise), self._known_classes)
+        network = self._denoiser(labels)
+        counting = CountingDenoiser(network)
+        start = self._start(plan, random.noise, jump, labels)
+        steps = plan.sampler.walk(counting, start, plan.begin, random.seeds)
+        watched = self._watched(steps, plan, network, callback_on_step_end)
         kept = list(watched) if return_trajectory else [last(watched)]
         images = self._finished(kept[-1].state, output_type)
         trajectory = Trajectory.of(kept) if return_trajectory else None
         if return_dict:
-            return TeleportPipelineOutput(images, denoiser.calls, begin, drawn, trajectory)
+            drawn = random.seeds if generator is None else None
+            return TeleportPipelineOutput(images, counting.calls, plan.skip, drawn, trajectory)
         return (images, trajectory) if return_trajectory else (images,)
 
-    def _noise(
-        self, batch_size: int | None, seeds: Sequence[int] | None, generator: Generators | None
-    ) -> tuple[Tensor, list[int] | None]:
-        """Initial noise, and the seeds that it depends on."""
+    def _randomness(
+        self, batch_size: int | None, seeds: Sequence[int] | None, generator: Generators | None, stochastic: bool
+    ) -> Randomness:
         if generator is None:
-            drawn = _seeds(batch_size, seeds)
-            return initial_noise(drawn, self.image_shape), drawn
+            return of_seeds(self.image_shape, batch_size, seeds)
         if seeds is not None:
             raise ValueError("seeds and generator both say where the noise comes from; give one of them")
-        first, count = (generator[0], len(generator)) if isinstance(generator, list) else (generator, batch_size or 1)
-        return randn_tensor((count, *self.image_shape), generator=generator, device=first.device), None
+        return of_generators(self.image_shape, batch_size, generator, stochastic)
 
-    def _labels(self, labels: int | Sequence[int] | Tensor | None, count: int) -> Tensor | None:
-        """Labels of shape (sample,), checked against network and basis."""
-        known = {"network": _classes(self.unet), "basis": self.basis.classes}
-        if labels is None:
-            if known["network"]:
-                raise ValueError("the network is class-conditional; give class_labels, one per image or one for all")
-            return None
-        if not any(known.values()):
-            raise ValueError("neither network nor basis knows classes; leave class_labels out")
-        found = torch.as_tensor(labels).cpu()
-        found = found.expand(count) if found.ndim == 0 else found
-        if found.shape != (count,) or found.is_floating_point():
-            raise ValueError(
-                f"class_labels must be {count} whole numbers, one per image, or a single one; got {labels}"
-            )
-        for name, classes in known.items():
-            if classes and not 0 <= int(found.min()) <= int(found.max()) < classes:
-                raise ValueError(
-                    f"class_labels must lie between 0 and {classes - 1}, the classes of the {name}; got {labels}"
-                )
-        return found
+    @property
+    def _known_classes(self) -> dict[str, int]:
+        return {"network": int(self.unet.config.get("num_class_embeds") or 0), "basis": self.basis.classes}
 
-    def _denoiser(self, labels: Tensor | None) -> DiffusersDenoiser:
-        conditional = labels is not None and _classes(self.unet) > 0
+    def _denoiser(self, labels: Tensor | None) -> NetworkDenoiser:
+        conditional = labels is not None and self._known_classes["network"] > 0
         network = LabelledNetwork(self.unet, labels) if conditional and labels is not None else self.unet
-        return DiffusersDenoiser(network, training_grid(self.scheduler), self.scheduler.config["prediction_type"])
+        return denoisers.of_kind(network, self.scheduler)
 
-    def _start(self, sampler: Sampler, noise: Tensor, skip: int, labels: Tensor | None) -> Tensor:
-        """The state after the jump, each image by the Gaussian of its class where there is one."""
-        noise = noise.to(self.basis.device)
+    def _start(self, plan: Design, noise: Tensor, jump: Jump | None, labels: Tensor | None) -> Tensor:
+        """The state where the sampler begins, beside the network."""
+        place = self.basis.device if jump is None else "cpu"
+        state = plan.state(jump or self._own_jump(labels), noise.to(place))
+        return state.to(next(self.unet.parameters()).device)
+
+    def _own_jump(self, labels: Tensor | None) -> Jump:
+        """The Gaussian of the basis, or of each image's class where there is one."""
         if labels is None or not self.basis.classes:
-            state = teleport.jump(GaussianJump(self.basis.gaussian()), sampler, noise, skip)
-        else:
-            state = torch.empty_like(noise)
-            for label in labels.unique().tolist():
-                chosen = (labels == label).to(noise.device)
-                state[chosen] = teleport.jump(GaussianJump(self.basis.gaussian(label)), sampler, noise[chosen], skip)
-        return state.to(self.unet.device)
+            return GaussianJump(self.basis.gaussian())
+        return ClassJump(self.basis.stored.classes, labels.tolist())
 
     def _watched(
-        self, steps: Iterator[Step], sampler: Sampler, begin: int, callback: Callback | None
+        self, steps: Iterator[Step], plan: Design, network: NetworkDenoiser, callback: Callback | None
     ) -> Iterator[Step]:
         """The steps, with a progress bar, each end of a step told to the callback."""
-        table = TimeTable(training_grid(self.scheduler))
-        with self.progress_bar(total=sampler.steps - begin) as bar:
+        with self.progress_bar(total=plan.sampler.steps - plan.begin) as bar:
             for step in steps:
-                if step.index > begin:
+                if step.index > plan.begin:
                     bar.update()
                     if callback is not None:
-                        self._tell(callback, step, table.time(sampler.grid[step.index - 1].ratio))
+                        self._tell(callback, step, network.time(plan.sampler.grid[step.index - 1].ratio))
                 yield step
 
     def _tell(self, callback: Callback, step: Step, time: float) -> None:
@@ -199,58 +215,3 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             return shown
         arrays = shown.cpu().permute(0, 2, 3, 1).float().numpy()
         return self.numpy_to_pil(arrays) if output_type == "pil" else arrays
-
-
-def require_basis(unet: Any, basis: TeleportBasis | None) -> None:
-    """Refuse a basis of other images than the network's.
-
-    Raises:
-        ValueError: it is missing, or size, number of channels or range differ.
-    """
-    if basis is None:
-        raise ValueError(
-            "a TeleportPipeline needs a basis of the training images: pass basis=TeleportBasis.from_file('basis.safetensors'), "
-            "which `underpainting basis` writes"
-        )
-    require_range(basis.card, "basis")
-    channels, height, width = basis.card.image_shape
-    size = unet.config["sample_size"]
-    sizes = (height, width) if size is None else (size, size) if isinstance(size, int) else tuple(size)
-    if (unet.config["in_channels"], *sizes) != (channels, height, width):
-        raise ValueError(
-            f"the basis is one of {channels} x {height} x {width} images, the network takes "
-            f"{unet.config['in_channels']} x {sizes[0]} x {sizes[1]}; compute the basis from images as the network knows them"
-        )
-    if unet.config["out_channels"] != channels:
-        raise ValueError(
-            f"the network has {unet.config['out_channels']} output channels for images of {channels}; networks that also "
-            "predict a variance are not supported"
-        )
-
-
-def skipped(skip: int | float, steps: int) -> int:
-    """Number of steps to skip; a float is a fraction of all steps, rounded down.
-
-    Raises:
-        ValueError: it leaves no step, or is negative.
-    """
-    count = int(skip * steps + 1e-9) if isinstance(skip, float) and 0 <= skip < 1 else skip
-    if isinstance(count, float) or not 0 <= count < steps:
-        raise ValueError(
-            f"cannot skip {skip} of {steps} steps; give a number of steps from 0 to {steps - 1}, or a fraction below 1"
-        )
-    return count
-
-
-def _seeds(batch_size: int | None, seeds: Sequence[int] | None) -> list[int]:
-    if seeds is None:
-        system = SystemRandom()
-        return [system.randrange(2**31) for _ in range(batch_size or 1)]
-    if batch_size not in (None, len(seeds)):
-        raise ValueError(f"{len(seeds)} seeds are given for {batch_size} images; leave batch_size out")
-    return list(seeds)
-
-
-def _classes(unet: Any) -> int:
-    """Number of classes of a network; 0 for an unconditional one."""
-    return int(unet.config.get("num_class_embeds") or 0)

@@ -19,6 +19,17 @@ from underpainting.samplers import SAMPLERS, SamplerKind
 from underpainting.schedules import VariancePreservingSchedule, karras_grid, schedule_of
 
 SCHEDULE_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
+# where a scheduler's own levels lie; on a grid that is given, they would shift its times or its end
+SPACING_KEYS = (
+    "timestep_spacing",
+    "steps_offset",
+    "set_alpha_to_one",
+    "final_sigmas_type",
+    "use_karras_sigmas",
+    "use_exponential_sigmas",
+    "use_beta_sigmas",
+    "use_lu_lambdas",
+)
 
 
 def kind_of(name: str) -> SamplerKind:
@@ -74,7 +85,7 @@ def on_grid(name: str, grid: NoiseGrid, **options: Any) -> Any:
     Args:
         name: a key of `SAMPLERS`.
         grid: N + 1 levels, the last without noise.
-        options: as for `make_scheduler`.
+        options: as for `make_scheduler`; those that spread the steps do not count.
 
     Raises:
         ValueError: an unknown sampler, or a grid that ends with noise.
@@ -83,7 +94,7 @@ def on_grid(name: str, grid: NoiseGrid, **options: Any) -> Any:
     if grid.sigma[-1] != 0:
         raise ValueError(f"a sampler's grid ends at sigma = 0, not at {grid.sigma[-1]}")
     ratios = grid.sigma / grid.alpha
-    options = {key: value for key, value in options.items() if key != "timestep_spacing"}
+    options = {key: value for key, value in options.items() if key not in SPACING_KEYS}
     return _on_table(kind, ratios, options) if kind.tabled else _on_ratios(kind, ratios, options)
 
 

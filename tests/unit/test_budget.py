@@ -1,0 +1,176 @@
+"""The sweep over few network calls: what a study file may say of it, its runs, and the files that it is measured from."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from underpainting import samplers
+from underpainting.samplers import SAMPLERS
+from underpainting.studies import Study, StudyError, files, load_study
+from underpainting.studies.budget import NO_JUMP, BudgetConfig
+
+TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
+BUDGET: dict[str, Any] = {
+    "samplers": ["ddim", "heun"],
+    "nfe": [5, 6, 8],
+    "reference": 20,
+    "jumps": [{"name": "gaussian", "skips": [60, 40]}, {"name": "lowrank", "rank": 8, "skips": [70]}],
+    "seeds": 50,
+    "shard_size": 20,
+}
+
+
+def content_with(**changes: Any) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(TINY.read_text(encoding="utf-8"))
+    return {**content, "budget": {**copy.deepcopy(BUDGET), **changes}}
+
+
+def study_with(**changes: Any) -> Study:
+    return Study.model_validate(content_with(**changes))
+
+
+def budget_with(**changes: Any) -> BudgetConfig:
+    return files.budget_of(study_with(**changes))
+
+
+# --- steps and runs --------------------------------------------------------------------------------------------------
+
+
+@given(name=st.sampled_from(list(SAMPLERS)), budget=st.integers(1, 60))
+def test_a_budget_pays_for_its_steps_and_for_no_more(name: str, budget: int) -> None:
+    steps = samplers.steps_within(name, budget)
+    assert samplers.calls(name, steps) <= budget < samplers.calls(name, steps + 1) or steps == budget
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="calls its denoiser at least once, so a budget of 0 calls is not enough"):
+        samplers.steps_within("ddim", 0)
+
+
+def test_budgets_that_pay_for_the_same_steps_are_one() -> None:
+    """Heun's three steps take five calls, its four take seven."""
+    budget = budget_with()
+    assert (budget.steps("ddim"), budget.steps("heun")) == ([5, 6, 8], [3, 4])
+    assert (budget.reference_steps("ddim"), budget.reference_steps("heun")) == (20, 10)
+
+
+def test_every_run_is_made_once_and_the_plain_one_without_a_jump() -> None:
+    runs = budget_with().runs()
+    assert len(runs) == len(set(runs)) == (3 + 2) * 3 + 2
+    assert [run for run in runs if run[1] in (20, 10)] == [("ddim", 20, NO_JUMP), ("heun", 10, NO_JUMP)]
+    assert {jump for _, _, jump in runs} == {NO_JUMP, "gaussian", "lowrank8"}
+
+
+def test_a_plain_run_that_is_swept_anyway_is_no_other() -> None:
+    assert len(budget_with(reference=8).runs()) == (3 + 2) * 3
+    assert len(budget_with(reference=None).runs()) == (3 + 2) * 3
+    assert budget_with(reference=None).reference_steps("ddim") is None
+
+
+def test_lists_are_sorted_and_named() -> None:
+    budget = budget_with(nfe=[8, 5, 8])
+    assert budget.nfe == (5, 8)
+    assert budget.skips("gaussian") == (40, 60)
+    assert budget.skips(NO_JUMP) == (0,)
+    assert budget.jump("lowrank8").skips == (70,)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", ["ddim", "heun"])
+def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(solver: str) -> None:
+    """The script that measures them cuts the list by the number of runs."""
+    study = study_with()
+    listed, settings = files.budget_features("mine", study, solver), files.budget_settings("mine", study, solver)
+    runs: Any = settings["runs"]
+    shards = len(listed) // len(runs)
+    assert shards == 3
+    for number, (steps, jump) in enumerate(runs):
+        folder = f"results/mine/budget/{solver}-{steps}/{jump}"
+        part = listed[number * shards : (number + 1) * shards]
+        assert part == [f"{folder}/seeds_{first}-{min(first + 20, 50)}.zarr.zip" for first in (0, 20, 40)]
+    assert [settings["reference"], NO_JUMP] in runs
+
+
+def test_runs_of_a_jump_begin_with_its_states() -> None:
+    study = study_with()
+    assert files.landed("mine", study, NO_JUMP, "0", "20") == []
+    assert files.landed("mine", study, "lowrank8", "0", "20") == ["results/mine/jumps/lowrank8/seeds_0-20.zarr.zip"]
+
+
+def test_a_jump_has_what_it_is_made_from() -> None:
+    kinds = [{"name": name, "skips": [50]} for name in ("gaussian", "mixture", "samples")]
+    study = study_with(jumps=kinds)
+    made_from = {kind["name"]: files.jump_inputs("mine", study, str(kind["name"])) for kind in kinds}
+    assert made_from["gaussian"] == {"eigenbasis": "results/mine/eigenbasis.zarr.zip"}
+    assert made_from["mixture"] == {"mixture": "results/mine/mixture.zarr.zip"}
+    assert made_from["samples"] == {"samples": files.shards(files.sweep_samples(0, "mine", "ddim-6"), study.teleport)}
+
+
+def test_a_study_without_the_section_has_no_such_rows() -> None:
+    content = content_with()
+    del content["budget"]
+    study = Study.model_validate(content)
+    assert files.budget_rows("mine", study) == []
+    with pytest.raises(ValueError, match="this study has no section `budget`"):
+        files.budget_of(study)
+
+
+# --- slips -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "problem", "remedy"),
+    [
+        ({"samplers": ["ddim", "ddim"]}, "budget.samplers", "a sampler is listed twice", "list each sampler once"),
+        ({"samplers": ["plms"]}, "budget.samplers[0]", "'plms' is not allowed", "ddim"),
+        ({"samplers": []}, "budget.samplers", "at least 1", ""),
+        ({"nfe": [0, 5]}, "budget.nfe", "[0] are no numbers of network calls", "give numbers of 1 or more"),
+        ({"reference": 0}, "budget.reference", "0 is not allowed", ""),
+        ({"seeds": 10}, "budget.seeds", "10 are fewer than the 20 images of a KID subset", "raise it"),
+        ({"jumps": [{"name": "gaussian", "skips": [40, 40]}]}, "skips", "lists a skip twice", "list each skip once"),
+        ({"jumps": [{"name": "gaussian", "skips": [100]}]}, "skips", "100 is not allowed", "99"),
+        ({"jumps": [{"name": "gaussian", "skips": []}]}, "skips", "at least 1", ""),
+        (
+            {"jumps": [{"name": "gaussian", "skips": [40]}, {"name": "gaussian", "skips": [60]}]},
+            "budget.jumps",
+            "gaussian is listed twice",
+            "put all its skips into one entry",
+        ),
+        (
+            {"jumps": [{"name": "lowrank", "rank": 65, "skips": [40]}]},
+            "budget.jumps",
+            "lowrank65 exceeds the 64 components of the eigenbasis",
+            "lower its rank",
+        ),
+        ({"jumps": [{"name": "lowrank", "skips": [40]}]}, "rank", "missing", ""),
+        ({"jump": []}, "budget.jump", "unknown key", "did you mean 'jumps'?"),
+    ],
+    ids=str,
+)
+def test_a_slip_is_told_with_key_and_remedy(
+    changes: dict[str, Any], key: str, problem: str, remedy: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content_with(**changes)), encoding="utf-8")
+    with pytest.raises(StudyError) as caught:
+        load_study(path)
+    told = str(caught.value)
+    assert all(text in told for text in ("mine.yaml", key, problem, remedy)), told
+
+
+def test_a_basis_of_samples_needs_samples_without_a_jump(tmp_path: Path) -> None:
+    content = content_with(jumps=[{"name": "samples", "skips": [50]}])
+    content["teleport"]["skips"] = [2]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"(?s)samples needs the samples without a jump.*add 0 to teleport\.skips"):
+        load_study(path)
