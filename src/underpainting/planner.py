@@ -6,8 +6,8 @@ for the network from pure noise down to the level gamma is
 
     loss(gamma) = 1/2 int_0^gamma (mse_jump - mse_net) d gamma'        nats per image
 
-the I-MMSE relation (Guo, Shamai & Verdu 2005): for a perfect network it is the Kullback-Leibler divergence between the noised
-data and the noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, it falls. So
+the I-MMSE relation (Guo, Shamai & Verdu 2005): for a perfect network it is the Kullback-Leibler divergence between noised
+data and noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, it falls. So
 
     the best a jump can do               the level where the loss is least: from there on the network knows more
     the largest skip for a wanted loss   the last level at which the loss exceeds that by no more than wanted
