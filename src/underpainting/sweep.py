@@ -72,7 +72,7 @@ def references(table: pd.DataFrame) -> pd.DataFrame:
 
 def _regridded(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[table["design"] == "regrid"]
-    return rows.assign(solver=rows["sampler"].str.partition("-")[0])
+    return rows.assign(solver=rows["sampler"].str.split("-").str[0])
 
 
 def best(rows: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.tabulate_teleport import COLUMNS
 from underpainting import samplers
 
 JUMPS = {
@@ -49,7 +50,7 @@ def truncated(sampler: str, losses: Mapping[int, float], steps: int = 50, per_st
         place = {"skip": skip, "nfe": per_step * (steps - skip), "sigma": 1 - skip / (steps + 5)}
         jump = "gaussian" if skip else "none"
         rows.append(row(PLAIN * (1 + loss), sampler=sampler, design="truncate", jump=jump, **place, **known))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def regridded(
@@ -72,4 +73,4 @@ def regridded(
             place = {"sampler": f"{solver}-50", "jump": "none", "skip": 0, "nfe": 50}
             same = {**relative("loss", 0.0, 0.0), **relative("behind", 0.0, 0.0)}
             rows.append(row(PLAIN, design="regrid", **place, **same))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -33,8 +33,6 @@ def names(solvers: list[str], jumps: dict[str, str] = sweeps.JUMPS) -> budget.Na
 
 def draw_skipping(count: int, losses: dict[int, float]) -> Figure:
     table = pd.concat([sweeps.truncated(f"{name}-50", losses, per_step=2) for name in MANY[:count]])
-    if "loss" not in table:
-        table = table.assign(loss=np.nan, loss_low=np.nan, loss_high=np.nan)
     return skipping.skipping(
         table, {f"{name}-50": f"{label}, 50 steps" for name, label in labels(MANY[:count]).items()}
     )
@@ -54,8 +52,8 @@ def draw_few(shape: tuple[int, ...]) -> Figure:
 FOUR = ["ddim", "heun", "dpmsolverpp", "unipc"]
 FIGURES: dict[str, Callable[[], Figure]] = {
     "skipping": lambda: draw_skipping(1, LOSSES),
-    "skipping, four, ruined": lambda: draw_skipping(4, {**LOSSES, 35: 4.0, 45: 60.0}),
-    "skipping, eight, nothing to compare with": lambda: draw_skipping(8, {10: 0.1, 20: 0.2}),
+    "skipping, three, ruined": lambda: draw_skipping(3, {**LOSSES, 35: 4.0, 45: 60.0}),
+    "skipping, five, nothing to compare with": lambda: draw_skipping(5, {10: 0.1, 20: 0.2}),
     "budget": lambda: draw_budget(budget.budget, FOUR),
     "budget, one sampler, one budget, no reference": lambda: draw_budget(
         budget.budget, ["ddim"], budgets=(7,), reference=False
@@ -63,7 +61,6 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "budget, all samplers": lambda: draw_budget(budget.budget, MANY),
     "skips": lambda: draw_budget(budget.skips, FOUR),
     "skips, one sampler, many calls": lambda: draw_budget(budget.skips, ["heun"], budgets=(20,)),
-    "skips, all samplers": lambda: draw_budget(budget.skips, MANY),
     "few calls, grey": lambda: draw_few((1, 8, 8)),
     "few calls, colour": lambda: draw_few((3, 6, 6)),
 }
@@ -93,7 +90,7 @@ def test_the_reference_is_no_run_at_few_calls() -> None:
     table = sweeps.regridded(["ddim", "heun"], BUDGETS)
     assert sweep.references(table)["sampler"].tolist() == ["ddim-50", "heun-50"]
     assert sweep.few_calls(table)["nfe"].max() == 20
-    assert sweep.references(sweeps.regridded(["ddim"], BUDGETS, reference=False).reindex(columns=table.columns)).empty
+    assert sweep.references(sweeps.regridded(["ddim"], BUDGETS, reference=False)).empty
 
 
 def test_the_best_skip_has_the_least_distance() -> None:
@@ -127,7 +124,8 @@ def test_own_goals_hold_and_fail() -> None:
     assert (skipped.reproduced, skipped.estimate) == ("yes", pytest.approx(0.4))
     assert (beats.reproduced, beats.estimate, beats.high) == ("yes", pytest.approx(-0.4), pytest.approx(-0.37))
     assert (mixture.reproduced, mixture.estimate) == ("no", pytest.approx(1.2))
-    worse = table.assign(loss_high=table["loss_high"] + 0.45, behind=0.0, behind_low=-0.04, behind_high=0.04)
+    wide = table["loss_high"] + 0.45 * (table["jump"] != "none")
+    worse = table.assign(loss_high=wide, behind=0.0, behind_low=-0.04, behind_high=0.04)
     skipped, beats, *rest = (claim for claim in teleport.claims(worse, "other-9", 9) if claim.source == OWN_GOAL)
     assert (skipped.reproduced, beats.reproduced) == ("no", "undecided")
     assert [claim.reproduced for claim in rest] == ["yes"]
@@ -143,9 +141,7 @@ def test_one_number_of_calls_without_a_winner_undoes_the_claim() -> None:
 
 def test_without_few_calls_or_a_reference_there_are_no_claims_about_them() -> None:
     assert len(teleport.claims(sweeps.truncated("ddim-50", LOSSES), "other-9", 9)) == 1
-    alone = sweeps.regridded(["ddim"], BUDGETS, reference=False).reindex(
-        columns=sweeps.regridded(["ddim"], [5]).columns
-    )
+    alone = sweeps.regridded(["ddim"], BUDGETS, reference=False)
     assert [claim.claim.split(":")[0] for claim in teleport.claims(alone, "other-9", 9)] == ["DDIM"]
 
 

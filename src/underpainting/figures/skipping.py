@@ -13,7 +13,7 @@ from underpainting import sweep
 from underpainting.figures import style
 
 LIMIT = "#D55E00"
-LOSSES = (0.02, 0.1, 0.5, 2.0, 10.0, 50.0)
+LOSSES, LARGE_LOSSES = (0.02, 0.1, 0.5, 2.0), (0.02, 0.2, 2.0, 20.0, 200.0, 2000.0)
 LETTERS = "ABCDEFGHIJKLMNOP"
 
 
@@ -78,7 +78,8 @@ def _losses(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axhline(sweep.TOLERANCE, color=LIMIT, ls=":", lw=0.9)
     axes.set_yscale("symlog", linthresh=sweep.TOLERANCE)
     low, high = np.nanmin(rows["loss_low"], initial=-0.02), np.nanmax(rows["loss_high"], initial=0.02)
-    ticks = [0.0, *(loss for loss in LOSSES if loss <= 1.2 * high), *(-loss for loss in LOSSES if loss <= -1.2 * low)]
+    sizes = LOSSES if high < 2 * LOSSES[-1] else LARGE_LOSSES
+    ticks = [0.0, *(size for size in sizes if size <= 1.2 * high), *(-size for size in sizes if size <= -1.2 * low)]
     axes.set_yticks(ticks, [f"{100 * tick:g}" for tick in ticks])
     axes.set_yticks([], minor=True)
     axes.set_ylim(1.3 * low, 1.4 * high)
