@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
     Attributes:
         heading: above the table.
-        note: a sentence below the heading.
+        note: a sentence below the heading, or nothing.
         table: columns as they are to be headed; a line break in a cell is kept.
         formats: column to format, e.g. `{:.2%}`; other columns are shown as they are, NaN as nothing.
     """
@@ -70,9 +70,10 @@ def pages(parts: Sequence[Part], title: str, note: str) -> str:
         title: above all.
         note: a sentence below the title.
     """
-    bodies = [
-        f"<h2>{escape(part.heading)}</h2><p>{escape(part.note)}</p>{_html(part.table, part.formats)}" for part in parts
-    ]
+    bodies = []
+    for part in parts:
+        remark = f"<p>{escape(part.note)}</p>" if part.note else ""
+        bodies.append(f"<h2>{escape(part.heading)}</h2>{remark}{_html(part.table, part.formats)}")
     return _page(title, note, "\n".join(bodies))
 
 
@@ -85,7 +86,9 @@ def _html(table: pd.DataFrame, formats: Mapping[str, str]) -> str:
     shown = table.copy().astype(object)
     for column, form in formats.items():
         shown[column] = ["" if pd.isna(value) else form.format(value) for value in table[column]]
-    html: str = shown.to_html(index=False, border=0, classes="table")
+    texts = [column for column in shown if all(isinstance(value, str) for value in shown[column])]
+    as_it_is = dict.fromkeys(texts, str)  # else pandas writes a line break as a backslash and an n
+    html: str = shown.to_html(index=False, border=0, classes="table", formatters=as_it_is)
     return html
 
 

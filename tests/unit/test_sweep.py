@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from scripts import tabulate_budget, tabulate_teleport
 from tests.unit import legible, sweeps
-from underpainting import samplers, sweep
+from underpainting import samplers, sweep, tables
 from underpainting.claims import teleport
 from underpainting.claims.claim import OWN_GOAL
 from underpainting.figures import budget, few_calls, skipping
@@ -162,6 +162,15 @@ def test_a_cell_says_where_the_jump_landed_and_what_it_took() -> None:
         "NFE 10": "0.667 (80 %, NFE 9)\n0.647 to 0.687",
         "Plain, many calls": "",
     }
+
+
+def test_pages_of_several_tables_keep_line_breaks_and_leave_out_what_is_not_known() -> None:
+    table = pd.DataFrame({"a": ["1\n2 < 3"], "b": [np.nan], "c": [0.5]})
+    page = tables.pages([tables.Part("First & last", "", table, {"b": "{:.1f}", "c": "{:.0%}"})], "Title", "Note")
+    assert "<td>1\n2 &lt; 3</td>" in page
+    assert "<td></td>" in page
+    assert "<td>50%</td>" in page
+    assert "<h2>First &amp; last</h2><table" in page
 
 
 def shipped(name: str) -> Study:
