@@ -33,7 +33,7 @@ MODULES = {"matplotlib": "matplotlib.backends.backend_agg", "xarray": "xarray, z
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     (): ("render_report",),
-    ("pandas",): ("tabulate_studies", "tabulate_teleport"),
+    ("pandas",): ("tabulate_budget", "tabulate_studies", "tabulate_teleport"),
     ("xarray",): (
         "collect_metrics",
         "estimate_moments",
@@ -43,8 +43,9 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("pydantic", "xarray"): ("tabulate_models",),
     ("PIL", "pydantic", "xarray"): ("prepare_dataset",),
-    ("matplotlib", "pandas"): ("figure_young",),
+    ("matplotlib", "pandas"): ("figure_budget", "figure_budget_skips", "figure_skipping", "figure_young"),
     ("matplotlib", "xarray"): (
+        "figure_budget_samples",
         "figure_eigenbasis",
         "figure_emergence",
         "figure_endpoints",

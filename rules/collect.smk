@@ -39,6 +39,7 @@ rule teleport:
                 f"results/{name}/teleport.csv",
                 f"results/{name}/tables/teleport.html",
             ]
+            + [f"results/{name}/tables/budget.html"] * files.has_budget(entry)
         ),
 
 

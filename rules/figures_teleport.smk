@@ -63,6 +63,38 @@ rule figure_fidelity:
         "../scripts/figure_fidelity.py"
 
 
+rule figure_skipping:
+    input:
+        table="results/{study}/teleport.csv",
+    output:
+        report(
+            "results/{study}/figures/fig17_skipping.png",
+            caption="../workflow/report/fig17_skipping.rst",
+            category="{study}",
+            subcategory="Teleportation",
+            labels={"figure": "Fig. 17: image quality by network calls"},
+        ),
+        "results/{study}/figures/fig17_skipping.pdf",
+    log:
+        "logs/{study}/figures/fig17_skipping.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig17_skipping.tsv"
+    params:
+        code=code_of("figure_skipping"),
+        packages=packages_of("figure_skipping"),
+        config=of_study(
+            lambda study: {
+                "labels": {
+                    choice.id: choice.label
+                    for choice in files.headline_first(study.teleport)
+                },
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_skipping.py"
+
+
 rule figure_training:
     input:
         losses="results/{study}/training.zarr.zip",
@@ -119,3 +151,99 @@ rule figure_young:
         ),
     script:
         "../scripts/figure_young.py"
+
+
+rule figure_budget:
+    input:
+        table="results/{study}/teleport.csv",
+    output:
+        report(
+            "results/{study}/figures/fig_budget.png",
+            caption="../workflow/report/fig_budget.rst",
+            category="{study}",
+            subcategory="Teleportation",
+            labels={"figure": "Few network calls: with and without jumps"},
+        ),
+        "results/{study}/figures/fig_budget.pdf",
+    log:
+        "logs/{study}/figures/fig_budget.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_budget.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_budget),
+    params:
+        code=code_of("figure_budget"),
+        packages=packages_of("figure_budget"),
+        config=of_study(
+            lambda study: {
+                **files.budget_names(study),
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_budget.py"
+
+
+rule figure_budget_skips:
+    input:
+        table="results/{study}/teleport.csv",
+    output:
+        report(
+            "results/{study}/figures/fig_budget_skips.png",
+            caption="../workflow/report/fig_budget_skips.rst",
+            category="{study}",
+            subcategory="Teleportation",
+            labels={"figure": "Few network calls: where to land"},
+        ),
+        "results/{study}/figures/fig_budget_skips.pdf",
+    log:
+        "logs/{study}/figures/fig_budget_skips.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_budget_skips.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_budget),
+    params:
+        code=code_of("figure_budget_skips"),
+        packages=packages_of("figure_budget_skips"),
+        config=of_study(
+            lambda study: {
+                **files.budget_names(study),
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_budget_skips.py"
+
+
+rule figure_budget_samples:
+    input:
+        table="results/{study}/teleport.csv",
+        samples=files_of(files.budget_pictures),
+    output:
+        report(
+            "results/{study}/figures/fig_budget_samples.png",
+            caption="../workflow/report/fig_budget_samples.rst",
+            category="{study}",
+            subcategory="Teleportation",
+            labels={"figure": "Few network calls: images"},
+        ),
+        "results/{study}/figures/fig_budget_samples.pdf",
+    log:
+        "logs/{study}/figures/fig_budget_samples.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_budget_samples.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_budget),
+    params:
+        code=code_of("figure_budget_samples"),
+        packages=packages_of("figure_budget_samples"),
+        config=of_study(
+            lambda study: {
+                "sampler": files.budget_sampler(study),
+                "runs": files.budget_shown(study),
+                **files.budget_names(study),
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_budget_samples.py"

@@ -4,6 +4,7 @@
 # seconds each: not worth a cluster's queue
 localrules:
     tabulate_teleport,
+    tabulate_budget,
     tabulate_geometry,
     collect_metrics,
     tabulate_models,
@@ -31,9 +32,47 @@ rule tabulate_teleport:
     params:
         code=code_of("tabulate_teleport"),
         packages=packages_of("tabulate_teleport"),
-        config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
+        config=of_study(
+            lambda study: {
+                "labels": {
+                    choice.id: choice.label
+                    for choice in files.headline_first(study.teleport)
+                },
+                "extractor": study.teleport.extractor.name,
+            }
+        ),
     script:
         "../scripts/tabulate_teleport.py"
+
+
+rule tabulate_budget:
+    input:
+        table="results/{study}/teleport.csv",
+    output:
+        report(
+            "results/{study}/tables/budget.html",
+            caption="../workflow/report/budget_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "Few network calls"},
+        ),
+    log:
+        "logs/{study}/budget_table.log",
+    benchmark:
+        "logs/{study}/benchmarks/budget_table.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_budget),
+    params:
+        code=code_of("tabulate_budget"),
+        packages=packages_of("tabulate_budget"),
+        config=of_study(
+            lambda study: {
+                "nfe": list(files.budget_of(study).nfe),
+                **files.budget_names(study),
+            }
+        ),
+    script:
+        "../scripts/tabulate_budget.py"
 
 
 rule tabulate_geometry:

@@ -28,7 +28,8 @@ HEADINGS = {
 NOTE = (
     "Intervals by resampling seeds (components, where the claim is about components); n counts them. A claim is reproduced "
     "where its whole interval lies within the bounds that it names, not reproduced where all of it lies outside; claims "
-    "without an interval are judged by the estimate alone. The paper's values are those that it prints for its own networks."
+    "without an interval are judged by the estimate alone. The paper's values are those that it prints for its own networks. "
+    "Bounds with the source `own goal` are this project's, and no claims of the paper."
 )
 
 

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import tables
+from underpainting import sweep, tables
 from underpainting.jobs import job
 from underpainting.writing import write_text
 
@@ -40,19 +40,20 @@ COLUMNS = [
     "extractor",
 ]
 HEADINGS = {
-    "sampler": "Sampler",
-    "skip": "Steps skipped",
+    "skip": "Nskip",
     "nfe": "NFE",
-    "sigma": "σ after jump",
-    "alpha": "α after jump",
+    "sigma": "Noise scale",
+    "fd": "",
+    "interval": "95 % interval",
+    "loss": "Loss",
+    "loss_interval": "Its 95 % interval",
     "kid": "KID",
     "precision": "Precision",
     "recall": "Recall",
-    "n": "Images",
 }
 FORMATS = {
-    "σ after jump": "{:.3f}",
-    "α after jump": "{:.3f}",
+    "Noise scale": "{:.3f}",
+    "Loss": "{:+.1%}",
     "KID": "{:.5f}",
     "Precision": "{:.3f}",
     "Recall": "{:.3f}",
@@ -67,17 +68,47 @@ def gather(truncated: list[str], budgets: list[str], extractor: str) -> pd.DataF
     return pd.DataFrame(rows).assign(extractor=extractor).reindex(columns=COLUMNS)
 
 
-def main(truncated: list[str], budgets: list[str], csv: str, html: str, extractor: str) -> None:
+def within(low: pd.Series, high: pd.Series, form: str) -> list[str]:
+    """Intervals as text, nothing where there is none."""
+    ends = zip(low, high, strict=True)
+    return ["" if pd.isna(first) else f"{form.format(first)} to {form.format(last)}" for first, last in ends]
+
+
+def verdict(found: sweep.Skippable | None) -> str:
+    """What can be skipped, in a sentence."""
+    if found is None:
+        return "Not run without a jump, so that there is nothing to compare with."
+    limit = f"{100 * sweep.TOLERANCE:g} %"
+    if found.skip == 0:
+        return f"No skip was tried whose interval excludes a loss above {limit}."
+    saved = f"{found.share:.0%} of the network calls"
+    return f"Largest skip whose interval excludes a loss above {limit}: {found.skip} steps, {saved}."
+
+
+def part(table: pd.DataFrame, sampler: str, label: str, distance: str) -> tables.Part:
+    """The rows of one sampler, in the form of Tables 3-5."""
+    rows = sweep.truncated(table, sampler)
+    rows = rows.assign(
+        interval=within(rows["fd_low"], rows["fd_high"], "{:.3f}"),
+        loss_interval=within(rows["loss_low"], rows["loss_high"], "{:+.1%}"),
+    )
+    shown = rows[list(HEADINGS)].rename(columns={**HEADINGS, "fd": distance})
+    return tables.Part(label, verdict(sweep.skippable(rows)), shown, {**FORMATS, distance: "{:.3f}"})
+
+
+def main(truncated: list[str], budgets: list[str], csv: str, html: str, config: dict[str, Any]) -> None:
     """Gather the rows, write both forms; the page shows the samplers' own grids, as the paper's Tables 3-5 do."""
-    table = gather(truncated, budgets, extractor)
+    table = gather(truncated, budgets, config["extractor"])
     write_text(tables.csv(table), csv)
-    distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
-    shown = table[table["design"] == "truncate"].rename(columns={**HEADINGS, "fd": distance})
-    interval = [f"{low:.3f} to {high:.3f}" for low, high in zip(shown["fd_low"], shown["fd_high"], strict=True)]
-    shown = shown.assign(**{"95 % interval": interval})
-    shown = shown[["Sampler", *list(HEADINGS.values())[1:5], distance, "95 % interval", *list(HEADINGS.values())[5:]]]
-    note = f"{distance}: Frechet distance to the training images in the features of {extractor}; lower is better. KID likewise."
-    write_text(tables.page(shown, "Teleport sweep", note, {**FORMATS, distance: "{:.3f}"}), html)
+    distance = sweep.distance_name(config["extractor"])
+    images = table.loc[table["design"] == "truncate", "n"].max()
+    note = (
+        f"Nskip: steps replaced by the closed form. {distance}: Frechet distance of {images} images to the training images; "
+        "lower is better, KID likewise. Loss: how much larger it is than with nothing skipped, from the same seeds. Intervals "
+        "by resampling seeds."
+    )
+    parts = [part(table, sampler, label, distance) for sampler, label in config["labels"].items()]
+    write_text(tables.pages(parts, "Teleport sweep", note), html)
 
 
 if __name__ == "__main__":
@@ -87,5 +118,5 @@ if __name__ == "__main__":
             list(snakemake.input.budgets),
             snakemake.output.csv,
             snakemake.output.html,
-            snakemake.params.config["extractor"],
+            snakemake.params.config,
         )

@@ -30,6 +30,10 @@ PICTURES = {
     "fig_retrieval": "Nearest training images",
     "fig04e_hybrid": "Fig. 4 E: images after a jump",
     "fig04f_fidelity": "Fig. 4 F: image quality by skipped steps",
+    "fig17_skipping": "Fig. 17: image quality by network calls, when the first steps are skipped",
+    "fig_budget": "Image quality at few network calls, with and without each kind of jump",
+    "fig_budget_skips": "Where a jump should land, at few network calls",
+    "fig_budget_samples": "Images at few network calls",
     "fig_young": "Networks early in their training, with and without a jump",
     "fig25_endpoints": "Fig. 25-26: endpoint estimates, step by step",
 }

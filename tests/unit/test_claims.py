@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import inf, nan
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit import sweeps
 from underpainting.claims import comparison, emergence, geometry, judge, paper, perturbation, retrieval, score, teleport
 from underpainting.claims.claim import Claim
 from underpainting.departure import departure
@@ -206,11 +206,14 @@ def test_retrieval_of_the_exact_score_and_of_the_network() -> None:
 
 
 def test_teleport_counts_what_can_be_skipped() -> None:
-    table = pd.DataFrame({"sampler": "ddim-50", "skip": [0, 10, 20, 30], "fd": [2.0, 2.0, 2.05, 4.0], "n": 500})
-    rows = teleport.claims(table, "ddim-50", 50)
-    assert [row.reproduced for row in rows] == ["yes", "yes"]
+    rows = teleport.claims(sweeps.truncated("ddim-50", {0: 0.0, 10: 0.0, 20: 0.025, 30: 1.0}), "ddim-50", 50)
+    assert [row.reproduced for row in rows[:2]] == ["yes", "yes"]
     assert rows[0].estimate == pytest.approx(0.4)
-    assert teleport.claims(table[table["skip"] > 0], "ddim-50", 50) == []
+    assert (rows[1].low, rows[1].high) == (pytest.approx(1.015), pytest.approx(1.035))
+    worse = teleport.claims(sweeps.truncated("ddim-50", {0: 0.0, 20: 0.045}), "ddim-50", 50)
+    assert worse[1].reproduced == "undecided"
+    alone = sweeps.truncated("ddim-50", {10: 0.0, 20: 0.0})
+    assert teleport.claims(alone, "ddim-50", 50) == []
 
 
 def test_the_papers_values_are_those_of_its_table() -> None:

@@ -105,6 +105,8 @@ def sweep(samplers: list[str], kid_shift: float) -> pd.DataFrame:
             "nfe": 50 - skip,
             "sigma": 1 - skip / 60,
             "fd": 0.6 + 0.01 * np.exp(skip / 8),
+            "fd_low": 0.5 + 0.01 * np.exp(skip / 8),
+            "fd_high": 0.9 + 0.01 * np.exp(skip / 8),
         }
         | {"kid": kid_shift + 1e-5 * np.exp(skip / 5), "kid_std": 1e-4, "extractor": "classifier"}
         for sampler in samplers

@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 from underpainting.statistics import Interval
 
+OWN_GOAL = "own goal"
+"""Source of a bound that is this project's, not the paper's."""
+
 Verdict = Literal["yes", "no", "undecided"]
 
 
@@ -15,7 +18,7 @@ class Claim(NamedTuple):
 
     Attributes:
         claim: in words, with its bound.
-        source: section, equation, table or figure of the paper.
+        source: section, equation, table or figure of the paper; `OWN_GOAL` for a bound of our own.
         paper: the paper's own value, as printed; empty where it gives none.
         estimate: measured.
         low, high: ends of its 95 % interval; NaN where there is none.

@@ -34,6 +34,14 @@ _MODELS: dict[str, dict[str, Any]] = {
     "mixture": {"color": "#D55E00", "linestyle": "--"},
     "point_cloud": {"color": "#009E73", "linestyle": "-."},
 }
+# Jumps by kind; the Gaussian and the mixture look as these theories do.
+_JUMPS: dict[str, dict[str, Any]] = {
+    "none": {"color": "black", "linestyle": "-"},
+    "gaussian": _MODELS["gaussian"],
+    "mixture": _MODELS["mixture"],
+    "samples": {"color": "#CC79A7", "linestyle": ":"},
+}
+_LOW_RANK_COLOURS = "#56B4E9", "#E69F00", "#009E73"
 # Dates and versions would make two runs differ.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
@@ -95,6 +103,17 @@ def look_of_model(name: str) -> dict[str, Any]:
     return dict(_MODELS[name])
 
 
+def looks_of_jumps(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour and line style of each jump, by its id (`none`, `gaussian`, `lowrank16`, `mixture`, `samples`)."""
+    listed = list(names)
+    low_rank = [name for name in listed if name not in _JUMPS]
+    others = {
+        name: {"color": _LOW_RANK_COLOURS[number % len(_LOW_RANK_COLOURS)], "linestyle": "-."}
+        for number, name in enumerate(low_rank)
+    }
+    return {name: dict(_JUMPS.get(name) or others[name]) for name in listed}
+
+
 def sequential() -> Colormap:
     """Viridis without its palest tenth, which vanishes on paper."""
     return LinearSegmentedColormap.from_list(
@@ -116,6 +135,33 @@ def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
     """A panel's letter (if it has one) and heading, flush left; `pad` points above the axes, if they are to agree."""
     heading = rf"$\bf{{{letter}}}$  {text}" if letter else text
     axes.set_title(heading, y=None if pad is None else 1.0, pad=pad)
+
+
+def spaced(values: Sequence[float], share: float) -> list[int]:
+    """Indices of ascending values at least a share of their whole range apart, so that labels fit; the first is among them."""
+    chosen = [0]
+    for index, value in enumerate(values):
+        if index and value - values[chosen[-1]] >= share * (values[-1] - values[0]):
+            chosen.append(index)
+    return chosen
+
+
+def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
+    """A logarithmic y axis where values spread over more than a factor of three, or its like if some are not positive.
+
+    Args:
+        axes: whose y axis it is.
+        values: that are drawn.
+        low, high: ends of their bars.
+    """
+    least, most = float(np.min(low)), float(np.max(high))
+    if least > 0 and most > 3 * least:
+        plain_log(axes, least, most)
+    elif least <= 0 and most > 10 * (linear := max(float(np.median(np.abs(values))) / 2, -least)) > 0:
+        axes.set_yscale("symlog", linthresh=linear)
+        axes.set_ylim(least - linear / 2, 1.4 * most)
+        axes.set_yticks([0, *10 ** np.arange(np.ceil(np.log10(linear)), np.log10(most) + 0.1)])
+    plain_numbers(axes)
 
 
 def plain_log(axes: Axes, low: float, high: float) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from underpainting import sweep
 from underpainting.figures import style
 
 
@@ -20,7 +21,7 @@ def young(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
     """
     figure = style.canvas(2.8)
     left, right = figure.subplots(1, 2)
-    distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
+    distance = sweep.distance_name(extractor)
     last = int(table["training_step"].max())
     for number, (skip, rows) in enumerate(table.sort_values("training_step").groupby("skip")):
         label = sampler if skip == 0 else f"teleport, {skip} steps skipped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -39,6 +40,11 @@ class GaussianJump(JumpBase):
         """Name in paths and tables."""
         return self.name
 
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return "Gaussian"
+
 
 class LowRankJump(JumpBase):
     """The closed form with the leading components alone."""
@@ -51,6 +57,11 @@ class LowRankJump(JumpBase):
         """Name in paths and tables."""
         return f"{self.name}{self.rank}"
 
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return f"low rank ({self.rank})"
+
 
 class MixtureJump(JumpBase):
     """The probability flow of the study's Gaussian mixture, integrated without network calls."""
@@ -62,6 +73,11 @@ class MixtureJump(JumpBase):
         """Name in paths and tables."""
         return self.name
 
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return "mixture"
+
 
 class SamplesJump(JumpBase):
     """The closed form with a basis estimated from the model's own samples, as where the training data are not at hand."""
@@ -72,6 +88,11 @@ class SamplesJump(JumpBase):
     def id(self) -> str:
         """Name in paths and tables."""
         return self.name
+
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return "own samples"
 
 
 JumpChoice = Annotated[GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")]
@@ -130,6 +151,12 @@ class BudgetConfig(Seeded):
     def skips(self, name: str) -> tuple[int, ...]:
         """Where a jump lands, in per cent; without a jump nothing is skipped."""
         return (0,) if name == NO_JUMP else self.jump(name).skips
+
+    def within(self, sampler: SamplerName, budgets: Iterable[int]) -> list[int]:
+        """The most steps that each of some budgets pays for, of those that are swept; the fewest, if none pays for any."""
+        swept = self.steps(sampler)
+        paid = [[steps for steps in swept if samplers.calls(sampler, steps) <= budget] for budget in budgets]
+        return list(dict.fromkeys(steps[-1] for steps in paid if steps)) or swept[:1]
 
     def runs(self) -> list[tuple[SamplerName, int, str]]:
         """(sampler, steps, jump) of every job per shard."""

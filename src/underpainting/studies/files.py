@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from underpainting import foreign_code
+from underpainting.samplers import SAMPLERS
 from underpainting.studies.budget import NO_JUMP, BudgetConfig
 from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
 from underpainting.studies.denoiser import PathDenoiser, PickledDenoiser, ReferenceDenoiser, TrainedDenoiser
@@ -17,6 +18,7 @@ from underpainting.studies.sampling import (
     ClassifierExtractor,
     InceptionExtractor,
     SamplerChoice,
+    SamplerName,
     Seeded,
     TeleportConfig,
     TrajectoriesConfig,
@@ -37,6 +39,7 @@ FIGURES = (
     "fig12_validation",
     "fig15_components",
     "fig16_models",
+    "fig17_skipping",
     "fig22_perturbation",
     "fig25_endpoints",
     "fig_eigenbasis",
@@ -46,6 +49,8 @@ FIGURES = (
 )
 TABLES = ("metrics.json", "teleport.csv", "geometry.csv", "models.csv", "claims.csv")
 TABLE_PAGES = ("teleport", "geometry", "models", "claims")
+OF_BUDGETS = ("fig_budget", "fig_budget_skips", "fig_budget_samples")
+SHOWN_BUDGETS = 5, 10
 ACROSS_STUDIES = ("results/table2.csv", "results/table2.html")
 
 
@@ -246,6 +251,42 @@ def budget_rows(name: str, study: Study) -> list[str]:
     return [f"results/{name}/budget/{sampler}.json" for sampler in study.budget.samplers] if study.budget else []
 
 
+def has_budget(study: Study) -> bool:
+    """Is image quality measured at few network calls?"""
+    return study.budget is not None
+
+
+def budget_names(study: Study) -> dict[str, dict[str, str]]:
+    """Labels of samplers and jumps, in the order of the study; no jump is the first of the jumps."""
+    budget = budget_of(study)
+    return {
+        "solvers": {name: SAMPLERS[name].label for name in budget.samplers},
+        "jumps": {NO_JUMP: "no jump", **{jump.id: jump.label for jump in budget.jumps}},
+    }
+
+
+def budget_sampler(study: Study) -> SamplerName:
+    """The sampler whose images at few network calls are shown: DDIM where it is there, else the first."""
+    listed = budget_of(study).samplers
+    return "ddim" if "ddim" in listed else listed[0]
+
+
+def budget_shown(study: Study) -> list[list[int | str]]:
+    """[steps, jump] of the runs whose images are shown: without a jump, Gaussian and mixture, and the plain run last."""
+    budget, sampler = budget_of(study), budget_sampler(study)
+    listed = [jump.id for jump in budget.jumps]
+    jumps = [NO_JUMP, *([name for name in listed if name in ("gaussian", "mixture")] or listed)]
+    plain = budget.reference_steps(sampler)
+    runs = [(steps, jump) for steps in budget.within(sampler, SHOWN_BUDGETS) for jump in jumps]
+    return [list(run) for run in dict.fromkeys([*runs, *([(plain, NO_JUMP)] if plain else [])])]
+
+
+def budget_pictures(name: str, study: Study) -> list[str]:
+    """The first shard of every run whose images are shown; a shard holds images of its first seeds only."""
+    sampler = budget_sampler(study)
+    return [_budget_shards(name, study, sampler, int(steps), str(jump))[0] for steps, jump in budget_shown(study)]
+
+
 def of_main(kind: str, name: str, study: Study, ending: str = "zarr.zip") -> str:
     """The artifact of a kind (`emergence`, `perturbation`, `retrieval`, `young`) of the headline sampler."""
     stage = study.teleport if kind == "young" else study.trajectories
@@ -374,9 +415,10 @@ def theory(name: str, _: Study) -> list[str]:
     return [f"results/{name}/moments.zarr.zip", f"results/{name}/eigenbasis.zarr.zip"]
 
 
-def tables(name: str, _: Study) -> list[str]:
+def tables(name: str, study: Study) -> list[str]:
     """Tables and metrics."""
-    pages = [f"tables/{page}.html" for page in TABLE_PAGES]
+    shown = (*TABLE_PAGES, "budget") if has_budget(study) else TABLE_PAGES
+    pages = [f"tables/{page}.html" for page in shown]
     return [f"results/{name}/{file}" for file in (*TABLES, *pages)]
 
 
@@ -389,5 +431,6 @@ def figures(name: str, study: Study) -> list[str]:
     """Every figure, as PNG and PDF."""
     trained = ("fig_training",) if study.denoiser.source == "train" else ()
     young = ("fig_young",) if has_young(study) else ()
-    shown = (*FIGURES, *trained, *young)
+    budgets = OF_BUDGETS if has_budget(study) else ()
+    shown = (*FIGURES, *trained, *young, *budgets)
     return [f"results/{name}/figures/{figure}.{kind}" for figure in shown for kind in ("png", "pdf")]

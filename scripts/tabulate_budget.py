@@ -1,0 +1,57 @@
+"""Image quality at few network calls as a page: a row per sampler and jump, a column per number of calls."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from underpainting import sweep, tables
+from underpainting.jobs import job
+from underpainting.writing import write_text
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def cell(rows: pd.DataFrame, budget: int | None = None) -> str:
+    """A distance, where the jump landed, how many calls it took if these are fewer, and the interval."""
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    remarks = [f"{row['skip']} %"] if row["skip"] else []
+    remarks += [f"NFE {row['nfe']}"] if row["nfe"] != budget else []
+    bracket = f" ({', '.join(remarks)})" if remarks else ""
+    return f"{row['fd']:.3f}{bracket}\n{row['fd_low']:.3f} to {row['fd_high']:.3f}"
+
+
+def line(best: pd.DataFrame, plain: pd.DataFrame, config: dict[str, Any]) -> dict[str, str]:
+    """The cells of one sampler and jump; `plain` is its run with many calls, if there is one."""
+    cells = {f"NFE {budget}": cell(sweep.within(best, budget), budget) for budget in config["nfe"]}
+    return {**cells, "Plain, many calls": cell(plain)}
+
+
+def main(table: str, html: str, config: dict[str, Any]) -> None:
+    """Choose the best skip for each cell, write the page."""
+    sweep_rows = pd.read_csv(table)
+    found, plain = sweep.best(sweep.few_calls(sweep_rows)), sweep.references(sweep_rows)
+    parts = []
+    for solver, label in config["solvers"].items():
+        lines = []
+        for jump, name in config["jumps"].items():
+            best = found[(found["solver"] == solver) & (found["jump"] == jump)]
+            alone = plain[(plain["solver"] == solver) & (plain["jump"] == jump)]
+            lines.append({"Jump": name, **line(best, alone, config)})
+        parts.append(tables.Part(label, "", pd.DataFrame(lines), {}))
+    distance = sweep.distance_name(str(sweep_rows["extractor"].iloc[0]))
+    note = (
+        f"{distance} with its 95 % interval by resampling seeds; lower is better. In brackets the share of the network's time "
+        "that the best jump skips, chosen among those tried by this very distance, and the calls, where a sampler cannot use "
+        "all that a column allows."
+    )
+    write_text(tables.pages(parts, "Few network calls", note), html)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        main(snakemake.input.table, snakemake.output[0], snakemake.params.config)
