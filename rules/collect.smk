@@ -38,6 +38,7 @@ rule teleport:
             lambda name, entry: [
                 f"results/{name}/teleport.csv",
                 f"results/{name}/tables/teleport.html",
+                f"results/{name}/plan.csv",
             ]
             + [f"results/{name}/tables/budget.html"] * files.has_budget(entry)
         ),

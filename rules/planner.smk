@@ -4,23 +4,23 @@ localrules:
 
 
 # How far one can jump, from a few dozen network calls; and what the sweeps say of it.
-rule measure_departure:
+rule measure_shortfall:
     input:
         **NETWORK,
         dataset="results/{study}/dataset.zarr.zip",
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
         mixture=files_of(files.mixture_jumped),
     output:
-        "results/{study}/departure.zarr.zip",
+        "results/{study}/shortfall.zarr.zip",
     log:
-        "logs/{study}/departure.log",
+        "logs/{study}/shortfall.log",
     benchmark:
-        "logs/{study}/benchmarks/departure.tsv"
+        "logs/{study}/benchmarks/shortfall.tsv"
     resources:
-        **needs("measure_departure"),
+        **needs("measure_shortfall"),
     params:
-        code=code_of("measure_departure"),
-        packages=packages_of("measure_departure"),
+        code=code_of("measure_shortfall"),
+        packages=packages_of("measure_shortfall"),
         config=of_study(
             lambda study: {
                 **study.planner.model_dump(exclude={"wanted"}),
@@ -29,12 +29,12 @@ rule measure_departure:
             }
         ),
     script:
-        "../scripts/measure_departure.py"
+        "../scripts/measure_shortfall.py"
 
 
 rule plan_teleport:
     input:
-        departure="results/{study}/departure.zarr.zip",
+        shortfall="results/{study}/shortfall.zarr.zip",
         sweep="results/{study}/teleport.csv",
     output:
         csv="results/{study}/plan.csv",

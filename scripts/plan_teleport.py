@@ -27,19 +27,19 @@ HEADINGS = {
 FORMATS = {"FD as planned": "{:.3f}", "Best FD": "{:.3f}", "Above the best": "{:+.2%}", "Cost of the plan": "{:.3%}"}
 
 
-def departures_of(file: str) -> dict[str, planner.Departure]:
-    """The measured departures by jump."""
+def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
+    """The measured shortfalls by jump."""
     data = artifacts.load(file)
     ratio = data["ratio"].values
     return {
-        str(name): planner.Departure(ratio, data["excess"].values[place])
+        str(name): planner.Shortfall(ratio, data["excess"].values[place])
         for place, name in enumerate(data["jump"].values)
     }
 
 
 def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) -> None:
     """A row per sampler of the truncated sweep, and per sampler, budget and jump of the other."""
-    sweep, found = pd.read_csv(inputs["sweep"]), departures_of(inputs["departure"])
+    sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
     table = planning.compare(sweep, found, config["wanted"], config["calls"])
     write_text(tables.csv(table), csv)
     note = (

@@ -19,22 +19,24 @@ wanted loss grows with the length of a step (`allowed`). Nothing here looks at g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from underpainting.denoisers import Denoiser
 from underpainting.noise import NoiseGrid, NoiseLevel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from underpainting.denoisers import Denoiser
 
 FloatArray = NDArray[np.float64]
 WANTED = 0.02
 MANY = 50
 
 
-class Departure(NamedTuple):
+class Shortfall(NamedTuple):
     """By how much a jump's model denoises worse than the network.
 
     Attributes:
@@ -51,9 +53,9 @@ def ratios(noisiest: float, least: float, count: int = 20) -> FloatArray:
     return np.geomspace(noisiest, least, count)
 
 
-def departures(
+def shortfalls(
     models: Mapping[str, Denoiser], network: Denoiser, images: Tensor, levels: Sequence[NoiseLevel], seed: int = 0
-) -> dict[str, Departure]:
+) -> dict[str, Shortfall]:
     """Ask the network once per image and level, and every model beside it.
 
     Args:
@@ -63,6 +65,8 @@ def departures(
         levels: from noise to data, sigma > 0.
         seed: of the noise, which is the same for all models.
     """
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     found: dict[str, list[Tensor]] = {name: [] for name in models}
     for level in levels:
@@ -71,39 +75,39 @@ def departures(
         for name, model in models.items():
             found[name].append(_squared_error(model(noisy.double(), *level), images) - own)
     ratio = np.array([level.ratio for level in levels])
-    return {name: Departure(ratio, torch.stack(parts, 1).numpy()) for name, parts in found.items()}
+    return {name: Shortfall(ratio, torch.stack(parts, 1).numpy()) for name, parts in found.items()}
 
 
 def _squared_error(endpoint: Tensor, images: Tensor) -> Tensor:
     return (endpoint.double() - images.double()).square().flatten(1).sum(1)
 
 
-def loss(departure: Departure) -> FloatArray:
+def loss(shortfall: Shortfall) -> FloatArray:
     """Information lost by a jump to each level, nats per image, shape (sample, level); 0 at the noisiest level asked for."""
-    gamma = departure.ratio**-2.0
-    middle = (departure.excess[:, 1:] + departure.excess[:, :-1]) / 2
+    gamma = shortfall.ratio**-2.0
+    middle = (shortfall.excess[:, 1:] + shortfall.excess[:, :-1]) / 2
     steps = 0.5 * middle * np.diff(gamma)
     return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], 1)
 
 
-def furthest(departure: Departure, wanted: float = WANTED) -> float:
+def furthest(shortfall: Shortfall, wanted: float = WANTED) -> float:
     """The least sigma / alpha to which a jump loses no more than wanted beyond where it loses least.
 
     Args:
-        departure: measured.
+        shortfall: measured.
         wanted: nats per image, not negative.
 
     Returns:
         between two levels by linear interpolation in log(sigma / alpha); the last level asked for, if the loss never exceeds it.
     """
-    lost = loss(departure).mean(0)
+    lost = loss(shortfall).mean(0)
     best = int(lost.argmin())
     over = np.flatnonzero(lost[best:] > lost[best] + wanted)
     if not len(over):
-        return float(departure.ratio[-1])
+        return float(shortfall.ratio[-1])
     after = best + int(over[0])
     share = (lost[best] + wanted - lost[after - 1]) / (lost[after] - lost[after - 1])
-    log_ratio = np.log(departure.ratio)
+    log_ratio = np.log(shortfall.ratio)
     return float(np.exp(log_ratio[after - 1] + share * (log_ratio[after] - log_ratio[after - 1])))
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from underpainting import planner
-from underpainting.planner import Departure
+from underpainting.planner import Shortfall
 
 COLUMNS = ["sampler", "design", "jump", "planned", "best", "fd", "best_fd", "excess", "ratio", "cost"]
 
 
-def compare(sweep: pd.DataFrame, departures: Mapping[str, Departure], wanted: float, calls: int) -> pd.DataFrame:
+def compare(sweep: pd.DataFrame, shortfalls: Mapping[str, Shortfall], wanted: float, calls: int) -> pd.DataFrame:
     """For each sampler and jump of a sweep, the skip that the planner takes and the best one.
 
     The planner takes the furthest skip of the sweep that is no further than it allows, or the nearest one if all are further.
@@ -22,7 +22,7 @@ def compare(sweep: pd.DataFrame, departures: Mapping[str, Departure], wanted: fl
 
     Args:
         sweep: as in `teleport.csv`.
-        departures: measured, by jump.
+        shortfalls: measured, by jump.
         wanted: nats per image that a jump may lose where steps are many.
         calls: network calls of the planner, over all its images.
 
@@ -32,10 +32,10 @@ def compare(sweep: pd.DataFrame, departures: Mapping[str, Departure], wanted: fl
     spent = (sweep["nfe"] * sweep["n"]).groupby(sweep["design"]).sum().to_dict()
     rows = []
     for (design, sampler), group in sweep.groupby(["design", "sampler"], sort=False):
-        for jump in [name for name in departures if (group["jump"] == name).any()]:
+        for jump in [name for name in shortfalls if (group["jump"] == name).any()]:
             candidates = group[(group["jump"] == jump) | (group["skip"].eq(0) & group["design"].eq("truncate"))]
             allowance = wanted if design == "truncate" else planner.allowed(wanted, int(candidates["nfe"].iloc[0]))
-            chosen = _choice(candidates, planner.furthest(departures[jump], allowance))
+            chosen = _choice(candidates, planner.furthest(shortfalls[jump], allowance))
             rows.append(
                 {"sampler": sampler, "design": design, "jump": jump, **chosen, "cost": calls / spent[str(design)]}
             )

@@ -11,7 +11,7 @@ from underpainting import planner, planning
 from underpainting.denoisers import GaussianDenoiser
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, vp_level
-from underpainting.planner import Departure
+from underpainting.planner import Shortfall
 
 RATIOS = planner.ratios(100.0, 0.3, 60)
 
@@ -33,11 +33,11 @@ def divergence(basis: Eigenbasis, factor: float, ratio: float) -> float:
     return float(0.5 * (share - 1 - share.log()).sum())
 
 
-def measured(basis: Eigenbasis, factor: float, count: int = 2000) -> Departure:
+def measured(basis: Eigenbasis, factor: float, count: int = 2000) -> Shortfall:
     """Data of `basis`, the exact denoiser as the network, a Gaussian that is too wide behind the jump."""
     models = {"wide": GaussianDenoiser(widened(basis, factor))}
     levels = [vp_level(float(ratio)) for ratio in RATIOS]
-    return planner.departures(models, GaussianDenoiser(basis), drawn(basis, count), levels)["wide"]
+    return planner.shortfalls(models, GaussianDenoiser(basis), drawn(basis, count), levels)["wide"]
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0, 5.0])
@@ -48,24 +48,24 @@ def test_the_loss_is_the_divergence_of_the_noised_distributions(basis: Eigenbasi
 
 
 def test_a_jump_by_the_networks_own_model_loses_nothing(basis: Eigenbasis) -> None:
-    departure = measured(basis, 1.0, 8)
-    assert np.abs(planner.loss(departure)).max() < 1e-9
-    assert planner.furthest(departure) == RATIOS[-1]
+    shortfall = measured(basis, 1.0, 8)
+    assert np.abs(planner.loss(shortfall)).max() < 1e-9
+    assert planner.furthest(shortfall) == RATIOS[-1]
 
 
 def test_the_furthest_level_loses_what_is_wanted(basis: Eigenbasis) -> None:
-    departure = measured(basis, 5.0)
+    shortfall = measured(basis, 5.0)
     wanted = 0.2
-    lost = np.interp(-np.log(planner.furthest(departure, wanted)), -np.log(RATIOS), planner.loss(departure).mean(0))
+    lost = np.interp(-np.log(planner.furthest(shortfall, wanted)), -np.log(RATIOS), planner.loss(shortfall).mean(0))
     assert lost == pytest.approx(wanted, rel=0.02)
-    assert planner.furthest(departure, 0.5) < planner.furthest(departure, wanted)
+    assert planner.furthest(shortfall, 0.5) < planner.furthest(shortfall, wanted)
 
 
 def test_a_worse_network_is_jumped_over_to_where_it_gets_better() -> None:
     """The excess is negative down to 2, positive below: the loss is least there."""
     ratio = np.array([8.0, 4.0, 2.0, 1.0, 0.5])
-    departure = Departure(ratio, np.array([[-4.0, -4.0, -4.0, 8.0, 8.0]]))
-    assert planner.furthest(departure, 1e-9) == pytest.approx(2.0, rel=1e-6)
+    shortfall = Shortfall(ratio, np.array([[-4.0, -4.0, -4.0, 8.0, 8.0]]))
+    assert planner.furthest(shortfall, 1e-9) == pytest.approx(2.0, rel=1e-6)
 
 
 def test_fewer_calls_allow_more() -> None:
@@ -87,9 +87,9 @@ def sweep(**columns: list[float]) -> pd.DataFrame:
 
 def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
     rows = sweep(skip=[0, 3, 6], sigma=[9.0, 4.0, 1.0], nfe=[9, 6, 3], fd=[2.0, 1.0, 4.0])
-    departure = Departure(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.0, 0.0, 1.0, 9.0]]))
-    found = planning.compare(rows, {"gaussian": departure}, wanted=0.1, calls=9).iloc[0]
+    shortfall = Shortfall(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.0, 0.0, 1.0, 9.0]]))
+    found = planning.compare(rows, {"gaussian": shortfall}, wanted=0.1, calls=9).iloc[0]
     assert (found["planned"], found["best"], found["fd"], found["excess"]) == (3, 3, 1.0, 0.0)
     assert found["cost"] == 9 / (100 * 18)
-    bolder = planning.compare(rows, {"gaussian": departure}, wanted=50.0, calls=9).iloc[0]
+    bolder = planning.compare(rows, {"gaussian": shortfall}, wanted=50.0, calls=9).iloc[0]
     assert (bolder["planned"], bolder["excess"]) == (6, 3.0)

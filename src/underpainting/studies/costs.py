@@ -89,7 +89,7 @@ def _budget_calls(study: Study, wildcards: Wildcards) -> int:
     return seeds(wildcards) * each * len(study.budget.skips(wildcards["jump"]))
 
 
-def _departure_calls(study: Study, _: Wildcards) -> int:
+def _shortfall_calls(study: Study, _: Wildcards) -> int:
     return study.planner.images * study.planner.levels
 
 
@@ -152,7 +152,7 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "sample_trajectories": _trajectory_calls,
     "sample_teleport": _teleport_calls,
     "sample_budget": _budget_calls,
-    "measure_departure": _departure_calls,
+    "measure_shortfall": _shortfall_calls,
     "perturb_trajectories": _perturbation_calls,
     "explain_score": _score_calls,
     "measure_young": _young_calls,

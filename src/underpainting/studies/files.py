@@ -47,8 +47,8 @@ FIGURES = (
     "fig_retrieval",
     "fig_score",
 )
-TABLES = ("metrics.json", "teleport.csv", "geometry.csv", "models.csv", "claims.csv")
-TABLE_PAGES = ("teleport", "geometry", "models", "claims")
+TABLES = ("metrics.json", "teleport.csv", "plan.csv", "geometry.csv", "models.csv", "claims.csv")
+TABLE_PAGES = ("teleport", "plan", "geometry", "models", "claims")
 OF_BUDGETS = ("fig_budget", "fig_budget_skips", "fig_budget_samples")
 SHOWN_BUDGETS = 5, 10
 ACROSS_STUDIES = ("results/table2.csv", "results/table2.html")

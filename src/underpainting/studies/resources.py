@@ -141,7 +141,7 @@ _HOLDS: dict[str, dict[str, float]] = {
     "measure_retrieval": {"blocks": 1, "stored": 2, "shard": 1},
     "measure_young": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
     "train_classifier": {"blocks": 1, "stored": 5},
-    "measure_departure": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
+    "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
     "jump_ahead": {"basis": 2, "modes": 3, "budget": 24},
     "sample_budget": {"extractor": 1, "call": 1, "weights": 1, "budget": 24},
     "measure_budget": {"pairs": 4},

@@ -47,8 +47,8 @@ def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]
     meter.plan(images=len(images) * len(asked))
     with torch.inference_mode():
         levels = [schedule.at(float(ratio)) for ratio in asked]
-        found = planner.departures(models(inputs, config["jumps"]), network, images, levels, config["seed"])
-    excess = np.stack([departure.excess for departure in found.values()])
+        found = planner.shortfalls(models(inputs, config["jumps"]), network, images, levels, config["seed"])
+    excess = np.stack([shortfall.excess for shortfall in found.values()])
     arrays = {
         "ratio": array(asked, "level", "noise-to-signal ratio sigma / alpha"),
         "excess": array(
