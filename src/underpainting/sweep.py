@@ -54,7 +54,8 @@ def skippable(rows: pd.DataFrame, tolerance: float = TOLERANCE) -> Skippable | N
         return None
     calls = int(rows.loc[rows["skip"] == 0, "nfe"].iloc[0])
     last = rows[rows["loss_high"] <= tolerance].sort_values("skip").iloc[-1]
-    return Skippable(int(last["skip"]), int(last["nfe"]), 1 - last["nfe"] / calls, int(last["n"]))
+    left = int(last["nfe"])
+    return Skippable(int(last["skip"]), left, (calls - left) / calls, int(last["n"]))
 
 
 def few_calls(table: pd.DataFrame) -> pd.DataFrame:

@@ -13,8 +13,13 @@ from tests.workflow.project import Project
 
 BEHIND = (
     "tabulate_teleport",
+    "tabulate_budget",
     "figure_hybrid",
     "figure_fidelity",
+    "figure_skipping",
+    "figure_budget",
+    "figure_budget_skips",
+    "figure_budget_samples",
     "collect_metrics",
     "tabulate_claims",
     "render_report",

@@ -126,7 +126,8 @@ def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
             marker = MARKERS[number % len(MARKERS)]
             axes.plot(chosen["nfe"], chosen["fd"], marker, mew=0, alpha=0.75, color=looks[jump]["color"])
     front = sweep.pareto(rows)
-    axes.plot(front["nfe"], front["fd"], color=style.MUTED, lw=1.0, drawstyle="steps-post", zorder=1)
+    calls, distances = [*front["nfe"], rows["nfe"].max()], [*front["fd"], front["fd"].min()]  # more calls do no harm
+    axes.plot(calls, distances, color=style.MUTED, lw=1.0, drawstyle="steps-post", zorder=1)
 
 
 def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extractor: str) -> None:
