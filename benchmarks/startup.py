@@ -33,7 +33,7 @@ MODULES = {"matplotlib": "matplotlib.backends.backend_agg", "xarray": "xarray, z
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     (): ("render_report",),
-    ("pandas",): ("tabulate_studies", "tabulate_teleport"),
+    ("pandas",): ("tabulate_residual", "tabulate_studies", "tabulate_teleport"),
     ("xarray",): (
         "collect_metrics",
         "estimate_moments",
@@ -43,7 +43,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("pydantic", "xarray"): ("tabulate_models",),
     ("PIL", "pydantic", "xarray"): ("prepare_dataset",),
-    ("matplotlib", "pandas"): ("figure_young",),
+    ("matplotlib", "pandas"): ("figure_residual", "figure_young"),
     ("matplotlib", "xarray"): (
         "figure_eigenbasis",
         "figure_emergence",
@@ -74,6 +74,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "fit_mixture",
         "measure_emergence",
         "measure_fidelity",
+        "measure_residual",
         "measure_retrieval",
         "measure_young",
         "perturb_trajectories",

@@ -5,6 +5,7 @@ localrules:
     comparison,
     geometry,
     teleport,
+    residual,
     figures,
     tables,
     report,
@@ -40,6 +41,12 @@ rule teleport:
                 f"results/{name}/tables/teleport.html",
             ]
         ),
+
+
+rule residual:
+    input:
+        of_all(files.residual_tables),
+        of_all(files.residual_figures),
 
 
 rule figures:

@@ -15,6 +15,7 @@ from underpainting.studies.base import Model
 from underpainting.studies.budget import BudgetConfig
 from underpainting.studies.data import Dataset
 from underpainting.studies.denoiser import Denoiser, OwnDenoiser
+from underpainting.studies.residual import ResidualConfig
 from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
 from underpainting.studies.theory import (
     ComparisonConfig,
@@ -54,6 +55,10 @@ class Study(Model):
     budget: BudgetConfig | None = Field(
         None,
         description="Image quality at few network calls, with and without each kind of jump; not measured if not given.",
+    )
+    residual: ResidualConfig | None = Field(
+        None,
+        description="Trainings with and without the Gaussian compared at equal budgets; not measured if not given.",
     )
     mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
     comparison: ComparisonConfig = Field(default_factory=ComparisonConfig, description="Theories against the sampler.")
@@ -110,6 +115,7 @@ class Study(Model):
                     raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
         self._theory_fits()
         self._budget_fits()
+        self._residual_fits()
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:
@@ -135,6 +141,21 @@ class Study(Model):
             raise ValueError(
                 f"budget.seeds | {self.budget.seeds} are fewer than the {self.teleport.kid_subset_size} images of a KID subset | "
                 "raise it, or lower teleport.kid_subset_size"
+            )
+
+    def _residual_fits(self) -> None:
+        """Is there a recipe that can be trained on a Gaussian?"""
+        if self.residual is None:
+            return
+        if not isinstance(self.denoiser, OwnDenoiser):
+            raise ValueError(
+                f"residual | a denoiser of source {self.denoiser.source} has no recipe to train by | "
+                "remove this section, or set denoiser.source: train"
+            )
+        if self.denoiser.training.prediction_type != "v_prediction":
+            raise ValueError(
+                f"residual | no form goes with prediction_type {self.denoiser.training.prediction_type} | "
+                "set denoiser.training.prediction_type: v_prediction, or remove this section"
             )
 
     def _theory_fits(self) -> None:
