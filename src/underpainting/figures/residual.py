@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from underpainting.figures import style
 
-LABELS = {"none": "plain training", "velocity": "Gaussian plus network", "blend": "Gaussian and network blended"}
+LABELS = {"none": "plain training", "velocity": "Gaussian + network", "signal": "Gaussian + $\\alpha^2$ network"}
 
 
 @style.styled
