@@ -31,6 +31,7 @@ PICTURES = {
     "fig04e_hybrid": "Fig. 4 E: images after a jump",
     "fig04f_fidelity": "Fig. 4 F: image quality by skipped steps",
     "fig_young": "Networks early in their training, with and without a jump",
+    "fig_residual": "Networks trained with and without the Gaussian, at equal budgets",
     "fig25_endpoints": "Fig. 25-26: endpoint estimates, step by step",
 }
 HEAD = """# Results
