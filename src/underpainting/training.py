@@ -58,7 +58,7 @@ class Recipe:
     flip: bool = False
     seed: int = 0
     prediction_type: Objective = "epsilon"
-    residual: Literal["none", "velocity", "signal"] = "none"
+    residual: Literal["none", "velocity", "blend"] = "none"
     log_sigma_mean: float = -1.2
     log_sigma_std: float = 1.2
     snapshots: tuple[int, ...] = ()

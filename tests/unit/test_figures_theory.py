@@ -138,7 +138,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "score, printed": lambda: score.score(explained(["gaussian"]), LABELS, paper.SCORE_EXPLAINED),
     "retrieval, grey": lambda: draw_retrieval(GREY, 8, list(LABELS)),
     "retrieval, colour": lambda: draw_retrieval(RGB, 12, ["network", "gaussian"]),
-    "residual": lambda: trainings(["none", "signal"], "classifier"),
+    "residual": lambda: trainings(["none", "blend"], "classifier"),
     "residual, all, FID": lambda: trainings(list(residual.LABELS), "inception-v3-compat"),
     "young": lambda: networks("classifier"),
     "young, FID": lambda: networks("inception-v3-compat"),

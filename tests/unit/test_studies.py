@@ -590,7 +590,7 @@ def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:
         )
 
     assert needed() == []
-    assert needed(residual="signal") == ["results/s/eigenbasis.zarr.zip"]
+    assert needed(residual="blend") == ["results/s/eigenbasis.zarr.zip"]
 
 
 @pytest.mark.parametrize(
@@ -629,8 +629,8 @@ def test_a_form_of_training_differs_from_the_study_s_in_form_seed_and_steps_alon
         "device": "auto",
     }
     assert files.form_basis("s", study, "none") == []
-    assert files.form_basis("s", study, "signal") == ["results/s/eigenbasis.zarr.zip"]
-    assert files.residual_rows("s", study)[-1] == "results/s/residual/signal/seed_6.json"
+    assert files.form_basis("s", study, "blend") == ["results/s/eigenbasis.zarr.zip"]
+    assert files.residual_rows("s", study)[-1] == "results/s/residual/blend/seed_6.json"
     assert files.form_network("s", study, "none", "4", "model_index.json") == [
         f"results/s/residual/none/seed_4/steps_{steps}/denoiser/model_index.json" for steps in (3, 9)
     ]

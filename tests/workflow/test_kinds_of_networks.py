@@ -13,7 +13,7 @@ INDEX = "results/tiny/denoiser/model_index.json"
 
 def test_the_eigenbasis_comes_before_a_network_that_learns_the_rest(fresh: Project) -> None:
     study = fresh.study()
-    study["denoiser"]["training"]["residual"] = "signal"
+    study["denoiser"]["training"]["residual"] = "blend"
     fresh.write(study)
     fresh.build(INDEX)
     denoiser, _ = denoisers.load_denoiser((fresh.folder / INDEX).parent, Compute("cpu"))

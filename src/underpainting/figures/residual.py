@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from underpainting.figures import style
 
-LABELS = {"none": "plain training", "velocity": "Gaussian + network", "signal": "Gaussian + $\\alpha^2$ network"}
+LABELS = {"none": "plain training", "velocity": "Gaussian + network", "blend": "Gaussian and network blended"}
 
 
 @style.styled

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from underpainting.studies.base import Model, pinned_revision
 
-ResidualForm = Literal["none", "velocity", "signal"]
+ResidualForm = Literal["none", "velocity", "blend"]
 
 
 class Architecture(Model):
@@ -89,9 +89,9 @@ class TrainingRecipe(Model):
     )
     residual: ResidualForm = Field(
         "none",
-        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`. "
-        "Its output is added to the Gaussian's velocity: times alpha^2, the power of the signal (`signal`), or as it is "
-        "(`velocity`, which learns later: docs/weights.md).",
+        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`: "
+        "`blend` weighs the Gaussian's endpoint estimate by the power of the noise and the network's by that of the signal; "
+        "`velocity` adds the network to the Gaussian's velocity, which learns late (docs/weights.md).",
     )
     log_sigma_mean: float = Field(-1.2, description="Mean of ln(sigma) in the training of `edm`.")
     log_sigma_std: float = Field(1.2, gt=0, description="Standard deviation of ln(sigma) in the training of `edm`.")

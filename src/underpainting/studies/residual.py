@@ -19,7 +19,7 @@ class ResidualConfig(Model):
     """
 
     forms: tuple[ResidualForm, ...] = Field(
-        ("none", "velocity", "signal"),
+        ("none", "velocity", "blend"),
         min_length=1,
         description="Values of `denoiser.training.residual`; `none` is plain training.",
     )
