@@ -33,7 +33,7 @@ MODULES = {"matplotlib": "matplotlib.backends.backend_agg", "xarray": "xarray, z
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     (): ("render_report",),
-    ("pandas",): ("tabulate_budget", "tabulate_studies", "tabulate_teleport"),
+    ("pandas",): ("tabulate_budget", "tabulate_residual", "tabulate_studies", "tabulate_teleport"),
     ("xarray",): (
         "collect_metrics",
         "estimate_moments",
@@ -44,7 +44,13 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("pydantic", "xarray"): ("tabulate_models",),
     ("PIL", "pydantic", "xarray"): ("prepare_dataset",),
-    ("matplotlib", "pandas"): ("figure_budget", "figure_budget_skips", "figure_skipping", "figure_young"),
+    ("matplotlib", "pandas"): (
+        "figure_budget",
+        "figure_budget_skips",
+        "figure_residual",
+        "figure_skipping",
+        "figure_young",
+    ),
     ("matplotlib", "xarray"): (
         "figure_budget_samples",
         "figure_eigenbasis",
@@ -78,6 +84,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "measure_budget",
         "measure_emergence",
         "measure_fidelity",
+        "measure_residual",
         "measure_retrieval",
         "measure_shortfall",
         "measure_young",

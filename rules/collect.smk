@@ -5,6 +5,7 @@ localrules:
     comparison,
     geometry,
     teleport,
+    residual,
     figures,
     tables,
     report,
@@ -42,6 +43,12 @@ rule teleport:
             ]
             + [f"results/{name}/tables/budget.html"] * files.has_budget(entry)
         ),
+
+
+rule residual:
+    input:
+        of_all(files.residual_tables),
+        of_all(files.residual_figures),
 
 
 rule figures:

@@ -35,6 +35,7 @@ PICTURES = {
     "fig_budget_skips": "Where a jump should land, at few network calls",
     "fig_budget_samples": "Images at few network calls",
     "fig_young": "Networks early in their training, with and without a jump",
+    "fig_residual": "Networks trained with and without the Gaussian, at equal budgets",
     "fig25_endpoints": "Fig. 25-26: endpoint estimates, step by step",
 }
 HEAD = """# Results

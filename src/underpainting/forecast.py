@@ -67,7 +67,12 @@ class Row:
 def load(job: Job, study: Study) -> Load:
     """What one job takes."""
     size = costs.stored_bytes(job.rule, study, job.wildcards)
-    return Load(1, costs.network_calls(job.rule, study, job.wildcards), costs.images_trained(job.rule, study), size)
+    return Load(
+        1,
+        costs.network_calls(job.rule, study, job.wildcards),
+        costs.images_trained(job.rule, study, job.wildcards),
+        size,
+    )
 
 
 def forecast(jobs: Iterable[Job], study: Study, rates: Mapping[str, float], rate: float | None = None) -> list[Row]:

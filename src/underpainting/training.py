@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ from underpainting import checkpoints, meter, objectives
 from underpainting.objectives import Lesson, Objective
 
 log = logging.getLogger(__name__)
+
+_HELD_OUT = 2**31  # the seed of no training: a study gives less
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Recipe:
     flip: bool = False
     seed: int = 0
     prediction_type: Objective = "epsilon"
-    residual: Literal["none", "velocity", "posterior"] = "none"
+    residual: Literal["none", "velocity", "blend"] = "none"
     log_sigma_mean: float = -1.2
     log_sigma_std: float = 1.2
     snapshots: tuple[int, ...] = ()
@@ -121,6 +123,25 @@ def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> Lesson:
     if recipe.prediction_type == "flow":
         return objectives.straight(clean, noise, quantiles, schedule)
     return objectives.variance_preserving(clean, noise, quantiles, schedule, recipe.prediction_type)
+
+
+@torch.no_grad()
+def held_out_loss(network: nn.Module, images: Tensor, schedule: Any, recipe: Recipe, batches: int = 16) -> float:
+    """The loss on draws that no training has seen: the images may be known, their times and noise are not.
+
+    Args:
+        network: called as `network(x, time).sample`.
+        images: bytes, shape (sample, channel, height, width), uint8.
+        schedule: diffusers scheduler of the network's kind.
+        recipe: batch size and prediction type; its seed is not used.
+        batches: how many to average over.
+    """
+    unseen, device = replace(recipe, seed=_HELD_OUT), next(network.parameters()).device
+    losses = []
+    for number in range(batches):
+        noisy, times, target = (part.to(device) for part in draw(images, schedule, unseen, number))
+        losses.append(float(nn.functional.mse_loss(network(noisy, times).sample, target)))
+    return float(np.mean(losses))
 
 
 class Trainer:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tests.unit import legible
 from underpainting.claims import paper
-from underpainting.figures import emergence, perturbation, retrieval, score, style, young
+from underpainting.figures import emergence, perturbation, residual, retrieval, score, style, young
 from underpainting.noise import VariancePreserving
 
 LABELS = {
@@ -117,6 +117,16 @@ def networks(extractor: str) -> Figure:
     return young.young(pd.DataFrame(rows), LABELS["network"], extractor)
 
 
+def trainings(forms: list[str], extractor: str) -> Figure:
+    rows = [
+        {"form": form, "seed": seed, "steps": steps, "fd": 900 / steps + seed + number, "loss": 0.3 + 5 / steps}
+        for number, form in enumerate(forms)
+        for seed in range(3)
+        for steps in (100, 300, 900)
+    ]
+    return residual.residual(pd.DataFrame(rows), extractor)
+
+
 KINDS = [*["component"] * 5, "random", "random", "off_manifold", "off_manifold"]
 FIGURES: dict[str, Callable[[], Figure]] = {
     "perturbation": lambda: perturbation.perturbation(pushed(KINDS), LABELS["network"]),
@@ -128,6 +138,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "score, printed": lambda: score.score(explained(["gaussian"]), LABELS, paper.SCORE_EXPLAINED),
     "retrieval, grey": lambda: draw_retrieval(GREY, 8, list(LABELS)),
     "retrieval, colour": lambda: draw_retrieval(RGB, 12, ["network", "gaussian"]),
+    "residual": lambda: trainings(["none", "blend"], "classifier"),
+    "residual, all, FID": lambda: trainings(list(residual.LABELS), "inception-v3-compat"),
     "young": lambda: networks("classifier"),
     "young, FID": lambda: networks("inception-v3-compat"),
 }

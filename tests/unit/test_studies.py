@@ -590,7 +590,50 @@ def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:
         )
 
     assert needed() == []
-    assert needed(residual="posterior") == ["results/s/eigenbasis.zarr.zip"]
+    assert needed(residual="blend") == ["results/s/eigenbasis.zarr.zip"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "section", "message"),
+    [
+        ("edm", {"budgets": [5]}, r"residual: no form goes with prediction_type edm"),
+        ("v_prediction", {"budgets": []}, r"residual\.budgets"),
+        ("v_prediction", {"budgets": [5, 5]}, r"residual\.budgets: \[5, 5\] lists one twice"),
+        ("v_prediction", {"budgets": [5], "forms": ["rest"]}, r"residual\.forms"),
+    ],
+)
+def test_trainings_that_cannot_be_compared_are_refused(
+    folder: Path, kind: str, section: dict[str, Any], message: str
+) -> None:
+    denoiser = {"source": "train", "training": {"steps": 10, "prediction_type": kind}}
+    content = changed("denoiser", denoiser) | {"residual": section}
+    with pytest.raises(StudyError, match=message):
+        load_study(written(content, folder))
+
+
+def test_trainings_need_a_recipe(folder: Path) -> None:
+    content = changed("denoiser", HUB) | {"residual": {"budgets": [5]}}
+    with pytest.raises(StudyError, match=r"residual: a denoiser of source hub has no recipe"):
+        load_study(written(content, folder))
+
+
+def test_a_form_of_training_differs_from_the_study_s_in_form_seed_and_steps_alone() -> None:
+    training = {"steps": 10, "prediction_type": "v_prediction", "snapshots": [5], "seed": 4}
+    content = {**VALID, "denoiser": {"source": "train", "training": training}, "residual": {"budgets": [9, 3]}}
+    study = Study.model_validate(content)
+    found = files.form_recipe("s", study, "velocity", "5", "9")
+    own = study.denoiser.settings()
+    assert found == {
+        **own,
+        "training": {**own["training"], "residual": "velocity", "seed": 5, "steps": 9, "snapshots": ()},
+        "device": "auto",
+    }
+    assert files.form_basis("s", study, "none") == []
+    assert files.form_basis("s", study, "blend") == ["results/s/eigenbasis.zarr.zip"]
+    assert files.residual_rows("s", study)[-1] == "results/s/residual/blend/seed_6.json"
+    assert files.form_network("s", study, "none", "4", "model_index.json") == [
+        f"results/s/residual/none/seed_4/steps_{steps}/denoiser/model_index.json" for steps in (3, 9)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["v_prediction", "edm", "flow"])

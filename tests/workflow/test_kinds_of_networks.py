@@ -13,12 +13,25 @@ INDEX = "results/tiny/denoiser/model_index.json"
 
 def test_the_eigenbasis_comes_before_a_network_that_learns_the_rest(fresh: Project) -> None:
     study = fresh.study()
-    study["denoiser"]["training"]["residual"] = "posterior"
+    study["denoiser"]["training"]["residual"] = "blend"
     fresh.write(study)
     fresh.build(INDEX)
     denoiser, _ = denoisers.load_denoiser((fresh.folder / INDEX).parent, Compute("cpu"))
     assert isinstance(denoiser.network, ResidualNetwork)
     assert fresh.planned(INDEX) == {}
+
+
+def test_trainings_are_compared_at_equal_budgets(fresh: Project) -> None:
+    """Three forms, two seeds, two budgets; none needs the study's own network."""
+    fresh.write({**fresh.study(), "residual": {"budgets": [2, 3], "seeds": 2}})
+    planned = fresh.planned("residual")
+    assert {rule: count for rule, count in planned.items() if rule.endswith(("_form", "_residual"))} == {
+        "train_form": 12,
+        "measure_residual": 6,
+        "tabulate_residual": 1,
+        "figure_residual": 1,
+    }
+    assert "train_denoiser" not in planned
 
 
 def test_a_published_network_is_converted_once(fresh: Project) -> None:

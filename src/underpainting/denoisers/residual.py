@@ -1,18 +1,24 @@
 r"""A network that learns only what the Gaussian leaves over (the suggestion that closes Wang & Vastola 2023).
 
-On the variance-preserving path, z = alpha x_0 + sigma eps, the velocity v = (alpha z - x_0) / sigma is the Gaussian's and a rest:
+On the variance-preserving path, z = alpha x_0 + sigma eps, the velocity is v = (alpha z - x_0) / sigma, and the Gaussian's is
 
-    v_hat    = v_gauss + rest
     v_gauss  = (alpha z - E_gauss[x_0 | z]) / sigma = -sigma mu + U diag(g_k) U^T y + (alpha / sigma) (I - U U^T) y
     y        = z - alpha mu,        g_k = alpha sigma (1 - lambda_k) / m_k,        m_k = sigma^2 + alpha^2 lambda_k
 
-    velocity    rest = F(z, t)
-    posterior   rest = U diag(sqrt(lambda_k / m_k)) U^T F(z, t)
+Together with a network F it predicts v in one of two forms:
 
-Under the Gaussian the rest has the variance lambda_k / m_k along a component: the posterior variance of x_0,
-lambda_k sigma^2 / m_k, over sigma^2. So in the form `posterior` F has to have unit variance along every component, and directions
-in which the data do not vary are left to the Gaussian at all times. F's last layer starts at zero in both forms: an untrained
-network is the Gaussian.
+    velocity    v_hat = v_gauss + F(z, t)
+    blend       v_hat = sigma^2 v_gauss + alpha^2 F(z, t),       so that  x0_hat = sigma^2 x0_gauss + alpha^2 x0_F
+
+`velocity` is the suggestion to the letter; F's last layer starts at zero, so that an untrained network is the Gaussian. It
+learns late, for two reasons. v_gauss is the best linear estimate, so the rest is uncorrelated with every linear function of z,
+and what a network learns first is missing from its target. And where noise outweighs the image the Gaussian can hardly be
+beaten: the rest of most draws is noise to the network, and drowns the gradients of the others.
+
+In `blend` F is a network for all of v. It learns where the image outweighs the noise; elsewhere the Gaussian speaks, and
+neither F's errors nor its noisy gradients count. The weight alpha^2 is the order of what the Gaussian leaves over: the Edgeworth
+expansion of p(z) in cumulants begins with the third, alpha^3 kappa_3 of the data, which moves the score by order alpha^3, and
+E[x_0 | z] and v by order alpha^2. So what F has to add stays of order one. docs/weights.md has the measurement.
 
 The whole predicts v, so that the loss is that of plain v-prediction, number by number. The Gaussian is computed in the network's
 own type, outside any autocast.
@@ -32,7 +38,7 @@ from torch import Tensor, nn
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import training_grid
 
-Form = Literal["velocity", "posterior"]
+Form = Literal["velocity", "blend"]
 CLASS_NAME = "ResidualNetwork"
 CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
 
@@ -44,7 +50,7 @@ class Prediction(NamedTuple):
 
 
 class GaussianVelocity(nn.Module):
-    """The velocity of Gaussian data at a level for each image, and the size of what it leaves over.
+    """The velocity of Gaussian data at a level for each image.
 
     Args:
         mean: shape (pixel,).
@@ -65,18 +71,10 @@ class GaussianVelocity(nn.Module):
     def forward(self, states: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         """v_gauss, in the shape of `states`; alpha and sigma have the shape (sample, 1)."""
         centred = states.flatten(1) - alpha * self.mean
-        gain = alpha * sigma * (1 - self.variances) / self._marginal(alpha, sigma)
+        gain = alpha * sigma * (1 - self.variances) / (sigma**2 + alpha**2 * self.variances)
         off_manifold = alpha / sigma
         along = (centred @ self.vectors) * (gain - off_manifold)
         return (off_manifold * centred + along @ self.vectors.T - sigma * self.mean).reshape(states.shape)
-
-    def rescale(self, rest: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        """U diag(sqrt(lambda / m)) U^T of a tensor of images."""
-        size = (self.variances / self._marginal(alpha, sigma)).sqrt()
-        return ((rest.flatten(1) @ self.vectors * size) @ self.vectors.T).reshape(rest.shape)
-
-    def _marginal(self, alpha: Tensor, sigma: Tensor) -> Tensor:
-        return sigma**2 + alpha**2 * self.variances
 
 
 class ResidualNetwork(nn.Module):
@@ -97,7 +95,7 @@ class ResidualNetwork(nn.Module):
     def __init__(self, unet: nn.Module, gaussian: GaussianVelocity, schedule: Any, form: Form) -> None:
         super().__init__()
         if form not in get_args(Form):
-            raise ValueError(f"residual: {form!r} is unknown; use velocity or posterior")
+            raise ValueError(f"residual: {form!r} is unknown; use velocity or blend")
         self.unet, self.gaussian, self.form = unet, gaussian, form
         grid = training_grid(schedule)
         ratios = np.ascontiguousarray((grid.sigma / grid.alpha)[::-1])
@@ -105,10 +103,11 @@ class ResidualNetwork(nn.Module):
 
     @classmethod
     def untrained(cls, unet: nn.Module, basis: Eigenbasis, schedule: Any, form: Form) -> ResidualNetwork:
-        """The Gaussian alone: F's last layer is set to zero."""
-        last: Any = unet.conv_out
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        """Before training: in the form `velocity` the Gaussian alone, since F's last layer is set to zero."""
+        if form == "velocity":
+            last: Any = unet.conv_out
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
         return cls(unet, GaussianVelocity(basis.mean, basis.vectors, basis.variances), schedule, form)
 
     @property
@@ -118,13 +117,13 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, states: Tensor, times: Tensor) -> Prediction:
         """v_hat at z, shape (sample, channel, height, width), and times, shape (sample,), between whole ones, too."""
-        rest = self.unet(states, times).sample
+        learned = self.unet(states, times).sample
         alpha, sigma = self._levels(times, states.dtype)
         with torch.autocast(states.device.type, enabled=False):
-            rest = rest.to(states.dtype)
-            if self.form == "posterior":
-                rest = self.gaussian.rescale(rest, alpha, sigma)
-            return Prediction(self.gaussian(states, alpha, sigma) + rest)
+            learned, gaussian = learned.to(states.dtype), self.gaussian(states, alpha, sigma)
+            if self.form == "velocity":
+                return Prediction(gaussian + learned)
+            return Prediction(torch.lerp(gaussian, learned, alpha[..., None, None].square()))
 
     def _levels(self, times: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """alpha and sigma, shape (sample, 1); between whole times sigma / alpha is linear, as `TimeTable` has it."""

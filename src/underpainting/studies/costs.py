@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from underpainting import samplers
-from underpainting.studies.denoiser import TrainedDenoiser
+from underpainting.studies.denoiser import OwnDenoiser, TrainedDenoiser
+from underpainting.studies.files import headline_first
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import (
     ClassifierExtractor,
@@ -43,8 +44,10 @@ def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
     return sum(count(study, part) for part in parts) if count else 0
 
 
-def images_trained(rule: str, study: Study) -> int:
+def images_trained(rule: str, study: Study, wildcards: Wildcards) -> int:
     """Images on which a job trains the network, each as often as it is taken."""
+    if rule == "train_form" and isinstance(study.denoiser, OwnDenoiser):
+        return int(wildcards["steps"]) * study.denoiser.training.batch_size
     if rule != "train_denoiser" or not isinstance(study.denoiser, TrainedDenoiser):
         return 0
     return study.denoiser.training.steps * study.denoiser.training.batch_size
@@ -117,6 +120,13 @@ def _young_calls(study: Study, wildcards: Wildcards) -> int:
     return study.young.seeds * (calls(choice) + networks * (calls(choice) + calls(choice, jump)))
 
 
+def _residual_calls(study: Study, _: Wildcards) -> int:
+    """The images of the networks of one form and seed, by the headline sampler."""
+    if study.residual is None:
+        return 0
+    return len(study.residual.budgets) * study.residual.images * calls(headline_first(study.teleport)[0])
+
+
 def _image_bytes(study: Study) -> float:
     """Of one packed image."""
     return 4 * study.dataset.channels * study.dataset.image_size**2 * _PACKED_IMAGES
@@ -156,6 +166,7 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "perturb_trajectories": _perturbation_calls,
     "explain_score": _score_calls,
     "measure_young": _young_calls,
+    "measure_residual": _residual_calls,
 }
 _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from underpainting.studies.base import Model, pinned_revision
 
+ResidualForm = Literal["none", "velocity", "blend"]
+
 
 class Architecture(Model):
     """A UNet2DModel of diffusers."""
@@ -85,11 +87,11 @@ class TrainingRecipe(Model):
         description="What the network predicts: noise, velocity or image on the variance-preserving path; `edm` for a "
         "preconditioned network of Karras et al. (2022), `flow` for the velocity of flow matching.",
     )
-    residual: Literal["none", "velocity", "posterior"] = Field(
+    residual: ResidualForm = Field(
         "none",
-        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`: its "
-        "output is the rest of the velocity, or (`posterior`) that rest over the Gaussian's posterior standard deviation along "
-        "each component.",
+        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`: "
+        "`blend` weighs the Gaussian's endpoint estimate by the power of the noise and the network's by that of the signal; "
+        "`velocity` adds the network to the Gaussian's velocity, which learns late (docs/weights.md).",
     )
     log_sigma_mean: float = Field(-1.2, description="Mean of ln(sigma) in the training of `edm`.")
     log_sigma_std: float = Field(1.2, gt=0, description="Standard deviation of ln(sigma) in the training of `edm`.")

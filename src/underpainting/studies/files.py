@@ -12,8 +12,15 @@ from underpainting import foreign_code
 from underpainting.samplers import SAMPLERS
 from underpainting.studies.budget import NO_JUMP, BudgetConfig
 from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
-from underpainting.studies.denoiser import PathDenoiser, PickledDenoiser, ReferenceDenoiser, TrainedDenoiser
+from underpainting.studies.denoiser import (
+    OwnDenoiser,
+    PathDenoiser,
+    PickledDenoiser,
+    ReferenceDenoiser,
+    TrainedDenoiser,
+)
 from underpainting.studies.models import Study
+from underpainting.studies.residual import ResidualConfig
 from underpainting.studies.sampling import (
     ClassifierExtractor,
     InceptionExtractor,
@@ -109,6 +116,70 @@ def training_basis(name: str, study: Study) -> list[str]:
     """The eigenbasis, where the network learns what its Gaussian leaves over."""
     learns_rest = isinstance(study.denoiser, TrainedDenoiser) and study.denoiser.training.residual != "none"
     return [f"results/{name}/eigenbasis.zarr.zip"] if learns_rest else []
+
+
+def residual_of(study: Study) -> ResidualConfig:
+    """The trainings that a study compares."""
+    if study.residual is None:
+        raise ValueError("this study has no section `residual`")
+    return study.residual
+
+
+def has_residual(study: Study) -> bool:
+    """Are trainings with and without the Gaussian compared?"""
+    return study.residual is not None
+
+
+def form_basis(name: str, _: Study, form: str) -> list[str]:
+    """The eigenbasis, for a form of training that uses it."""
+    return [] if form == "none" else [f"results/{name}/eigenbasis.zarr.zip"]
+
+
+def form_recipe(_: str, study: Study, form: str, seed: str, steps: str) -> dict[str, object]:
+    """The study's own recipe, with another form, seed and number of steps."""
+    used = own_denoiser(study).used()
+    training = {**used["training"], "residual": form, "seed": int(seed), "steps": int(steps), "snapshots": ()}
+    return {**used, "source": "train", "training": training, "device": study.device}
+
+
+def form_settings(_: str, study: Study) -> dict[str, object]:
+    """How the networks of a form and seed are measured: all by the same draws, and by the noise of the same seeds."""
+    sweep, draws = study.teleport, {"steps": 1, "batch_size": 256, "prediction_type": "v_prediction"}
+    return {
+        "training": draws,
+        "budgets": list(residual_of(study).budgets),
+        "images": residual_of(study).images,
+        "sampler": headline_first(sweep)[0].model_dump(),
+        "first_seed": sweep.first_seed,
+        "batch_size": sweep.batch_size,
+        "resamples": sweep.resamples,
+        "extractor": sweep.extractor.name,
+        "compute": study.compute(),
+    }
+
+
+def own_denoiser(study: Study) -> OwnDenoiser:
+    """The network of a study that has a recipe for it."""
+    if not isinstance(study.denoiser, OwnDenoiser):
+        raise ValueError(f"denoiser.source: {study.denoiser.source} has no recipe")
+    return study.denoiser
+
+
+def form_network(name: str, study: Study, form: str, seed: str, part: str) -> list[str]:
+    """One file of each network of a form and seed, the shortest training first."""
+    folder = f"results/{name}/residual/{form}/seed_{seed}"
+    return [f"{folder}/steps_{steps}/denoiser/{part}" for steps in residual_of(study).budgets]
+
+
+def residual_rows(name: str, study: Study) -> list[str]:
+    """What was measured on the networks of each form and seed."""
+    seeds = residual_of(study).training_seeds(own_denoiser(study))
+    return [f"results/{name}/residual/{form}/seed_{seed}.json" for form in residual_of(study).forms for seed in seeds]
+
+
+def residual_tables(name: str, study: Study) -> list[str]:
+    """Tables of the trainings compared, where there are any."""
+    return [f"results/{name}/residual.csv", f"results/{name}/tables/residual.html"] if has_residual(study) else []
 
 
 def code_folders(studies: Mapping[str, Study]) -> list[str]:
@@ -419,7 +490,7 @@ def tables(name: str, study: Study) -> list[str]:
     """Tables and metrics."""
     shown = (*TABLE_PAGES, "budget") if has_budget(study) else TABLE_PAGES
     pages = [f"tables/{page}.html" for page in shown]
-    return [f"results/{name}/{file}" for file in (*TABLES, *pages)]
+    return [f"results/{name}/{file}" for file in (*TABLES, *pages)] + residual_tables(name, study)
 
 
 def report(name: str, _: Study) -> list[str]:
@@ -432,5 +503,13 @@ def figures(name: str, study: Study) -> list[str]:
     trained = ("fig_training",) if study.denoiser.source == "train" else ()
     young = ("fig_young",) if has_young(study) else ()
     budgets = OF_BUDGETS if has_budget(study) else ()
-    shown = (*FIGURES, *trained, *young, *budgets)
-    return [f"results/{name}/figures/{figure}.{kind}" for figure in shown for kind in ("png", "pdf")]
+    return _drawn(name, *FIGURES, *trained, *young, *budgets) + residual_figures(name, study)
+
+
+def residual_figures(name: str, study: Study) -> list[str]:
+    """The figure of the trainings compared, where there are any."""
+    return _drawn(name, "fig_residual") if has_residual(study) else []
+
+
+def _drawn(name: str, *figures: str) -> list[str]:
+    return [f"results/{name}/figures/{figure}.{kind}" for figure in figures for kind in ("png", "pdf")]

@@ -16,6 +16,7 @@ from underpainting.studies.budget import BudgetConfig
 from underpainting.studies.data import Dataset
 from underpainting.studies.denoiser import Denoiser, OwnDenoiser
 from underpainting.studies.planning import PlannerConfig
+from underpainting.studies.residual import ResidualConfig
 from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
 from underpainting.studies.theory import (
     ComparisonConfig,
@@ -55,6 +56,10 @@ class Study(Model):
     budget: BudgetConfig | None = Field(
         None,
         description="Image quality at few network calls, with and without each kind of jump; not measured if not given.",
+    )
+    residual: ResidualConfig | None = Field(
+        None,
+        description="Trainings with and without the Gaussian compared at equal budgets; not measured if not given.",
     )
     planner: PlannerConfig = Field(default_factory=PlannerConfig, description="How far to jump, without a sweep.")
     mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
@@ -112,6 +117,7 @@ class Study(Model):
                     raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
         self._theory_fits()
         self._budget_fits()
+        self._residual_fits()
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:
@@ -137,6 +143,21 @@ class Study(Model):
             raise ValueError(
                 f"budget.seeds | {self.budget.seeds} are fewer than the {self.teleport.kid_subset_size} images of a KID subset | "
                 "raise it, or lower teleport.kid_subset_size"
+            )
+
+    def _residual_fits(self) -> None:
+        """Is there a recipe that can be trained on a Gaussian?"""
+        if self.residual is None:
+            return
+        if not isinstance(self.denoiser, OwnDenoiser):
+            raise ValueError(
+                f"residual | a denoiser of source {self.denoiser.source} has no recipe to train by | "
+                "remove this section, or set denoiser.source: train"
+            )
+        if self.denoiser.training.prediction_type != "v_prediction":
+            raise ValueError(
+                f"residual | no form goes with prediction_type {self.denoiser.training.prediction_type} | "
+                "set denoiser.training.prediction_type: v_prediction, or remove this section"
             )
 
     def _theory_fits(self) -> None:

@@ -140,6 +140,8 @@ _HOLDS: dict[str, dict[str, float]] = {
     "explain_score": {"blocks": 1, "call": 1, "weights": 1, "basis": 2, "modes": 3, "stored": 2},
     "measure_retrieval": {"blocks": 1, "stored": 2, "shard": 1},
     "measure_young": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
+    "train_form": {"training": 1, "weights": 6, "stored": 2, "basis": 2},
+    "measure_residual": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24, "stored": 2},
     "train_classifier": {"blocks": 1, "stored": 5},
     "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
     "jump_ahead": {"basis": 2, "modes": 3, "budget": 24},
@@ -175,8 +177,9 @@ def _evaluations(rule: str, study: Study) -> float:
     stage = study.teleport if rule in ("sample_teleport", "measure_young") else study.trajectories
     slowest = max(stage.samplers, key=costs.calls)
     first, stop = stage.shards[0]
-    largest = {"sampler": slowest.id, "skip": "0", "first": str(first), "stop": str(stop)}
-    trained = _TRAINING_PASSES * costs.images_trained(rule, study)
+    longest = study.residual.budgets[-1] if study.residual else 0
+    largest = {"sampler": slowest.id, "skip": "0", "first": str(first), "stop": str(stop), "steps": str(longest)}
+    trained = _TRAINING_PASSES * costs.images_trained(rule, study, largest)
     return costs.network_calls(rule, study, largest) + trained
 
 

@@ -1,0 +1,130 @@
+# The same network and recipe, trained plainly and on a Gaussian, at equal budgets: `residual` in a study file.
+FORM = "results/{study}/residual/{form}/seed_{seed}/steps_{steps}"
+
+
+wildcard_constraints:
+    form=r"[a-z]+",
+    seed=r"\d+",
+
+
+use rule train_denoiser as train_form with:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+        eigenbasis=files_of(files.form_basis),
+    output:
+        **{
+            name: path.replace("results/{study}", FORM)
+            for name, path in NETWORK.items()
+        },
+        losses=f"{FORM}/training.zarr.zip",
+        snapshots=f"{FORM}/snapshots.safetensors",
+    log:
+        "logs/{study}/residual/{form}/seed_{seed}/train_{steps}.log",
+    benchmark:
+        "logs/{study}/benchmarks/residual/{form}/seed_{seed}/train_{steps}.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_residual),
+    priority: 0
+    resources:
+        **needs("train_form"),
+        checkpoint_seconds=30,
+    params:
+        code=code_of("train_denoiser"),
+        packages=packages_of("train_denoiser"),
+        config=files_of(files.form_recipe),
+
+
+rule measure_residual:
+    input:
+        index=files_of(partial(files.form_network, part="model_index.json")),
+        config=files_of(partial(files.form_network, part="unet/config.json")),
+        weights=files_of(
+            partial(
+                files.form_network,
+                part="unet/diffusion_pytorch_model.safetensors",
+            )
+        ),
+        scheduler=files_of(
+            partial(files.form_network, part="scheduler/scheduler_config.json")
+        ),
+        dataset="results/{study}/dataset.zarr.zip",
+        real="results/{study}/reference_features.zarr.zip",
+        extractor=files_of(files.extractor_files),
+    output:
+        "results/{study}/residual/{form}/seed_{seed}.json",
+    log:
+        "logs/{study}/residual/{form}/seed_{seed}/measure.log",
+    benchmark:
+        "logs/{study}/benchmarks/residual/{form}/seed_{seed}/measure.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_residual),
+    resources:
+        **needs("measure_residual"),
+    params:
+        code=code_of("measure_residual"),
+        packages=packages_of("measure_residual"),
+        config=files_of(files.form_settings),
+    script:
+        "../scripts/measure_residual.py"
+
+
+# seconds: not worth a cluster's queue
+localrules:
+    tabulate_residual,
+
+
+rule tabulate_residual:
+    input:
+        files_of(files.residual_rows),
+    output:
+        csv="results/{study}/residual.csv",
+        html=report(
+            "results/{study}/tables/residual.html",
+            caption="../workflow/report/residual_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "Training on a Gaussian"},
+        ),
+    log:
+        "logs/{study}/residual_table.log",
+    benchmark:
+        "logs/{study}/benchmarks/residual_table.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_residual),
+    params:
+        code=code_of("tabulate_residual"),
+        packages=packages_of("tabulate_residual"),
+        config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
+    script:
+        "../scripts/tabulate_residual.py"
+
+
+rule figure_residual:
+    input:
+        table="results/{study}/residual.csv",
+    output:
+        report(
+            "results/{study}/figures/fig_residual.png",
+            caption="../workflow/report/fig_residual.rst",
+            category="{study}",
+            subcategory="Figures",
+            labels={"figure": "Training on a Gaussian"},
+        ),
+        "results/{study}/figures/fig_residual.pdf",
+    log:
+        "logs/{study}/figures/fig_residual.log",
+    benchmark:
+        "logs/{study}/benchmarks/figures/fig_residual.tsv"
+    wildcard_constraints:
+        study=studies_with(files.has_residual),
+    params:
+        code=code_of("figure_residual"),
+        packages=packages_of("figure_residual"),
+        config=of_study(
+            lambda study: {
+                "extractor": study.teleport.extractor.name,
+                "dpi": study.figures.dpi,
+            }
+        ),
+    script:
+        "../scripts/figure_residual.py"

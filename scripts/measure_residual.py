@@ -1,0 +1,63 @@
+"""The networks of one form of training and one seed: their loss on draws held out, and their images' Frechet distance."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from underpainting import artifacts, denoisers, fidelity, frechet, meter, training, trajectories
+from underpainting.compute import Compute
+from underpainting.jobs import job
+from underpainting.origins import use_threads
+from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
+from underpainting.training_images import load_bytes
+from underpainting.writing import write_json
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def features(
+    denoiser: denoisers.NetworkDenoiser, sampler: Sampler, extractor: fidelity.Extractor, config: dict[str, Any]
+) -> np.ndarray[Any, Any]:
+    """Features of the first seeds' images, shape (sample, feature)."""
+    parts = []
+    seeds = range(config["first_seed"], config["first_seed"] + config["images"])
+    with torch.inference_mode():
+        for batch in seed_batches(seeds, config["batch_size"]):
+            final = sample(sampler, denoiser, initial_noise(batch, denoiser.image_shape), seeds=batch)
+            parts.append(fidelity.extract(extractor, fidelity.to_bytes(final)))
+    return np.concatenate(parts)
+
+
+def main(inputs: dict[str, list[str]], output: str, form: str, seed: int, config: dict[str, Any]) -> None:
+    """One row per network, the shortest training first."""
+    compute = Compute(**config["compute"])
+    found = [denoisers.load_denoiser(Path(index).parent, compute) for index in inputs["index"]]
+    samplers = [trajectories.make_sampler(config["sampler"], schedule) for _, schedule in found]
+    meter.plan(images=config["images"] * sum(sampler.calls() for sampler in samplers))
+    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    real = frechet.Real.of(artifacts.load(inputs["real"][0])["features"].values)
+    images = torch.from_numpy(load_bytes(inputs["dataset"][0]))
+    rows = []
+    for steps, (denoiser, schedule), sampler in zip(config["budgets"], found, samplers, strict=True):
+        loss = training.held_out_loss(denoiser.network, images, schedule, training.Recipe(**config["training"]))
+        measured = frechet.bootstrap(features(denoiser, sampler, extractor, config), real, config["resamples"])
+        low, high = measured.interval()
+        distance = {"fd": measured.estimate, "fd_low": low, "fd_high": high}
+        rows.append({"form": form, "seed": seed, "steps": steps, **distance, "loss": loss, "n": config["images"]})
+    write_json(rows, output)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        inputs = {
+            name: [files] if isinstance(files, str) else [str(file) for file in files]
+            for name, files in snakemake.input.items()
+        }
+        names = snakemake.wildcards
+        main(inputs, snakemake.output[0], names.form, int(names.seed), snakemake.params.config)
