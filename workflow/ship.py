@@ -30,7 +30,7 @@ tags: [unconditional-image-generation, diffusion]
 
 {description}
 
-A `UNet2DModel` of {parameters:,} parameters that predicts {prediction} on a {schedule} schedule of {times} times, small
+A `UNet2DModel` of {parameters:,} parameters that {learns}, small
 enough for two cores without a GPU. It exists to show the workflow, not to make beautiful images.
 
 | | |
@@ -48,8 +48,21 @@ snakemake --cores 2 --config studies={study} retrain=true -- results/{study}/den
 python workflow/ship.py {study}
 ```
 
-To use it: `diffusers.DDIMPipeline.from_pretrained("config/networks/{study}")`.
+To use it: `diffusers.{pipeline}.from_pretrained("config/networks/{study}")`, or
+`underpainting.denoisers.load_denoiser("config/networks/{study}")`.
 """
+
+
+def learns(denoiser: TrainedDenoiser) -> str:
+    """What a network has learned, in words."""
+    kind, schedule, edm = denoiser.training.prediction_type, denoiser.schedule, denoiser.edm
+    if kind == "edm":
+        return (
+            f"is preconditioned as in EDM (Karras et al. 2022), for sigma from {edm.sigma_min:g} to {edm.sigma_max:g}"
+        )
+    if kind == "flow":
+        return "predicts the velocity of flow matching"
+    return f"predicts {kind} on a {schedule.beta_schedule} schedule of {schedule.num_train_timesteps} times"
 
 
 def card(name: str, study: Study, results: Path) -> str:
@@ -65,9 +78,8 @@ def card(name: str, study: Study, results: Path) -> str:
         title=study.title,
         description=study.description,
         parameters=parameters,
-        prediction=recipe.prediction_type,
-        schedule=study.denoiser.schedule.beta_schedule,
-        times=study.denoiser.schedule.num_train_timesteps,
+        learns=learns(study.denoiser),
+        pipeline=json.loads((results / "denoiser" / "model_index.json").read_text(encoding="utf-8"))["_class_name"],
         images=len(images),
         shape=" x ".join(map(str, images.shape[1:])),
         data=origin["data"][:16],
