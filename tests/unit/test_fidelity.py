@@ -187,8 +187,8 @@ def test_inception_is_looked_for_in_torch_fidelitys_cache(tmp_path: Path, monkey
 
 def test_precision_and_recall_take_a_bounded_number_of_images() -> None:
     features = torch.arange(25_000.0)[:, None]
-    thinned = fidelity._thinned(features)
-    assert len(thinned) == fidelity.NEIGHBOURS_AMONG
+    thinned = fidelity._thinned(features, 10_000)
+    assert len(thinned) == 10_000
     assert thinned[0] == 0
     assert thinned[-1] == 24_999
-    assert (fidelity._thinned(features[:100]) == features[:100]).all()
+    assert (fidelity._thinned(features[:100], 10_000) == features[:100]).all()

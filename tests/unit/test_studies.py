@@ -195,7 +195,19 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         changed("trajectories.samplers", [{"name": "plms", "steps": 5}]),
         "trajectories.samplers[0].name",
         "'plms' is not allowed",
-        "'ddim', 'euler', 'heun' or 'dpmsolverpp'",
+        "'ddim', 'euler', 'heun', 'dpmsolverpp', 'unipc', 'pndm'",
+    ),
+    "stochastic trajectories": (
+        changed("trajectories.samplers", [{"name": "ddpm", "steps": 5}]),
+        "trajectories.samplers",
+        "ddpm-5 adds noise on its way",
+        "deterministic samplers",
+    ),
+    "planner upside down": (
+        changed("planner", {"noisiest": 1.0, "least": 2.0}),
+        "planner.least",
+        "not below",
+        "lower it",
     ),
     "duplicate samplers": (
         changed("trajectories.samplers", [{"name": "ddim", "steps": 5}] * 2),
