@@ -30,8 +30,8 @@ def main(files: dict[str, Any], output: str, sampler: str, skip: int, config: di
     found = frechet.bootstrap(features, moments, config["resamples"])
     row = fidelity.compare(features, real, **config["scores"])._asdict() | {"fd": found.estimate}
     row["fd_low"], row["fd_high"] = found.interval()
-    if files["plain"]:
-        plain = frechet.bootstrap(features_of(files["plain"]), moments, config["resamples"])
+    if files["plain"] or not skip:
+        plain = frechet.bootstrap(features_of(files["plain"]), moments, config["resamples"]) if skip else found
         row["loss"], row["loss_low"], row["loss_high"] = frechet.relative_loss(found, plain)
     first = artifacts.load(files["generated"][0])
     place = {name: first[name].item() for name in ("nfe", "alpha", "sigma")}

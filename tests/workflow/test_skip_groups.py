@@ -14,6 +14,7 @@ from tests.workflow.project import Project
 BEHIND = (
     "tabulate_teleport",
     "tabulate_budget",
+    "plan_teleport",
     "figure_hybrid",
     "figure_fidelity",
     "figure_skipping",

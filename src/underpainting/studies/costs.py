@@ -29,6 +29,7 @@ BACKWARD = 3
 INCEPTION_FEATURES = 2048
 # measured: what compression leaves of noisy float32 images, and of features, which are float32 stored as float64
 _PACKED_IMAGES, _PACKED_FEATURES = 0.9, 0.57
+_SHOWN, _LEVELS = 16, 2_000  # images kept of each level; what tells where these are
 _ENVELOPE = 5_500  # bytes of an artifact's names, attributes and small arrays
 
 
@@ -149,8 +150,10 @@ def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
 
 
 def _budget_bytes(study: Study, wildcards: Wildcards) -> float:
+    """Features, and the first images as bytes."""
     skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
-    return skips * _feature_bytes(study, wildcards)
+    shown = min(_SHOWN, seeds(wildcards)) * _image_bytes(study) / 4
+    return skips * (_feature_bytes(study, wildcards) + shown) + _LEVELS
 
 
 def _jump_bytes(study: Study, wildcards: Wildcards) -> float:

@@ -418,9 +418,9 @@ def plan_settings(study: Study) -> dict[str, object]:
     return {"wanted": plan.wanted, "calls": plan.images * plan.levels}
 
 
-def plain_features(name: str, study: Study, sampler: str) -> list[str]:
-    """The feature shards of a sampler without a jump, where they are wanted."""
-    return features(name, study, sampler, 0) if 0 in study.teleport.skips else []
+def plain_features(name: str, study: Study, sampler: str, skip: str) -> list[str]:
+    """The feature shards of a sampler without a jump, where a skip is compared with them."""
+    return features(name, study, sampler, 0) if int(skip) and 0 in study.teleport.skips else []
 
 
 def sweep_rows(name: str, study: Study) -> list[str]:
