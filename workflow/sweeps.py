@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from gallery import PICTURES, ROOT, markdown, picture
 
-from underpainting import sweep
+from underpainting import equal_budgets, sweep
 from underpainting.studies.loading import load_study
 from underpainting.studies.models import Study
 from underpainting.writing import write_text
@@ -87,45 +87,49 @@ def plan(file: Path) -> pd.DataFrame:
     return shown
 
 
-def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
-    """One study: its tables and pictures."""
-    table = pd.read_csv(folder / "teleport.csv")
-    yield f"## {study.title}\n"
-    yield f"{study.description}\n"
+def of_sweep(table: pd.DataFrame) -> Iterator[str]:
+    """The tables of `teleport.csv`."""
     yield "### First steps skipped\n"
     yield markdown(skipping(table)) + "\n"
     yield markdown(within_tolerance(table)) + "\n"
     if (table["design"] == "regrid").any():
-        plain = sweep.references(table)
+        plain = sweep.references(table).iterrows()
+        runs = [f"{row['sampler']}, NFE {row['nfe']}: {with_interval(row, 'fd', '.3f')}" for _, row in plain]
         yield "### Few network calls\n"
-        yield (
-            "Plain runs: "
-            + "; ".join(
-                f"{row['sampler']}, NFE {row['nfe']}: {with_interval(row, 'fd', '.3f')}" for _, row in plain.iterrows()
-            )
-            + ".\n"
-        )
+        yield f"Plain runs: {'; '.join(runs)}.\n"
         yield markdown(few_calls(table)) + "\n"
+
+
+def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
+    """One study: its tables and pictures."""
+    yield f"## {study.title}\n"
+    yield f"{study.description}\n"
+    if has_sweep(folder):
+        yield from of_sweep(pd.read_csv(folder / "teleport.csv"))
     if (file := folder / "plan.csv").is_file():
         yield "### The planner's choice\n"
         yield markdown(plan(file)) + "\n"
     if (file := folder / "residual.csv").is_file():
         yield "### Trained with and without the Gaussian\n"
-        yield markdown(pd.read_csv(file)) + "\n"
+        yield "Means over seeds; `ratio` to plain training with the same seed and steps.\n"
+        yield markdown(equal_budgets.summary(pd.read_csv(file))) + "\n"
     for figure in FIGURES:
         if (source := folder / "figures" / f"{figure}.png").is_file():
             picture(source, docs / "pictures" / name / source.name)
             yield f"**{PICTURES[figure]}**\n\n![{PICTURES[figure]}](pictures/{name}/{source.name})\n"
 
 
+def has_sweep(folder: Path) -> bool:
+    """Is there a sweep with both designs' columns?"""
+    file = folder / "teleport.csv"
+    return file.is_file() and "design" in pd.read_csv(file, nrows=1).columns
+
+
 def swept(root: Path) -> list[str]:
-    """The studies whose sweeps are built."""
-    found = []
-    for path in sorted((root / "config" / "studies").glob("*.yaml")):
-        file = root / "results" / path.stem / "teleport.csv"
-        if file.is_file() and "design" in pd.read_csv(file, nrows=1).columns:
-            found.append(path.stem)
-    return found
+    """The studies whose sweeps or compared trainings are built."""
+    names = [path.stem for path in sorted((root / "config" / "studies").glob("*.yaml"))]
+    folders = {name: root / "results" / name for name in names}
+    return [name for name, folder in folders.items() if has_sweep(folder) or (folder / "residual.csv").is_file()]
 
 
 def main(root: Path = ROOT) -> None:
