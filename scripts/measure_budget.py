@@ -34,7 +34,7 @@ def measured(
         found = frechet.bootstrap(features, moments, config["resamples"])
         low, high = found.interval()
         level = {name: shards[0][name].values[place].item() for name in ("nfe", "alpha", "sigma")}
-        scores = fidelity.compare(features, real, **config["scores"])._asdict() | {"fd": found.estimate}
+        scores = fidelity.compare(features, real, **config["scores"])._asdict()
         row = {"steps": run.steps, "jump": run.jump, "skip": skip, **level, **scores, "fd_low": low, "fd_high": high}
         rows.append({**row, "n": len(features), "bootstrapped": found})
     return rows

@@ -28,7 +28,7 @@ def main(files: dict[str, Any], output: str, sampler: str, skip: int, config: di
     real = artifacts.load(files["real"])["features"].values
     moments, features = frechet.Real.of(real), features_of(files["generated"])
     found = frechet.bootstrap(features, moments, config["resamples"])
-    row = fidelity.compare(features, real, **config["scores"])._asdict() | {"fd": found.estimate}
+    row: dict[str, Any] = fidelity.compare(features, real, **config["scores"])._asdict()
     row["fd_low"], row["fd_high"] = found.interval()
     if files["plain"] or not skip:
         plain = frechet.bootstrap(features_of(files["plain"]), moments, config["resamples"]) if skip else found

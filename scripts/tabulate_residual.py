@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from underpainting import equal_budgets, tables
+from underpainting import equal_budgets, sweep, tables
 from underpainting.jobs import job
 from underpainting.writing import write_text
 
@@ -28,7 +28,7 @@ def main(files: list[str], csv: str, html: str, extractor: str) -> None:
     """Gather the rows, write both forms."""
     table = pd.DataFrame([row for file in files for row in json.loads(Path(file).read_text(encoding="utf-8"))])[COLUMNS]
     write_text(tables.csv(table), csv)
-    distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
+    distance = sweep.distance_name(extractor)
     headings = {
         "form": "Form",
         "steps": "Training steps",

@@ -29,7 +29,7 @@ FORMAT = "underpainting.basis/1"
 KEY = "underpainting"
 Precision = Literal["float64", "float32"]
 _PARTS = ("mean", "vectors", "variances")
-_REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis_file.save`"
+_REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis_file.save_basis`"
 
 
 class BasisFileError(ValueError):

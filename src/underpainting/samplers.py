@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 
@@ -18,7 +20,8 @@ class SamplerKind(NamedTuple):
         takes: what its scheduler is given.
         clips: whether it can clip the endpoint estimate to the image range.
         karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
-        stochastic: whether it adds noise on its way.
+        noise: who adds noise on the way: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.
+        fixed: settings of its scheduler that are not the user's to choose.
     """
 
     label: str
@@ -30,7 +33,13 @@ class SamplerKind(NamedTuple):
     takes: Literal["sample", "epsilon"] = "sample"
     clips: bool = False
     karras: bool = False
-    stochastic: bool = False
+    noise: Literal["none", "scheduler", "churn"] = "none"
+    fixed: Mapping[str, bool] = MappingProxyType({})
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise is added on the way, so that an image depends on more than its initial noise."""
+        return self.noise != "none"
 
 
 SAMPLERS: dict[str, SamplerKind] = {
@@ -41,20 +50,35 @@ SAMPLERS: dict[str, SamplerKind] = {
     ),
     "dpmsolverpp": SamplerKind("DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler"),
     "unipc": SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler"),
-    "pndm": SamplerKind("PNDM", "scheduling_pndm", "PNDMScheduler", tabled=True, corrects="first", takes="epsilon"),
+    "pndm": SamplerKind(
+        "PNDM",
+        "scheduling_pndm",
+        "PNDMScheduler",
+        tabled=True,
+        corrects="first",
+        takes="epsilon",
+        fixed={"skip_prk_steps": True, "set_alpha_to_one": True},
+    ),
     "lms": SamplerKind("LMS", "scheduling_lms_discrete", "LMSDiscreteScheduler", scaled=True),
     "edmheun": SamplerKind(
-        "EDM Heun", "scheduling_heun_discrete", "HeunDiscreteScheduler", scaled=True, corrects="every", karras=True
+        "EDM Heun",
+        "scheduling_heun_discrete",
+        "HeunDiscreteScheduler",
+        scaled=True,
+        corrects="every",
+        clips=True,
+        karras=True,
     ),
-    "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, stochastic=True),
+    "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, clips=True, noise="scheduler"),
     "edmchurn": SamplerKind(
         "EDM churn",
         "scheduling_heun_discrete",
         "HeunDiscreteScheduler",
         scaled=True,
         corrects="every",
+        clips=True,
         karras=True,
-        stochastic=True,
+        noise="churn",
     ),
 }
 

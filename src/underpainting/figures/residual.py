@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from underpainting import sweep
 from underpainting.figures import style
 
 LABELS = {"none": "plain training", "velocity": "Gaussian + network", "blend": "Gaussian and network blended"}
@@ -20,7 +21,7 @@ def residual(table: pd.DataFrame, extractor: str) -> Figure:
         extractor: name of the feature extractor.
     """
     figure = style.canvas(2.8)
-    distance = "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
+    distance = sweep.distance_name(extractor)
     left, right = figure.subplots(1, 2)
     for axes, value, letter, heading in (
         (left, "fd", "A", f"{distance}, lower is better"),

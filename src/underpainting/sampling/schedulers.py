@@ -49,13 +49,9 @@ def _class_of(kind: SamplerKind) -> Any:
 
 def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
     """What a scheduler is made with, beside its schedule."""
-    settings = {"prediction_type": kind.takes, **options}
-    clips = settings.pop("clip_sample", False)
-    if kind.clips or kind.scheduler == "DDPMScheduler":
-        settings["clip_sample"] = clips
-    if kind.scheduler == "PNDMScheduler":
-        settings |= {"skip_prk_steps": True, "set_alpha_to_one": True}
-    return settings
+    clipping = {"clip_sample": options.get("clip_sample", False)} if kind.clips else {}
+    chosen = {key: value for key, value in options.items() if key != "clip_sample"}
+    return {"prediction_type": kind.takes, **chosen, **clipping, **kind.fixed}
 
 
 def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:

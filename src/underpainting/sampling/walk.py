@@ -146,7 +146,7 @@ class _Driven:
     def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
         """The state at which the denoiser is called, and its level: those of the step, unless it is churned."""
         level = self._sampler.grid[index]
-        if self._sampler.name != "edmchurn":
+        if self._sampler.kind.noise != "churn":
             return state, level
         noisier, ratio = churn.churned(state / level.alpha, level.ratio, self._sampler.steps, self._streams)
         self._scheduler.sigmas[self._position] = ratio
@@ -171,7 +171,7 @@ class _Driven:
         kind, time = self._sampler.kind, self._scheduler.timesteps[self._position]
         given = endpoint if kind.takes == "sample" else noise_prediction(state, endpoint, level)
         self._scheduler.scale_model_input(state, time)
-        extra = {"generator": self._streams} if kind.stochastic and kind.tabled else {}
+        extra = {"generator": self._streams} if kind.noise == "scheduler" else {}
         moved: Tensor = self._scheduler.step(given, time, state / scale, return_dict=False, **extra)[0]
         self._position += 1
         return moved

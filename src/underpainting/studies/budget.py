@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,9 +18,21 @@ Percent = Annotated[int, Field(ge=1, le=99)]
 class JumpBase(Model):
     """A jump and where it lands."""
 
+    LABEL: ClassVar[str]
+    name: str
     skips: tuple[Percent, ...] = Field(
         min_length=1, description="Where to land: per cent of the network's own time that is skipped."
     )
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return self.name
+
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return self.LABEL
 
     @field_validator("skips")
     @classmethod
@@ -33,22 +45,14 @@ class JumpBase(Model):
 class GaussianJump(JumpBase):
     """The closed form with every component of the eigenbasis (Eq. 9)."""
 
+    LABEL = "Gaussian"
     name: Literal["gaussian"]
-
-    @property
-    def id(self) -> str:
-        """Name in paths and tables."""
-        return self.name
-
-    @property
-    def label(self) -> str:
-        """Name in figures."""
-        return "Gaussian"
 
 
 class LowRankJump(JumpBase):
     """The closed form with the leading components alone."""
 
+    LABEL = "low rank"
     name: Literal["lowrank"]
     rank: int = Field(ge=1, description="Number of components.")
 
@@ -60,39 +64,21 @@ class LowRankJump(JumpBase):
     @property
     def label(self) -> str:
         """Name in figures."""
-        return f"low rank ({self.rank})"
+        return f"{self.LABEL} ({self.rank})"
 
 
 class MixtureJump(JumpBase):
     """The probability flow of the study's Gaussian mixture, integrated without network calls."""
 
+    LABEL = "mixture"
     name: Literal["mixture"]
-
-    @property
-    def id(self) -> str:
-        """Name in paths and tables."""
-        return self.name
-
-    @property
-    def label(self) -> str:
-        """Name in figures."""
-        return "mixture"
 
 
 class SamplesJump(JumpBase):
     """The closed form with a basis estimated from the model's own samples, as where the training data are not at hand."""
 
+    LABEL = "own samples"
     name: Literal["samples"]
-
-    @property
-    def id(self) -> str:
-        """Name in paths and tables."""
-        return self.name
-
-    @property
-    def label(self) -> str:
-        """Name in figures."""
-        return "own samples"
 
 
 JumpChoice = Annotated[GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")]
