@@ -316,6 +316,7 @@ def _partial(world: World) -> Workplace:
         "geometry.csv",
         "models.csv",
         "claims.csv",
+        "plan.csv",
     )
     place.tool("pull", *(f"results/tiny/{name}" for name in names))
     assert not (place.folder / MIDDLE).exists()
