@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
     """The basis of a model's own samples."""
     images = np.concatenate([artifacts.load(file)["images"].values for file in files])
-    flat, shape = images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:])
-    if len(flat) <= flat.shape[1]:
-        return eigenbasis.gram(flat, shape)
-    return eigenbasis.dense(flat.mean(0), np.cov(flat, rowvar=False), shape)
+    return eigenbasis.of_images(images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:]))
 
 
 def make_jump(name: str, rank: int | None, inputs: dict[str, Any]) -> tuple[jumps.Jump, tuple[int, ...]]:

@@ -152,6 +152,18 @@ def gram(images: FloatArray, image_shape: tuple[int, ...], rank: int | None = No
     return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], total, image_shape)
 
 
+def of_images(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
+    """All components with variance of images that fit into memory, in the cheaper of the two exact ways.
+
+    Args:
+        images: flattened, shape (sample, pixel), float64.
+        image_shape: (channel, height, width).
+    """
+    if len(images) <= images.shape[1]:
+        return gram(images, image_shape)
+    return dense(images.mean(0), np.cov(images, rowvar=False), image_shape)
+
+
 def _sum_of_squares(array: FloatArray) -> float:
     return float(sum(np.vdot(row, row) for row in array))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from underpainting.studies import find_studies, resources
+from underpainting.studies import find_studies, resources, sizes
 from underpainting.studies.models import Study
 
 ROOT = Path(__file__).parents[2]
@@ -87,5 +87,5 @@ def test_images_in_a_folder_are_counted(tmp_path: Path) -> None:
     study = shipped("digits", dataset={**folder, "path": str(tmp_path)})
     for name in ("a.png", "b.png", "notes.txt"):
         (tmp_path / name).touch()
-    assert resources.expected_images(study) == 2
+    assert sizes.expected_images(study) == 2
     assert resources.memory("train_classifier", study) < resources.memory("train_classifier", unknown)

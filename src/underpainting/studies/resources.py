@@ -11,117 +11,18 @@ Imported by the Snakefile, so it imports nothing heavy.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from underpainting.studies import costs
-from underpainting.studies.data import (
-    FolderDataset,
-    HuggingfaceDataset,
-    NpzDataset,
-    SklearnDataset,
-    TorchvisionDataset,
-)
-from underpainting.studies.denoiser import OwnDenoiser
-from underpainting.studies.files import image_files
 from underpainting.studies.models import Study
-from underpainting.studies.sampling import InceptionExtractor
+from underpainting.studies.sizes import MIB, components, expected_images, image_values, map_values, sizes
 
-MIB = 2**20
 LEAST_MINUTES = 10
 GPU_WORTH = 100  # processor cores; a modern one is worth more
 
 _PROCESS = 1300.0  # MiB of a process with torch and diffusers, and of the two Snakemakes around it in a cluster's job
-_BLOCKS = 512.0  # MiB of what goes through the data set block by block
-_STREAM = 1024.0  # MiB of images read one by one
-_MAPS, _MAPS_TRAINING = 50, 200  # feature maps of the first level that a UNet holds, without and with gradients
-_USUAL_WIDTH, _USUAL_WEIGHTS, _OWN_WEIGHTS = (
-    128,
-    435.0,
-    100.0,
-)  # first of the UNets of Ho et al. (2020) at 256 x 256; MiB
-_INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels
 _SECONDS_PER_VALUE = 1e-6  # of a network call on one core, per value of a feature map of the first level
 _MARGIN = 3.0  # of time
 _TRAINING_PASSES = 1.5  # of a training image; more than that is in the margin
-_CLASSES = 10  # where the study file does not tell
-_IMAGES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
-_MANY = 75_000
-
-
-def expected_images(study: Study) -> int:
-    """How many images a study reads, or an upper bound where the study file does not tell."""
-    source = study.dataset
-    known = _MANY
-    if isinstance(source, SklearnDataset):
-        known = 1797
-    elif isinstance(source, TorchvisionDataset):
-        known = _IMAGES.get(source.name, _MANY)
-    elif isinstance(source, NpzDataset) and Path(source.path).is_file():
-        known = math.ceil(1.5 * Path(source.path).stat().st_size / _pixels(study))  # it may be compressed
-    elif isinstance(source, FolderDataset) and Path(source.path).is_dir():
-        known = max(1, len(image_files(Path(source.path))))
-    return min(known, source.limit or known)
-
-
-def _pixels(study: Study) -> int:
-    return study.dataset.channels * study.dataset.image_size**2
-
-
-def _first_width(study: Study) -> int:
-    own = isinstance(study.denoiser, OwnDenoiser)
-    return study.denoiser.architecture.block_out_channels[0] if own else _USUAL_WIDTH  # type: ignore[union-attr]
-
-
-def sizes(study: Study) -> dict[str, float]:
-    """What the jobs of a study hold, in MiB.
-
-    `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture; `shard`: the
-    trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `budget`: those of a
-    batch at every level where a jump lands; `call`: the feature maps of a network call; `training`: those of a training step;
-    `weights`: the network; `gaussian`: that of a network on one; `pairs`: the distances between all
-    features. The rest belongs to one rule: `read`, `scatter`, `solve`, `fit`, `extractor`.
-    """
-    pixels, count = _pixels(study), expected_images(study)
-    walks, sweep = study.trajectories, study.teleport
-    walked, swept = (min(stage.batch_size, stage.shard_size, stage.seeds) for stage in (walks, sweep))
-    values = study.dataset.image_size**2 * _first_width(study)
-    own = study.denoiser if isinstance(study.denoiser, OwnDenoiser) else None
-    clusters = _CLASSES if study.mixture.fit == "classes" else study.mixture.modes
-    skips = max((len(jump.skips) for jump in study.budget.jumps), default=1) if study.budget else 0
-    budgeted = min(study.budget.batch_size, study.budget.shard_size, study.budget.seeds) if study.budget else 0
-    square, images = 8 * pixels**2 / MIB, 8 * count * pixels / MIB
-    stored, basis = images / 8, 8 * _rank(study) * pixels / MIB
-    dense = study.eigenbasis.method == "dense"
-    solve = {"dense": 6 * square, "gram": 8 * images, "randomized": 4 * stored + 14 * basis}
-    streamed = isinstance(study.dataset, FolderDataset | HuggingfaceDataset)
-    return {
-        "stored": stored,
-        "basis": basis,
-        "modes": 8 * clusters * min(study.mixture.rank or pixels, pixels) * pixels / MIB,
-        "shard": 8 * walked * (1 + max(choice.steps for choice in walks.samplers)) * pixels / MIB,
-        "sweep": 4 * swept * pixels / MIB,
-        "budget": 4 * budgeted * skips * pixels / MIB,
-        "call": 4 * _MAPS * max(walked, swept, budgeted) * values / MIB,
-        "training": 4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
-        "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
-        "gaussian": basis if own and own.training.residual != "none" else 0.0,
-        "pairs": 8 * min(sweep.neighbours_among, max(count, sweep.seeds)) ** 2 / MIB,
-        "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
-        "scatter": dense * 3.5 * (1 + _CLASSES * study.moments.per_class) * square
-        + 24 * min(study.moments.batch_size, count) * pixels / MIB,
-        "solve": solve[study.eigenbasis.method],
-        "fit": dense * 2 * clusters * square if study.mixture.fit == "classes" else 3 * images,
-        "extractor": _INCEPTION if isinstance(sweep.extractor, InceptionExtractor) else 0.0,
-        "blocks": _BLOCKS,
-    }
-
-
-def _rank(study: Study) -> int:
-    most = _pixels(study)
-    if study.eigenbasis.method != "dense":
-        most = min(most, expected_images(study))
-    return min(study.eigenbasis.rank or most, most)
-
 
 # How much of each size a rule holds, beside a process with torch.
 _HOLDS: dict[str, dict[str, float]] = {
@@ -185,7 +86,7 @@ def _evaluations(rule: str, study: Study) -> float:
 
 def _theory_seconds(rule: str, study: Study) -> float:
     """Time of what goes through all images, or through matrices of pixels, on one core."""
-    pixels, count = _pixels(study), expected_images(study)
+    pixels, count = image_values(study), expected_images(study)
     walked = min(study.trajectories.shard_size, study.trajectories.seeds)
     through = 1e-9 * pixels * count  # one look at each pixel of the data set
     if rule == "compare_with_theory":
@@ -196,7 +97,7 @@ def _theory_seconds(rule: str, study: Study) -> float:
     if rule == "measure_budget" and study.budget:
         return 5.0 * len(study.budget.runs())
     if rule == "decompose_covariance":
-        passes = 20 * _rank(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
+        passes = 20 * components(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
         return 60 + passes * through / 10
     if rule == "train_classifier" and study.teleport.extractor.name == "classifier":
         return 3e3 * through * study.teleport.extractor.epochs
@@ -211,7 +112,6 @@ def _theory_seconds(rule: str, study: Study) -> float:
 
 def runtime(rule: str, study: Study) -> int:
     """Time of a job, in minutes."""
-    values = study.dataset.image_size**2 * _first_width(study)
     speed = GPU_WORTH if study.device == "cuda" else 1
-    seconds = _evaluations(rule, study) * values * _SECONDS_PER_VALUE / speed + _theory_seconds(rule, study)
+    seconds = _evaluations(rule, study) * map_values(study) * _SECONDS_PER_VALUE / speed + _theory_seconds(rule, study)
     return max(LEAST_MINUTES, math.ceil(_MARGIN * seconds / 60))
