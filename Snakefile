@@ -37,6 +37,6 @@ localrules:
 rule all:
     default_target: True
     input:
-        of_all(files.report),
-        of_all(files.tables),
+        of_all(files.products.report),
+        of_all(files.products.tables),
         ACROSS_STUDIES,

@@ -1,7 +1,7 @@
 # Few network calls: every sampler at every budget, from noise or from where a jump has landed.
 rule jump_ahead:
     input:
-        unpack(files_of(files.jump_inputs)),
+        unpack(files_of(files.budget.jump_inputs)),
         scheduler="results/{study}/denoiser/scheduler/scheduler_config.json",
     output:
         "results/{study}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip",
@@ -25,8 +25,8 @@ rule jump_ahead:
 rule sample_budget:
     input:
         **NETWORK,
-        landed=files_of(files.landed),
-        extractor=files_of(files.extractor_files),
+        landed=files_of(files.budget.landed),
+        extractor=files_of(files.sources.of_extractor),
     output:
         "results/{study}/budget/{solver}-{steps}/{jump}/seeds_{first}-{stop}.zarr.zip",
     log:
@@ -52,7 +52,7 @@ rule sample_budget:
 
 rule measure_budget:
     input:
-        generated=files_of(files.budget_features),
+        generated=files_of(files.budget.features),
         real="results/{study}/reference_features.zarr.zip",
     output:
         "results/{study}/budget/{solver}.json",
@@ -65,6 +65,6 @@ rule measure_budget:
     params:
         code=code_of("measure_budget"),
         packages=packages_of("measure_budget"),
-        config=files_of(files.budget_settings),
+        config=files_of(files.budget.settings),
     script:
         "../scripts/measure_budget.py"

@@ -13,23 +13,25 @@ localrules:
 
 rule moments:
     input:
-        of_all(files.theory),
+        of_all(files.theories.moments),
 
 
 rule trajectories:
     input:
-        of_all(files.all_trajectories),
+        of_all(files.trajectories.of_all),
 
 
 rule comparison:
     input:
-        of_all(files.comparisons),
-        of_all(files.models_compared),
+        of_all(files.theories.comparisons),
+        of_all(files.theories.models_compared),
 
 
 rule geometry:
     input:
-        of_all(lambda name, entry: files.of_samplers("geometry", name, entry)),
+        of_all(
+            lambda name, entry: files.trajectories.of_samplers("geometry", name, entry)
+        ),
         of_all(lambda name, entry: [f"results/{name}/tables/geometry.html"]),
 
 
@@ -41,27 +43,27 @@ rule teleport:
                 f"results/{name}/tables/teleport.html",
                 f"results/{name}/plan.csv",
             ]
-            + [f"results/{name}/tables/budget.html"] * files.has_budget(entry)
+            + [f"results/{name}/tables/budget.html"] * files.budget.swept(entry)
         ),
 
 
 rule residual:
     input:
-        of_all(files.residual_tables),
-        of_all(files.residual_figures),
+        of_all(files.residual.tables),
+        of_all(files.products.residual_figures),
 
 
 rule figures:
     input:
-        of_all(files.figures),
+        of_all(files.products.figures),
 
 
 rule tables:
     input:
-        of_all(files.tables),
+        of_all(files.products.tables),
         ACROSS_STUDIES,
 
 
 rule report:
     input:
-        of_all(files.report),
+        of_all(files.products.report),

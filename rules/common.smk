@@ -37,10 +37,10 @@ try:
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
-foreign_code.announce(files.code_folders(STUDIES))
+foreign_code.announce(files.sources.code_folders(STUDIES))
 
 # what compares studies, where there are several
-ACROSS_STUDIES = files.ACROSS_STUDIES if len(STUDIES) > 1 else ()
+ACROSS_STUDIES = files.products.ACROSS_STUDIES if len(STUDIES) > 1 else ()
 
 
 wildcard_constraints:

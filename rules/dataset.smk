@@ -1,7 +1,7 @@
 # Images of a study, brought to one size and packed into one file.
 rule prepare_dataset:
     input:
-        files_of(files.dataset_sources),
+        files_of(files.sources.of_dataset),
     output:
         "results/{study}/dataset.zarr.zip",
     log:

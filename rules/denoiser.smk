@@ -11,7 +11,7 @@ NETWORK = {
 rule train_denoiser:
     input:
         dataset="results/{study}/dataset.zarr.zip",
-        eigenbasis=files_of(files.training_basis),
+        eigenbasis=files_of(files.residual.training_basis),
     output:
         **NETWORK,
         losses="results/{study}/training.zarr.zip",
@@ -44,7 +44,7 @@ rule train_denoiser:
 
 rule fetch_denoiser:
     input:
-        files_of(files.network_sources),
+        files_of(files.sources.of_network),
     output:
         **NETWORK,
     log:

@@ -2,7 +2,7 @@
 rule figure_endpoint:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        trajectories=files_of(files.shown_trajectory),
+        trajectories=files_of(files.shown.trajectory),
     output:
         report(
             "results/{study}/figures/fig04a_endpoint.png",
@@ -23,8 +23,8 @@ rule figure_endpoint:
         packages=packages_of("figure_endpoint"),
         config=of_study(
             lambda study: {
-                "label": files.headline_first(study.trajectories)[0].label,
-                "seed": files.shown_seed(study),
+                "label": files.stages.headline_first(study.trajectories)[0].label,
+                "seed": files.shown.seed_of(study),
                 "snapshots": study.figures.snapshots,
                 "dpi": study.figures.dpi,
             }
@@ -35,8 +35,8 @@ rule figure_endpoint:
 
 rule figure_samples:
     input:
-        trajectories=files_of(files.gallery_trajectories),
-        models=files_of(files.models_compared),
+        trajectories=files_of(files.shown.gallery_trajectories),
+        models=files_of(files.theories.models_compared),
     output:
         report(
             "results/{study}/figures/fig04b_samples.png",
@@ -57,7 +57,7 @@ rule figure_samples:
         packages=packages_of("figure_samples"),
         config=of_study(
             lambda study: {
-                "labels": files.labels(study),
+                "labels": files.shown.labels(study),
                 "gallery": study.figures.gallery,
                 "dpi": study.figures.dpi,
             }
@@ -69,7 +69,7 @@ rule figure_samples:
 rule figure_error:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        comparison=files_of(files.comparisons),
+        comparison=files_of(files.theories.comparisons),
     output:
         report(
             "results/{study}/figures/fig04c_error.png",
@@ -89,7 +89,8 @@ rule figure_error:
         config=of_study(
             lambda study: {
                 "labels": [
-                    choice.label for choice in files.headline_first(study.trajectories)
+                    choice.label
+                    for choice in files.stages.headline_first(study.trajectories)
                 ],
                 "dpi": study.figures.dpi,
             }
@@ -100,7 +101,7 @@ rule figure_error:
 
 rule figure_models:
     input:
-        models=files_of(files.models_compared),
+        models=files_of(files.theories.models_compared),
     output:
         report(
             "results/{study}/figures/fig04d_models.png",
@@ -119,7 +120,7 @@ rule figure_models:
         packages=packages_of("figure_models"),
         config=of_study(
             lambda study: {
-                "labels": files.labels(study),
+                "labels": files.shown.labels(study),
                 "dpi": study.figures.dpi,
             }
         ),
@@ -130,8 +131,10 @@ rule figure_models:
 rule figure_validation:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        gaussian=lambda wildcards: files_of(files.models_compared)(wildcards)[0],
-        trajectories=files_of(files.gallery_trajectories),
+        gaussian=lambda wildcards: files_of(files.theories.models_compared)(wildcards)[
+            0
+        ],
+        trajectories=files_of(files.shown.gallery_trajectories),
     output:
         report(
             "results/{study}/figures/fig12_validation.png",
@@ -152,8 +155,8 @@ rule figure_validation:
         packages=packages_of("figure_validation"),
         config=of_study(
             lambda study: {
-                "labels": files.labels(study),
-                "seed": files.example_seed(study),
+                "labels": files.shown.labels(study),
+                "seed": files.shown.example_seed(study),
                 "gallery": study.figures.gallery,
                 "snapshots": study.figures.snapshots,
                 "dpi": study.figures.dpi,
@@ -166,7 +169,7 @@ rule figure_validation:
 rule figure_components:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        trajectories=files_of(files.gallery_trajectories),
+        trajectories=files_of(files.shown.gallery_trajectories),
     output:
         report(
             "results/{study}/figures/fig15_components.png",
@@ -193,9 +196,9 @@ rule figure_components:
 rule figure_table:
     input:
         dataset="results/{study}/dataset.zarr.zip",
-        retrieval=files_of(partial(files.of_main, "retrieval")),
-        trajectories=files_of(files.gallery_trajectories),
-        models=files_of(files.models_compared),
+        retrieval=files_of(partial(files.trajectories.of_main, "retrieval")),
+        trajectories=files_of(files.shown.gallery_trajectories),
+        models=files_of(files.theories.models_compared),
     output:
         report(
             "results/{study}/figures/fig16_models.png",
@@ -216,8 +219,8 @@ rule figure_table:
         packages=packages_of("figure_table"),
         config=of_study(
             lambda study: {
-                "labels": files.labels(study),
-                "seed": files.example_seed(study),
+                "labels": files.shown.labels(study),
+                "seed": files.shown.example_seed(study),
                 "gallery": study.figures.gallery,
                 "snapshots": study.figures.snapshots,
                 "dpi": study.figures.dpi,
@@ -230,8 +233,8 @@ rule figure_table:
 rule figure_retrieval:
     input:
         dataset="results/{study}/dataset.zarr.zip",
-        retrieval=files_of(partial(files.of_main, "retrieval")),
-        trajectories=files_of(files.gallery_trajectories),
+        retrieval=files_of(partial(files.trajectories.of_main, "retrieval")),
+        trajectories=files_of(files.shown.gallery_trajectories),
     output:
         report(
             "results/{study}/figures/fig_retrieval.png",
@@ -250,7 +253,7 @@ rule figure_retrieval:
         packages=packages_of("figure_retrieval"),
         config=of_study(
             lambda study: {
-                "labels": files.labels(study),
+                "labels": files.shown.labels(study),
                 "gallery": study.figures.gallery,
                 "dpi": study.figures.dpi,
             }

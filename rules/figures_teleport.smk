@@ -1,7 +1,7 @@
 # Figures of teleportation, and of the networks before it: their training.
 rule figure_hybrid:
     input:
-        samples=files_of(files.gallery_samples),
+        samples=files_of(files.shown.gallery_samples),
     output:
         report(
             "results/{study}/figures/fig04e_hybrid.png",
@@ -20,8 +20,8 @@ rule figure_hybrid:
         packages=packages_of("figure_hybrid"),
         config=of_study(
             lambda study: {
-                "label": files.headline_first(study.teleport)[0].label,
-                "steps": files.headline_first(study.teleport)[0].steps,
+                "label": files.stages.headline_first(study.teleport)[0].label,
+                "steps": files.stages.headline_first(study.teleport)[0].steps,
                 "skips": list(study.teleport.skips),
                 "gallery": study.figures.gallery,
                 "dpi": study.figures.dpi,
@@ -54,7 +54,7 @@ rule figure_fidelity:
             lambda study: {
                 "labels": {
                     choice.id: choice.label
-                    for choice in files.headline_first(study.teleport)
+                    for choice in files.stages.headline_first(study.teleport)
                 },
                 "dpi": study.figures.dpi,
             }
@@ -86,7 +86,7 @@ rule figure_skipping:
             lambda study: {
                 "labels": {
                     choice.id: choice.label
-                    for choice in files.headline_first(study.teleport)
+                    for choice in files.stages.headline_first(study.teleport)
                 },
                 "dpi": study.figures.dpi,
             }
@@ -123,7 +123,7 @@ rule figure_training:
 
 rule figure_young:
     input:
-        table=files_of(partial(files.of_main, "young", ending="csv")),
+        table=files_of(partial(files.trajectories.of_main, "young", ending="csv")),
     output:
         report(
             "results/{study}/figures/fig_young.png",
@@ -138,13 +138,13 @@ rule figure_young:
     benchmark:
         "logs/{study}/benchmarks/figures/fig_young.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_young),
+        study=studies_with(files.sweep.has_young),
     params:
         code=code_of("figure_young"),
         packages=packages_of("figure_young"),
         config=of_study(
             lambda study: {
-                "label": files.headline_first(study.teleport)[0].label,
+                "label": files.stages.headline_first(study.teleport)[0].label,
                 "extractor": study.teleport.extractor.name,
                 "dpi": study.figures.dpi,
             }
@@ -170,13 +170,13 @@ rule figure_budget:
     benchmark:
         "logs/{study}/benchmarks/figures/fig_budget.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_budget),
+        study=studies_with(files.budget.swept),
     params:
         code=code_of("figure_budget"),
         packages=packages_of("figure_budget"),
         config=of_study(
             lambda study: {
-                **files.budget_names(study),
+                **files.budget.names(study),
                 "dpi": study.figures.dpi,
             }
         ),
@@ -201,13 +201,13 @@ rule figure_budget_skips:
     benchmark:
         "logs/{study}/benchmarks/figures/fig_budget_skips.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_budget),
+        study=studies_with(files.budget.swept),
     params:
         code=code_of("figure_budget_skips"),
         packages=packages_of("figure_budget_skips"),
         config=of_study(
             lambda study: {
-                **files.budget_names(study),
+                **files.budget.names(study),
                 "dpi": study.figures.dpi,
             }
         ),
@@ -218,7 +218,7 @@ rule figure_budget_skips:
 rule figure_budget_samples:
     input:
         table="results/{study}/teleport.csv",
-        samples=files_of(files.budget_pictures),
+        samples=files_of(files.budget.pictures),
     output:
         report(
             "results/{study}/figures/fig_budget_samples.png",
@@ -233,15 +233,15 @@ rule figure_budget_samples:
     benchmark:
         "logs/{study}/benchmarks/figures/fig_budget_samples.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_budget),
+        study=studies_with(files.budget.swept),
     params:
         code=code_of("figure_budget_samples"),
         packages=packages_of("figure_budget_samples"),
         config=of_study(
             lambda study: {
-                "sampler": files.budget_sampler(study),
-                "runs": files.budget_shown(study),
-                **files.budget_names(study),
+                "sampler": files.budget.shown_sampler(study),
+                "runs": files.budget.shown(study),
+                **files.budget.names(study),
                 "dpi": study.figures.dpi,
             }
         ),

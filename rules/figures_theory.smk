@@ -28,7 +28,7 @@ rule figure_theory:
 
 rule figure_perturbation:
     input:
-        perturbation=files_of(partial(files.of_main, "perturbation")),
+        perturbation=files_of(partial(files.trajectories.of_main, "perturbation")),
     output:
         report(
             "results/{study}/figures/fig22_perturbation.png",
@@ -47,7 +47,7 @@ rule figure_perturbation:
         packages=packages_of("figure_perturbation"),
         config=of_study(
             lambda study: {
-                "label": files.headline_first(study.trajectories)[0].label,
+                "label": files.stages.headline_first(study.trajectories)[0].label,
                 "dpi": study.figures.dpi,
             }
         ),
@@ -57,7 +57,7 @@ rule figure_perturbation:
 
 rule figure_emergence:
     input:
-        emergence=files_of(partial(files.of_main, "emergence")),
+        emergence=files_of(partial(files.trajectories.of_main, "emergence")),
     output:
         report(
             "results/{study}/figures/fig_emergence.png",
@@ -100,7 +100,7 @@ rule figure_score:
         packages=packages_of("figure_score"),
         config=of_study(
             lambda study: {
-                "labels": files.labels(study),
+                "labels": files.shown.labels(study),
                 "paper": study.paper,
                 "dpi": study.figures.dpi,
             }
@@ -112,7 +112,7 @@ rule figure_score:
 rule figure_eigenbasis:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        emergence=files_of(partial(files.of_main, "emergence")),
+        emergence=files_of(partial(files.trajectories.of_main, "emergence")),
     output:
         report(
             "results/{study}/figures/fig_eigenbasis.png",

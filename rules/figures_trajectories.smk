@@ -1,7 +1,7 @@
 # Figures of trajectories, each as PNG for the report and PDF for print: what they look like, and their shape.
 rule figure_generation:
     input:
-        trajectories=files_of(files.shown_trajectory),
+        trajectories=files_of(files.shown.trajectory),
     output:
         report(
             "results/{study}/figures/fig01_generation.png",
@@ -22,7 +22,7 @@ rule figure_generation:
         packages=packages_of("figure_generation"),
         config=of_study(
             lambda study: {
-                "seed": files.shown_seed(study),
+                "seed": files.shown.seed_of(study),
                 "snapshots": study.figures.snapshots,
                 "dpi": study.figures.dpi,
             }
@@ -33,7 +33,7 @@ rule figure_generation:
 
 rule figure_geometry:
     input:
-        geometry=files_of(partial(files.of_samplers, "geometry")),
+        geometry=files_of(partial(files.trajectories.of_samplers, "geometry")),
     output:
         report(
             "results/{study}/figures/fig10_geometry.png",
@@ -53,7 +53,8 @@ rule figure_geometry:
         config=of_study(
             lambda study: {
                 "labels": [
-                    choice.label for choice in files.headline_first(study.trajectories)
+                    choice.label
+                    for choice in files.stages.headline_first(study.trajectories)
                 ],
                 "dpi": study.figures.dpi,
             }
@@ -64,7 +65,7 @@ rule figure_geometry:
 
 rule figure_endpoints:
     input:
-        trajectories=files_of(files.pair_trajectories),
+        trajectories=files_of(files.shown.pair_trajectories),
     output:
         report(
             "results/{study}/figures/fig25_endpoints.png",
@@ -85,8 +86,8 @@ rule figure_endpoints:
         packages=packages_of("figure_endpoints"),
         config=of_study(
             lambda study: {
-                "label": files.headline_first(study.trajectories)[0].label,
-                "seeds": files.shown_pair(study),
+                "label": files.stages.headline_first(study.trajectories)[0].label,
+                "seeds": files.shown.pair_of(study),
                 "dpi": study.figures.dpi,
             }
         ),

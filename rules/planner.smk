@@ -9,7 +9,7 @@ rule measure_shortfall:
         **NETWORK,
         dataset="results/{study}/dataset.zarr.zip",
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        mixture=files_of(files.mixture_jumped),
+        mixture=files_of(files.planner.mixture),
     output:
         "results/{study}/shortfall.zarr.zip",
     log:
@@ -24,7 +24,7 @@ rule measure_shortfall:
         config=of_study(
             lambda study: {
                 **study.planner.model_dump(exclude={"wanted"}),
-                "jumps": files.jumps_planned(study),
+                "jumps": files.planner.jumps(study),
                 "compute": study.compute(),
             }
         ),
@@ -52,6 +52,6 @@ rule plan_teleport:
     params:
         code=code_of("plan_teleport"),
         packages=packages_of("plan_teleport"),
-        config=of_study(files.plan_settings),
+        config=of_study(files.planner.settings),
     script:
         "../scripts/plan_teleport.py"

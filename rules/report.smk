@@ -7,8 +7,8 @@ localrules:
 
 rule render_report:
     input:
-        files_of(files.tables),
-        files_of(files.figures),
+        files_of(files.products.tables),
+        files_of(files.products.figures),
     output:
         "results/{study}/report.html",
     log:

@@ -10,7 +10,7 @@ wildcard_constraints:
 use rule train_denoiser as train_form with:
     input:
         dataset="results/{study}/dataset.zarr.zip",
-        eigenbasis=files_of(files.form_basis),
+        eigenbasis=files_of(files.residual.basis),
     output:
         **{
             name: path.replace("results/{study}", FORM)
@@ -23,7 +23,7 @@ use rule train_denoiser as train_form with:
     benchmark:
         "logs/{study}/benchmarks/residual/{form}/seed_{seed}/train_{steps}.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_residual),
+        study=studies_with(files.residual.compared),
     priority: 0
     resources:
         **needs("train_form"),
@@ -31,25 +31,25 @@ use rule train_denoiser as train_form with:
     params:
         code=code_of("train_denoiser"),
         packages=packages_of("train_denoiser"),
-        config=files_of(files.form_recipe),
+        config=files_of(files.residual.recipe),
 
 
 rule measure_residual:
     input:
-        index=files_of(partial(files.form_network, part="model_index.json")),
-        config=files_of(partial(files.form_network, part="unet/config.json")),
+        index=files_of(partial(files.residual.networks, part="model_index.json")),
+        config=files_of(partial(files.residual.networks, part="unet/config.json")),
         weights=files_of(
             partial(
-                files.form_network,
+                files.residual.networks,
                 part="unet/diffusion_pytorch_model.safetensors",
             )
         ),
         scheduler=files_of(
-            partial(files.form_network, part="scheduler/scheduler_config.json")
+            partial(files.residual.networks, part="scheduler/scheduler_config.json")
         ),
         dataset="results/{study}/dataset.zarr.zip",
         real="results/{study}/reference_features.zarr.zip",
-        extractor=files_of(files.extractor_files),
+        extractor=files_of(files.sources.of_extractor),
     output:
         "results/{study}/residual/{form}/seed_{seed}.json",
     log:
@@ -57,13 +57,13 @@ rule measure_residual:
     benchmark:
         "logs/{study}/benchmarks/residual/{form}/seed_{seed}/measure.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_residual),
+        study=studies_with(files.residual.compared),
     resources:
         **needs("measure_residual"),
     params:
         code=code_of("measure_residual"),
         packages=packages_of("measure_residual"),
-        config=files_of(files.form_settings),
+        config=files_of(files.residual.settings),
     script:
         "../scripts/measure_residual.py"
 
@@ -75,7 +75,7 @@ localrules:
 
 rule tabulate_residual:
     input:
-        files_of(files.residual_rows),
+        files_of(files.residual.rows),
     output:
         csv="results/{study}/residual.csv",
         html=report(
@@ -90,7 +90,7 @@ rule tabulate_residual:
     benchmark:
         "logs/{study}/benchmarks/residual_table.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_residual),
+        study=studies_with(files.residual.compared),
     params:
         code=code_of("tabulate_residual"),
         packages=packages_of("tabulate_residual"),
@@ -116,7 +116,7 @@ rule figure_residual:
     benchmark:
         "logs/{study}/benchmarks/figures/fig_residual.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_residual),
+        study=studies_with(files.residual.compared),
     params:
         code=code_of("figure_residual"),
         packages=packages_of("figure_residual"),

@@ -14,8 +14,8 @@ localrules:
 
 rule tabulate_teleport:
     input:
-        truncated=files_of(files.sweep_rows),
-        budgets=files_of(files.budget_rows),
+        truncated=files_of(files.sweep.rows),
+        budgets=files_of(files.budget.rows),
     output:
         csv="results/{study}/teleport.csv",
         html=report(
@@ -36,7 +36,7 @@ rule tabulate_teleport:
             lambda study: {
                 "labels": {
                     choice.id: choice.label
-                    for choice in files.headline_first(study.teleport)
+                    for choice in files.stages.headline_first(study.teleport)
                 },
                 "extractor": study.teleport.extractor.name,
             }
@@ -61,14 +61,14 @@ rule tabulate_budget:
     benchmark:
         "logs/{study}/benchmarks/budget_table.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_budget),
+        study=studies_with(files.budget.swept),
     params:
         code=code_of("tabulate_budget"),
         packages=packages_of("tabulate_budget"),
         config=of_study(
             lambda study: {
-                "nfe": list(files.budget_of(study).nfe),
-                **files.budget_names(study),
+                "nfe": list(files.budget.section(study).nfe),
+                **files.budget.names(study),
             }
         ),
     script:
@@ -77,7 +77,7 @@ rule tabulate_budget:
 
 rule tabulate_geometry:
     input:
-        geometry=files_of(partial(files.of_samplers, "geometry")),
+        geometry=files_of(partial(files.trajectories.of_samplers, "geometry")),
     output:
         csv="results/{study}/geometry.csv",
         html=report(
@@ -100,7 +100,7 @@ rule tabulate_geometry:
 
 rule collect_metrics:
     input:
-        comparison=files_of(files.comparisons),
+        comparison=files_of(files.theories.comparisons),
         geometry="results/{study}/geometry.csv",
         teleport="results/{study}/teleport.csv",
     output:
@@ -118,7 +118,7 @@ rule collect_metrics:
 
 rule tabulate_models:
     input:
-        files_of(files.models_compared),
+        files_of(files.theories.models_compared),
     output:
         csv="results/{study}/models.csv",
         html=report(
@@ -141,7 +141,7 @@ rule tabulate_models:
 
 rule tabulate_claims:
     input:
-        unpack(files_of(files.claims_inputs)),
+        unpack(files_of(files.theories.claims_inputs)),
     output:
         csv="results/{study}/claims.csv",
         html=report(
@@ -161,8 +161,8 @@ rule tabulate_claims:
         config=of_study(
             lambda study: {
                 "paper": study.paper,
-                "sampler": files.headline_first(study.teleport)[0].id,
-                "steps": files.headline_first(study.teleport)[0].steps,
+                "sampler": files.stages.headline_first(study.teleport)[0].id,
+                "steps": files.stages.headline_first(study.teleport)[0].steps,
             }
         ),
     script:

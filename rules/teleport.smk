@@ -16,7 +16,7 @@ for rule_name, skips in {"sample_teleport": ("{skip}",), **SHARING}.items():
             **NETWORK,
             eigenbasis="results/{study}/eigenbasis.zarr.zip",
         output:
-            [files.sweep_samples(skip) for skip in skips],
+            [files.sweep.samples(skip) for skip in skips],
         log:
             f"logs/{{study}}/teleport/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.log",
         benchmark:
@@ -46,7 +46,7 @@ workflow.ruleorder(*SHARING, "sample_teleport")
 rule train_classifier:
     input:
         dataset="results/{study}/dataset.zarr.zip",
-        clusters=files_of(files.cluster_labels),
+        clusters=files_of(files.theories.cluster_labels),
     output:
         "results/{study}/classifier.safetensors",
     log:
@@ -68,7 +68,7 @@ rule train_classifier:
 rule extract_features:
     input:
         images="results/{study}/teleport/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
-        extractor=files_of(files.extractor_files),
+        extractor=files_of(files.sources.of_extractor),
     output:
         "results/{study}/teleport/{sampler}/skip_{skip}/features/seeds_{first}-{stop}.zarr.zip",
     log:
@@ -88,7 +88,7 @@ rule extract_features:
 use rule extract_features as extract_reference_features with:
     input:
         images="results/{study}/dataset.zarr.zip",
-        extractor=files_of(files.extractor_files),
+        extractor=files_of(files.sources.of_extractor),
     output:
         "results/{study}/reference_features.zarr.zip",
     log:
@@ -101,8 +101,8 @@ use rule extract_features as extract_reference_features with:
 
 rule measure_fidelity:
     input:
-        generated=files_of(files.features),
-        plain=files_of(files.plain_features),
+        generated=files_of(files.sweep.features),
+        plain=files_of(files.sweep.plain_features),
         real="results/{study}/reference_features.zarr.zip",
     output:
         "results/{study}/teleport/{sampler}/skip_{skip}/fidelity.json",
@@ -115,6 +115,6 @@ rule measure_fidelity:
     params:
         code=code_of("measure_fidelity"),
         packages=packages_of("measure_fidelity"),
-        config=of_study(files.fidelity_settings),
+        config=of_study(files.sweep.fidelity_settings),
     script:
         "../scripts/measure_fidelity.py"

@@ -27,9 +27,9 @@ rule fit_mixture:
 
 rule compare_with_theory:
     input:
-        unpack(files_of(files.theory_inputs)),
+        unpack(files_of(files.theories.inputs)),
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        trajectories=files_of(files.trajectories),
+        trajectories=files_of(files.trajectories.of_sampler),
     output:
         "results/{study}/comparison/{sampler}/{model}.zarr.zip",
     log:
@@ -41,14 +41,14 @@ rule compare_with_theory:
     params:
         code=code_of("compare_with_theory"),
         packages=packages_of("compare_with_theory"),
-        config=files_of(files.comparison_settings),
+        config=files_of(files.theories.settings),
     script:
         "../scripts/compare_with_theory.py"
 
 
 rule measure_geometry:
     input:
-        trajectories=files_of(files.trajectories),
+        trajectories=files_of(files.trajectories.of_sampler),
     output:
         "results/{study}/geometry/{sampler}.zarr.zip",
     log:
@@ -67,7 +67,7 @@ rule measure_geometry:
 rule measure_emergence:
     input:
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        trajectories=files_of(files.trajectories),
+        trajectories=files_of(files.trajectories.of_sampler),
     output:
         "results/{study}/emergence/{sampler}.zarr.zip",
     log:
@@ -118,7 +118,7 @@ rule explain_score:
         **NETWORK,
         dataset="results/{study}/dataset.zarr.zip",
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        mixture=files_of(files.mixture_compared),
+        mixture=files_of(files.theories.mixture_compared),
     output:
         "results/{study}/score.zarr.zip",
     log:
@@ -144,8 +144,8 @@ rule explain_score:
 rule measure_retrieval:
     input:
         dataset="results/{study}/dataset.zarr.zip",
-        trajectories=files_of(files.trajectories),
-        models=files_of(files.models_compared),
+        trajectories=files_of(files.trajectories.of_sampler),
+        models=files_of(files.theories.models_compared),
     output:
         "results/{study}/retrieval/{sampler}.zarr.zip",
     log:
@@ -167,7 +167,7 @@ rule measure_young:
         snapshots="results/{study}/snapshots.safetensors",
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
         real="results/{study}/reference_features.zarr.zip",
-        extractor=files_of(files.extractor_files),
+        extractor=files_of(files.sources.of_extractor),
     output:
         "results/{study}/young/{sampler}.csv",
     log:
@@ -175,7 +175,7 @@ rule measure_young:
     benchmark:
         "logs/{study}/benchmarks/young/{sampler}.tsv"
     wildcard_constraints:
-        study=studies_with(files.has_young),
+        study=studies_with(files.sweep.has_young),
     resources:
         **needs("measure_young"),
     params:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import artifacts, planner, planning, tables
+from underpainting import artifacts, plan_table, planner, tables
 from underpainting.jobs import job
 from underpainting.writing import write_text
 
@@ -40,7 +40,7 @@ def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
 def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) -> None:
     """A row per sampler of the truncated sweep, and per sampler, budget and jump of the other."""
     sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
-    table = planning.compare(sweep, found, config["wanted"], config["calls"])
+    table = plan_table.compare(sweep, found, config["wanted"], config["calls"])
     write_text(tables.csv(table), csv)
     note = (
         f"The planner allows a loss of {config['wanted']:g} nats per image, more where steps are few. Cost: its network calls "

@@ -28,7 +28,7 @@ from underpainting.studies.data import (
     SklearnDataset,
     TorchvisionDataset,
 )
-from underpainting.studies.files import IMAGE_SUFFIXES, image_files
+from underpainting.studies.files.sources import IMAGE_SUFFIXES, image_files
 
 Bytes = NDArray[np.uint8]
 MISSING = (

@@ -14,7 +14,7 @@ from typing import Any
 
 from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting.studies.errors import StudyError
-from underpainting.studies.files import dataset, needed, network, sources
+from underpainting.studies.files.sources import dataset, needed, network, read_by
 from underpainting.studies.models import Study
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def _is_built(study: Study, artifact: Path) -> bool:
     """Is the data set made from these very files, by these very settings?"""
     if not artifact.is_file():
         return False
-    files = [Path(file) for file in needed(sources(study.dataset), str(artifact))]
+    files = [Path(file) for file in needed(read_by(study.dataset), str(artifact))]
     built = artifact.stat().st_mtime
     current = all(file.is_file() and file.stat().st_mtime <= built for file in files)
     return current and _settings(artifact) == study.dataset.settings()

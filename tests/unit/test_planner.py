@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from underpainting import planner, planning
+from underpainting import plan_table, planner
 from underpainting.denoisers import GaussianDenoiser
 from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, vp_level
@@ -88,8 +88,8 @@ def sweep(**columns: list[float]) -> pd.DataFrame:
 def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
     rows = sweep(skip=[0, 3, 6], sigma=[9.0, 4.0, 1.0], nfe=[9, 6, 3], fd=[2.0, 1.0, 4.0])
     shortfall = Shortfall(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.0, 0.0, 1.0, 9.0]]))
-    found = planning.compare(rows, {"gaussian": shortfall}, wanted=0.1, calls=9).iloc[0]
+    found = plan_table.compare(rows, {"gaussian": shortfall}, wanted=0.1, calls=9).iloc[0]
     assert (found["planned"], found["best"], found["fd"], found["excess"]) == (3, 3, 1.0, 0.0)
     assert found["cost"] == 9 / (100 * 18)
-    bolder = planning.compare(rows, {"gaussian": shortfall}, wanted=50.0, calls=9).iloc[0]
+    bolder = plan_table.compare(rows, {"gaussian": shortfall}, wanted=50.0, calls=9).iloc[0]
     assert (bolder["planned"], bolder["excess"]) == (6, 3.0)

@@ -180,16 +180,18 @@ def shipped(name: str) -> Study:
 def test_budget_figures_and_page_are_there_with_a_budget_only() -> None:
     with_budget, without = shipped("digits"), shipped("faces")
     made = {
-        file for study in (with_budget, without) for file in (*files.figures("x", study), *files.tables("x", study))
+        file
+        for study in (with_budget, without)
+        for file in (*files.products.figures("x", study), *files.products.tables("x", study))
     }
     of_budgets = {file for file in made if "budget" in file}
-    assert len(of_budgets) == 2 * len(files.OF_BUDGETS) + 1
-    assert of_budgets <= {*files.figures("x", with_budget), *files.tables("x", with_budget)}
-    assert not of_budgets & {*files.figures("x", without), *files.tables("x", without)}
+    assert len(of_budgets) == 2 * len(files.products.OF_BUDGETS) + 1
+    assert of_budgets <= {*files.products.figures("x", with_budget), *files.products.tables("x", with_budget)}
+    assert not of_budgets & {*files.products.figures("x", without), *files.products.tables("x", without)}
 
 
 def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:
-    shown = files.budget_shown(shipped("digits"))
+    shown = files.budget.shown(shipped("digits"))
     assert shown == [
         [5, "none"],
         [5, "gaussian"],
@@ -199,4 +201,4 @@ def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:
         [10, "mixture"],
         [50, "none"],
     ]
-    assert files.budget_pictures("x", shipped("digits"))[1] == "results/x/budget/ddim-5/gaussian/seeds_0-1000.zarr.zip"
+    assert files.budget.pictures("x", shipped("digits"))[1] == "results/x/budget/ddim-5/gaussian/seeds_0-1000.zarr.zip"

@@ -21,7 +21,11 @@ def metrics(project: Project) -> dict[str, object]:
 
 def test_every_promised_file_is_there(built: Project) -> None:
     study = load_study(built.file)
-    promised = [*files.tables("tiny", study), *files.figures("tiny", study), "results/tiny/report.html"]
+    promised = [
+        *files.products.tables("tiny", study),
+        *files.products.figures("tiny", study),
+        "results/tiny/report.html",
+    ]
     missing = [file for file in promised if not (built.folder / file).stat().st_size]
     assert not missing
 
@@ -53,8 +57,8 @@ def test_a_frechet_distance_of_a_classifier_is_never_called_fid(built: Project) 
 def test_the_report_holds_every_figure_and_table(built: Project) -> None:
     report = (built.folder / "results/tiny/report.html").read_text()
     study = load_study(built.file)
-    shown = [file for file in files.figures("tiny", study) if file.endswith(".png")]
-    shown += [file for file in files.tables("tiny", study) if file.endswith(".html")]
+    shown = [file for file in files.products.figures("tiny", study) if file.endswith(".png")]
+    shown += [file for file in files.products.tables("tiny", study) if file.endswith(".html")]
     assert not [file for file in shown if file not in report]
 
 

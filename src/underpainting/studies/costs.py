@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from underpainting import samplers
 from underpainting.studies.denoiser import OwnDenoiser, TrainedDenoiser
-from underpainting.studies.files import headline_first
+from underpainting.studies.files.stages import headline_first
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import (
     ClassifierExtractor,

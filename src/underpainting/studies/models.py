@@ -15,7 +15,7 @@ from underpainting.studies.base import Model
 from underpainting.studies.budget import BudgetConfig
 from underpainting.studies.data import Dataset
 from underpainting.studies.denoiser import Denoiser, OwnDenoiser
-from underpainting.studies.planning import PlannerConfig
+from underpainting.studies.planner import PlannerConfig
 from underpainting.studies.residual import ResidualConfig
 from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
 from underpainting.studies.theory import (

@@ -16,7 +16,7 @@ from underpainting.studies.data import (
     TorchvisionDataset,
 )
 from underpainting.studies.denoiser import OwnDenoiser
-from underpainting.studies.files import image_files
+from underpainting.studies.files.sources import image_files
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import InceptionExtractor, Seeded
 

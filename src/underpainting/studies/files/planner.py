@@ -1,0 +1,23 @@
+"""What the planner is told."""
+
+from __future__ import annotations
+
+from underpainting.studies.models import Study
+
+
+def mixture(name: str, study: Study) -> list[str]:
+    """The mixture, where a jump follows its flow."""
+    return [f"results/{name}/mixture.zarr.zip"] if "mixture" in jumps(study) else []
+
+
+def jumps(study: Study) -> dict[str, int | None]:
+    """The jumps whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
+    chosen = study.budget.jumps if study.budget else ()
+    known = {jump.id: getattr(jump, "rank", None) for jump in chosen if jump.name != "samples"}
+    return {"gaussian": None, **known}
+
+
+def settings(study: Study) -> dict[str, object]:
+    """What the planner allows, and how often it called the network over all its images."""
+    plan = study.planner
+    return {"wanted": plan.wanted, "calls": plan.images * plan.levels}

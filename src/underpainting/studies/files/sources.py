@@ -1,0 +1,78 @@
+"""What a study is made from: data, networks that lie somewhere, weights of an extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from underpainting import foreign_code
+from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
+from underpainting.studies.denoiser import PathDenoiser, PickledDenoiser, ReferenceDenoiser
+from underpainting.studies.models import Study
+from underpainting.studies.sampling import InceptionExtractor
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files below a folder, sorted; hidden files are passed over."""
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def read_by(dataset: DatasetBase) -> list[str]:
+    """The files that a data source reads; none for what comes from a package, the Hub or a download."""
+    if isinstance(dataset, NpzDataset):
+        return [dataset.path]
+    if isinstance(dataset, FolderDataset):
+        return [file.as_posix() for file in image_files(Path(dataset.path))]
+    if isinstance(dataset, TorchvisionDataset) and not dataset.download:
+        folder = Path(dataset.root)
+        folder = folder / dataset.name if (folder / dataset.name).is_dir() else folder
+        return [file.as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
+    return []
+
+
+def needed(found: list[str], made: str) -> list[str]:
+    """Source files; none, where none is here but what was made from them is: others' results are pulled without raw data."""
+    return found if not Path(made).is_file() or any(Path(file).exists() for file in found) else []
+
+
+def dataset(name: str) -> str:
+    """The images of a study."""
+    return f"results/{name}/dataset.zarr.zip"
+
+
+def network(name: str) -> str:
+    """The file of the denoiser that is written last."""
+    return f"results/{name}/denoiser/model_index.json"
+
+
+def of_dataset(name: str, study: Study) -> list[str]:
+    """What the images are made from: files, or a whole folder of images, of which there may be a hundred thousand."""
+    found = [study.dataset.path] if isinstance(study.dataset, FolderDataset) else read_by(study.dataset)
+    return needed(found, dataset(name))
+
+
+def of_network(name: str, study: Study) -> list[str]:
+    """The files of a denoiser that lies in a folder, or of a pickle and of the code that opens it."""
+    if isinstance(study.denoiser, PickledDenoiser):
+        found = needed([study.denoiser.path], network(name))
+        return found and found + [file.as_posix() for file in foreign_code.files(study.denoiser.code)]
+    if not isinstance(study.denoiser, PathDenoiser | ReferenceDenoiser):
+        return []
+    files = Path(study.denoiser.place).rglob("*")
+    return sorted(file.as_posix() for file in files if file.suffix in (".json", ".safetensors"))
+
+
+def code_folders(studies: Mapping[str, Study]) -> list[str]:
+    """Where the official code of EDM lies, for the studies whose networks need it."""
+    return [study.denoiser.code for study in studies.values() if isinstance(study.denoiser, PickledDenoiser)]
+
+
+def of_extractor(name: str, study: Study) -> list[str]:
+    """What features are extracted with: the study's classifier, or Inception's weights if the study names them."""
+    if isinstance(study.teleport.extractor, InceptionExtractor):
+        weights = study.teleport.extractor.weights
+        return [weights] if weights else []
+    return [f"results/{name}/classifier.safetensors"]
