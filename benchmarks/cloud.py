@@ -12,10 +12,10 @@ from torch import Tensor
 
 from benchmarks.job import cost
 from benchmarks.measure import Ratio, ratio, table
-from underpainting import mixtures, point_cloud
-from underpainting.mixtures import Mixture, Mode
 from underpainting.noise import NoiseLevel
-from underpainting.point_cloud import PointCloud
+from underpainting.theory import mixtures, point_cloud
+from underpainting.theory.mixtures import Mixture, Mode
+from underpainting.theory.point_cloud import PointCloud
 
 POINTS, BATCH, SIDE = 50_000, 256, 32
 GIBIBYTES = 2.0

@@ -16,12 +16,12 @@ from benchmarks.job import cost
 from benchmarks.measure import Ratio, ratio, table
 from benchmarks.sampling import jump_cost
 from tests.snapshots import SNAPSHOTS, write
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.compute import Compute
 from underpainting.denoisers import load_denoiser
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.jumps import GaussianJump
 from underpainting.sampling import Sampler, initial_noise, sample
-from underpainting.teleport import jump
+from underpainting.teleportation.jumps import GaussianJump
+from underpainting.teleportation.teleport import jump
 
 
 def low_rank_basis(shape: tuple[int, int, int], rank: int) -> Eigenbasis:

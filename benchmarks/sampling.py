@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from benchmarks.measure import Ratio, ratio
-from underpainting import gaussian, training
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import DiffusersDenoiser
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import training_grid
 from underpainting.sampling import Sampler, initial_noise
 from underpainting.studies.denoiser import NoiseSchedule
+from underpainting.theory import gaussian
+from underpainting.training.trainer import make_unet
 
 
 def schedule() -> object:
@@ -30,7 +31,7 @@ def digits_network() -> nn.Module:
         "attention_head_dim": 16,
         "norm_num_groups": 4,
     }
-    return training.make_unet((1, 8, 8), **architecture).eval()
+    return make_unet((1, 8, 8), **architecture).eval()
 
 
 def cifar_network() -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.measure import Ratio, ratio
-from underpainting import moments
+from underpainting.basis import moments
 
 
 def moments_cost(images: int = 4096, pixels: int = 3072, batch: int = 1024) -> Ratio:

@@ -15,11 +15,14 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import Ratio, ratio, table
-from underpainting import eigenbasis, jumps, mixtures, samplers, schedules, teleport
+from underpainting import samplers, schedules
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.denoisers import CountingDenoiser, load_denoiser
 from underpainting.denoisers.networks import NetworkDenoiser
 from underpainting.sampling import Sampler, initial_noise, sample
+from underpainting.teleportation import jumps, teleport
+from underpainting.theory import mixtures
 
 BUDGET, START = 10, 0.4
 SAMPLERS = "ddim", "heun", "dpmsolverpp", "unipc"

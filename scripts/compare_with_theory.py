@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, comparison, eigenbasis, flow, shards, theories, trajectories
+from underpainting import artifacts, shards, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array
-from underpainting.flow import Trajectory
+from underpainting.basis import eigenbasis
 from underpainting.jobs import job
+from underpainting.measures import comparison
 from underpainting.noise import NoiseGrid
 from underpainting.origins import origin, use_threads
+from underpainting.theory import flow, theories
+from underpainting.theory.flow import Trajectory
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting import artifacts, eigenbasis
+from underpainting import artifacts
+from underpainting.basis import eigenbasis
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 

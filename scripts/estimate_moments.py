@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from underpainting import artifacts, moments
+from underpainting import artifacts
 from underpainting.artifacts import array
+from underpainting.basis import moments
 from underpainting.jobs import job
 from underpainting.origins import origin
 

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, meter, score_variance, theories
+from underpainting import artifacts, denoisers, meter
 from underpainting.artifacts import array
 from underpainting.compute import Compute
 from underpainting.jobs import job
+from underpainting.measures import score_variance
 from underpainting.noise import vp_level
 from underpainting.origins import origin, use_threads
+from underpainting.theory import theories
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, fidelity
+from underpainting import artifacts
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
+from underpainting.quality import fidelity
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from underpainting import artifacts, sweep
+from underpainting import artifacts
 from underpainting.figures import few_calls, style
 from underpainting.jobs import job
+from underpainting.teleportation import sweep
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

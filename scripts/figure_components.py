@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import comparison, eigenbasis, perturbation, shards, trajectories
+from underpainting import shards, trajectories
+from underpainting.basis import eigenbasis
 from underpainting.figures import components, style
 from underpainting.jobs import job
+from underpainting.measures import comparison, perturbation
 from underpainting.origins import use_threads
 
 if TYPE_CHECKING:

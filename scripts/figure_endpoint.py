@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import comparison as theory
-from underpainting import eigenbasis, shards, trajectories
+from underpainting import shards, trajectories
+from underpainting.basis import eigenbasis
 from underpainting.figures import comparison, style
 from underpainting.jobs import job
+from underpainting.measures import comparison as theory
 from underpainting.origins import use_threads
 
 if TYPE_CHECKING:

@@ -7,11 +7,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, eigenbasis, jumps, mixtures, schedules, teleport
+from underpainting import artifacts, schedules
 from underpainting.artifacts import IMAGE_DIMS, array
+from underpainting.basis import eigenbasis
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import initial_noise, seed_batches
+from underpainting.teleportation import jumps, teleport
+from underpainting.theory import mixtures
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

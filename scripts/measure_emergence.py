@@ -6,9 +6,11 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, eigenbasis, emergence, shards, statistics, trajectories
+from underpainting import artifacts, shards, trajectories
 from underpainting.artifacts import array
+from underpainting.basis import eigenbasis
 from underpainting.jobs import job
+from underpainting.measures import emergence, statistics
 from underpainting.noise import NoiseGrid
 from underpainting.origins import origin, use_threads
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting import artifacts, fidelity, frechet
+from underpainting import artifacts
 from underpainting.jobs import job
 from underpainting.origins import use_threads
+from underpainting.quality import fidelity, frechet
 from underpainting.writing import write_json
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from underpainting import artifacts, geometry, shards
+from underpainting import artifacts, shards
 from underpainting.artifacts import array
 from underpainting.jobs import job
+from underpainting.measures import geometry
 from underpainting.noise import NoiseGrid
 from underpainting.origins import origin
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from underpainting import artifacts, denoisers, fidelity, frechet, meter, training, trajectories
+from underpainting import artifacts, denoisers, meter, trajectories
 from underpainting.compute import Compute
+from underpainting.images.training_images import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import use_threads
+from underpainting.quality import fidelity, frechet
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
-from underpainting.training_images import load_bytes
+from underpainting.training.trainer import Recipe, held_out_loss
 from underpainting.writing import write_json
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def main(inputs: dict[str, list[str]], output: str, form: str, seed: int, config
     images = torch.from_numpy(load_bytes(inputs["dataset"][0]))
     rows = []
     for steps, (denoiser, schedule), sampler in zip(config["budgets"], found, samplers, strict=True):
-        loss = training.held_out_loss(denoiser.network, images, schedule, training.Recipe(**config["training"]))
+        loss = held_out_loss(denoiser.network, images, schedule, Recipe(**config["training"]))
         measured = frechet.bootstrap(features(denoiser, sampler, extractor, config), real, config["resamples"])
         low, high = measured.interval()
         distance = {"fd": measured.estimate, "fd_low": low, "fd_high": high}

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, point_cloud, retrieval, shards
+from underpainting import artifacts, shards
 from underpainting.artifacts import array
 from underpainting.jobs import job
+from underpainting.measures import retrieval
 from underpainting.origins import origin, use_threads
+from underpainting.theory import point_cloud
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,11 +7,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, eigenbasis, meter, mixtures, planner, schedules
+from underpainting import artifacts, denoisers, meter, schedules
 from underpainting.artifacts import array
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
+from underpainting.teleportation import planner
+from underpainting.theory import mixtures
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

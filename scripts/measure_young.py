@@ -7,22 +7,15 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from underpainting import (
-    artifacts,
-    checkpoints,
-    denoisers,
-    eigenbasis,
-    fidelity,
-    jumps,
-    meter,
-    tables,
-    teleport,
-    trajectories,
-)
+from underpainting import artifacts, denoisers, meter, tables, trajectories
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import use_threads
+from underpainting.quality import fidelity
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
+from underpainting.teleportation import jumps, teleport
+from underpainting.training import checkpoints
 from underpainting.writing import write_text
 
 if TYPE_CHECKING:

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, eigenbasis, meter, perturbation, trajectories
+from underpainting import artifacts, denoisers, meter, trajectories
 from underpainting.artifacts import array
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
+from underpainting.measures import perturbation
+from underpainting.measures.perturbation import Directions, Response
 from underpainting.origins import origin, use_threads
-from underpainting.perturbation import Directions, Response
 from underpainting.sampling import Sampler, initial_noise
 
 if TYPE_CHECKING:

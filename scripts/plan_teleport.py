@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import artifacts, plan_table, planner, tables
+from underpainting import artifacts, tables
 from underpainting.jobs import job
+from underpainting.teleportation import plan_table, planner
 from underpainting.writing import write_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from pydantic import TypeAdapter
 
-from underpainting import artifacts, datasets
+from underpainting import artifacts
+from underpainting.images import datasets
 from underpainting.jobs import job
 from underpainting.origins import origin
 from underpainting.studies.data import Dataset, DatasetBase, place_key

@@ -9,12 +9,14 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from underpainting import artifacts, denoisers, fidelity, meter, schedules, teleport
+from underpainting import artifacts, denoisers, meter, schedules
 from underpainting.artifacts import IMAGE_DIMS, array
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
+from underpainting.quality import fidelity
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
+from underpainting.teleportation import teleport
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

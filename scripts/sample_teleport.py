@@ -9,12 +9,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, eigenbasis, jumps, meter, teleport, trajectories
+from underpainting import artifacts, denoisers, meter, trajectories
 from underpainting.artifacts import IMAGE_DIMS, array, image_array
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
+from underpainting.teleportation import jumps, teleport
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

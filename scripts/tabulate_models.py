@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import artifacts, statistics, tables
-from underpainting.departure import departure, final_error
+from underpainting import artifacts, tables
 from underpainting.jobs import job
-from underpainting.statistics import Interval
+from underpainting.measures import statistics
+from underpainting.measures.departure import departure, final_error
+from underpainting.measures.statistics import Interval
 from underpainting.studies.theory import THEORY_LABELS
 from underpainting.writing import write_text
 

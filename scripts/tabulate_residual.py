@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from underpainting import equal_budgets, sweep, tables
+from underpainting import tables
 from underpainting.jobs import job
+from underpainting.teleportation import sweep
+from underpainting.training import equal_budgets
 from underpainting.writing import write_text
 
 if TYPE_CHECKING:

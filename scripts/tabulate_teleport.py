@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import sweep, tables
+from underpainting import tables
 from underpainting.jobs import job
+from underpainting.teleportation import sweep
 from underpainting.writing import write_text
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import artifacts, classifier
+from underpainting import artifacts
+from underpainting.images.training_images import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.training_images import load_bytes
+from underpainting.quality import classifier
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

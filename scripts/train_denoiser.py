@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, checkpoints, denoisers, eigenbasis, objectives, training
+from underpainting import artifacts, denoisers
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute, pick_device
 from underpainting.denoisers import residual
+from underpainting.images.training_images import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads, versions
-from underpainting.training_images import load_bytes
+from underpainting.training import checkpoints, objectives
+from underpainting.training.trainer import Recipe, Trainer, make_unet
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -33,7 +36,7 @@ def run_digest(inputs: dict[str, str], config: dict[str, Any], code: str, thread
 def make_network(shape: tuple[int, ...], schedule: Any, config: dict[str, Any], basis: str | None) -> torch.nn.Module:
     """The untrained network, on a Gaussian if the recipe says so."""
     torch.manual_seed(config["training"]["seed"])
-    network = training.make_unet(shape, **config["architecture"])
+    network = make_unet(shape, **config["architecture"])
     if basis is None:
         return network
     return residual.ResidualNetwork.untrained(network, eigenbasis.load(basis), schedule, config["training"]["residual"])
@@ -44,10 +47,10 @@ def main(
 ) -> None:
     """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
     images = torch.from_numpy(load_bytes(inputs["dataset"]))
-    recipe = training.Recipe(**config["training"])
+    recipe = Recipe(**config["training"])
     schedule = objectives.make_schedule(recipe.prediction_type, config.get("schedule", {}), config.get("edm", {}))
     network = make_network(tuple(images.shape[1:]), schedule, config, inputs.get("eigenbasis"))
-    trainer = training.Trainer(network, images, schedule, recipe, pick_device(config["device"]))
+    trainer = Trainer(network, images, schedule, recipe, pick_device(config["device"]))
     checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
     with Compute().calling(trainer.device):
         losses = trainer.run(checkpoint, run, seconds)

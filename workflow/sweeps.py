@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 from gallery import PICTURES, ROOT, markdown, picture
 
-from underpainting import equal_budgets, sweep
 from underpainting.studies.loading import load_study
 from underpainting.studies.models import Study
+from underpainting.teleportation import sweep
+from underpainting.training import equal_budgets
 from underpainting.writing import write_text
 
 FIGURES = ("fig17_skipping", "fig_budget", "fig_budget_skips", "fig_budget_samples", "fig_young", "fig_residual")

@@ -39,7 +39,7 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
         if not _is_pulled(study, Path(network(name))):
             check_denoiser(study, file)
         if not _is_built(study, Path(dataset(name))):
-            from underpainting import suitability
+            from underpainting.images import suitability
 
             log.info("checking the images of the study %s", name)
             suitability.check(study, file)
@@ -77,7 +77,7 @@ def check_extractor(study: Study, file: Path) -> None:
     """Are Inception's weights where the study says they are?"""
     if study.teleport.extractor.name != "inception-v3-compat":
         return
-    from underpainting.fidelity import inception_weights
+    from underpainting.quality.fidelity import inception_weights
 
     try:
         inception_weights(study.teleport.extractor.weights)

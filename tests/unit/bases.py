@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 
 
 def make_basis(pixels: int, variances: list[float], seed: int) -> Eigenbasis:

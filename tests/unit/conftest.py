@@ -7,7 +7,7 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from hypothesis import settings
 
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 
 torch.set_num_threads(1)
 settings.register_profile("unit", deadline=None, max_examples=40, derandomize=True)

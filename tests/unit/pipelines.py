@@ -15,9 +15,9 @@ from torch import Tensor
 from scripts.sample_teleport import hybrid
 from tests.unit.bases import make_basis
 from underpainting import denoisers
-from underpainting.basis_file import StoredBasis
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.stored import StoredBasis
 from underpainting.compute import Compute
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
 from underpainting.sampling import SAMPLERS, Sampler
 from underpainting.sampling.schedulers import SCHEDULE_KEYS

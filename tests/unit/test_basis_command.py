@@ -15,10 +15,11 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 
-from underpainting import basis_estimate, cli, denoisers, eigenbasis, moments
-from underpainting.basis_file import StoredBasis, load_basis
+from underpainting import cli, denoisers
+from underpainting.basis import eigenbasis, estimate, moments
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.stored import StoredBasis, load_basis
 from underpainting.compute import Compute
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.sampling import Sampler, initial_noise, sample
 
 Array = np.ndarray[Any, Any]
@@ -173,4 +174,4 @@ def test_what_cannot_be_done_is_said_in_the_words_of_the_command(
     ("pixels", "count", "method"), [(3072, 50_000, "dense"), (196_608, 1000, "gram"), (196_608, 30_000, "randomized")]
 )
 def test_the_method_follows_number_and_size(pixels: int, count: int, method: str) -> None:
-    assert basis_estimate.chosen_method("auto", pixels, count) == method
+    assert estimate.chosen_method("auto", pixels, count) == method

@@ -11,10 +11,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from tests.unit.bases import make_basis
-from underpainting import artifacts, basis_file, eigenbasis, gaussian
-from underpainting.basis_file import BasisFileError, StoredBasis, load_basis, save_basis
-from underpainting.eigenbasis import Eigenbasis
+from underpainting import artifacts
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.stored import BasisFileError, StoredBasis, from_artifacts, load_basis, save_basis
 from underpainting.noise import NoiseLevel
+from underpainting.theory import gaussian
 
 
 def stored(basis: Eigenbasis) -> StoredBasis:
@@ -127,15 +129,15 @@ def test_a_study_s_artifacts_become_a_file(basis: Eigenbasis, tmp_path: Path) ->
     origin = {"study": "digits", "data": "12ab", "config": {"method": "gram"}}
     eigenbasis.save(basis, tmp_path / "eigenbasis.zarr.zip", origin)
     files = tmp_path / "eigenbasis.zarr.zip", tmp_path / "moments.zarr.zip"
-    found = basis_file.from_artifacts(*files)
+    found = from_artifacts(*files)
     assert equal(found.whole, basis)
     assert (found.card.count, found.card.method, found.card.data_digest) == (9, "gram", "12ab")
     assert found.classes == ()
-    assert basis_file.from_artifacts(*files, rank=2).whole.rank == 2
+    assert from_artifacts(*files, rank=2).whole.rank == 2
     with pytest.raises(ValueError, match=r"keeps no covariance of each class; set moments\.per_class: true"):
-        basis_file.from_artifacts(files[0], per_class=True)
+        from_artifacts(files[0], per_class=True)
     for one, mean, covariance in zip(
-        basis_file.from_artifacts(*files, per_class=True).classes,
+        from_artifacts(*files, per_class=True).classes,
         arrays["class_mean"],
         arrays["class_covariance"],
         strict=True,

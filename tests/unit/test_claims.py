@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit import sweeps
 from underpainting.claims import comparison, emergence, geometry, judge, paper, perturbation, retrieval, score, teleport
 from underpainting.claims.claim import Claim
-from underpainting.departure import departure
+from underpainting.measures.departure import departure
 
 NUMBERS = st.floats(-1e3, 1e3)
 

@@ -11,9 +11,10 @@ import yaml
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import forecast, perturbation
+from underpainting import forecast
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, Denoiser, GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.measures import perturbation
 from underpainting.provenance.plan import Job
 from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
 from underpainting.studies import SamplerChoice, Study, costs

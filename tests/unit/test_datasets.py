@@ -17,7 +17,8 @@ import yaml
 from PIL import Image
 from pydantic import TypeAdapter
 
-from underpainting import datasets, preflight
+from underpainting import preflight
+from underpainting.images import datasets
 from underpainting.studies import Study, StudyError, data, find_studies
 
 ROOT = Path(__file__).resolve().parents[2]

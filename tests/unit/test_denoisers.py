@@ -14,9 +14,11 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
-from underpainting import artifacts, denoisers, objectives, preflight, training
+from underpainting import artifacts, denoisers, preflight
 from underpainting.compute import Compute
 from underpainting.studies import Study, StudyError
+from underpainting.training import objectives
+from underpainting.training.trainer import make_unet
 
 ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -31,7 +33,7 @@ SMALL = {
 
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
-    return training.make_unet((1, 8, 8), **SMALL)
+    return make_unet((1, 8, 8), **SMALL)
 
 
 @pytest.fixture

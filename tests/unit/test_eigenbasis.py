@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from underpainting import eigenbasis, gaussian
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import DATA, NoiseLevel
+from underpainting.theory import gaussian
 
 Array = NDArray[np.float64]
 Way = Callable[[Array, int], Eigenbasis]

@@ -14,9 +14,13 @@ import torch
 import xarray as xr
 
 from tests.unit.test_residual import ARCHITECTURE, SCHEDULE, basis_of_digits, digits
-from underpainting import artifacts, classifier, denoisers, eigenbasis, equal_budgets, fidelity, training
+from underpainting import artifacts, denoisers
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
+from underpainting.quality import classifier, fidelity
 from underpainting.sampling import Sampler, initial_noise, sample
+from underpainting.training import equal_budgets
+from underpainting.training.trainer import Recipe, held_out_loss
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -46,14 +50,14 @@ def test_the_held_out_loss_is_the_objective_s_at_draws_that_no_seed_trains_on() 
             return type("Out", (), {"sample": self.zero * noisy})
 
     images = digits()
-    recipe = training.Recipe(steps=1, batch_size=64, prediction_type="v_prediction")
-    found = training.held_out_loss(Zero(), images, SCHEDULE, recipe)
+    recipe = Recipe(steps=1, batch_size=64, prediction_type="v_prediction")
+    found = held_out_loss(Zero(), images, SCHEDULE, recipe)
     clean = images.double() / 127.5 - 1
     power = SCHEDULE.alphas_cumprod.double()
     expected = (power + (1 - power) * clean.square().mean()).mean()  # of v = alpha eps - sigma x_0
     assert found == pytest.approx(float(expected), rel=0.02)
-    other = training.Recipe(steps=1, batch_size=64, prediction_type="v_prediction", seed=5)
-    assert training.held_out_loss(Zero(), images, SCHEDULE, other) == found
+    other = Recipe(steps=1, batch_size=64, prediction_type="v_prediction", seed=5)
+    assert held_out_loss(Zero(), images, SCHEDULE, other) == found
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from underpainting import classifier, fidelity
+from underpainting.quality import classifier, fidelity
 
 SHAPE = classifier.ClassifierShape(channels=1, classes=3, width=8, features=12)
 

@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from underpainting import flow, gaussian
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import (
     FlowMatching,
     NoiseGrid,
@@ -29,6 +28,7 @@ from underpainting.noise import (
     vp_level,
 )
 from underpainting.sampling import Sampler
+from underpainting.theory import flow, gaussian
 
 TIGHT = {"dopri5": {"rtol": 1e-10, "atol": 1e-11}, "dopri8": {"rtol": 1e-11, "atol": 1e-12}}
 ORDERS = {"euler": 1, "midpoint": 2, "heun2": 2, "rk4": 4}

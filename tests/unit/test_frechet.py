@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from underpainting import fidelity, frechet
-from underpainting.frechet import Bootstrapped, Real
+from underpainting.quality import fidelity, frechet
+from underpainting.quality.frechet import Bootstrapped, Real
 
 Array = np.ndarray[Any, Any]
 FEATURES = 5

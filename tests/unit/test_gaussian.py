@@ -15,8 +15,7 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from tests.unit.bases import make_basis
-from underpainting import gaussian
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import (
     DATA,
     FlowMatching,
@@ -26,6 +25,7 @@ from underpainting.noise import (
     VariancePreserving,
     vp_level,
 )
+from underpainting.theory import gaussian
 
 Array = NDArray[np.float64]
 

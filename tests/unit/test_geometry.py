@@ -10,10 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from underpainting import comparison, eigenbasis, gaussian, geometry, shards, trajectories
+from underpainting import shards, trajectories
+from underpainting.basis import eigenbasis
 from underpainting.denoisers import GaussianDenoiser, noise_prediction
+from underpainting.measures import comparison, geometry
 from underpainting.noise import NoiseGrid, vp_level
 from underpainting.sampling import Sampler
+from underpainting.theory import gaussian
 
 SEEDS = st.integers(0, 2**31)
 

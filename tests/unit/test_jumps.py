@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from tests.unit.bases import make_basis
-from underpainting import flow, gaussian
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.jumps import ClassJump, GaussianJump, Jump, MixtureJump
-from underpainting.mixtures import Mixture, MixtureDenoiser, Mode
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import DATA, NoiseGrid, NoiseLevel, vp_level
 from underpainting.sampling import initial_noise
+from underpainting.teleportation.jumps import ClassJump, GaussianJump, Jump, MixtureJump
+from underpainting.theory import flow, gaussian
+from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 
 SHAPE = (1, 1, 12)
 CLASSES = [make_basis(12, [3.0, 0.7, 0.2, 0.05][: 4 - label], label) for label in range(3)]

@@ -15,10 +15,12 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
 
-from underpainting import artifacts, denoisers, objectives, training
+from underpainting import artifacts, denoisers
 from underpainting.compute import Compute
 from underpainting.noise import NoiseLevel, vp_level
-from underpainting.objectives import Lesson, Objective
+from underpainting.training import objectives
+from underpainting.training.objectives import Lesson, Objective
+from underpainting.training.trainer import Recipe, draw, make_unet
 
 KINDS: tuple[Objective, ...] = ("epsilon", "v_prediction", "sample", "edm", "flow")
 EDM = {"sigma_data": 0.5, "sigma_min": 0.002, "sigma_max": 80.0}
@@ -86,8 +88,8 @@ def test_the_best_answer_to_a_lesson_gives_the_posterior_mean_on_every_path(kind
 @pytest.mark.parametrize("kind", ["edm", "flow"])
 def test_noise_levels_are_stratified(kind: Objective) -> None:
     images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
-    recipe = training.Recipe(steps=1, batch_size=50, prediction_type=kind)
-    times = training.draw(images, schedule_of(kind), recipe, 3).times.double()
+    recipe = Recipe(steps=1, batch_size=50, prediction_type=kind)
+    times = draw(images, schedule_of(kind), recipe, 3).times.double()
     parts = times / 20 if kind == "flow" else 50 * torch.special.ndtr((4 * times + 1.2) / 1.2)
     assert parts.long().tolist() == list(range(50))
 
@@ -112,7 +114,7 @@ def test_levels_stay_within_what_the_schedule_says() -> None:
 def unet() -> nn.Module:
     torch.manual_seed(0)
     widths = {"block_out_channels": (8, 16), "layers_per_block": 1, "norm_num_groups": 4}
-    return training.make_unet((1, 8, 8), **widths, attention_levels=0, attention_head_dim=8).eval()
+    return make_unet((1, 8, 8), **widths, attention_levels=0, attention_head_dim=8).eval()
 
 
 def test_an_edm_network_is_called_as_diffusers_calls_it() -> None:

@@ -11,10 +11,12 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.unit import test_training
-from underpainting import classifier, jobs, meter, perturbation, sampling
+from underpainting import jobs, meter, sampling
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.measures import perturbation
 from underpainting.noise import training_grid
+from underpainting.quality import classifier
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from underpainting import mixture_fit, mixture_moments, mixtures
-from underpainting.mixture_moments import Covariance
-from underpainting.mixtures import Mixture, Mode
 from underpainting.noise import NoiseLevel
+from underpainting.theory import mixture_fit, mixture_moments, mixtures
+from underpainting.theory.mixture_moments import Covariance
+from underpainting.theory.mixtures import Mixture, Mode
 
 Array = NDArray[np.float64]
 METHODS = ["kmeans", "em"]

@@ -14,10 +14,11 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from underpainting import artifacts, gaussian, mixture_moments, mixtures
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.mixtures import Mixture, MixtureDenoiser, Mode
+from underpainting import artifacts
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseLevel, vp_level
+from underpainting.theory import gaussian, mixture_moments, mixtures
+from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 
 Array = NDArray[np.float64]
 PIXELS = 6

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from underpainting import moments
-from underpainting.moments import Moments
+from underpainting.basis import moments
+from underpainting.basis.moments import Moments
 
 Array = NDArray[np.float64]
 

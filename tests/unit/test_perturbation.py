@@ -9,12 +9,14 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import eigenbasis, gaussian, perturbation
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import DiffusersDenoiser, GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.measures import perturbation
+from underpainting.measures.perturbation import Directions
 from underpainting.noise import training_grid
-from underpainting.perturbation import Directions
 from underpainting.sampling import Sampler, initial_noise
+from underpainting.theory import gaussian
 
 SCHEDULE = DDIMScheduler()
 

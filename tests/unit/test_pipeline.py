@@ -28,7 +28,7 @@ from tests.unit.pipelines import (
     workflow,
 )
 from underpainting import denoisers, halving
-from underpainting.basis_file import BasisFileError, Card, StoredBasis, save_basis
+from underpainting.basis.stored import BasisFileError, Card, StoredBasis, save_basis
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
 from underpainting.pipeline.labelled import LabelledNetwork
 from underpainting.sampling import SAMPLERS, Sampler

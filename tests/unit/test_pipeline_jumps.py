@@ -27,13 +27,14 @@ from tests.unit.pipelines import (
     unet,
     workflow,
 )
-from underpainting import denoisers, samplers, schedules, teleport
+from underpainting import denoisers, samplers, schedules
 from underpainting.compute import Compute
 from underpainting.denoisers.residual import ResidualNetwork
-from underpainting.jumps import GaussianJump, Jump, MixtureJump
-from underpainting.mixtures import Mixture, Mode
 from underpainting.pipeline import TeleportPipeline
 from underpainting.sampling import sample
+from underpainting.teleportation import teleport
+from underpainting.teleportation.jumps import GaussianJump, Jump, MixtureJump
+from underpainting.theory.mixtures import Mixture, Mode
 
 SEEDS = [3, 5, 8]
 SHAPE = (1, 8, 8)

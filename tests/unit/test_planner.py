@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from underpainting import plan_table, planner
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, vp_level
-from underpainting.planner import Shortfall
+from underpainting.teleportation import plan_table, planner
+from underpainting.teleportation.planner import Shortfall
 
 RATIOS = planner.ratios(100.0, 0.3, 60)
 

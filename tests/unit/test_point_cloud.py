@@ -16,10 +16,11 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from underpainting import artifacts, mixtures, point_cloud
-from underpainting.mixtures import Mixture, Mode
+from underpainting import artifacts
 from underpainting.noise import NoiseLevel, vp_level
-from underpainting.point_cloud import PointCloud, PointCloudDenoiser
+from underpainting.theory import mixtures, point_cloud
+from underpainting.theory.mixtures import Mixture, Mode
+from underpainting.theory.point_cloud import PointCloud, PointCloudDenoiser
 
 SIGMAS = [1e-4, 1e-3, 0.01, 0.1, 0.5, 1.0, 5.0, 30.0, 200.0]
 LEVELS = [NoiseLevel(1.0, sigma) for sigma in SIGMAS] + [vp_level(sigma) for sigma in SIGMAS]
@@ -215,7 +216,7 @@ def test_a_data_set_artifact_becomes_a_cloud_of_bytes(tmp_path: Path) -> None:
 PEAK = """
 import torch
 from pathlib import Path
-from underpainting import point_cloud
+from underpainting.theory import point_cloud
 from underpainting.noise import NoiseLevel
 
 def peak():  # of this process alone; getrusage would start with what its parent had

@@ -11,8 +11,9 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.unit.bases import make_basis
-from underpainting import cli, denoisers, eigenbasis
-from underpainting.eigenbasis import Eigenbasis
+from underpainting import cli, denoisers
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.pipeline import TeleportPipeline
 
 README = Path(__file__).resolve().parents[2] / "README.md"

@@ -15,10 +15,12 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from underpainting import denoisers, eigenbasis, training
+from underpainting import denoisers
+from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.denoisers import residual
 from underpainting.noise import NoiseLevel, training_grid, vp_level
+from underpainting.training.trainer import Recipe, Trainer, make_unet
 
 SCHEDULE = DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
 ARCHITECTURE = {
@@ -45,7 +47,7 @@ def basis_of_digits(rank: int | None = None) -> eigenbasis.Eigenbasis:
 
 def unet() -> Any:
     torch.manual_seed(0)
-    return training.make_unet((1, 8, 8), **ARCHITECTURE)
+    return make_unet((1, 8, 8), **ARCHITECTURE)
 
 
 def network(form: residual.Form, basis: eigenbasis.Eigenbasis) -> residual.ResidualNetwork:
@@ -136,10 +138,10 @@ def test_a_residual_network_is_saved_whole(form: residual.Form, tmp_path: Path) 
 @pytest.mark.parametrize("form", FORMS)
 def test_it_is_ahead_at_first(form: residual.Form, tmp_path: Path) -> None:
     """The loss is that of v-prediction, whatever the form."""
-    recipe = training.Recipe(steps=60, batch_size=32, warmup=5, learning_rate=3e-3, prediction_type="v_prediction")
+    recipe = Recipe(steps=60, batch_size=32, warmup=5, learning_rate=3e-3, prediction_type="v_prediction")
     images, losses = digits(), {}
     for name, made in {"plain": unet(), form: network(form, basis_of_digits())}.items():
-        trainer = training.Trainer(made, images, SCHEDULE, recipe, torch.device("cpu"))
+        trainer = Trainer(made, images, SCHEDULE, recipe, torch.device("cpu"))
         losses[name] = trainer.run(tmp_path / name, "run")
     assert losses[form][0] < 0.9 * losses["plain"][0]
     assert losses[form][-10:].mean() < losses["plain"][-10:].mean()

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from underpainting import retrieval
-from underpainting.retrieval import Nearest
+from underpainting.measures import retrieval
+from underpainting.measures.retrieval import Nearest
 
 
 def search(training: Tensor) -> Nearest:

@@ -14,9 +14,9 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from tests.unit.bases import make_basis
-from underpainting import flow, gaussian, geometry, rotation
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.measures import geometry
 from underpainting.noise import (
     DATA,
     FlowMatching,
@@ -27,6 +27,7 @@ from underpainting.noise import (
     VariancePreserving,
     vp_level,
 )
+from underpainting.theory import flow, gaussian, rotation
 
 PAPER = 2 * (1 - np.sqrt(2) / 2)
 NOISE = NoiseLevel(0.0, 1.0)

@@ -26,14 +26,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from underpainting import gaussian, samplers
+from underpainting import samplers
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser, PredictionType, TimeTable
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import DATA, NoiseGrid, edm_grid, training_grid
 from underpainting.sampling import SAMPLERS, Sampler, Step, initial_noise, make_scheduler, sample
 from underpainting.sampling.randomness import added_noise
 from underpainting.schedules import schedule_of
 from underpainting.studies.sampling import SamplerName
+from underpainting.theory import gaussian
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 SHAPE = (1, 8, 8)

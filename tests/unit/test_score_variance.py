@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from underpainting import score_variance
+from underpainting.basis.eigenbasis import Eigenbasis, truncate
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis, truncate
+from underpainting.measures import score_variance
+from underpainting.measures.score_variance import Squares
 from underpainting.noise import NoiseLevel, vp_level
 from underpainting.sampling import initial_noise
-from underpainting.score_variance import Squares
 
 LEVEL = NoiseLevel(0.8, 0.6)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from underpainting import statistics
+from underpainting.measures import statistics
 
 
 def test_interval_of_the_mean_agrees_with_scipy() -> None:

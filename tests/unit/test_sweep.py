@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from scripts import tabulate_budget, tabulate_teleport
 from tests.unit import legible, sweeps
-from underpainting import samplers, sweep, tables
+from underpainting import samplers, tables
 from underpainting.claims import teleport
 from underpainting.claims.claim import OWN_GOAL
 from underpainting.figures import budget, few_calls, skipping
 from underpainting.studies import files, find_studies
 from underpainting.studies.models import Study
+from underpainting.teleportation import sweep
 
 LOSSES = {0: 0.0, 10: -0.02, 15: 0.03, 20: 0.009, 25: 0.012, 30: 0.5}
 BUDGETS = 5, 6, 8, 10, 12, 15, 20

@@ -8,12 +8,14 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import flow, gaussian, samplers, teleport
+from underpainting import samplers
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.jumps import GaussianJump
 from underpainting.noise import NoiseGrid, training_grid
 from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
+from underpainting.teleportation import teleport
+from underpainting.teleportation.jumps import GaussianJump
+from underpainting.theory import flow, gaussian
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 STEPS = 20

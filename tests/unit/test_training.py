@@ -10,7 +10,8 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import checkpoints, objectives, training
+from underpainting.training import checkpoints, objectives
+from underpainting.training.trainer import Recipe, Trainer, draw, make_unet
 
 ARCHITECTURE = {
     "block_out_channels": (8, 16),
@@ -28,12 +29,12 @@ def images(count: int = 40) -> Tensor:
     return kinds[torch.arange(count) % 4][:, None]
 
 
-def trainer(**changes: object) -> training.Trainer:
-    recipe = training.Recipe(**{"steps": 12, "batch_size": 8, "warmup": 2, **changes})  # type: ignore[arg-type]
+def trainer(**changes: object) -> Trainer:
+    recipe = Recipe(**{"steps": 12, "batch_size": 8, "warmup": 2, **changes})  # type: ignore[arg-type]
     torch.manual_seed(recipe.seed)
-    network = training.make_unet((1, 8, 8), **ARCHITECTURE)
+    network = make_unet((1, 8, 8), **ARCHITECTURE)
     schedule = objectives.make_schedule(recipe.prediction_type, {}, {})
-    return training.Trainer(network, images(), schedule, recipe, torch.device("cpu"))
+    return Trainer(network, images(), schedule, recipe, torch.device("cpu"))
 
 
 class StoppedError(Exception):
@@ -92,8 +93,8 @@ def test_training_lowers_the_loss(tmp_path: Path, prediction: str) -> None:
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_targets_give_back_image_and_noise(prediction: str) -> None:
     schedule = DDIMScheduler(clip_sample=False)
-    recipe = training.Recipe(steps=1, batch_size=16, prediction_type=prediction)  # type: ignore[arg-type]
-    noisy, times, target = training.draw(images(), schedule, recipe, 0)
+    recipe = Recipe(steps=1, batch_size=16, prediction_type=prediction)  # type: ignore[arg-type]
+    noisy, times, target = draw(images(), schedule, recipe, 0)
     alpha = schedule.alphas_cumprod[times].sqrt()[:, None, None, None]
     sigma = (1 - alpha**2).sqrt()
     clean = {
@@ -108,15 +109,15 @@ def test_targets_give_back_image_and_noise(prediction: str) -> None:
 
 
 def test_times_are_stratified() -> None:
-    recipe = training.Recipe(steps=1, batch_size=50)
-    _, times, _ = training.draw(images(), DDIMScheduler(), recipe, 7)
+    recipe = Recipe(steps=1, batch_size=50)
+    _, times, _ = draw(images(), DDIMScheduler(), recipe, 7)
     assert (times // 20).tolist() == list(range(50))
 
 
 def test_flips_mirror_about_half_of_the_images() -> None:
     ramp = torch.arange(8, dtype=torch.uint8).repeat(64, 1, 8, 1)
-    recipe = training.Recipe(steps=1, batch_size=200, flip=True, prediction_type="sample")
-    _, _, clean = training.draw(ramp, DDIMScheduler(), recipe, 0)
+    recipe = Recipe(steps=1, batch_size=200, flip=True, prediction_type="sample")
+    _, _, clean = draw(ramp, DDIMScheduler(), recipe, 0)
     mirrored = (clean[:, 0, 0, 0] > clean[:, 0, 0, -1]).float().mean()
     assert 0.35 < mirrored < 0.65
 

@@ -12,7 +12,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from tests.workflow.project import Project
-from underpainting import denoisers, training
+from underpainting import denoisers
+from underpainting.training.trainer import make_unet
 
 
 def unknown_key(project: Project) -> None:
@@ -51,7 +52,7 @@ def unknown_placeholder(project: Project) -> None:
 
 def with_network(project: Project, size: int) -> Path:
     folder = project.folder / "network"
-    network = training.make_unet(
+    network = make_unet(
         (1, size, size),
         block_out_channels=(8, 16),
         layers_per_block=1,

@@ -93,7 +93,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("library edited, used by one rule")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.edit("src/underpainting/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    world.colleague.edit("src/underpainting/measures/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
     return changed(world.colleague, ("measure_emergence",))
 
 
@@ -106,7 +106,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("lazily imported module edited")
 def _(world: World) -> tuple[Plan, set[str]]:
-    name = "src/underpainting/datasets.py"
+    name = "src/underpainting/images/datasets.py"
     world.colleague.edit(name, "\n\ndef ", "\n\nUNUSED = 1\n\n\ndef ")
     return _plan_with(world.colleague, name)
 
@@ -129,7 +129,11 @@ def _script(job: object) -> str:
 
 @row("comments, docstrings and format of a script and of modules")
 def _(world: World) -> tuple[Plan, set[str]]:
-    for file in ("scripts/measure_retrieval.py", "src/underpainting/artifacts.py", "src/underpainting/moments.py"):
+    for file in (
+        "scripts/measure_retrieval.py",
+        "src/underpainting/artifacts.py",
+        "src/underpainting/basis/moments.py",
+    ):
         path = world.colleague.folder / file
         path.write_text(path.read_text().replace('"""', '"""Better said: ', 1) + "\n\n# a comment\n")
     return changed(world.colleague)
@@ -242,7 +246,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("commit whose artifacts were not rebuilt: code")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.producer.edit("src/underpainting/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    world.producer.edit("src/underpainting/measures/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
     _committed(world)
     return changed(world.colleague, ("measure_emergence",))
 

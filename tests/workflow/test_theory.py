@@ -9,7 +9,7 @@ import pytest
 from tests.workflow.project import Project
 from underpainting import artifacts
 from underpainting.claims import Claim
-from underpainting.departure import final_error
+from underpainting.measures.departure import final_error
 
 MODELS = ("gaussian", "mixture", "point_cloud")
 

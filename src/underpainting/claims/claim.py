@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, isnan, nan
 from typing import Literal, NamedTuple
 
-from underpainting.statistics import Interval
+from underpainting.measures.statistics import Interval
 
 OWN_GOAL = "own goal"
 """Source of a bound that is this project's, not the paper's."""

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting import statistics
 from underpainting.claims import paper
 from underpainting.claims.claim import Claim, of_interval
-from underpainting.departure import NOTICEABLE, departure, final_error
+from underpainting.measures import statistics
+from underpainting.measures.departure import NOTICEABLE, departure, final_error
 
 FloatArray = NDArray[np.float64]
 EARLY = 0.4

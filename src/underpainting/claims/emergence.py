@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from underpainting import statistics
 from underpainting.claims.claim import Claim, of_interval
-from underpainting.statistics import Interval
+from underpainting.measures import statistics
+from underpainting.measures.statistics import Interval
 
 
 def claims(data: xr.Dataset) -> list[Claim]:

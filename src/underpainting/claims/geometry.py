@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from underpainting import rotation, statistics
 from underpainting.claims import paper
 from underpainting.claims.claim import Claim, of_interval
+from underpainting.measures import statistics
+from underpainting.theory import rotation
 
 
 def claims(data: xr.Dataset, manifold_rank: int, pixels: int, model: str | None) -> list[Claim]:

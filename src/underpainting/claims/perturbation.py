@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting import statistics
 from underpainting.claims.claim import Claim, of_interval
+from underpainting.measures import statistics
 
 FloatArray = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from underpainting import retrieval, statistics
 from underpainting.claims.claim import Claim, of_interval
+from underpainting.measures import retrieval, statistics
 
 
 def claims(data: xr.Dataset) -> list[Claim]:

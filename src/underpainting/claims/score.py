@@ -6,10 +6,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting import statistics
 from underpainting.claims import paper
 from underpainting.claims.claim import Claim, of_interval
-from underpainting.statistics import Interval
+from underpainting.measures import statistics
+from underpainting.measures.statistics import Interval
 
 FloatArray = NDArray[np.float64]
 LOW_NOISE, HIGH_NOISE = 0.2, 1.5

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from underpainting import sweep
 from underpainting.claims import paper
 from underpainting.claims.claim import OWN_GOAL, Claim, of_interval, of_number
+from underpainting.measures.statistics import Interval
 from underpainting.samplers import SAMPLERS
-from underpainting.statistics import Interval
+from underpainting.teleportation import sweep
 
 TOLERANCE = 0.05
 SAVED = 0.4

@@ -11,7 +11,7 @@ from underpainting.cli import project
 from underpainting.samplers import SAMPLERS
 
 if TYPE_CHECKING:
-    from underpainting.basis_file import StoredBasis
+    from underpainting.basis.stored import StoredBasis
 
 HUB, ARTIFACT = "hub:", ".zarr.zip"
 # keys of a study's data set, in messages of its reader, and the options that stand for them here
@@ -80,7 +80,7 @@ def _positive(text: str) -> int:
 
 
 def _basis(options: argparse.Namespace) -> int:
-    from underpainting.basis_file import save_basis
+    from underpainting.basis.stored import save_basis
 
     if (options.source is None) == (options.network is None):
         raise BasisRefusedError("give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER")
@@ -105,7 +105,7 @@ def _made(options: argparse.Namespace) -> StoredBasis:
 
 
 def _of_study(options: argparse.Namespace) -> StoredBasis:
-    from underpainting.basis_file import from_artifacts
+    from underpainting.basis.stored import from_artifacts
 
     moments = Path(options.source).with_name("moments.zarr.zip")
     return from_artifacts(options.source, moments if moments.is_file() else None, options.per_class, options.rank)
@@ -114,7 +114,8 @@ def _of_study(options: argparse.Namespace) -> StoredBasis:
 def _of_source(options: argparse.Namespace) -> StoredBasis:
     from pydantic import TypeAdapter
 
-    from underpainting import basis_estimate, datasets
+    from underpainting.basis import estimate
+    from underpainting.images import datasets
     from underpainting.studies.data import Dataset, DatasetBase
 
     content = {"resize": options.resize, "limit": options.limit, **_place(options)}
@@ -122,11 +123,11 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
     adapter: TypeAdapter[DatasetBase] = TypeAdapter(Dataset)
     source = datasets.open_source(adapter.validate_python({**content, **provisional}))
     if not (options.size and options.channels):
-        channels, side = basis_estimate.first_shape(source, any_shape=options.size is not None)
+        channels, side = estimate.first_shape(source, any_shape=options.size is not None)
         provisional = {"image_size": options.size or side, "channels": options.channels or channels}
     config = adapter.validate_python({**content, **provisional})
     name = _name(options.source)
-    return basis_estimate.of_source(config, source, name, options.per_class, **_how(options))
+    return estimate.of_source(config, source, name, options.per_class, **_how(options))
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def _name(source: str) -> str:
 
 
 def _of_samples(options: argparse.Namespace) -> StoredBasis:
-    from underpainting import basis_estimate
+    from underpainting.basis import estimate
     from underpainting.denoisers import load_denoiser
     from underpainting.sampling import Sampler
 
@@ -165,7 +166,7 @@ def _of_samples(options: argparse.Namespace) -> StoredBasis:
     denoiser, schedule = load_denoiser(options.network)
     sampler = Sampler(options.sampler, options.steps, schedule)
     name = f"samples of the network {options.network.resolve().name} ({options.sampler}, {options.steps} steps, seeds from 0)"
-    return basis_estimate.of_samples(
+    return estimate.of_samples(
         denoiser, sampler, range(options.samples), denoiser.image_shape, name, options.batch_size, **_how(options)
     )
 

@@ -14,9 +14,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from underpainting import gaussian
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseLevel
+from underpainting.theory import gaussian
 
 
 class Denoiser(Protocol):

@@ -35,7 +35,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import training_grid
 
 Form = Literal["velocity", "blend"]

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from underpainting import sweep
 from underpainting.figures import style
 from underpainting.figures.images import FloatArray
+from underpainting.teleportation import sweep
 
 MARKERS = "os^Dv<>Pp*"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -10,8 +10,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from underpainting import sweep
 from underpainting.figures import style
+from underpainting.teleportation import sweep
 
 LEGEND = 4
 

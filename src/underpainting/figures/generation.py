@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from underpainting import geometry
 from underpainting.figures import images, style
 from underpainting.figures.images import FloatArray
+from underpainting.measures import geometry
 from underpainting.noise import NoiseGrid
 
 ROWS = ("state\n$x_t$", "difference\n$k\\,(x_{t-1} - x_t)$", "endpoint\nestimate $\\hat{x}_0(x_t)$")

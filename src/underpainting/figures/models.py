@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, FigureBase
 
-from underpainting import statistics
 from underpainting.figures import errors, images, style
 from underpainting.figures.images import FloatArray
+from underpainting.measures import statistics
 
 ROOM = 10
 THIN = {"lw": 0.7}

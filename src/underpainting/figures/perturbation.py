@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from underpainting import statistics
 from underpainting.figures import style
 from underpainting.figures.images import FloatArray
+from underpainting.measures import statistics
 
 LINEAR = 0.1  # below, the axes of gains are linear, so that zero has its place
 OTHERS = {"random": ("at random", style.MUTED, "s"), "off_manifold": ("off the manifold", "#D55E00", "^")}

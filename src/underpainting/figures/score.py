@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from underpainting import statistics
 from underpainting.figures import style
 from underpainting.figures.images import FloatArray
-from underpainting.statistics import Interval
+from underpainting.measures import statistics
+from underpainting.measures.statistics import Interval
 
 LOWEST = -0.1
 

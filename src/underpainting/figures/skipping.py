@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from underpainting import sweep
 from underpainting.figures import style
+from underpainting.teleportation import sweep
 
 LIMIT = "#D55E00"
 LOSSES, LARGE_LOSSES = (0.02, 0.1, 0.5, 2.0), (0.02, 0.2, 2.0, 20.0, 200.0, 2000.0)

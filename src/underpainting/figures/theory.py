@@ -8,10 +8,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from underpainting import gaussian
 from underpainting.figures import style
 from underpainting.figures.images import FloatArray
 from underpainting.noise import NoiseGrid, NoiseLevel, grid_rate
+from underpainting.theory import gaussian
 
 SMALLEST = 1e-4
 

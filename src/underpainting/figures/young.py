@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from underpainting import sweep
 from underpainting.figures import style
+from underpainting.teleportation import sweep
 
 
 @style.styled

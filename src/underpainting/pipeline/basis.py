@@ -13,8 +13,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils.constants import SAFETENSORS_WEIGHTS_NAME
 from torch import Tensor
 
-from underpainting.basis_file import BasisFileError, Card, StoredBasis, load_basis, save_basis
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.stored import BasisFileError, Card, StoredBasis, load_basis, save_basis
 from underpainting.writing import write_text
 
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "token")
@@ -23,7 +23,7 @@ HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "t
 class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
     """Mean, axes and variances of the images that a network was trained on, always in float64.
 
-    The weights in its folder are a file as `basis_file` writes it; its card is the configuration.
+    The weights in its folder are a file as `basis.stored` writes it; its card is the configuration.
 
     Args:
         card: as `dataclasses.asdict` gives it.
@@ -48,10 +48,10 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
 
     @classmethod
     def from_file(cls, path: str | Path) -> TeleportBasis:
-        """From a file that `underpainting basis` or `basis_file.save_basis` wrote.
+        """From a file that `underpainting basis` or `basis.stored.save_basis` wrote.
 
         Raises:
-            BasisFileError: as `basis_file.load_basis`.
+            BasisFileError: as `basis.stored.load_basis`.
         """
         return cls.of(load_basis(path))
 
@@ -104,7 +104,7 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         """Read the folder, from disk or from a repository of the Hub; its types are its own, whatever `torch_dtype` says.
 
         Raises:
-            BasisFileError: as `basis_file.load_basis`.
+            BasisFileError: as `basis.stored.load_basis`.
         """
         folder = Path(pretrained_model_name_or_path)
         if folder.is_dir():

@@ -7,11 +7,11 @@ from typing import Any, Literal, Protocol, get_args
 
 from torch import Tensor
 
-from underpainting import teleport
-from underpainting.jumps import Jump
 from underpainting.pipeline.schedulers import options, sampler_name
 from underpainting.sampling import Sampler
 from underpainting.schedules import Schedule, schedule_of
+from underpainting.teleportation import teleport
+from underpainting.teleportation.jumps import Jump
 
 DesignName = Literal["truncate", "regrid"]
 

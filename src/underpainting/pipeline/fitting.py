@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from underpainting.basis_file import require_range
+from underpainting.basis.stored import require_range
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.schedulers import Kind, network_kind
 

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from underpainting import denoisers
 from underpainting.denoisers import CountingDenoiser, NetworkDenoiser
-from underpainting.jumps import ClassJump, GaussianJump, Jump
 from underpainting.pipeline import designs
 from underpainting.pipeline.arguments import (
     Generators,
@@ -35,6 +34,7 @@ from underpainting.pipeline.labelled import LabelledNetwork
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
 from underpainting.pipeline.schedulers import network_kind
 from underpainting.sampling import Step, last
+from underpainting.teleportation.jumps import ClassJump, GaussianJump, Jump
 
 OutputType = Literal["pil", "np", "pt"]
 Callback = Callable[["TeleportPipeline", int, float, dict[str, Tensor]], dict[str, Tensor]]

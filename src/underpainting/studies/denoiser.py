@@ -72,7 +72,7 @@ class EdmNoise(Model):
 
 
 class TrainingRecipe(Model):
-    """How the network is trained; see `underpainting.training.Recipe`."""
+    """How the network is trained; see `underpainting.training.trainer.Recipe`."""
 
     steps: int = Field(ge=1, description="Optimizer steps.")
     batch_size: int = Field(128, ge=1, description="Images per step.")

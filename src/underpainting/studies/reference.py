@@ -96,7 +96,7 @@ def _members(annotation: Any) -> list[type[Model]]:
 
 
 def _summary(model: type[Model]) -> str:
-    return (model.__doc__ or "").strip().replace("`underpainting.training.Recipe`", "the library's training")
+    return (model.__doc__ or "").strip().replace("`underpainting.training.trainer.Recipe`", "the library's training")
 
 
 def _section(key: str, model: type[Model], union: str | None) -> Iterator[str]:

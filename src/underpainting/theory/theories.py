@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from underpainting import eigenbasis, mixtures, point_cloud
+from underpainting.basis import eigenbasis
 from underpainting.denoisers import Denoiser, GaussianDenoiser
+from underpainting.theory import mixtures, point_cloud
 
 
 def gaussian(path: str | Path) -> Denoiser:

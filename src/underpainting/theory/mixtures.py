@@ -31,10 +31,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from underpainting import artifacts
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.gaussian import endpoint_gain, marginal_variance
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseLevel
-from underpainting.softmax import NEGLIGIBLE, RunningSoftmax
+from underpainting.theory.gaussian import endpoint_gain, marginal_variance
+from underpainting.theory.softmax import NEGLIGIBLE, RunningSoftmax
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Mixture:
 
     @classmethod
     def of_basis(cls, basis: Eigenbasis) -> Mixture:
-        """The mixture of one mode that is the Gaussian of `underpainting.gaussian`: no variance off the basis."""
+        """The mixture of one mode that is the Gaussian of `underpainting.theory.gaussian`: no variance off the basis."""
         return cls(torch.ones(1, dtype=torch.float64), (Mode.of_basis(basis),), basis.image_shape)
 
     def to(self, target: torch.device | torch.dtype | str) -> Mixture:

@@ -21,11 +21,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting import gaussian, statistics
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.gaussian import Values
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.measures import statistics
+from underpainting.measures.statistics import Interval
 from underpainting.noise import NoiseGrid, NoiseLevel
-from underpainting.statistics import Interval
+from underpainting.theory import gaussian
+from underpainting.theory.gaussian import Values
 
 FloatArray = NDArray[np.float64]
 THRESHOLD = 0.5**0.5

@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from underpainting.images.training_images import load_bytes
 from underpainting.noise import NoiseLevel
-from underpainting.softmax import NEGLIGIBLE, RunningSoftmax
-from underpainting.training_images import load_bytes
+from underpainting.theory.softmax import NEGLIGIBLE, RunningSoftmax
 
 _CHUNK_BYTES = 64 * 2**20
 _TOLERANCE = 1e-10  # of a logit: a weight that is right to this part of itself

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from underpainting import planner
-from underpainting.planner import Shortfall
+from underpainting.teleportation import planner
+from underpainting.teleportation.planner import Shortfall
 
 COLUMNS = ["sampler", "design", "jump", "planned", "best", "fd", "best_fd", "excess", "ratio", "cost"]
 

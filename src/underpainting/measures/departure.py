@@ -1,6 +1,6 @@
 """What a comparison's artifact says of each seed: how far off its final image is, and when a theory left its trajectory.
 
-`underpainting.comparison` makes the errors, with torch; whoever reads them needs none.
+`underpainting.measures.comparison` makes the errors, with torch; whoever reads them needs none.
 """
 
 from __future__ import annotations

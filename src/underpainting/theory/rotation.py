@@ -26,7 +26,7 @@ has no factor r / D. In Eq. 74 the root ends after lambda alpha^2. The signs of 
 to noise.
 
 Where the data are not Gaussian, a denoiser's x0_hat takes the place of x_0 (App. I.4): were it constant, the state would
-rotate towards it. Functions of `variance` and of images take and return what those of `underpainting.gaussian` do.
+rotate towards it. Functions of `variance` and of images take and return what those of `underpainting.theory.gaussian` do.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpainting import gaussian
-from underpainting.gaussian import Values
 from underpainting.noise import FloatArray, NoiseLevel, vp_level
+from underpainting.theory import gaussian
+from underpainting.theory.gaussian import Values
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from underpainting.eigenbasis import Eigenbasis
+    from underpainting.basis.eigenbasis import Eigenbasis
 
 PURE_NOISE = NoiseLevel(0.0, 1.0)
 SLACK = 2.0 - 2.0**0.5

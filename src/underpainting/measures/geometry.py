@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpainting.noise import NoiseGrid
-from underpainting.rotation import weights
+from underpainting.theory.rotation import weights
 
 FloatArray = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Residuals(NamedTuple):
 
 
 def rotation(states: FloatArray, grid: NoiseGrid) -> FloatArray:
-    """Eq. 7 with the grid's own scales: a_t x_0 + b_t x_T, the weights those of `underpainting.rotation`.
+    """Eq. 7 with the grid's own scales: a_t x_0 + b_t x_T, the weights those of `underpainting.theory.rotation`.
 
     For alpha_T = 0 and a variance-preserving path this is alpha_t x_0 + sqrt(1 - alpha_t^2) x_T.
 

@@ -27,10 +27,11 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from underpainting import eigenbasis, mixture_moments
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.mixture_moments import Covariance
-from underpainting.mixtures import Mixture, Mode
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.theory import mixture_moments
+from underpainting.theory.mixture_moments import Covariance
+from underpainting.theory.mixtures import Mixture, Mode
 
 FloatArray = NDArray[np.float64]
 Images = NDArray[np.floating[Any]]

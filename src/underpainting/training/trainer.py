@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from underpainting import checkpoints, meter, objectives
-from underpainting.objectives import Lesson, Objective
+from underpainting import meter
+from underpainting.training import checkpoints, objectives
+from underpainting.training.objectives import Lesson, Objective
 
 log = logging.getLogger(__name__)
 

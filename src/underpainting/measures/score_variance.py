@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting import statistics
 from underpainting.denoisers import noise_prediction
+from underpainting.measures import statistics
+from underpainting.measures.statistics import Interval
 from underpainting.noise import NoiseLevel
 from underpainting.sampling import initial_noise
-from underpainting.statistics import Interval
 
 FloatArray = NDArray[np.float64]
 

@@ -17,11 +17,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting import artifacts, datasets, eigenbasis, moments
-from underpainting.basis_file import StoredBasis
-from underpainting.datasets import Bytes, DataError
+from underpainting import artifacts
+from underpainting.basis import eigenbasis, moments
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.stored import StoredBasis
 from underpainting.denoisers import Denoiser
-from underpainting.eigenbasis import Eigenbasis
+from underpainting.images import datasets
+from underpainting.images.datasets import Bytes, DataError
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
 from underpainting.studies.data import DatasetBase
 

@@ -21,15 +21,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from underpainting import artifacts, eigenbasis
-from underpainting.eigenbasis import Eigenbasis
+from underpainting import artifacts
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.writing import replacing
 
 FORMAT = "underpainting.basis/1"
 KEY = "underpainting"
 Precision = Literal["float64", "float32"]
 _PARTS = ("mean", "vectors", "variances")
-_REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis_file.save_basis`"
+_REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis.stored.save_basis`"
 
 
 class BasisFileError(ValueError):

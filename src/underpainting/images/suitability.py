@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting.datasets import DataError, Source, open_source, stream
+from underpainting.images.datasets import DataError, Source, open_source, stream
 from underpainting.studies.errors import StudyError
 from underpainting.studies.models import Study
 

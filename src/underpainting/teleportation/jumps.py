@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting import flow, gaussian
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.mixtures import Mixture, MixtureDenoiser
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, NoiseLevel, vp_level
+from underpainting.theory import flow, gaussian
+from underpainting.theory.mixtures import Mixture, MixtureDenoiser
 
 MIXTURE_STEPS = 24
 

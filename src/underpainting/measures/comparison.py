@@ -12,10 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from underpainting import gaussian
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.flow import Trajectory
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid
+from underpainting.theory import gaussian
+from underpainting.theory.flow import Trajectory
 
 
 def predict(basis: Eigenbasis, initial: Tensor, grid: NoiseGrid) -> Trajectory:

@@ -25,11 +25,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting import gaussian
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import Denoiser
-from underpainting.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, NoiseLevel
 from underpainting.sampling import Sampler
+from underpainting.theory import gaussian
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["component", "random", "off_manifold"]

@@ -102,7 +102,7 @@ def inception_extractor(path: str | None) -> Extractor:
 
 def classifier_extractor(path: str | Path) -> Extractor:
     """The features of a study's classifier."""
-    from underpainting import classifier
+    from underpainting.quality import classifier
 
     return classifier.load(path).classifier.features
 

@@ -15,10 +15,10 @@ from typing import Any
 from torch import Tensor
 
 from underpainting.denoisers import Denoiser
-from underpainting.jumps import Jump
 from underpainting.sampling import Sampler, Step
 from underpainting.sampling.schedulers import spread
 from underpainting.schedules import Schedule
+from underpainting.teleportation.jumps import Jump
 
 
 def jump(ahead: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:

@@ -25,7 +25,7 @@ from underpainting.noise import DATA, FloatArray, NoiseLevel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from underpainting.eigenbasis import Eigenbasis
+    from underpainting.basis.eigenbasis import Eigenbasis
 
 Values = TypeVar("Values", float, FloatArray, "Tensor")
 

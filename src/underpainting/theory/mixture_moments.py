@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from underpainting import eigenbasis
-from underpainting.eigenbasis import Eigenbasis
-from underpainting.mixtures import Mixture, Mode
+from underpainting.basis import eigenbasis
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.theory.mixtures import Mixture, Mode
 
 FloatArray = NDArray[np.float64]
 Covariance = Literal["full", "low_rank", "isotropic"]

@@ -1,0 +1,1 @@
+"""How good generated images are: features, and distances between them."""

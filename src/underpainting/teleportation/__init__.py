@@ -1,0 +1,1 @@
+"""Jumps over the start of sampling, and what sweeps over them say."""

@@ -1,0 +1,1 @@
+"""What Gaussian data, mixtures and point clouds make of the probability flow."""

@@ -1,0 +1,1 @@
+"""How networks of every kind are trained."""
