@@ -14,32 +14,20 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
+from tests.unit.networks import SMALL, small_unet
 from underpainting import artifacts, denoisers, preflight
 from underpainting.compute import Compute
 from underpainting.studies import Study, StudyError
 from underpainting.training import objectives
-from underpainting.training.trainer import make_unet
 
 ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-SMALL = {
-    "block_out_channels": (8, 16),
-    "layers_per_block": 1,
-    "attention_levels": 0,
-    "attention_head_dim": 8,
-    "norm_num_groups": 4,
-}
-
-
-def network() -> torch.nn.Module:
-    torch.manual_seed(0)
-    return make_unet((1, 8, 8), **SMALL)
 
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Path:
     """A pipeline folder as the workflow writes it."""
-    denoisers.save_pipeline(network(), DDIMScheduler(prediction_type="v_prediction"), tmp_path / "pipeline")
+    denoisers.save_pipeline(small_unet(), DDIMScheduler(prediction_type="v_prediction"), tmp_path / "pipeline")
     return tmp_path / "pipeline"
 
 
@@ -54,7 +42,7 @@ def flat_copy(pipeline: Path, folder: Path) -> Path:
 
 def test_a_pipeline_is_written_for_diffusers_and_read_back(pipeline: Path) -> None:
     loaded, schedule = denoisers.load_network(pipeline)
-    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), network().parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), small_unet().parameters(), strict=True))
     assert schedule.config["prediction_type"] == "v_prediction"
     assert not [file for file in pipeline.rglob("*") if file.name.startswith(".")]
 
@@ -68,7 +56,7 @@ def test_the_flat_layout_is_read_with_its_own_schedule(pipeline: Path, tmp_path:
 
 def test_a_pickle_is_never_read(pipeline: Path) -> None:
     weights = pipeline / "unet" / "diffusion_pytorch_model.safetensors"
-    torch.save(network().state_dict(), weights.with_name("diffusion_pytorch_model.bin"))
+    torch.save(small_unet().state_dict(), weights.with_name("diffusion_pytorch_model.bin"))
     weights.unlink()
     with pytest.raises(FileNotFoundError, match="only safetensors are read, never a pickle"):
         denoisers.load_network(pipeline)
@@ -82,9 +70,9 @@ def test_an_incomplete_folder_is_named(pipeline: Path, missing: str) -> None:
 
 
 def test_a_network_for_other_images_is_refused() -> None:
-    denoisers.require_images(network(), channels=1, size=8)
+    denoisers.require_images(small_unet(), channels=1, size=8)
     with pytest.raises(ValueError, match=r"dataset\.channels and dataset\.image_size"):
-        denoisers.require_images(network(), channels=3, size=32)
+        denoisers.require_images(small_unet(), channels=3, size=32)
 
 
 def test_a_pinned_commit_is_taken_from_the_hubs_cache(
@@ -110,10 +98,10 @@ def test_the_schedule_artifact_runs_from_noise_to_data(tmp_path: Path) -> None:
 
 
 def test_weights_in_half_precision_become_a_network_in_single(tmp_path: Path) -> None:
-    denoisers.save_pipeline(network().half(), DDIMScheduler(), tmp_path)
+    denoisers.save_pipeline(small_unet().half(), DDIMScheduler(), tmp_path)
     loaded, _ = denoisers.load_network(tmp_path)
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
-    for a, b in zip(loaded.parameters(), network().half().parameters(), strict=True):
+    for a, b in zip(loaded.parameters(), small_unet().half().parameters(), strict=True):
         assert torch.equal(a, b.float())
 
 
@@ -160,7 +148,7 @@ def test_a_network_that_is_not_what_the_study_describes_is_refused(
 @pytest.mark.parametrize("kind", ["edm", "flow"])
 def test_a_network_that_ships_may_be_of_another_kind(tmp_path: Path, kind: Any) -> None:
     edm = {"sigma_data": 0.4, "sigma_min": 0.002, "sigma_max": 80.0} if kind == "edm" else {}
-    denoisers.save_pipeline(network(), objectives.make_schedule(kind, {}, edm), tmp_path)
+    denoisers.save_pipeline(small_unet(), objectives.make_schedule(kind, {}, edm), tmp_path)
     described = {"edm": edm} if edm else {}
     preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}, **described), Path("s.yaml"))
     with pytest.raises(StudyError, match=r"training\.prediction_type: v_prediction is not that .*, " + kind):

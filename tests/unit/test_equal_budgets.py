@@ -13,7 +13,8 @@ import pytest
 import torch
 import xarray as xr
 
-from tests.unit.test_residual import ARCHITECTURE, SCHEDULE, basis_of_digits, digits
+from tests.unit.networks import SMALL
+from tests.unit.test_residual import SCHEDULE, basis_of_digits, digits
 from underpainting import artifacts, denoisers
 from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
@@ -77,7 +78,7 @@ def made(tmp_path: Path) -> dict[str, list[str]]:
     train = runpy.run_path(str(SCRIPTS / "train_denoiser.py"))["main"]
     for steps in (2, 3):
         recipe = {"steps": steps, "batch_size": 8, "prediction_type": "v_prediction", "seed": 1, "residual": "velocity"}
-        config = {"training": recipe, "architecture": ARCHITECTURE, "device": "cpu"}
+        config = {"training": recipe, "architecture": SMALL, "device": "cpu"}
         folder = tmp_path / str(steps)
         folder.mkdir()
         outputs = {name: str(folder / name) for name in ("index", "schedule", "losses", "snapshots")}

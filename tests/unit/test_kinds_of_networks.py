@@ -15,12 +15,13 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
 
+from tests.unit.networks import small_unet
 from underpainting import artifacts, denoisers
 from underpainting.compute import Compute
 from underpainting.noise import NoiseLevel, vp_level
 from underpainting.training import objectives
 from underpainting.training.objectives import Lesson, Objective
-from underpainting.training.trainer import Recipe, draw, make_unet
+from underpainting.training.trainer import Recipe, draw
 
 KINDS: tuple[Objective, ...] = ("epsilon", "v_prediction", "sample", "edm", "flow")
 EDM = {"sigma_data": 0.5, "sigma_min": 0.002, "sigma_max": 80.0}
@@ -111,15 +112,9 @@ def test_levels_stay_within_what_the_schedule_says() -> None:
     np.testing.assert_allclose((4 * lesson.times).exp(), [0.002, np.exp(-1.2), 80.0], rtol=1e-5)
 
 
-def unet() -> nn.Module:
-    torch.manual_seed(0)
-    widths = {"block_out_channels": (8, 16), "layers_per_block": 1, "norm_num_groups": 4}
-    return make_unet((1, 8, 8), **widths, attention_levels=0, attention_head_dim=8).eval()
-
-
 def test_an_edm_network_is_called_as_diffusers_calls_it() -> None:
     schedule = EDMEulerScheduler(sigma_data=0.4)
-    denoiser, network = denoisers.EdmDenoiser(unet(), sigma_data=0.4), unet()
+    denoiser, network = denoisers.EdmDenoiser(small_unet().eval(), sigma_data=0.4), small_unet().eval()
     images = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     for sigma in (0.002, 0.1, 1.0, 80.0):
         with torch.inference_mode():
@@ -131,7 +126,11 @@ def test_an_edm_network_is_called_as_diffusers_calls_it() -> None:
 
 
 def test_a_step_of_a_flow_network_is_that_of_diffusers() -> None:
-    schedule, denoiser, network = FlowMatchEulerDiscreteScheduler(), denoisers.FlowDenoiser(unet()), unet()
+    schedule, denoiser, network = (
+        FlowMatchEulerDiscreteScheduler(),
+        denoisers.FlowDenoiser(small_unet().eval()),
+        small_unet().eval(),
+    )
     schedule.set_timesteps(10)
     images = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     for step in (1, 5, 9):
@@ -162,18 +161,18 @@ def test_beyond_what_an_edm_network_knows_it_is_told_the_nearest_level() -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_tells_the_kind_of_its_network(kind: Objective, tmp_path: Path) -> None:
     schedule = schedule_of(kind)
-    denoisers.save_pipeline(unet(), schedule, tmp_path)
+    denoisers.save_pipeline(small_unet().eval(), schedule, tmp_path)
     loaded, found = denoisers.load_denoiser(tmp_path, CPU)
     assert type(found) is type(schedule)
     assert dict(found.config)["num_train_timesteps"] == 1000
     images = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    expected = denoisers.of_kind(unet(), schedule)(images, 0.6, 0.8)
+    expected = denoisers.of_kind(small_unet().eval(), schedule)(images, 0.6, 0.8)
     assert torch.equal(loaded(images, 0.6, 0.8), expected)
 
 
 def test_a_folder_keeps_the_levels_of_an_edm_network(tmp_path: Path) -> None:
     edm = {"sigma_data": 0.3, "sigma_min": 0.01, "sigma_max": 20.0}
-    denoisers.save_pipeline(unet(), objectives.make_schedule("edm", {}, edm), tmp_path)
+    denoisers.save_pipeline(small_unet().eval(), objectives.make_schedule("edm", {}, edm), tmp_path)
     loaded, _ = denoisers.load_denoiser(tmp_path, CPU)
     assert isinstance(loaded, denoisers.EdmDenoiser)
     assert {key: getattr(loaded, key) for key in edm} == edm
@@ -181,7 +180,7 @@ def test_a_folder_keeps_the_levels_of_an_edm_network(tmp_path: Path) -> None:
 
 def test_an_edm_network_of_another_convention_is_refused() -> None:
     with pytest.raises(ValueError, match="prediction_type 'v_prediction' is not known"):
-        denoisers.of_kind(unet(), EDMEulerScheduler(prediction_type="v_prediction"))
+        denoisers.of_kind(small_unet().eval(), EDMEulerScheduler(prediction_type="v_prediction"))
 
 
 def images_of_diffusers(folder: Path, **options: Any) -> tuple[Any, Tensor]:
@@ -196,7 +195,7 @@ def images_of_diffusers(folder: Path, **options: Any) -> tuple[Any, Tensor]:
 @pytest.mark.parametrize("kind", ["flow", "edm"])
 def test_diffusers_samples_from_the_folder(kind: Objective, tmp_path: Path) -> None:
     """The Euler steps of its own loop, and ours from the same noise, end at the same images."""
-    denoisers.save_pipeline(unet(), schedule_of(kind), tmp_path)
+    denoisers.save_pipeline(small_unet().eval(), schedule_of(kind), tmp_path)
     scheduler, theirs = images_of_diffusers(tmp_path, batch_size=1)
     denoiser, _ = denoisers.load_denoiser(tmp_path, CPU)
     state = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(5))
@@ -204,7 +203,7 @@ def test_diffusers_samples_from_the_folder(kind: Objective, tmp_path: Path) -> N
     for now, following in pairwise(scheduler.sigmas.double().tolist()):
         if now == 1.0 and kind == "flow":  # pure noise has no endpoint estimate: the velocity itself
             with torch.inference_mode():
-                state = state + (following - now) * unet()(state, torch.tensor(1000.0)).sample
+                state = state + (following - now) * small_unet().eval()(state, torch.tensor(1000.0)).sample
             continue
         alpha = (lambda sigma: 1 - sigma) if kind == "flow" else (lambda _: 1.0)
         endpoint = denoiser(state, alpha(now), now)

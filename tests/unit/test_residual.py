@@ -6,7 +6,7 @@ import json
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,21 +15,15 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from tests.unit.networks import SMALL, small_unet
 from underpainting import denoisers
 from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.denoisers import residual
 from underpainting.noise import NoiseLevel, training_grid, vp_level
-from underpainting.training.trainer import Recipe, Trainer, make_unet
+from underpainting.training.trainer import Recipe, Trainer
 
 SCHEDULE = DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
-ARCHITECTURE = {
-    "block_out_channels": (8, 16),
-    "layers_per_block": 1,
-    "attention_levels": 0,
-    "attention_head_dim": 8,
-    "norm_num_groups": 4,
-}
 FloatArray = NDArray[np.float64]
 FORMS = get_args(residual.Form)
 
@@ -45,13 +39,8 @@ def basis_of_digits(rank: int | None = None) -> eigenbasis.Eigenbasis:
     return eigenbasis.truncate(basis, rank=rank) if rank else basis
 
 
-def unet() -> Any:
-    torch.manual_seed(0)
-    return make_unet((1, 8, 8), **ARCHITECTURE)
-
-
 def network(form: residual.Form, basis: eigenbasis.Eigenbasis) -> residual.ResidualNetwork:
-    return residual.ResidualNetwork.untrained(unet(), basis, SCHEDULE, form)
+    return residual.ResidualNetwork.untrained(small_unet(), basis, SCHEDULE, form)
 
 
 def levels_and_states() -> Iterator[tuple[NoiseLevel, torch.Tensor]]:
@@ -140,7 +129,7 @@ def test_it_is_ahead_at_first(form: residual.Form, tmp_path: Path) -> None:
     """The loss is that of v-prediction, whatever the form."""
     recipe = Recipe(steps=60, batch_size=32, warmup=5, learning_rate=3e-3, prediction_type="v_prediction")
     images, losses = digits(), {}
-    for name, made in {"plain": unet(), form: network(form, basis_of_digits())}.items():
+    for name, made in {"plain": small_unet(), form: network(form, basis_of_digits())}.items():
         trainer = Trainer(made, images, SCHEDULE, recipe, torch.device("cpu"))
         losses[name] = trainer.run(tmp_path / name, "run")
     assert losses[form][0] < 0.9 * losses["plain"][0]
@@ -165,7 +154,7 @@ def test_the_script_trains_on_a_gaussian(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(Path(__file__).parents[2])
     eigenbasis.save(basis_of_digits(), tmp_path / "basis.zarr.zip")
     script = runpy.run_path("scripts/train_denoiser.py")
-    config = {"training": {"residual": "velocity", "seed": 0}, "architecture": ARCHITECTURE}
+    config = {"training": {"residual": "velocity", "seed": 0}, "architecture": SMALL}
     made = script["make_network"]((1, 8, 8), SCHEDULE, config, str(tmp_path / "basis.zarr.zip"))
     assert isinstance(made, residual.ResidualNetwork)
     plain = script["make_network"]((1, 8, 8), SCHEDULE, config, None)

@@ -10,16 +10,9 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
+from tests.unit.networks import SMALL
 from underpainting.training import checkpoints, objectives
 from underpainting.training.trainer import Recipe, Trainer, draw, make_unet
-
-ARCHITECTURE = {
-    "block_out_channels": (8, 16),
-    "layers_per_block": 1,
-    "attention_levels": 0,
-    "attention_head_dim": 8,
-    "norm_num_groups": 4,
-}
 
 
 def images(count: int = 40) -> Tensor:
@@ -32,7 +25,7 @@ def images(count: int = 40) -> Tensor:
 def trainer(**changes: object) -> Trainer:
     recipe = Recipe(**{"steps": 12, "batch_size": 8, "warmup": 2, **changes})  # type: ignore[arg-type]
     torch.manual_seed(recipe.seed)
-    network = make_unet((1, 8, 8), **ARCHITECTURE)
+    network = make_unet((1, 8, 8), **SMALL)
     schedule = objectives.make_schedule(recipe.prediction_type, {}, {})
     return Trainer(network, images(), schedule, recipe, torch.device("cpu"))
 
