@@ -37,7 +37,7 @@ def study_with(**changes: Any) -> Study:
 
 
 def budget_with(**changes: Any) -> BudgetConfig:
-    return files.budget_of(study_with(**changes))
+    return files.budget.section(study_with(**changes))
 
 
 # --- steps and runs --------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_lists_are_sorted_and_named() -> None:
 def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(solver: str) -> None:
     """The script that measures them cuts the list by the number of runs."""
     study = study_with()
-    listed, settings = files.budget_features("mine", study, solver), files.budget_settings("mine", study, solver)
+    listed, settings = files.budget.features("mine", study, solver), files.budget.settings("mine", study, solver)
     runs: Any = settings["runs"]
     shards = len(listed) // len(runs)
     assert shards == 3
@@ -102,26 +102,30 @@ def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(solver: str) -> N
 
 def test_runs_of_a_jump_begin_with_its_states() -> None:
     study = study_with()
-    assert files.landed("mine", study, NO_JUMP, "0", "20") == []
-    assert files.landed("mine", study, "lowrank8", "0", "20") == ["results/mine/jumps/lowrank8/seeds_0-20.zarr.zip"]
+    assert files.budget.landed("mine", study, NO_JUMP, "0", "20") == []
+    assert files.budget.landed("mine", study, "lowrank8", "0", "20") == [
+        "results/mine/jumps/lowrank8/seeds_0-20.zarr.zip"
+    ]
 
 
 def test_a_jump_has_what_it_is_made_from() -> None:
     kinds = [{"name": name, "skips": [50]} for name in ("gaussian", "mixture", "samples")]
     study = study_with(jumps=kinds)
-    made_from = {kind["name"]: files.jump_inputs("mine", study, str(kind["name"])) for kind in kinds}
+    made_from = {kind["name"]: files.budget.jump_inputs("mine", study, str(kind["name"])) for kind in kinds}
     assert made_from["gaussian"] == {"eigenbasis": "results/mine/eigenbasis.zarr.zip"}
     assert made_from["mixture"] == {"mixture": "results/mine/mixture.zarr.zip"}
-    assert made_from["samples"] == {"samples": files.shards(files.sweep_samples(0, "mine", "ddim-6"), study.teleport)}
+    assert made_from["samples"] == {
+        "samples": files.stages.shards(files.sweep.samples(0, "mine", "ddim-6"), study.teleport)
+    }
 
 
 def test_a_study_without_the_section_has_no_such_rows() -> None:
     content = content_with()
     del content["budget"]
     study = Study.model_validate(content)
-    assert files.budget_rows("mine", study) == []
+    assert files.budget.rows("mine", study) == []
     with pytest.raises(ValueError, match="this study has no section `budget`"):
-        files.budget_of(study)
+        files.budget.section(study)
 
 
 # --- slips -----------------------------------------------------------------------------------------------------------

@@ -226,10 +226,10 @@ def test_before_any_job_everything_is_asked_for(code: Path, tmp_path: Path) -> N
 
 def test_the_inputs_of_the_conversion_are_file_and_code(code: Path, tmp_path: Path) -> None:
     chosen = study(path=str(tmp_path / "net.pkl"), code=str(code))
-    found = files.network_sources("s", chosen)
+    found = files.sources.of_network("s", chosen)
     assert found[0] == (tmp_path / "net.pkl").as_posix()
     assert (code / "training/networks.py").as_posix() in found
-    assert files.code_folders({"s": chosen}) == [str(code)]
+    assert files.sources.code_folders({"s": chosen}) == [str(code)]
     assert chosen.denoiser.settings() == {"source": "edm", "sha256": "", "trust_pickle": False}
 
 

@@ -597,7 +597,7 @@ def test_a_training_depends_on_the_noise_of_its_own_kind_alone() -> None:
 def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:
     def needed(**training: str) -> list[str]:
         recipe = {"steps": 10, "prediction_type": "v_prediction", **training}
-        return files.training_basis(
+        return files.residual.training_basis(
             "s", Study.model_validate({**VALID, "denoiser": {"source": "train", "training": recipe}})
         )
 
@@ -633,17 +633,17 @@ def test_a_form_of_training_differs_from_the_study_s_in_form_seed_and_steps_alon
     training = {"steps": 10, "prediction_type": "v_prediction", "snapshots": [5], "seed": 4}
     content = {**VALID, "denoiser": {"source": "train", "training": training}, "residual": {"budgets": [9, 3]}}
     study = Study.model_validate(content)
-    found = files.form_recipe("s", study, "velocity", "5", "9")
+    found = files.residual.recipe("s", study, "velocity", "5", "9")
     own = study.denoiser.settings()
     assert found == {
         **own,
         "training": {**own["training"], "residual": "velocity", "seed": 5, "steps": 9, "snapshots": ()},
         "device": "auto",
     }
-    assert files.form_basis("s", study, "none") == []
-    assert files.form_basis("s", study, "blend") == ["results/s/eigenbasis.zarr.zip"]
-    assert files.residual_rows("s", study)[-1] == "results/s/residual/blend/seed_6.json"
-    assert files.form_network("s", study, "none", "4", "model_index.json") == [
+    assert files.residual.basis("s", study, "none") == []
+    assert files.residual.basis("s", study, "blend") == ["results/s/eigenbasis.zarr.zip"]
+    assert files.residual.rows("s", study)[-1] == "results/s/residual/blend/seed_6.json"
+    assert files.residual.networks("s", study, "none", "4", "model_index.json") == [
         f"results/s/residual/none/seed_4/steps_{steps}/denoiser/model_index.json" for steps in (3, 9)
     ]
 
