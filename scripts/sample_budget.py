@@ -1,5 +1,6 @@
-"""Features of one shard of images at few network calls, from every level where a jump has landed."""
+"""Features of one shard of images at few network calls, from where jumps landed; for one number of steps, or several."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,27 +72,39 @@ def generated(
         )
 
 
-def main(inputs: dict[str, Any], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
-    """Sample batch by batch; one batch is one chunk of the artifact."""
-    denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
-    schedule = schedules.of_file(inputs["scheduler"])
-    starts = [1 - skip / 100 for skip in config["skips"]]
-    samplers = [teleport.regridded(config["sampler"], schedule, config["steps"], start) for start in starts]
-    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
-    meter.plan(images=len(seeds) * sum(sampler.calls() for sampler in samplers))
-    batches = starting(inputs["landed"], schedule, seeds, denoiser.image_shape, config["batch_size"])
-    parts = generated(batches, samplers, denoiser, extractor)
-    whole = xr.concat(list(parts), "sample", data_vars="minimal", coords="minimal", compat="override")
+def by_steps(outputs: Iterable[str]) -> dict[int, str]:
+    """The outputs by the number of steps that their folder tells."""
+    return {int(re.findall(r"/budget/[a-z]+-(\d+)/", output)[0]): output for output in outputs}
+
+
+def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> xr.Dataset:
+    """Features, with the levels at which the walks began."""
     levels = np.array([sampler.grid[0] for sampler in samplers])
-    whole = whole.assign(
-        skip=array(np.array(config["skips"]), "skip", "share of the network's time that is skipped", "percent"),
+    return data.assign(
+        skip=array(np.array(skips), "skip", "share of the network's time that is skipped", "percent"),
         alpha=array(levels[:, 0], "skip", "signal scale at the start"),
         sigma=array(levels[:, 1], "skip", "noise scale at the start"),
     )
-    provenance = origin(
-        study, seeds=[seeds.start, seeds.stop], config=config, network=artifacts.digest(inputs["weights"])
-    )
-    artifacts.save(whole, output, provenance)
+
+
+def main(inputs: dict[str, Any], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any]) -> None:
+    """Sample number by number of steps, each batch by batch; one batch is one chunk of the artifact."""
+    denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    schedule = schedules.of_file(inputs["scheduler"])
+    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    starts = [1 - skip / 100 for skip in config["skips"]]
+    walks = {
+        steps: [teleport.regridded(config["sampler"], schedule, steps, start) for start in starts] for steps in outputs
+    }
+    meter.plan(images=len(seeds) * sum(sampler.calls() for samplers in walks.values() for sampler in samplers))
+    network = artifacts.digest(inputs["weights"])
+    for steps, output in outputs.items():
+        batches = starting(inputs["landed"], schedule, seeds, denoiser.image_shape, config["batch_size"])
+        parts = list(generated(batches, walks[steps], denoiser, extractor))
+        whole = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")
+        run = {**config, "steps": steps}
+        provenance = origin(study, seeds=[seeds.start, seeds.stop], config=run, network=network)
+        artifacts.save(with_levels(whole, walks[steps], config["skips"]), output, provenance)
 
 
 if __name__ == "__main__":
@@ -101,5 +114,9 @@ if __name__ == "__main__":
         for several in ("landed", "extractor"):
             inputs[several] = [inputs[several]] if isinstance(inputs[several], str) else list(inputs[several])
         main(
-            inputs, snakemake.output[0], names.study, range(int(names.first), int(names.stop)), snakemake.params.config
+            inputs,
+            by_steps(snakemake.output),
+            names.study,
+            range(int(names.first), int(names.stop)),
+            snakemake.params.config,
         )

@@ -17,7 +17,7 @@ RULES = {
     name
     for file in (ROOT / "rules").glob("*.smk")
     for name in re.findall(r"^(?:use )?rule (?:\w+ as )?(\w+)", file.read_text(encoding="utf-8"), re.M)
-} | {"sample_teleport"}  # its name is made
+} | {"sample_teleport", "sample_budget"}  # their names are made
 FIGURES = {rule for rule in RULES if rule.startswith("figure_")}
 
 

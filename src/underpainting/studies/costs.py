@@ -22,7 +22,7 @@ from underpainting.studies.sampling import (
 )
 
 Wildcards = Mapping[str, str]
-_SEVERAL = re.compile(r"(sample_teleport)_(\d+(?:_\d+)*)")
+_SEVERAL = re.compile(r"(?:(sample_teleport)|(sample_budget)_[a-z]+)_(\d+(?:_\d+)*)")
 
 BACKWARD = 3
 """A training step on an image costs as much as so many calls: forward once, backward twice as much."""
@@ -62,11 +62,12 @@ def stored_bytes(rule: str, study: Study, wildcards: Wildcards) -> int | None:
 
 
 def _parts(rule: str, wildcards: Wildcards) -> tuple[str, list[Wildcards]]:
-    """A rule and its wildcards, once for each skip where the rule serves several (`sample_teleport_10_20`)."""
+    """A rule and its wildcards, once for each part of its job (`sample_teleport_10_20`, `sample_budget_ddim_5_6_8`)."""
     several = _SEVERAL.fullmatch(rule)
     if not several:
         return rule, [wildcards]
-    return several[1], [{**wildcards, "skip": skip} for skip in several[2].split("_")]
+    key = "skip" if several[1] else "steps"
+    return several[1] or several[2], [{**wildcards, key: part} for part in several[3].split("_")]
 
 
 def seeds(wildcards: Wildcards) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from underpainting.samplers import SAMPLERS
-from underpainting.studies.base import Model
+from underpainting.studies.base import JobGroup, Model, members, sorted_groups
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
 Spacing = Literal["linspace", "leading", "trailing"]
@@ -109,18 +109,11 @@ class InceptionExtractor(Model):
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
 
 
-def _as_group(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-SkipGroup = Annotated[tuple[int, ...], BeforeValidator(_as_group, json_schema_input_type=int | tuple[int, ...])]
-
-
 class TeleportConfig(Seeded):
     """The sweep: image quality after skipping the first steps."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
-    skip_groups: tuple[SkipGroup, ...] = Field(
+    skip_groups: tuple[JobGroup, ...] = Field(
         alias="skips",
         min_length=1,
         description="Numbers of steps to skip; 0 is the sampler alone. A list within the list, as in `[0, [10, 20], [30, 40]]`, "
@@ -149,19 +142,14 @@ class TeleportConfig(Seeded):
     @property
     def skips(self) -> tuple[int, ...]:
         """All skips, ascending."""
-        return tuple(sorted(skip for group in self.skip_groups for skip in group))
+        return members(self.skip_groups)
 
     @field_validator("skip_groups")
     @classmethod
-    def _sorted(cls, value: tuple[SkipGroup, ...]) -> tuple[SkipGroup, ...]:
-        skips = [skip for group in value for skip in group]
-        if negative := [skip for skip in skips if skip < 0]:
+    def _sorted(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
+        if negative := [skip for skip in members(value) if skip < 0]:
             raise ValueError(f"a skip cannot be negative, but {negative} is | give numbers of steps, 0 or more")
-        if len(set(skips)) < len(skips):
-            raise ValueError(f"{skips} lists a skip twice | list each skip once")
-        if not all(value):
-            raise ValueError("a list within the list is empty | remove it, or put skips into it")
-        return tuple(tuple(sorted(group)) for group in value)
+        return sorted_groups(value, "skip")
 
     @model_validator(mode="after")
     def _skips_leave_a_step(self) -> TeleportConfig:

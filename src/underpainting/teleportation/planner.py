@@ -13,7 +13,7 @@ data and noised Gaussian (mixture), and no later step can make it larger. Where 
     the largest skip for a wanted loss   the last level at which the loss exceeds that by no more than wanted
 
 A sampler with few calls errs by its steps as well, the more of them the sooner it begins; so a jump may lose more there, and the
-wanted loss grows with the square of a step's length (`allowed`). Nothing here looks at generated images or at their Frechet distance.
+wanted loss grows with the square of a step's length (`allowed`). Nothing here looks at generated images or at their distance.
 """
 
 from __future__ import annotations

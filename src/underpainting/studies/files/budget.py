@@ -38,9 +38,21 @@ def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
     return [] if jump == NO_JUMP else [f"results/{name}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip"]
 
 
+def features_of(steps: int | str, name: str = "{study}", solver: str = "{solver}", jump: str = "{jump}") -> str:
+    """The feature shards of one run, with `{first}` and `{stop}` to be filled in, and what else is not given."""
+    return f"results/{name}/budget/{solver}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
+
+
+def shares_job(study: Study, solver: str, steps: tuple[int, ...]) -> bool:
+    """Are these numbers of steps of a sampler made by one job?"""
+    budget = study.budget
+    return budget is not None and any(
+        steps in budget.step_groups(sampler) for sampler in budget.samplers if sampler == solver
+    )
+
+
 def _shards(name: str, study: Study, solver: str, steps: int, jump: str) -> list[str]:
-    folder = f"results/{name}/budget/{solver}-{steps}/{jump}"
-    return stages.shards(folder + "/seeds_{first}-{stop}.zarr.zip", section(study))
+    return stages.shards(features_of(steps, name, solver, jump), section(study))
 
 
 def features(name: str, study: Study, solver: str) -> list[str]:

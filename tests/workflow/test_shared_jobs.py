@@ -1,4 +1,4 @@
-"""Skips that share a job: one start of the network, the same files and bytes, and nothing that runs again for the sharing."""
+"""Skips, or budgets, that share a job: one start of the network, the same files and bytes, and nothing that runs again for it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,19 @@ def samples(skip: int) -> str:
     return f"results/tiny/teleport/ddim-6/skip_{skip}/samples/seeds_0-24.zarr.zip"
 
 
+def features(steps: int) -> str:
+    return f"results/tiny/budget/unipc-{steps}/gaussian/seeds_0-24.zarr.zip"
+
+
 def choose(project: Project, skips: list[Any]) -> None:
     study = project.study()
     study["teleport"]["skips"] = skips
+    project.write(study)
+
+
+def choose_budgets(project: Project, budgets: list[Any]) -> None:
+    study = project.study()
+    study["budget"]["nfe"] = budgets
     project.write(study)
 
 
@@ -81,3 +91,18 @@ def test_a_study_may_hold_a_skip_that_is_alone_in_another(copy: Project) -> None
     planned = copy.planned("--config", "studies=tiny,other", "--", "teleport")
     assert planned["sample_teleport"] == 2
     assert "sample_teleport_0_2" not in planned
+
+
+def test_budgets_in_one_job_give_the_bytes_of_each_alone_and_can_be_parted_again(copy: Project) -> None:
+    alone = copy.artifacts()
+    choose_budgets(copy, [[2, 3]])
+    log = copy.build(features(3))
+    assert "unipc-2-3/gaussian_0-24.log" in log, "one job made both"
+    together = copy.artifacts()
+    assert together[features(2)] == alone[features(2)]
+
+    choose_budgets(copy, [2, 3])
+    assert copy.planned(features(2), features(3)) == {}, "a job of its own needs nothing new"
+    (copy.folder / features(3)).unlink()
+    copy.build(features(3))
+    assert copy.artifacts()[features(3)] == together[features(3)]
