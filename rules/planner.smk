@@ -23,7 +23,7 @@ rule measure_shortfall:
         packages=packages_of("measure_shortfall"),
         config=of_study(
             lambda study: {
-                **study.planner.model_dump(exclude={"wanted"}),
+                **study.planner.model_dump(exclude={"wanted", "seen"}),
                 "jumps": files.planner.jumps(study),
                 "compute": study.compute(),
             }
@@ -36,6 +36,8 @@ rule plan_teleport:
     input:
         shortfall="results/{study}/shortfall.zarr.zip",
         sweep="results/{study}/teleport.csv",
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        scheduler="results/{study}/denoiser/scheduler/scheduler_config.json",
     output:
         csv="results/{study}/plan.csv",
         html=report(

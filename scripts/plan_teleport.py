@@ -1,12 +1,18 @@
 """The jump that the planner chooses for each sampler, beside the best of the sweep."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import torch
 
-from underpainting import artifacts, tables
+from underpainting import artifacts, schedules, tables, trajectories
+from underpainting.basis import eigenbasis
 from underpainting.jobs import job
-from underpainting.teleportation import plan_table, planner
+from underpainting.origins import use_threads
+from underpainting.sampling import Sampler
+from underpainting.teleportation import discretisation, plan_table, planner, teleport
 from underpainting.writing import write_text
 
 if TYPE_CHECKING:
@@ -23,9 +29,18 @@ HEADINGS = {
     "fd": "FD as planned",
     "best_fd": "Best FD",
     "excess": "Above the best",
+    "jump_loss": "Lost by the jump, nats",
+    "step_loss": "Lost by the steps, nats",
     "cost": "Cost of the plan",
 }
-FORMATS = {"FD as planned": "{:.3f}", "Best FD": "{:.3f}", "Above the best": "{:+.2%}", "Cost of the plan": "{:.3%}"}
+FORMATS = {
+    "FD as planned": "{:.3f}",
+    "Best FD": "{:.3f}",
+    "Above the best": "{:+.2%}",
+    "Lost by the jump, nats": "{:+.3f}",
+    "Lost by the steps, nats": "{:.3f}",
+    "Cost of the plan": "{:.3%}",
+}
 
 
 def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
@@ -38,14 +53,37 @@ def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
     }
 
 
+def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[str, Any]) -> tuple[Sampler, int]:
+    """The sampler of a row of the sweep, and the step at which it begins."""
+    if design == "truncate":
+        return trajectories.make_sampler(
+            choices[sampler], json.loads(Path(scheduler).read_text(encoding="utf-8"))
+        ), skip
+    name, steps = sampler.split("-")
+    return teleport.regridded(name, schedules.of_file(scheduler), int(steps), 1 - skip / 100), 0
+
+
+def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:
+    """What the steps of each row of the sweep lose, nats."""
+    variances = eigenbasis.load(inputs["eigenbasis"]).variances
+    rows = list(sweep[["design", "sampler", "skip"]].itertuples(index=False, name=None))
+    lost = {}
+    with torch.inference_mode():
+        for design, sampler, skip in dict.fromkeys(rows):
+            walk, begin = walk_of(design, sampler, skip, inputs["scheduler"], config["samplers"])
+            lost[design, sampler, skip] = discretisation.loss(variances, walk, begin, config["seen"])
+    return [lost[row] for row in rows]
+
+
 def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) -> None:
     """A row per sampler of the truncated sweep, and per sampler, budget and jump of the other."""
     sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
-    table = plan_table.compare(sweep, found, config["wanted"], config["calls"])
+    swept = sweep.assign(step_loss=step_losses(sweep, inputs, config))
+    table = plan_table.compare(swept, found, config["wanted"], config["calls"])
     write_text(tables.csv(table), csv)
     note = (
-        f"The planner allows a loss of {config['wanted']:g} nats per image, more where steps are few. Cost: its network calls "
-        "over those of the sweep whose best it is compared with."
+        f"The planner takes the furthest jump that loses no more than {config['wanted']:g} nats per image beyond the least, the "
+        "loss of the sampler's steps included. Cost: its network calls over those of the sweep whose best it is compared with."
     )
     write_text(
         tables.page(table.rename(columns=HEADINGS)[list(HEADINGS.values())], "Planned jumps", note, FORMATS), html
@@ -54,4 +92,5 @@ def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) ->
 
 if __name__ == "__main__":
     with job(snakemake):
+        use_threads(snakemake.threads)
         main(dict(snakemake.input.items()), snakemake.output.csv, snakemake.output.html, snakemake.params.config)

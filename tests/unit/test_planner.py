@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
+from underpainting import schedules
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.noise import NoiseGrid, vp_level
-from underpainting.teleportation import plan_table, planner
+from underpainting.noise import vp_level
+from underpainting.sampling import Sampler
+from underpainting.teleportation import plan_table, planner, teleport
 from underpainting.teleportation.planner import Shortfall
 
 RATIOS = planner.ratios(100.0, 0.3, 60)
@@ -50,33 +53,47 @@ def test_the_loss_is_the_divergence_of_the_noised_distributions(basis: Eigenbasi
 def test_a_jump_by_the_networks_own_model_loses_nothing(basis: Eigenbasis) -> None:
     shortfall = measured(basis, 1.0, 8)
     assert np.abs(planner.loss(shortfall)).max() < 1e-9
-    assert planner.furthest(shortfall) == RATIOS[-1]
 
 
-def test_the_furthest_level_loses_what_is_wanted(basis: Eigenbasis) -> None:
-    shortfall = measured(basis, 5.0)
-    wanted = 0.2
-    lost = np.interp(-np.log(planner.furthest(shortfall, wanted)), -np.log(RATIOS), planner.loss(shortfall).mean(0))
-    assert lost == pytest.approx(wanted, rel=0.02)
-    assert planner.furthest(shortfall, 0.5) < planner.furthest(shortfall, wanted)
+def test_the_loss_at_a_level_lies_between_those_asked_for(basis: Eigenbasis) -> None:
+    shortfall = measured(basis, 5.0, 200)
+    lost = planner.loss(shortfall).mean(0)
+    assert planner.loss_at(shortfall, RATIOS[30]) == pytest.approx(lost[30])
+    assert lost[30] < planner.loss_at(shortfall, float(np.sqrt(RATIOS[30] * RATIOS[31]))) < lost[31]
+    assert planner.loss_at(shortfall, 1e6) == 0.0
+    assert planner.loss_at(shortfall, 1e-6) == lost[-1]
 
 
-def test_a_worse_network_is_jumped_over_to_where_it_gets_better() -> None:
-    """The excess is negative down to 2, positive below: the loss is least there."""
-    ratio = np.array([8.0, 4.0, 2.0, 1.0, 0.5])
-    shortfall = Shortfall(ratio, np.array([[-4.0, -4.0, -4.0, 8.0, 8.0]]))
-    assert planner.furthest(shortfall, 1e-9) == pytest.approx(2.0, rel=1e-6)
+@pytest.mark.parametrize(
+    ("losses", "wanted", "place"), [([3.0, 1.0, 1.05, 2.0], 0.1, 2), ([3.0, 1.0, 1.05, 2.0], 0.01, 1), ([-1.0], 0.0, 0)]
+)
+def test_the_furthest_loses_no_more_than_wanted(losses: list[float], wanted: float, place: int) -> None:
+    assert planner.furthest(losses, wanted) == place
 
 
-def test_fewer_calls_allow_more() -> None:
-    assert planner.allowed(0.02, 50) == planner.allowed(0.02, 100) == 0.02
-    assert planner.allowed(0.02, 5) > planner.allowed(0.02, 10) > 0.02
+def flat(excess: float) -> Shortfall:
+    """A jump whose model is worse than the network, by the same at every level."""
+    return Shortfall(RATIOS, np.full((1, len(RATIOS)), excess))
 
 
-@pytest.mark.parametrize(("ratio", "skip"), [(50.0, 0), (10.0, 0), (5.0, 1), (4.9, 1), (0.9, 3), (0.01, 3)])
-def test_a_skip_is_no_less_noisy_than_allowed_and_leaves_a_step(ratio: float, skip: int) -> None:
-    grid = NoiseGrid.of([*(vp_level(level) for level in (10.0, 5.0, 2.0, 1.0)), vp_level(0.0)])
-    assert planner.skip_of(grid, ratio) == skip
+def test_a_perfect_jump_skips_all_it_can_and_a_bad_one_little(basis: Eigenbasis) -> None:
+    sampler = Sampler("ddim", 20, DDIMScheduler(clip_sample=False))
+    assert planner.best_skip(flat(0.0), basis.variances, sampler) == 19
+    skips = [planner.best_skip(flat(excess), basis.variances, sampler) for excess in (0.01, 0.1, 1.0, 100.0)]
+    assert skips == sorted(skips, reverse=True) and skips[-1] < skips[0] < 19
+
+
+def test_few_steps_begin_later_than_many(basis: Eigenbasis) -> None:
+    """What the jump loses is the same; the steps lose more, the fewer they are."""
+    schedule = schedules.schedule_of(DDIMScheduler(clip_sample=False))
+    starts = [1 - skip / 20 for skip in range(20)]
+
+    def start(steps: int) -> float:
+        walks = {start: teleport.regridded("ddim", schedule, steps, start) for start in starts}
+        return planner.best_start(flat(0.3), basis.variances, walks, 1e-6)
+
+    found = [start(steps) for steps in (3, 6, 12, 50)]
+    assert found == sorted(found) and found[0] < found[-1]
 
 
 def sweep(**columns: list[float]) -> pd.DataFrame:
@@ -86,10 +103,13 @@ def sweep(**columns: list[float]) -> pd.DataFrame:
 
 
 def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
-    rows = sweep(skip=[0, 3, 6], sigma=[9.0, 4.0, 1.0], nfe=[9, 6, 3], fd=[2.0, 1.0, 4.0])
+    rows = sweep(skip=[6, 0, 3], sigma=[1.0, 9.0, 4.0], nfe=[3, 9, 6], fd=[4.0, 2.0, 1.0], step_loss=[0.2, 0.4, 0.3])
     shortfall = Shortfall(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.0, 0.0, 1.0, 9.0]]))
-    found = plan_table.compare(rows, {"gaussian": shortfall}, wanted=0.1, calls=9).iloc[0]
+    found = plan_table.compare(rows, {"gaussian": shortfall}, wanted=0.01, calls=9).iloc[0]
     assert (found["planned"], found["best"], found["fd"], found["excess"]) == (3, 3, 1.0, 0.0)
+    assert (found["jump_loss"], found["step_loss"]) == (0.0, 0.3)
     assert found["cost"] == 9 / (100 * 18)
     bolder = plan_table.compare(rows, {"gaussian": shortfall}, wanted=50.0, calls=9).iloc[0]
     assert (bolder["planned"], bolder["excess"]) == (6, 3.0)
+    longer = plan_table.compare(rows.assign(step_loss=[0.2, 9.0, 8.0]), {"gaussian": shortfall}, wanted=0.01, calls=9)
+    assert longer.iloc[0]["planned"] == 6, "steps that lose more than the jump are worth skipping"

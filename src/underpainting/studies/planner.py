@@ -19,7 +19,12 @@ class PlannerConfig(Model):
     wanted: float = Field(
         0.02,
         gt=0,
-        description="Information that a jump may lose to the network, nats per image; more where steps are few.",
+        description="Information that may be lost beyond the least for a longer jump, nats per image.",
+    )
+    seen: float = Field(
+        1.0,
+        gt=0,
+        description="Noise through which the errors of a sampler's own steps are seen, image units; finer details do not count.",
     )
     seed: int = Field(0, ge=0, description="Of the images drawn and of their noise.")
 

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from underpainting.teleportation import planner
 from underpainting.teleportation.planner import Shortfall
 
-COLUMNS = ["sampler", "design", "jump", "planned", "best", "fd", "best_fd", "excess", "ratio", "cost"]
+COLUMNS = ["sampler", "design", "jump", "planned", "best", "fd", "best_fd", "excess", "jump_loss", "step_loss", "cost"]
 
 
 def compare(sweep: pd.DataFrame, shortfalls: Mapping[str, Shortfall], wanted: float, calls: int) -> pd.DataFrame:
     """For each sampler and jump of a sweep, the skip that the planner takes and the best one.
 
-    The planner takes the furthest skip of the sweep that is no further than it allows, or the nearest one if all are further.
     The best is the skip with the least Frechet distance, in the design "truncate" among all, no jump included.
 
     Args:
-        sweep: as in `teleport.csv`.
+        sweep: as in `teleport.csv`, with `step_loss`: what the sampler's own steps lose, nats (`discretisation.loss`).
         shortfalls: measured, by jump.
-        wanted: nats per image that a jump may lose where steps are many.
+        wanted: nats per image that may be lost beyond the least.
         calls: network calls of the planner, over all its images.
 
     Returns:
@@ -33,20 +31,22 @@ def compare(sweep: pd.DataFrame, shortfalls: Mapping[str, Shortfall], wanted: fl
     rows = []
     for (design, sampler), group in sweep.groupby(["design", "sampler"], sort=False):
         for jump in [name for name in shortfalls if (group["jump"] == name).any()]:
-            candidates = group[(group["jump"] == jump) | (group["skip"].eq(0) & group["design"].eq("truncate"))]
-            allowance = wanted if design == "truncate" else planner.allowed(wanted, int(candidates["nfe"].iloc[0]))
-            chosen = _choice(candidates, planner.furthest(shortfalls[jump], allowance))
+            plain = group["skip"].eq(0) & group["design"].eq("truncate")
+            chosen = _choice(group[(group["jump"] == jump) | plain], shortfalls[jump], wanted)
             rows.append(
                 {"sampler": sampler, "design": design, "jump": jump, **chosen, "cost": calls / spent[str(design)]}
             )
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def _choice(rows: pd.DataFrame, limit: float) -> dict[str, Any]:
+def _choice(rows: pd.DataFrame, shortfall: Shortfall, wanted: float) -> dict[str, Any]:
     """The row that the planner takes, and the best one."""
-    ratio = (rows["sigma"] / rows["alpha"]).to_numpy()
-    within = np.flatnonzero(ratio >= limit * (1 - 1e-9))
-    place = within[ratio[within].argmin()] if len(within) else int(ratio.argmax())
+    rows = rows.sort_values("skip")
+    ratios = rows["sigma"] / rows["alpha"]
+    jumped = [
+        planner.loss_at(shortfall, ratio) if skip else 0.0 for skip, ratio in zip(rows["skip"], ratios, strict=True)
+    ]
+    place = planner.furthest([a + b for a, b in zip(jumped, rows["step_loss"], strict=True)], wanted)
     taken, best = rows.iloc[place], rows.iloc[int(rows["fd"].to_numpy().argmin())]
     return {
         "planned": int(taken["skip"]),
@@ -54,5 +54,6 @@ def _choice(rows: pd.DataFrame, limit: float) -> dict[str, Any]:
         "fd": float(taken["fd"]),
         "best_fd": float(best["fd"]),
         "excess": float(taken["fd"] / best["fd"] - 1),
-        "ratio": limit,
+        "jump_loss": jumped[place],
+        "step_loss": float(taken["step_loss"]),
     }

@@ -7,13 +7,11 @@ for the network from pure noise down to the level gamma is
     loss(gamma) = 1/2 int_0^gamma (mse_jump - mse_net) d gamma'        nats per image
 
 the I-MMSE relation (Guo, Shamai & Verdu 2005): for a perfect network it is the Kullback-Leibler divergence between noised
-data and noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, it falls. So
+data and noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, it falls.
 
-    the best a jump can do               the level where the loss is least: from there on the network knows more
-    the largest skip for a wanted loss   the last level at which the loss exceeds that by no more than wanted
-
-A sampler with few calls errs by its steps as well, the more of them the sooner it begins; so a jump may lose more there, and the
-wanted loss grows with the square of a step's length (`allowed`). Nothing here looks at generated images or at their distance.
+What comes after the jump loses, too: the sampler's own steps, the more the earlier they begin and the fewer they are. How much is
+told from the variances of the data (`discretisation`), without the network. The planner takes the furthest of the levels at hand
+where both together are within a wanted loss of the least. It never looks at generated images or at their Frechet distance.
 """
 
 from __future__ import annotations
@@ -24,16 +22,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting.noise import NoiseGrid, NoiseLevel
+from underpainting.noise import NoiseLevel
+from underpainting.teleportation import discretisation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from underpainting.denoisers import Denoiser
+    from underpainting.sampling import Sampler
 
 FloatArray = NDArray[np.float64]
 WANTED = 0.02
-MANY = 50
 
 
 class Shortfall(NamedTuple):
@@ -90,41 +89,55 @@ def loss(shortfall: Shortfall) -> FloatArray:
     return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], 1)
 
 
-def furthest(shortfall: Shortfall, wanted: float = WANTED) -> float:
-    """The least sigma / alpha to which a jump loses no more than wanted beyond where it loses least.
+def loss_at(shortfall: Shortfall, ratio: float) -> float:
+    """Information lost by a jump to a level, mean over images, nats; between two levels by interpolation in log(sigma / alpha).
 
     Args:
         shortfall: measured.
-        wanted: nats per image, not negative.
-
-    Returns:
-        between two levels by linear interpolation in log(sigma / alpha); the last level asked for, if the loss never exceeds it.
+        ratio: sigma / alpha of the level, positive; beyond the levels asked for, the loss at the nearest of them.
     """
-    lost = loss(shortfall).mean(0)
-    best = int(lost.argmin())
-    over = np.flatnonzero(lost[best:] > lost[best] + wanted)
-    if not len(over):
-        return float(shortfall.ratio[-1])
-    after = best + int(over[0])
-    share = (lost[best] + wanted - lost[after - 1]) / (lost[after] - lost[after - 1])
-    log_ratio = np.log(shortfall.ratio)
-    return float(np.exp(log_ratio[after - 1] + share * (log_ratio[after] - log_ratio[after - 1])))
+    return float(np.interp(-np.log(ratio), -np.log(shortfall.ratio), loss(shortfall).mean(0)))
 
 
-def skip_of(grid: NoiseGrid, ratio: float) -> int:
-    """The largest step of a sampler's grid that is no less noisy than a level; at least one step is left to the sampler."""
-    found = [step for step in range(len(grid) - 1) if grid[step].ratio >= ratio * (1 - 1e-9)]
-    return found[-1] if found else 0
-
-
-def allowed(wanted: float, calls: int) -> float:
-    """What a jump may lose before few calls, whose own steps lose more.
-
-    A first-order sampler of N steps misses its state by order 1 / N, and the divergence between distributions that lie a small
-    distance apart is of the order of its square. So the loss that goes unnoticed beside the sampler's own grows as N^-2.
+def furthest(losses: Sequence[float], wanted: float = WANTED) -> int:
+    """The last place where no more is lost than wanted beyond the least.
 
     Args:
-        wanted: nats per image where steps are many, 50 or more.
-        calls: of the sampler that goes on.
+        losses: by jump and by steps together, nats, the shortest jump first.
+        wanted: nats per image, not negative.
     """
-    return wanted * max(1.0, MANY / calls) ** 2
+    lost = np.asarray(losses)
+    return int(np.flatnonzero(lost <= lost.min() + wanted)[-1])
+
+
+def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, wanted: float = WANTED) -> int:
+    """How many of a sampler's steps to skip (the design "truncate").
+
+    Args:
+        shortfall: of the jump's model.
+        variances: of the data's eigenbasis, shape (component,), float64.
+        sampler: with N steps; at least one of them is left to it.
+        wanted: nats per image that may be lost for the sake of fewer calls.
+    """
+    begins = range(sampler.steps)
+    jumped = [loss_at(shortfall, sampler.grid[begin].ratio) if begin else 0.0 for begin in begins]
+    return furthest(
+        [lost + discretisation.loss(variances, sampler, begin) for begin, lost in enumerate(jumped)], wanted
+    )
+
+
+def best_start(
+    shortfall: Shortfall, variances: Tensor, walks: Mapping[float, Sampler], wanted: float = WANTED
+) -> float:
+    """Where a sampler with a given number of calls is to begin (the design "re-grid").
+
+    Args:
+        shortfall: of the jump's model.
+        variances: of the data's eigenbasis, shape (component,), float64.
+        walks: samplers by the time at which they start, see `teleport.regridded`.
+        wanted: nats per image that may be lost.
+    """
+    starts = sorted(walks, reverse=True)
+    samplers = [walks[start] for start in starts]
+    lost = [loss_at(shortfall, one.grid[0].ratio) + discretisation.loss(variances, one) for one in samplers]
+    return starts[furthest(lost, wanted)]

@@ -18,6 +18,7 @@ def jumps(study: Study) -> dict[str, int | None]:
 
 
 def settings(study: Study) -> dict[str, object]:
-    """What the planner allows, and how often it called the network over all its images."""
+    """What the planner allows, how often it called the network over all its images, and the samplers with grids of their own."""
     plan = study.planner
-    return {"wanted": plan.wanted, "calls": plan.images * plan.levels}
+    samplers = {choice.id: choice.model_dump() for choice in study.teleport.samplers}
+    return {"wanted": plan.wanted, "seen": plan.seen, "calls": plan.images * plan.levels, "samplers": samplers}
