@@ -11,7 +11,7 @@ Together with a network F it predicts v in one of two forms:
     blend       v_hat = sigma^2 v_gauss + alpha^2 F(z, t),       so that  x0_hat = sigma^2 x0_gauss + alpha^2 x0_F
 
 `velocity` is the suggestion to the letter; F's last layer starts at zero, so that an untrained network is the Gaussian. It
-learns late, and trials point to two reasons. v_gauss is the best linear estimate, so the rest is uncorrelated with every linear
+learns late, for two likely reasons. v_gauss is the best linear estimate, so the rest is uncorrelated with every linear
 function of z, and what a network learns first is missing from its target. And where noise outweighs the image the Gaussian can
 hardly be beaten: the rest of most draws is noise to the network, and drowns the gradients of the others.
 
