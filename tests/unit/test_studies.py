@@ -93,7 +93,9 @@ def test_a_shipped_study_fits_the_schema_and_names_no_place_of_one_machine(path:
     places = [content["dataset"].get(key) for key in ("path", "root")] + [content["denoiser"].get("path")]
     assert all(place.startswith("{data}") for place in places if place)
     if content["denoiser"]["source"] == "reference":
-        assert content["denoiser"]["folder"] == f"config/networks/{path.stem}"
+        network = Path(content["denoiser"]["folder"])
+        owner = yaml.safe_load((path.parent / f"{network.name}.yaml").read_text())["denoiser"]
+        assert network.parent == Path("config/networks") and content["denoiser"] == owner
 
 
 @pytest.mark.parametrize("name", ["ddpm_church", "ddpm_celebahq"])
