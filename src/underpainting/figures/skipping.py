@@ -82,7 +82,7 @@ def _losses(axes: Axes, rows: pd.DataFrame) -> None:
     ticks = [0.0, *(size for size in sizes if size <= 1.2 * high), *(-size for size in sizes if size <= -1.2 * low)]
     axes.set_yticks(ticks, [f"{100 * tick:g}" for tick in ticks])
     axes.set_yticks([], minor=True)
-    axes.set_ylim(1.3 * low, 1.4 * high)
+    axes.set_ylim(2 * low, 1.4 * high)
     axes.set_ylabel("loss in %")
 
 
