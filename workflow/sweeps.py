@@ -18,6 +18,7 @@ from underpainting.teleportation import sweep
 from underpainting.training import equal_budgets
 from underpainting.writing import write_text
 
+FEW = 10
 FIGURES = ("fig17_skipping", "fig_budget", "fig_budget_skips", "fig_budget_samples", "fig_young", "fig_residual")
 HEAD = """# Sweeps
 
@@ -84,8 +85,27 @@ def plan(file: Path) -> pd.DataFrame:
     rows = pd.read_csv(file)
     shown = rows[["sampler", "design", "jump", "planned", "best"]].copy()
     shown["above the best"] = [f"{value:+.1%}" for value in rows["excess"]]
+    shown["lost by jump, steps"] = [f"{row['jump_loss']:+.3f}, {row['step_loss']:.3f}" for _, row in rows.iterrows()]
     shown["cost of the plan"] = [f"{value:.2%}" for value in rows["cost"]]
     return shown
+
+
+def in_short(name: str, folder: Path) -> dict[str, str]:
+    """What a study's sweep says in one line: where jumps win, how the mixture compares with many calls, how the planner does."""
+    table, plans = pd.read_csv(folder / "teleport.csv"), pd.read_csv(folder / "plan.csv")
+    rows = sweep.few_calls(table)
+    jumped = sweep.best(rows[(rows["jump"] != "none") & (rows["nfe"] <= FEW)])
+    won = jumped.loc[jumped.groupby(["solver", "nfe"])["fd"].idxmin()] if len(jumped) else jumped
+    mixture = sweep.within(sweep.best(rows[rows["jump"] == "mixture"]), FEW)
+    spans = [f"{row['solver']} {with_interval(row, 'behind', '+.0%')}" for _, row in mixture.iterrows()]
+    return {
+        "study": name,
+        "budgets where a jump wins": f"{(won['loss'] < 0).sum()} of {len(won)}",
+        "with its whole interval": f"{(won['loss_high'] < 0).sum()}",
+        f"mixture at {FEW} calls or just below, behind the plain run": "; ".join(spans),
+        "plans within 2 % of the best": f"{(plans['excess'] <= sweep.TOLERANCE).sum()} of {len(plans)}",
+        "furthest above": f"{plans['excess'].max():.1%}",
+    }
 
 
 def of_sweep(table: pd.DataFrame) -> Iterator[str]:
@@ -138,7 +158,13 @@ def main(root: Path = ROOT) -> None:
     results, docs = root / "results", root / "docs"
     if not (studies := swept(root)):
         sys.exit("no sweep is built: run `snakemake --cores 2 teleport` first")
-    parts = [HEAD]
+    planned = [name for name in studies if (results / name / "plan.csv").is_file()]
+    short = pd.DataFrame([in_short(name, results / name) for name in planned])
+    parts = [
+        HEAD,
+        f"## In short\n\nUp to {FEW} network calls, the best landing of each jump.\n",
+        markdown(short) + "\n",
+    ]
     for name in studies:
         parts += section(name, load_study(root / "config" / "studies" / f"{name}.yaml"), results / name, docs)
     write_text("\n".join(parts), docs / "sweeps.md")
