@@ -42,7 +42,7 @@ def landed(
 ) -> xr.Dataset:
     """The states of a batch of seeds at every level."""
     noise = initial_noise(seeds, shape)
-    starts = [1 - skip / 100 for skip in skips]
+    starts = [teleport.start_after(skip) for skip in skips]
     states = torch.stack([teleport.ahead_of(ahead, schedule, noise, start) for start in starts], 1)
     levels = np.array([schedule.level(start) for start in starts])
     return xr.Dataset(

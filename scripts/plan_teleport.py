@@ -60,7 +60,7 @@ def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[
             choices[sampler], json.loads(Path(scheduler).read_text(encoding="utf-8"))
         ), skip
     name, steps = sampler.split("-")
-    return teleport.regridded(name, schedules.of_file(scheduler), int(steps), 1 - skip / 100), 0
+    return teleport.regridded(name, schedules.of_file(scheduler), int(steps), teleport.start_after(skip)), 0
 
 
 def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:

@@ -92,7 +92,7 @@ def main(inputs: dict[str, Any], outputs: dict[int, str], study: str, seeds: ran
     denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     schedule = schedules.of_file(inputs["scheduler"])
     extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
-    starts = [1 - skip / 100 for skip in config["skips"]]
+    starts = [teleport.start_after(skip) for skip in config["skips"]]
     walks = {
         steps: [teleport.regridded(config["sampler"], schedule, steps, start) for start in starts] for steps in outputs
     }

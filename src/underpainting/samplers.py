@@ -42,12 +42,15 @@ class SamplerKind(NamedTuple):
         return self.noise != "none"
 
 
+_HEUN = SamplerKind(
+    "Heun", "scheduling_heun_discrete", "HeunDiscreteScheduler", scaled=True, corrects="every", clips=True
+)
+_EDM_HEUN = _HEUN._replace(label="EDM Heun", karras=True)
+
 SAMPLERS: dict[str, SamplerKind] = {
     "ddim": SamplerKind("DDIM", "scheduling_ddim", "DDIMScheduler", tabled=True, clips=True),
     "euler": SamplerKind("Euler", "scheduling_euler_discrete", "EulerDiscreteScheduler", scaled=True),
-    "heun": SamplerKind(
-        "Heun", "scheduling_heun_discrete", "HeunDiscreteScheduler", scaled=True, corrects="every", clips=True
-    ),
+    "heun": _HEUN,
     "dpmsolverpp": SamplerKind("DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler"),
     "unipc": SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler"),
     "pndm": SamplerKind(
@@ -60,26 +63,9 @@ SAMPLERS: dict[str, SamplerKind] = {
         fixed={"skip_prk_steps": True, "set_alpha_to_one": True},
     ),
     "lms": SamplerKind("LMS", "scheduling_lms_discrete", "LMSDiscreteScheduler", scaled=True),
-    "edmheun": SamplerKind(
-        "EDM Heun",
-        "scheduling_heun_discrete",
-        "HeunDiscreteScheduler",
-        scaled=True,
-        corrects="every",
-        clips=True,
-        karras=True,
-    ),
+    "edmheun": _EDM_HEUN,
     "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, clips=True, noise="scheduler"),
-    "edmchurn": SamplerKind(
-        "EDM churn",
-        "scheduling_heun_discrete",
-        "HeunDiscreteScheduler",
-        scaled=True,
-        corrects="every",
-        clips=True,
-        karras=True,
-        noise="churn",
-    ),
+    "edmchurn": _EDM_HEUN._replace(label="EDM churn", noise="churn"),
 }
 
 

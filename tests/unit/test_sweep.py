@@ -72,6 +72,16 @@ def test_a_figure_is_legible(name: str) -> None:
     legible.check(FIGURES[name])
 
 
+@pytest.mark.parametrize(
+    ("budgets", "expected"), [((20,), ["NFE 20"]), ((5, 10), ["NFE 5", "NFE 10"]), ((7,), ["NFE 7"])]
+)
+def test_no_panel_of_skips_stands_twice(budgets: tuple[int, ...], expected: list[str]) -> None:
+    """One budget serves as the nearest of both that are shown."""
+    figure = draw_budget(budget.skips, ["ddim"], budgets=budgets)
+    titles = [axes.get_title(loc="left").split(", ")[-1] for axes in figure.axes if axes.axison]
+    assert titles == expected
+
+
 def test_the_largest_skip_is_one_whose_interval_excludes_a_larger_loss() -> None:
     rows = sweep.truncated(sweeps.truncated("ddim-50", LOSSES), "ddim-50")
     assert sweep.skippable(rows) == (20, 30, pytest.approx(0.4), 500)

@@ -66,16 +66,20 @@ def budget(table: pd.DataFrame, names: Names) -> Figure:
 def skips(table: pd.DataFrame, names: Names) -> Figure:
     """Frechet distance against where a jump lands, at two numbers of network calls; a panel per sampler and number.
 
+    Where no sampler has rows for both numbers, those of one are shown.
+
     Args:
         table, names: as for `budget`.
     """
     rows, plain = sweep.few_calls(table), sweep.references(table)
-    shown = [(solver, calls) for calls in SHOWN_BUDGETS for solver in names.solvers]
+    at = {
+        calls: [_within(rows[rows["solver"] == solver], calls) for solver in names.solvers] for calls in SHOWN_BUDGETS
+    }
+    distinct = {tuple(int(own["nfe"].iloc[0]) for own in runs): runs for runs in at.values()}
+    shown = [entry for runs in distinct.values() for entry in zip(names.solvers, runs, strict=True)]
     columns = 2 if len(names.solvers) == 1 else min(len(names.solvers), 4)
     figure, panels = _panels(len(shown), columns, 1.9)
-    for number, (axes, (solver, calls)) in enumerate(zip(panels, shown, strict=True)):
-        own = rows[rows["solver"] == solver]
-        own = sweep.within(own, max(calls, int(own["nfe"].min())))
+    for number, (axes, (solver, own)) in enumerate(zip(panels, shown, strict=True)):
         _reference(axes, plain[plain["solver"] == solver])
         _reference(axes, own[own["jump"] == "none"], "-")
         _lines(axes, own[own["jump"] != "none"], names, "skip", marker="o")
@@ -85,6 +89,11 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
         axes.set_xlabel("time skipped in %")
     figure.legend(handles=list(_handles(names)), loc="outside lower center", ncols=4)
     return figure
+
+
+def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
+    """The rows of a sampler with the most calls that a budget pays for; those with the fewest, if it pays for none."""
+    return sweep.within(rows, max(calls, int(rows["nfe"].min())))
 
 
 def _panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:

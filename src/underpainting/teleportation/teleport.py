@@ -52,6 +52,11 @@ def walk(
     return sampler.walk(denoiser, jump(ahead, sampler, noise, skip), skip, seeds)
 
 
+def start_after(percent: int) -> float:
+    """The time of a network's schedule at which so many per cent of it are skipped: 1, its noisiest level, for none."""
+    return 1 - percent / 100
+
+
 def ahead_of(ahead: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
     """The state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
 
