@@ -127,6 +127,20 @@ def _script(job: object) -> str:
     return str(texts[0]).strip("'").split()[0]
 
 
+@row("style sheet of the figures edited")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.edit("src/underpainting/figures/underpainting.mplstyle", "axes.", "# edited\naxes.")
+    plan = world.colleague.plan()
+    return plan, plan.behind({name for name, job in plan.jobs.items() if job["rule"].startswith("figure_")})
+
+
+@row("style sheet of the tables edited")
+def _(world: World) -> tuple[Plan, set[str]]:
+    name = "src/underpainting/table.css"
+    world.colleague.edit(name, "{", "{ /* edited */")
+    return _plan_with(world.colleague, name)
+
+
 @row("comments, docstrings and format of a script and of modules")
 def _(world: World) -> tuple[Plan, set[str]]:
     for file in (

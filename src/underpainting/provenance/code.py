@@ -3,8 +3,9 @@
 Snakemake notices a changed script, but not a changed module that the script imports, nor another version of a package.
 So each rule carries both among its params. Imports are followed through the syntax tree, within functions too;
 comments, docstrings and formatting do not count, since the tree knows none of the first and third and the second are
-taken out. Imports for type checkers alone do not count either. The digest does not depend on the version of Python that
-computes it.
+taken out. Imports for type checkers alone do not count either. A file of the package that is not Python, such as a style
+sheet, counts, byte by byte, with every module that holds its name as text. The digest does not depend on the version of
+Python that computes it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,30 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import astuple
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from underpainting.provenance.hashes import Stamp, write_atomically
 
 DIGITS = 16
 
-# By file: its stamp, its digest, its imports; see `recall`. Another version of this very module forgets them.
-_memory: dict[str, tuple[list[int | str], str, list[str]]] = {}
+_FILE_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")  # a text that may name a file
+
+
+class Parsed(NamedTuple):
+    """What counts of a Python file: the digest of its code, the names that it imports, the names of files that it holds."""
+
+    digest: str
+    imports: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+# By file: its stamp and what was parsed; see `recall`. Another version of this very module forgets them.
+_memory: dict[str, list[Any]] = {}
 _MAKER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGITS]
 
 
@@ -75,23 +89,46 @@ def _written(node: object) -> str:
 
 
 @cache
-def _parsed(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
-    """Digest of what counts of a file's code, and the names that it imports, made absolute."""
+def _parsed(path: Path, module: str) -> Parsed:
+    """What counts of a Python file; imports are made absolute."""
     stamp = Stamp.of(path)
     known = _memory.get(str(path))
     if known and stamp and known[0] == [*astuple(stamp), module]:
-        return known[1], tuple(known[2])
-    digest, names = _parse(path, module)
+        digest, *lists = known[1]
+        return Parsed(digest, *map(tuple, lists))
+    found = _parse(path, module)
     if stamp and not stamp.young:
-        _memory[str(path)] = ([*astuple(stamp), module], digest, list(names))
-    return digest, names
+        _memory[str(path)] = [[*astuple(stamp), module], [found.digest, list(found.imports), list(found.files)]]
+    return found
 
 
-def _parse(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
+def _parse(path: Path, module: str) -> Parsed:
     tree = _essence(ast.parse(path.read_text(encoding="utf-8"), str(path)))
     own = module if path.name == "__init__.py" else module.rpartition(".")[0]
     digest = hashlib.sha256(_written(tree).encode()).hexdigest()[:DIGITS]
-    return digest, tuple(sorted(set(_imports(tree, own))))
+    return Parsed(digest, tuple(sorted(set(_imports(tree, own)))), tuple(sorted(set(_file_names(tree)))))
+
+
+def _file_names(tree: ast.AST) -> Iterator[str]:
+    """Texts in a file that may name another: the last part of each path."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value.rpartition("/")[2]
+            if _FILE_NAME.fullmatch(name):
+                yield name
+
+
+@cache
+def data_files(package: Path) -> tuple[Path, ...]:
+    """Files of a package that are not Python, sorted; compiled code and hidden files do not count."""
+    found = (path for path in package.rglob("*") if path.suffix not in (".py", ".pyc", ".pyi") and path.is_file())
+    return tuple(sorted(path for path in found if not path.name.startswith(".")))
+
+
+def _digest_of(file: Path, package: Path) -> str:
+    if file.suffix == ".py":
+        return _parsed(file, _module(file, package)).digest
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS]
 
 
 def _imports(tree: ast.AST, own: str) -> Iterator[str]:
@@ -133,16 +170,18 @@ def _reach(script: Path, package: Path, without: tuple[str, ...]) -> tuple[tuple
     found, waiting, names = {script}, [script], set[str]()
     while waiting:
         file = waiting.pop()
-        for name in set(_parsed(file, _module(file, package))[1]) - names:
+        parsed = _parsed(file, _module(file, package))
+        for name in set(parsed.imports) - names:
             names.add(name)
             new = set(_files(name, package, without)) - found
             waiting.extend(new)
             found |= new
+        found.update(data for data in data_files(package) if data.name in parsed.files)
     return tuple(sorted(found)), frozenset(names)
 
 
 def closure(script: Path, package: Path, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
-    """The script and every file of the package that it reaches through imports, sorted.
+    """The script and every file of the package that it reaches, by import or by name, sorted.
 
     Args:
         script: the entry.
@@ -162,7 +201,7 @@ def parts(script: Path, package: Path, without: tuple[str, ...] = ()) -> dict[st
     found = {}
     for file in closure(script, package, without):
         name = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
-        found[name] = _parsed(file, _module(file, package))[0]
+        found[name] = _digest_of(file, package)
     return found
 
 
@@ -190,4 +229,5 @@ def forget() -> None:
     _memory.clear()
     _parsed.cache_clear()
     _files.cache_clear()
+    data_files.cache_clear()
     _reach.cache_clear()

@@ -16,7 +16,9 @@ from underpainting.provenance import code, locks
 
 FILES = {
     "package/__init__.py": "",
-    "package/used.py": "from package.below import deep\n\ndef f(x):\n    return deep(x) + 1\n",
+    "package/used.py": "from package.below import deep\n\nSTYLE = 'style.css'\n\ndef f(x):\n    return deep(x) + 1\n",
+    "package/style.css": "body { margin: 0 }\n",
+    "package/other.css": "body { margin: 0 }\n",
     "package/below.py": "def deep(x):\n    return x\n",
     "package/lazy.py": "VALUE = 1\n",
     "package/unused.py": "VALUE = 1\n",
@@ -24,6 +26,9 @@ FILES = {
     "package/room/inner.py": "name = 'inner'\n",
     "script.py": "from package import used, room\n\ndef main():\n    import package.lazy\n    return used.f(1)\n",
 }
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = ROOT / "src" / "underpainting"
 
 
 @pytest.fixture
@@ -48,6 +53,8 @@ def digest(tree: Path) -> str:
         ("package/lazy.py", "1", "2", True),
         ("package/room/inner.py", "'inner'", "'other'", True),
         ("package/room/__init__.py", "import name", "import name as name", True),
+        ("package/style.css", "0", "1", True),
+        ("package/other.css", "0", "1", False),
         ("package/unused.py", "1", "2", False),
         ("package/used.py", "def f(x):\n", "def f(x):\n    '''What it does.'''\n\n    # why\n", False),
         ("package/used.py", "deep(x) + 1", "(deep(x)\n            + 1)", False),
@@ -72,11 +79,16 @@ def test_the_digest_does_not_know_where_the_tree_is(tree: Path, tmp_path_factory
 
 
 def test_every_script_of_the_workflow_has_a_closure_within_the_library() -> None:
-    root = Path(__file__).resolve().parents[2]
-    package = root / "src" / "underpainting"
-    for script in sorted((root / "scripts").glob("*.py")):
-        reached = code.closure(script, package)
-        assert package / "jobs.py" in reached, script.name
+    scripts = sorted((ROOT / "scripts").glob("*.py"))
+    assert scripts
+    for script in scripts:
+        assert PACKAGE / "jobs.py" in code.closure(script, PACKAGE), script.name
+
+
+def test_every_file_of_the_library_that_is_not_python_counts_with_the_scripts_that_reach_it() -> None:
+    scripts = [code.closure(script, PACKAGE) for script in sorted((ROOT / "scripts").glob("*.py"))]
+    reached = {file for closure in scripts for file in closure if file.suffix != ".py"}
+    assert reached == {file for file in code.data_files(PACKAGE) if file.name != "py.typed"}
 
 
 def test_what_was_parsed_is_remembered_until_the_file_changes(tree: Path, tmp_path: Path) -> None:
