@@ -303,7 +303,7 @@ REFUSED: dict[str, tuple[Break, str, str]] = {
     "fewer images than classes": (setting("dataset", limit=7), "moments.per_class", "7 images cannot fill 10 classes"),
     "a label beyond the class names": (
         npz(images=BYTES, labels=LABELS, class_names=np.array(["a", "b"])),
-        "dataset.source",
+        "dataset.labels_key",
         "the label 9 is none of the 2 classes",
     ),
     "fewer images than clusters": (
