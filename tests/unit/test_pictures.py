@@ -377,6 +377,9 @@ UNKNOWN = {
         *[(s := struct.pack(">II", 14000, h)) and chunk(b"IHDR", s + b"\1\0\0\0\0") for h in (1, 14000)]
     ),
     "colours in LAB": saved(Image.new("LAB", (4, 4)), "TIFF"),
+    "a GIF smaller than its canvas": saved(Image.new("P", (4, 4)), "GIF").replace(
+        struct.pack("<HH", 4, 4), struct.pack("<HH", 6, 6), 1
+    ),
     "nothing": b"",
     "text": b"no picture",
     "a drawing": b"<svg xmlns='http://www.w3.org/2000/svg'/>",

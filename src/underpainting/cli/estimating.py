@@ -190,7 +190,8 @@ def _in_options(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         text = first["msg"].removeprefix("Value error, ").replace(" | ", ": ")
-        return f"{OPTIONS.get(str(first['loc'][-1]), 'SOURCE')}: {text}"
+        named = [OPTIONS[key] for key in map(str, first["loc"]) if key in OPTIONS]
+        return f"{named[0] if named else 'SOURCE'}: {text}"
 
     def option(match: re.Match[str]) -> str:
         key, value = match.groups()

@@ -324,7 +324,7 @@ def _open_npz(config: NpzDataset) -> Source:
         labels = _checked_labels(labels, len(images), len(names))
         names = names or [str(label) for label in range(int(labels.max(initial=-1)) + 1)]
         labels = labels[: config.limit]
-    values = Values(*(config.value_range or (0, 255)))
+    values = Values(*(config.value_range or (0.0, 255.0)))
     pixels = _to_bytes(images[: config.limit], config.value_range, path, values)
     return ArraySource(pixels, labels, names, path.name, values)
 

@@ -3,7 +3,8 @@ r"""One picture file as the bytes that a viewer shows, or a refusal that says wh
     frames         one; of an MPO the photograph that stands first, the others being its previews, depths or further views
     orientation    as EXIF says
     depth          to 8 bits; of 16 bits the high byte, which is what browsers show; other ranges are not known and refused
-    colours        sRGB; an embedded ICC profile is converted to it, CMYK without one by (1 - c)(1 - k), another gamma refused
+    colours        sRGB; an embedded ICC profile is converted to it (relative colorimetric), CMYK without one by (1 - c)(1 - k);
+                   a PNG of another gamma or of other primaries without a profile is refused
     transparency   alpha c + (1 - alpha) background; without a background the picture must be opaque
 
 Checked against Chromium in `tests/unit/test_pictures.py`.
@@ -90,6 +91,8 @@ def _require_one_frame(picture: Image.Image) -> None:
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":
         raise PictureError(f"has {frames} frames or pages", "save the one to use, or each, as a file of its own")
+    if picture.format == "GIF" and picture.tile[0][1] != (0, 0, *picture.size):  # type: ignore[attr-defined]
+        raise PictureError("fills only a part of its canvas", "save it as PNG, with what is to lie around it")
 
 
 def _bits(picture: Image.Image) -> int:
@@ -101,7 +104,9 @@ def _bits(picture: Image.Image) -> int:
         tags: Any = picture.tag_v2  # type: ignore[attr-defined]
         bits = tags[BITS_PER_SAMPLE][0] if tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED else 0
     if not 8 < bits <= 16:
-        raise PictureError(f"has values of the mode {picture.mode}, of which it is not known what a viewer shows", SHALLOW)
+        raise PictureError(
+            f"has values of the mode {picture.mode}, of which it is not known what a viewer shows", SHALLOW
+        )
     return bits
 
 
@@ -170,7 +175,8 @@ def _transform(profile: bytes, mode: str) -> Any:
     if source.profile.xcolor_space.strip() != {"L": "GRAY"}.get(mode, mode):
         return None
     flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE  # a table of 33 greys loses dark ones
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", flags=flags)
+    target, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+    transform = ImageCms.buildTransform(source, target, mode, "RGB", intent, flags)
     if mode == "CMYK":
         return transform
     steps = np.arange(0, 256, 15, dtype=np.uint8)

@@ -53,7 +53,7 @@ class DatasetBase(Model):
 
     def reading(self) -> str:
         """Which values are read as black and white, in words."""
-        return "bytes, 0 as black and 255 as white"
+        return "0 as black and 255 as white"
 
 
 class PictureDataset(DatasetBase):
@@ -75,6 +75,10 @@ class SklearnDataset(DatasetBase):
 
     source: Literal["sklearn"]
     name: Literal["digits"] = Field("digits", description="The data set's name in scikit-learn.")
+
+    def reading(self) -> str:
+        """Which values are read as black and white, in words."""
+        return "0 as black and 16 as white"
 
 
 class TorchvisionDataset(DatasetBase):
