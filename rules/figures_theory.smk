@@ -128,6 +128,8 @@ rule figure_eigenbasis:
         "logs/{study}/benchmarks/figures/fig_eigenbasis.tsv"
     resources:
         **needs("figure_eigenbasis"),
+        # for the caption; what it depends on is a parameter of the images
+        reading=of_study(lambda study: study.dataset.reading()),
     params:
         code=code_of("figure_eigenbasis"),
         packages=packages_of("figure_eigenbasis"),

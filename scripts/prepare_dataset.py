@@ -1,5 +1,6 @@
 """Write a study's images and labels, read from their source, as one artifact."""
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
+log = logging.getLogger(__name__)
+
 BYTES = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
 
 
@@ -29,7 +32,17 @@ def parts(config: DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
         array = artifacts.image_array(values, ("sample", *artifacts.IMAGE_DIMS), "training images")
         array.encoding = BYTES
         label = artifacts.array(labels, "sample", "class of each image; -1 where there is none")
-        yield xr.Dataset({"images": array, "label": label}, attrs={"class_names": list(source.class_names)})
+        attributes = {"class_names": list(source.class_names), **_read(source.values)}
+        yield xr.Dataset({"images": array, "label": label}, attrs=attributes)
+    if source.values and (remark := source.values.remark()):
+        log.warning("%s", remark)
+
+
+def _read(values: datasets.Values | None) -> dict[str, list[float]]:
+    """The range that is read as black to white, and that of the values found so far; the last part's attributes stay."""
+    if values is None:
+        return {}
+    return {"value_range": [values.black, values.white], "values_found": [values.least, values.most]}
 
 
 def main(output: str, study: str, config: dict[str, Any], place: str) -> None:

@@ -75,6 +75,16 @@ def test_a_folder_gives_the_basis_of_its_covariance(
     assert f"{found.card.explained_variance:.2%} of the variance of the folder faces, 40 images" in told
 
 
+@pytest.mark.parametrize(("option", "level"), [("7", [7] * 3), ("1,2,3", [1, 2, 3])])
+def test_transparent_pixels_show_the_background(tmp_path: Path, option: str, level: list[int]) -> None:
+    (tmp_path / "clear").mkdir()
+    for index in range(4):
+        Image.new("RGBA", (4, 4), (200, 100, 0, 0)).save(tmp_path / "clear" / f"{index}.png")
+    found = made(tmp_path, str(tmp_path / "clear"), "--background", option)
+    expected = np.repeat(np.array(level) / 127.5 - 1, 16)
+    np.testing.assert_allclose(found.whole.mean, expected, atol=1e-6)
+
+
 def test_few_images_take_the_gram_matrix_and_colours_count(tmp_path: Path) -> None:
     pixels = write_images(tmp_path / "faces", 9, channels=3)
     found = made(tmp_path, str(tmp_path / "faces"))
@@ -144,6 +154,8 @@ def test_samples_of_a_network_stand_in_for_its_images(tmp_path: Path, schedule: 
         (["empty"], "SOURCE: the folder empty holds no image"),
         (["faces", "--size", "8"], "has 4 x 4 pixels, not 8 x 8. Remedy: set --size 4, or --resize crop"),
         (["wide"], "--size: the first image has 6 x 4 pixels. Remedy: say which size images are to have"),
+        (["clear"], "Remedy: set --background to what lies behind them: a grey level, or red, green and blue"),
+        (["clear", "--background", "256"], "--background: "),
         (["faces", "--rank", "99"], "rank 99 is not possible"),
         (["faces", "--per-class"], "the images have no classes; put those of each class into a sub-folder"),
         (["hub:owner/name"], "names no commit; write hub:owner/name@"),
@@ -165,6 +177,8 @@ def test_what_cannot_be_done_is_said_in_the_words_of_the_command(
     (tmp_path / "empty").mkdir()
     (tmp_path / "wide").mkdir()
     Image.new("L", (6, 4)).save(tmp_path / "wide" / "0.png")
+    (tmp_path / "clear").mkdir()
+    Image.new("LA", (4, 4), (9, 0)).save(tmp_path / "clear" / "0.png")
     assert cli.main(["basis", *options, "-o", "b.safetensors"]) == 2
     assert message in capsys.readouterr().err
     assert not Path("b.safetensors").exists()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
+import logging
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +17,15 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from PIL import Image
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from underpainting import preflight
-from underpainting.images import datasets
+from scripts import prepare_dataset
+from underpainting import artifacts, preflight
+from underpainting.images import datasets, pictures, suitability
 from underpainting.studies import Study, StudyError, data, find_studies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,6 +223,240 @@ def test_real_mnist_and_cifar_are_read() -> None:
     assert datasets.open_source(cifar).class_names[0] == "airplane"
 
 
+def test_fashion_mnist_as_it_is_published_is_read(tmp_path: Path) -> None:
+    """Its npz has labels of uint8 and no names of classes."""
+    pixels, classes = (
+        np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8),
+        (np.arange(40) % 10).astype(np.uint8),
+    )
+    np.savez(tmp_path / "fashion.npz", x_train=pixels, y_train=classes, x_test=pixels[:5], y_test=classes[:5])
+    config = parse(
+        source="npz", path=str(tmp_path / "fashion.npz"), images_key="x_train", labels_key="y_train", image_size=28
+    )
+    images, labels = collect(config)
+    np.testing.assert_array_equal(images[:, 0], pixels)
+    assert labels.tolist() == classes.tolist()
+    assert datasets.open_source(config).class_names == tuple("0123456789")
+
+
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(["u1", "i1", "u2", "i2", "<u4", ">u4", "i4", "u8", ">i8"]),
+    labels=st.lists(st.integers(-2, 2**64 - 1) | st.integers(0, 5), min_size=1, max_size=6),
+    named=st.integers(0, 7),
+)
+def test_labels_of_any_integer_type_are_kept_or_refused(
+    tmp_path: Path, kind: str, labels: list[int], named: int
+) -> None:
+    labels = [label for label in labels if np.iinfo(kind).min <= label <= np.iinfo(kind).max] or [0]
+    arrays = {"images": np.zeros((len(labels), 8, 8), np.uint8), "labels": np.array(labels, kind)}
+    np.savez(tmp_path / "a.npz", **arrays, **({"class_names": np.array(["x"] * named)} if named else {}))
+    config = parse(source="npz", path=str(tmp_path / "a.npz"), labels_key="labels")
+    if min(labels) < 0 or max(labels) >= (named or len(labels)):
+        with pytest.raises(datasets.DataError, match=r"labels_key: (a label is negative|the label \d+ is none)"):
+            datasets.open_source(config)
+        return
+    assert collect(config)[1].tolist() == labels
+    assert len(datasets.open_source(config).class_names) == (named or max(labels) + 1)
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_a_damaged_npz_is_refused_by_name_and_never_gives_another_number(tmp_path: Path, write: Any) -> None:
+    path = tmp_path / "a.npz"
+    rng = np.random.default_rng(0)
+    write(path, images=rng.integers(0, 256, (2, 3, 3), np.uint8), labels=np.array([1, 0], np.uint8))
+    config = parse(source="npz", path=str(path), labels_key="labels", image_size=3)
+    expected, labels = collect(config)
+    whole = path.read_bytes()
+    flipped = [
+        whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :]
+        for place in range(len(whole))
+        for change in (1, 128)
+    ]
+    refused = 0
+    for broken in [*flipped, *(whole[:end] for end in range(0, len(whole), 3))]:
+        path.write_bytes(broken)
+        try:
+            found = collect(config)
+        except datasets.DataError as error:
+            refused += 1
+            assert "a.npz" in error.problem or error.key in ("images_key", "labels_key")  # noqa: PT017
+            continue
+        np.testing.assert_array_equal(found[0], expected)
+        assert found[1].tolist() == labels.tolist()
+    assert refused > len(whole) / 2
+
+
+def test_an_npz_that_claims_more_than_memory_holds_is_refused_in_one_line(tmp_path: Path) -> None:
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        member, {"descr": "|u1", "fortran_order": False, "shape": (2**40, 2**10, 2**10)}
+    )
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", member.getvalue())
+    with pytest.raises(datasets.DataError, match=r"a\.npz does not fit into memory"):
+        datasets.open_source(parse(source="npz", path=str(tmp_path / "a.npz")))
+
+
+# --- the range that is read -----------------------------------------------------------------------------------------
+
+FOUND = {
+    "bytes of 0 and 1": (np.arange(64, dtype=np.uint8).reshape(1, 8, 8) % 2, None, (0, 1)),
+    "bytes of 0 to 15": (np.arange(64, dtype=np.uint8).reshape(1, 8, 8) % 16, None, (0, 15)),
+    "floats of 0 to 1 read as 0 to 255": (np.linspace(0, 1, 64).reshape(1, 8, 8), [0, 255], (0, 1)),
+    "floats of 0 to 1 read as -1 to 1": (np.linspace(0, 1, 64).reshape(1, 8, 8), [-1, 1], (0, 1)),
+    "12 bits read as 16": (np.arange(64, dtype=np.uint16).reshape(1, 8, 8) * 65, [0, 65535], (0, 4095)),
+    "bytes": (np.arange(64, dtype=np.uint8).reshape(1, 8, 8) * 4, None, None),
+    "floats": (np.linspace(-1, 1, 64).reshape(1, 8, 8), [-1, 1], None),
+}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_values_that_fill_half_of_their_range_at_most_are_remarked(tmp_path: Path, case: str) -> None:
+    images, value_range, found = FOUND[case]
+    np.savez(tmp_path / "a.npz", images=images)
+    source = datasets.open_source(parse(source="npz", path=str(tmp_path / "a.npz"), value_range=value_range))
+    assert source.values is not None
+    remark = source.values.remark()
+    if found is None:
+        assert remark is None
+    else:
+        low, high = value_range or [0, 255]
+        assert remark is not None
+        assert remark.startswith(
+            f"the values found, {found[0]} to {found[1]}, span at most half of {low} to {high}, which"
+        )
+        assert (source.values.least, source.values.most) == found
+
+
+def test_dark_pictures_are_remarked_once_before_any_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "images").mkdir()
+    for index in range(12):
+        Image.fromarray(np.full((8, 8), index, np.uint8)).save(tmp_path / "images" / f"{index}.png")
+    study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans", "modes": 2}}
+    study["dataset"] = {"source": "folder", "path": str(tmp_path / "images"), "image_size": 8, "channels": 1}
+    study["teleport"] |= {"kid_subset_size": 8, "extractor": {"name": "classifier", "labels": "mixture"}}
+    with caplog.at_level(logging.WARNING):
+        suitability.check(Study.model_validate(study), "config/studies/dark.yaml")
+    assert [record.getMessage().partition(", span")[0] for record in caplog.records] == [
+        "config/studies/dark.yaml: dataset: the values found, 0 to 11"
+    ]
+
+
+def test_the_artifact_says_which_range_was_read_and_found(tmp_path: Path) -> None:
+    images = np.linspace(0, 1, 3000 * 64).reshape(3000, 8, 8)
+    np.savez(tmp_path / "a.npz", images=images)
+    settings = parse(source="npz", path="", value_range=[-1, 4]).settings()
+    prepare_dataset.main(str(tmp_path / "d.zarr.zip"), "s", settings, str(tmp_path / "a.npz"))
+    attributes = artifacts.load(tmp_path / "d.zarr.zip").attrs
+    assert attributes["value_range"] == [-1, 4]
+    assert attributes["values_found"] == [0, 1]
+    (tmp_path / "images").mkdir()
+    for index in range(1100):  # two parts; the brightest value stands in the second
+        Image.new("L", (2, 2), 90 if index < 1050 else 91).save(tmp_path / "images" / f"{index:04}.png")
+    settings = parse(source="folder", path="", image_size=2).settings()
+    prepare_dataset.main(str(tmp_path / "e.zarr.zip"), "s", settings, str(tmp_path / "images"))
+    assert artifacts.load(tmp_path / "e.zarr.zip").attrs["values_found"] == [90, 91]
+
+
+def test_digits_have_the_attributes_that_they_had(tmp_path: Path) -> None:
+    prepare_dataset.main(str(tmp_path / "d.zarr.zip"), "s", parse(source="sklearn").settings(), "")
+    assert set(artifacts.load(tmp_path / "d.zarr.zip").attrs) == {"class_names", "provenance"}
+
+
+def test_an_unset_background_leaves_the_settings_of_a_data_set_as_they_were() -> None:
+    assert "background" not in parse(source="folder", path="images").settings()
+    for given_, kept in ((0, [0, 0, 0]), ([1, 2, 3], [1, 2, 3])):
+        assert parse(source="folder", path="images", background=given_).settings()["background"] == kept
+    for wrong in (256, -1, True, [1, 2], "white"):
+        with pytest.raises(ValidationError):
+            parse(source="folder", path="images", background=wrong)
+
+
+# --- pictures of every source follow the same rule ------------------------------------------------------------------
+
+
+def pictures_of_all_kinds() -> dict[str, bytes]:
+    """Files of one 8 x 8 picture: deep, turned, with alpha, of two frames."""
+    rng, files = np.random.default_rng(0), {}
+    levels = rng.integers(0, 65536, (8, 8)).astype("<u2")
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    clear = Image.fromarray(rng.integers(0, 256, (8, 8, 4), np.uint8))
+    for name, image, options in (
+        ("deep", Image.frombytes("I;16", (8, 8), levels.tobytes()), {}),
+        ("turned", picture(1), {"exif": turned}),
+        ("clear", clear, {}),
+        ("frames", picture(2), {"save_all": True, "append_images": [picture(3)]}),
+    ):
+        file = io.BytesIO()
+        image.save(file, "PNG", **options)
+        files[name] = file.getvalue()
+    return files
+
+
+def as_folder(place: Path, file: bytes) -> dict[str, Any]:
+    (place / "images").mkdir()
+    (place / "images" / "a.png").write_bytes(file)
+    return {"source": "folder", "path": str(place / "images")}
+
+
+def as_hub(place: Path, file: bytes) -> dict[str, Any]:
+    hub = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
+    (place / "set" / "data").mkdir(parents=True)
+    features = hub.Features({"image": hub.Image(decode=False), "kind": hub.Value("string")})
+    rows = {"image": [{"bytes": file, "path": None}], "kind": ["cat"]}
+    hub.Dataset.from_dict(rows, features=features).cast_column("image", hub.Image()).to_parquet(
+        place / "set" / "data" / "train-0.parquet"
+    )
+    return {"source": "huggingface", "repository": str(place / "set"), "revision": "0" * 40}
+
+
+@pytest.mark.parametrize("place", [as_folder, as_hub])
+@pytest.mark.parametrize("kind", ["deep", "turned", "clear", "frames"])
+def test_pictures_of_a_folder_and_of_the_hub_are_what_a_viewer_shows(tmp_path: Path, place: Any, kind: str) -> None:
+    file = pictures_of_all_kinds()[kind]
+    content = {**place(tmp_path, file), "channels": 3}
+    where = "a.png" if place is as_folder else r"set\[0\]"
+    refused = {
+        "frames": f"path: the image .*{where} has 2 frames",
+        "clear": f"background: the image .*{where} is not opaque",
+    }
+    for background in (None, 7):
+        config = parse(**content, background=background)
+        if kind == "frames" or (kind == "clear" and background is None):
+            with pytest.raises(datasets.DataError, match=refused[kind].replace("path", r"(path|repository)")):
+                collect(config)
+            continue
+        shown = pictures.read(file, background and (background,) * 3)
+        expected = shown.transpose(2, 0, 1) if shown.ndim == 3 else np.stack([shown] * 3)
+        np.testing.assert_array_equal(collect(config)[0][0], expected)
+
+
+def test_columns_of_the_hub_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    place = as_hub(tmp_path, pictures_of_all_kinds()["deep"])
+    with pytest.raises(datasets.DataError, match=r"image_column: 'kind' holds no images"):
+        datasets.open_source(parse(**place, image_column="kind"))
+    with pytest.raises(datasets.DataError, match=r"label_column: the label of .*\[0\] is no whole number"):
+        collect(parse(**place, label_column="kind"))
+
+
+@pytest.mark.parametrize("ending", [".gz", ""])
+def test_damaged_files_of_torchvision_are_refused(tmp_path: Path, ending: str) -> None:
+    for cut in (0, 3, 100, 900):
+        root = tmp_path / str(cut)
+        write_mnist(root)
+        raw = root / "MNIST" / "raw"
+        for file in raw.glob("*-ubyte" if ending else "*.gz"):
+            file.unlink()
+        broken = raw / f"train-images-idx3-ubyte{ending}"
+        broken.write_bytes(broken.read_bytes()[:cut])
+        with pytest.raises(datasets.DataError, match=r"dataset\.root: .*MNIST") as error:
+            datasets.open_source(parse(source="torchvision", name="MNIST", root=str(root), image_size=28))
+        assert not ending or not cut or "train-images-idx3-ubyte.gz is damaged" in error.value.problem
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 Break = Callable[[Path, dict[str, Any]], None]
@@ -279,7 +520,35 @@ def both(*breaks: Break) -> Break:
     return prepare
 
 
+def foreign(images: Path) -> None:
+    (images / "class0" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic")
+
+
 REFUSED: dict[str, tuple[Break, str, str]] = {
+    "a picture of a kind that is not read": (folder(foreign), "dataset.path", "class0/x.heic is corrupt"),
+    "a picture that is not opaque": (
+        folder(lambda images: Image.new("LA", (8, 8), (9, 128)).save(images / "class0" / "x.png")),
+        "dataset.background",
+        "class0/x.png is not opaque: 100.0%",
+    ),
+    "a picture of several frames": (
+        folder(lambda images: picture(1).save(images / "class0" / "x.gif", save_all=True, append_images=[picture(2)])),
+        "dataset.path",
+        "class0/x.gif has 2 frames",
+    ),
+    "a picture of floats": (
+        folder(lambda images: Image.new("F", (8, 8)).save(images / "class0" / "x.tif")),
+        "dataset.path",
+        "class0/x.tif has values of the mode F",
+    ),
+    "labels of complex numbers": (npz(images=BYTES, labels=LABELS * 1j), "dataset.labels_key", "complex128 labels"),
+    "complex images": (npz(images=BYTES * 1j, labels=LABELS), "dataset.images_key", "holds complex128 values"),
+    "images without pixels": (npz(images=BYTES[:, :0], labels=LABELS), "dataset.images_key", "shape (24, 0, 8)"),
+    "one huge label": (
+        npz(images=BYTES, labels=np.where(LABELS == 3, 10**9, LABELS)),
+        "dataset.labels_key",
+        "the label 1000000000",
+    ),
     "an empty class": (
         npz(images=BYTES, labels=EMPTY_CLASS),
         "moments.per_class",
@@ -303,7 +572,7 @@ REFUSED: dict[str, tuple[Break, str, str]] = {
     "fewer images than classes": (setting("dataset", limit=7), "moments.per_class", "7 images cannot fill 10 classes"),
     "a label beyond the class names": (
         npz(images=BYTES, labels=LABELS, class_names=np.array(["a", "b"])),
-        "dataset.source",
+        "dataset.labels_key",
         "the label 9 is none of the 2 classes",
     ),
     "fewer images than clusters": (

@@ -110,3 +110,17 @@ def test_bad_input_is_refused_before_any_job(fresh: Project, spoil: Callable[[Pr
     assert "Traceback" not in result.stdout
     assert "rule prepare_dataset" not in result.stdout
     assert not (fresh.folder / "results").exists()
+
+
+def test_dark_images_are_remarked_once_at_the_start_and_in_the_log_of_the_job(fresh: Project) -> None:
+    np.savez(fresh.folder / "a.npz", images=np.arange(24 * 64, dtype=np.uint8).reshape(24, 8, 8) % 16)
+    study = fresh.study()
+    study["dataset"] = {"source": "npz", "path": "a.npz", "image_size": 8, "channels": 1}
+    study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans", "modes": 2}}
+    study["teleport"]["extractor"]["labels"] = "mixture"
+    fresh.write(study)
+    remark = "the values found, 0 to 15, span at most half of 0 to 255, which is read as black to white. Remedy: "
+    shown = fresh.build("results/tiny/dataset.zarr.zip")
+    assert shown.count(f"config/studies/tiny.yaml: dataset: {remark}") == 1
+    assert shown.index(remark) < shown.index("rule prepare_dataset")
+    assert (fresh.folder / "logs/tiny/dataset.log").read_text().count(remark) == 1

@@ -40,3 +40,8 @@ def test_the_report_opens_offline(built: Project, tmp_path: Path) -> None:
     assert "asks how far the sampling of a diffusion model" in shown, "the front page is rendered"
     assert "Results" in shown
     assert "Statistics" in shown
+
+
+def test_the_report_says_which_range_of_values_was_read(built: Project) -> None:
+    page = (built.folder / "results/tiny/report.html").read_text(encoding="utf-8")
+    assert "The images were read with 0 as black and 16 as white" in page

@@ -7,6 +7,7 @@ and kept as bytes in a file of the system's temporary folder: the estimates pass
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,9 +24,12 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis
 from underpainting.denoisers import Denoiser
 from underpainting.images import datasets
-from underpainting.images.datasets import Bytes, DataError
+from underpainting.images.datasets import DataError
+from underpainting.images.pictures import Bytes
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
 from underpainting.studies.data import DatasetBase
+
+log = logging.getLogger(__name__)
 
 Method = Literal["auto", "dense", "gram", "randomized"]
 Labelled = tuple[Bytes, NDArray[np.int64]]
@@ -160,6 +164,8 @@ def of_source(
     shape = (config.channels, config.image_size, config.image_size)
     with spooled(datasets.stream(source, config, artifacts.at_once(prod(shape))), shape) as spool:
         whole = estimate(spool, **options)
+        if source.values and (remark := source.values.remark()):
+            log.warning("%s: %s.", name, remark)
         classes = of_classes(spool, len(source.class_names), whole.rank) if per_class else []
         return _with_card(whole, spool, name, options, classes)
 

@@ -19,6 +19,7 @@ OPTIONS = {
     "image_size": "--size",
     "channels": "--channels",
     "resize": "--resize",
+    "background": "--background",
     "limit": "--limit",
     "image_column": "--image-column",
     "label_column": "--label-column",
@@ -56,6 +57,8 @@ def _of_images(group: Any) -> None:
     group.add_argument("--channels", type=int, choices=(1, 3), help="grey or RGB; else as the first image")
     text = "images of another size: refuse, crop and resample, or pad"
     group.add_argument("--resize", choices=("none", "crop", "pad"), default="none", help=text)
+    text = "what lies behind transparent pixels, 0 to 255, or R,G,B; without it such images are refused"
+    group.add_argument("--background", type=_colour, metavar="LEVEL", help=text)
     group.add_argument("--limit", type=_positive, metavar="N", help="use only the first so many")
     group.add_argument("--per-class", action="store_true", help="a Gaussian for each class (sub-folder), too")
     group.add_argument("--split", default="train", help="of a data set of the Hub")
@@ -77,6 +80,11 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
+
+
+def _colour(text: str) -> int | list[int]:
+    levels = [int(level) for level in text.split(",")]
+    return levels[0] if len(levels) == 1 else levels
 
 
 def _basis(options: argparse.Namespace) -> int:
@@ -118,7 +126,7 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
     from underpainting.images import datasets
     from underpainting.studies.data import Dataset, DatasetBase
 
-    content = {"resize": options.resize, "limit": options.limit, **_place(options)}
+    content = {key: getattr(options, key) for key in ("resize", "limit", "background")} | _place(options)
     provisional = {"image_size": options.size or 1, "channels": options.channels or 1}
     adapter: TypeAdapter[DatasetBase] = TypeAdapter(Dataset)
     source = datasets.open_source(adapter.validate_python({**content, **provisional}))
@@ -182,7 +190,8 @@ def _in_options(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         text = first["msg"].removeprefix("Value error, ").replace(" | ", ": ")
-        return f"{OPTIONS.get(str(first['loc'][-1]), 'SOURCE')}: {text}"
+        named = [OPTIONS[key] for key in map(str, first["loc"]) if key in OPTIONS]
+        return f"{named[0] if named else 'SOURCE'}: {text}"
 
     def option(match: re.Match[str]) -> str:
         key, value = match.groups()

@@ -1,25 +1,34 @@
 r"""Sources of images: where a study's data come from, checked before any job starts.
 
 Every source yields items (image, label, name): the image as a uint8 array (height, width[, channel]), the label an integer or
-None, the name for messages. `prepare` brings an image to the study's size and channels. What is stored are bytes,
-x = byte / 127.5 - 1; the artifact is read as float32 in [-1, 1].
+None, the name for messages. Pictures are what a viewer shows (`pictures`); arrays have a range that is read as black to white.
+`prepare` brings an image to the study's size and channels. What is stored are bytes, x = byte / 127.5 - 1; the artifact is
+read as float32 in [-1, 1].
+
+Whatever a decoder raises becomes a DataError that names the file.
 """
 
 from __future__ import annotations
 
 import gzip
+import math
+import operator
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from underpainting.images import pictures
+from underpainting.images.pictures import Bytes, Colour, PictureError, said
 from underpainting.studies.data import (
     DatasetBase,
     FolderDataset,
@@ -30,7 +39,6 @@ from underpainting.studies.data import (
 )
 from underpainting.studies.files.sources import IMAGE_SUFFIXES, image_files
 
-Bytes = NDArray[np.uint8]
 MISSING = (
     "correct it or put the data there: paths are relative to where snakemake runs, and {data} is the folder that --config "
     "data=FOLDER, UNDERPAINTING_DATA or `data` in config/config.yaml names"
@@ -45,10 +53,39 @@ class Item(NamedTuple):
     name: str
 
 
+@dataclass
+class Values:
+    """Which values of a source are read as black and as white, and the least and the most of those found so far."""
+
+    black: float = 0.0
+    white: float = 255.0
+    least: float = math.inf
+    most: float = -math.inf
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Count values in."""
+        if values.size:
+            self.least, self.most = min(self.least, float(values.min())), max(self.most, float(values.max()))
+
+    def remark(self) -> str | None:
+        """What to think of, where the values found span at most half of the range."""
+        if self.most - self.least > (self.white - self.black) / 2:
+            return None
+        return (
+            f"the values found, {self.least:g} to {self.most:g}, span at most half of {self.black:g} to {self.white:g}, which "
+            "is read as black to white. Remedy: if that is not meant, rescale the images, or set dataset.value_range for an "
+            "npz file"
+        )
+
+
 class Source(Protocol):
     """Images in a fixed order, read one after the other."""
 
     class_names: tuple[str, ...]
+
+    @property
+    def values(self) -> Values | None:
+        """Which values were found; None where they are known to fill their range."""
 
     def __len__(self) -> int: ...
 
@@ -66,8 +103,15 @@ class DataError(ValueError):
 class ArraySource:
     """Images that are already in memory, as bytes."""
 
-    def __init__(self, images: Bytes, labels: NDArray[Any] | None, class_names: Sequence[str], name: str) -> None:
-        self._images, self._labels, self._name = images, labels, name
+    def __init__(
+        self,
+        images: Bytes,
+        labels: NDArray[Any] | None,
+        class_names: Sequence[str],
+        name: str,
+        values: Values | None = None,
+    ) -> None:
+        self._images, self._labels, self._name, self.values = images, labels, name, values
         self.class_names = tuple(class_names)
 
     def __len__(self) -> int:
@@ -82,12 +126,12 @@ class ArraySource:
 class FolderSource:
     """Image files below a folder, in sorted order; sub-folders are classes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, background: Colour | None = None) -> None:
         self._files = image_files(folder)
         parents = sorted({file.relative_to(folder).parts[0] for file in self._files if file.parent != folder})
         labelled = parents and all(file.parent != folder for file in self._files)
         self.class_names = tuple(parents) if labelled else ()
-        self._folder = folder
+        self._folder, self._background, self.values = folder, background, Values()
 
     def __len__(self) -> int:
         return len(self._files)
@@ -95,42 +139,74 @@ class FolderSource:
     def __iter__(self) -> Iterator[Item]:
         for file in self._files:
             label = self.class_names.index(file.relative_to(self._folder).parts[0]) if self.class_names else None
-            yield Item(_read_image(file), label, str(file))
+            pixels = _shown(file, str(file), "path", self._background)
+            self.values.add(pixels)
+            yield Item(pixels, label, str(file))
 
 
 class IndexedSource:
-    """A data set of torchvision or the Hub: `get(i)` gives a PIL image and a label."""
+    """A data set of torchvision or the Hub: `entry(i)` gives a picture or its file, and a label.
+
+    Args:
+        entry: of an index.
+        count: how many there are.
+        class_names: of the labels.
+        name: of the data set, for messages.
+        key: that names the data in the study file, for messages.
+        background: the colour behind transparent pixels.
+    """
 
     def __init__(
-        self, data: Any, class_names: Sequence[str], name: str, columns: tuple[str, str | None] | None
+        self,
+        entry: Callable[[int], tuple[Image.Image | Path | bytes, Any]],
+        count: int,
+        class_names: Sequence[str],
+        name: str,
+        key: str,
+        background: Colour | None = None,
     ) -> None:
-        self._data, self._name, self._columns = data, name, columns
-        self.class_names = tuple(class_names)
+        self._entry, self._count, self._name, self._key, self._background = entry, count, name, key, background
+        self.class_names, self.values = tuple(class_names), Values()
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self._count
 
     def __iter__(self) -> Iterator[Item]:
-        for index in range(len(self._data)):
-            entry = self._data[index]
-            if self._columns:
-                picture, label = entry[self._columns[0]], entry[self._columns[1]] if self._columns[1] else None
-            else:
-                picture, label = entry
-            yield Item(_pixels(picture), None if label is None else int(label), f"{self._name}[{index}]")
+        for index in range(self._count):
+            name = f"{self._name}[{index}]"
+            with _refused(self._key, f"{name} cannot be read", "repair or remove it"):
+                picture, label = self._entry(index)
+            pixels = _shown(picture, name, self._key, self._background)
+            self.values.add(pixels)
+            yield Item(pixels, _label(label, name), name)
 
 
-def _pixels(picture: Image.Image) -> Bytes:
-    mode = "RGB" if picture.mode not in ("L", "1") else "L"
-    return np.asarray(picture.convert(mode), np.uint8)
-
-
-def _read_image(file: Path) -> Bytes:
+@contextmanager
+def _refused(key: str, problem: str, remedy: str) -> Iterator[None]:
+    """Whatever a library raises becomes a DataError; memory that is gone is no fault of the data."""
     try:
-        with Image.open(file) as picture:
-            return _pixels(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DataError("path", f"the image {file} is corrupt ({error})", "repair or remove that file") from error
+        yield
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(key, f"{problem} ({said(error)})", remedy) from error
+
+
+def _shown(picture: Image.Image | Path | bytes, name: str, key: str, background: Colour | None) -> Bytes:
+    try:
+        if isinstance(picture, Image.Image):
+            return pictures.decoded(picture, background)
+        return pictures.read(picture, background)
+    except PictureError as error:
+        raise DataError(error.key or key, f"the image {name} {error.problem}", error.remedy) from error
+
+
+def _label(label: Any, name: str) -> int | None:
+    """A label as a number that an array of int64 holds."""
+    if label is None:
+        return None
+    with _refused("label_column", f"the label of {name} is no whole number below 2^63", "name a column of classes"):
+        return int(np.int64(operator.index(label)))
 
 
 def _open_sklearn(_: SklearnDataset) -> Source:
@@ -153,21 +229,22 @@ def _open_torchvision(config: TorchvisionDataset) -> Source:
     try:
         with _unpacked(root, config.name) as place:
             data = make(place)
-    except (RuntimeError, FileNotFoundError) as error:
+    except Exception as error:  # readers raise of every kind where a file is missing or damaged
+        if isinstance(error, MemoryError) or (isinstance(error, DataError) and not config.download):
+            raise
         if not config.download:
-            problem = f"torchvision finds no complete {config.name} below {root}"
+            problem = f"torchvision finds no complete {config.name} below {root} ({said(error)})"
             raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
         data = _downloaded(make, root, config.name)
-    return IndexedSource(data, getattr(data, "classes", [str(digit) for digit in range(10)]), config.name, None)
+    names = getattr(data, "classes", [str(digit) for digit in range(10)])
+    return IndexedSource(data.__getitem__, len(data), names, config.name, "root")
 
 
 def _downloaded(make: Callable[..., Any], root: Path, name: str) -> Any:
     """A data set of torchvision of which it has to download something; files that are whole stay as they are."""
-    try:
+    problem = f"torchvision cannot download what is missing of {name} to {root}"
+    with _refused("root", problem, "check the network, and that the folder may be written to"):
         return make(root, download=True)
-    except (RuntimeError, OSError) as error:
-        problem = f"torchvision cannot download what is missing of {name} to {root} ({error})"
-        raise DataError("root", problem, "check the network, and that the folder may be written to") from error
 
 
 @contextmanager
@@ -184,35 +261,50 @@ def _unpacked(root: Path, name: str) -> Iterator[Path]:
         raw = Path(scratch) / name / "raw"
         raw.mkdir(parents=True)
         for file in packed:
-            with gzip.open(file) as source, (raw / file.stem).open("wb") as target:
+            with (
+                _refused("root", f"{file} is damaged", "replace it"),
+                gzip.open(file) as source,
+                (raw / file.stem).open("wb") as target,
+            ):
                 shutil.copyfileobj(source, target)
         yield Path(scratch)
 
 
 def _open_huggingface(config: HuggingfaceDataset) -> Source:
     try:
+        from datasets import Image as Pictures
         from datasets import load_dataset
     except ImportError as error:
         remedy = "install the extra: pip install 'underpainting[hub]'"
         raise DataError("source", "the package `datasets` is not installed", remedy) from error
-    try:
+    problem = f"{config.repository} at {config.revision} cannot be loaded"
+    with _refused("repository", problem, "check name, revision, split and network"):
         data = load_dataset(config.repository, revision=config.revision, split=config.split)
-    except Exception as error:  # the Hub client raises many kinds; all mean that the data cannot be had
-        problem = f"{config.repository} at {config.revision} cannot be loaded ({type(error).__name__}: {error})"
-        raise DataError("repository", problem, "check name, revision, split and network") from error
     for key, column in (("image_column", config.image_column), ("label_column", config.label_column)):
         if column is not None and column not in data.column_names:
             raise DataError(key, f"there is no column {column!r}", f"choose among {', '.join(data.column_names)}")
+    if not isinstance(data.features[config.image_column], Pictures):
+        raise DataError("image_column", f"{config.image_column!r} holds no images", "choose a column of images")
+    data = data.cast_column(config.image_column, Pictures(decode=False))  # the files as they are, for one reader of all
     feature = data.features[config.label_column] if config.label_column else None
     names = getattr(feature, "names", None) or []
-    return IndexedSource(data, names, config.repository, (config.image_column, config.label_column))
+    entry = partial(_hub_entry, data, config)
+    return IndexedSource(entry, len(data), names, config.repository, "repository", config.background)
+
+
+def _hub_entry(data: Any, config: HuggingfaceDataset, index: int) -> tuple[Path | bytes, Any]:
+    """An image file of the Hub, its bytes or where it lies, and its label."""
+    row = data[index]
+    file = row[config.image_column]
+    picture = Path(file["path"]) if file["bytes"] is None else file["bytes"]
+    return picture, row[config.label_column] if config.label_column else None
 
 
 def _open_folder(config: FolderDataset) -> Source:
     folder = Path(config.path)
     if not folder.is_dir():
         raise DataError("path", f"there is no folder {folder}", config.obtain or MISSING)
-    source = FolderSource(folder)
+    source = FolderSource(folder, config.background)
     if not len(source):
         remedy = f"put images there; known endings are {', '.join(sorted(IMAGE_SUFFIXES))}"
         raise DataError("path", f"the folder {folder} holds no image", remedy)
@@ -223,39 +315,67 @@ def _open_npz(config: NpzDataset) -> Source:
     path = Path(config.path)
     if not path.is_file():
         raise DataError("path", f"there is no file {path}", config.obtain or MISSING)
-    try:
-        archive = np.load(path, allow_pickle=False)
-        images = _npz_array(archive, config.images_key, "images_key")
-        labels = _npz_array(archive, config.labels_key, "labels_key") if config.labels_key else None
-    except (OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            "path", f"{path} is no readable npz file ({error})", "write it anew with numpy.savez"
-        ) from error
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
+    images, labels, names = _npz_content(config, path)
+    shape = images.shape
+    if len(shape) not in (3, 4) or 0 in shape[1:] or (len(shape) == 4 and shape[3] not in (1, 3)):
         remedy = "store images as (sample, height, width[, 1 or 3 channels])"
-        raise DataError("images_key", f"the array has shape {images.shape}", remedy)
-    if labels is not None and (labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer)):
-        problem = f"{labels.dtype} labels of shape {labels.shape} do not fit {len(images)} images"
+        raise DataError("images_key", f"the array has shape {shape}", remedy)
+    if labels is not None:
+        labels = _checked_labels(labels, len(images), len(names))
+        names = names or [str(label) for label in range(int(labels.max(initial=-1)) + 1)]
+        labels = labels[: config.limit]
+    values = Values(*(config.value_range or (0.0, 255.0)))
+    pixels = _to_bytes(images[: config.limit], config.value_range, path, values)
+    return ArraySource(pixels, labels, names, path.name, values)
+
+
+def _npz_content(config: NpzDataset, path: Path) -> tuple[NDArray[Any], NDArray[Any] | None, list[str]]:
+    """Images, labels and names of classes in an npz file."""
+    try:
+        with (
+            _refused("path", f"{path} is no readable npz file", "write it again with numpy.savez"),
+            zipfile.ZipFile(path) as archive,
+        ):
+            images = _npz_array(archive, config.images_key, "images_key")
+            labels = _npz_array(archive, config.labels_key, "labels_key") if config.labels_key else None
+            named = "class_names.npy" in archive.namelist()
+            names = _npz_array(archive, "class_names", "labels_key").tolist() if named else []
+            return images, labels, [str(name) for name in names]
+    except MemoryError as error:
+        raise DataError("path", f"{path} does not fit into memory ({said(error)})", "store fewer images") from error
+
+
+def _npz_array(archive: zipfile.ZipFile, name: str, key: str) -> NDArray[Any]:
+    names = [member.removesuffix(".npy") for member in archive.namelist()]
+    if name not in names:
+        raise DataError(key, f"there is no array {name!r}", f"choose among {', '.join(names)}")
+    with archive.open(f"{name}.npy") as member:
+        values: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        member.read()  # the checksum is compared at the end
+    return values
+
+
+def _checked_labels(labels: NDArray[Any], images: int, names: int) -> NDArray[np.int64]:
+    """Labels as int64, shape (sample,): whole numbers from 0 to below the number of names, or of images without names."""
+    if labels.shape != (images,) or not np.issubdtype(labels.dtype, np.integer):
+        problem = f"{labels.dtype} labels of shape {labels.shape} do not fit {images} images"
         raise DataError("labels_key", problem, "store one integer per image")
-    if labels is not None and len(labels) and labels.min() < 0:
+    if images and labels.min() < 0:
         raise DataError("labels_key", "a label is negative", "number the classes from 0")
-    names = [str(name) for name in archive["class_names"]] if "class_names" in archive.files else []
-    if labels is not None and not names:
-        names = [str(label) for label in range(int(labels.max(initial=-1)) + 1)]
-    return ArraySource(_to_bytes(images, config.value_range, path), labels, names, path.name)
+    if images and labels.max() >= (names or images):
+        classes = f"{names} classes" if names else f"classes of {images} images"
+        remedy = "number the classes from 0 without gaps, or add the array class_names, one for each number"
+        raise DataError("labels_key", f"the label {labels.max()} is none of the {classes}", remedy)
+    return labels.astype(np.int64)
 
 
-def _npz_array(archive: Any, name: str, key: str) -> NDArray[Any]:
-    if name not in archive.files:
-        raise DataError(key, f"there is no array {name!r}", f"choose among {', '.join(archive.files)}")
-    return np.asarray(archive[name])
-
-
-def _to_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, path: Path) -> Bytes:
+def _to_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, path: Path, values: Values) -> Bytes:
+    """Images in bytes, black 0 and white 255; `values` learns which values were found."""
     if images.dtype == np.uint8 and value_range in (None, (0, 255)):
+        values.add(images)
         return images
+    if images.dtype.kind not in "biuf":
+        raise DataError("images_key", f"{path} holds {images.dtype} values", "store images as real numbers")
     if value_range is None:
         remedy = "add dataset.value_range: [darkest, brightest]"
         raise DataError("value_range", f"{path} holds {images.dtype} values, whose range is not known", remedy)
@@ -266,7 +386,8 @@ def _to_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, pat
         if not np.isfinite(part).all():
             bad = start + int(np.flatnonzero(~np.isfinite(part).reshape(len(part), -1).all(1))[0])
             raise DataError("path", f"image {bad} of {path} holds NaN or infinity", "remove or repair that image")
-        if part.min() < low or part.max() > high:
+        values.add(part)
+        if values.least < low or values.most > high:
             problem = f"{path} holds values from {images.min()} to {images.max()}, outside {[low, high]}"
             raise DataError("value_range", problem, "give the range that the values really have")
         result[start : start + 1024] = np.round((part - low) * (255.0 / (high - low)))

@@ -11,6 +11,7 @@ What N images of C classes and D values can give:
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from underpainting.studies.errors import StudyError
 from underpainting.studies.models import Study
 
 Counts = NDArray[np.int64]
+log = logging.getLogger(__name__)
 
 
 def check(study: Study, file: str | Path) -> None:
@@ -44,6 +46,8 @@ def check(study: Study, file: str | Path) -> None:
             counts += _counted(labels, len(source.class_names)) if needing else 0
         if needing:
             _check_classes(study, source.class_names, counts, file)
+        if source.values and (remark := source.values.remark()):
+            log.warning("%s: dataset: %s.", file, remark)
     except DataError as error:
         raise StudyError(file, f"dataset.{error.key}", error.problem, error.remedy) from error
 

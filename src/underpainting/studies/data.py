@@ -5,10 +5,22 @@ from __future__ import annotations
 import typing
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from underpainting.studies.base import Model, pinned_revision
 from underpainting.studies.introspection import tag_of
+
+
+def _as_colour(value: Any) -> Any:
+    return (value,) * 3 if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Level = Annotated[int, Field(ge=0, le=255)]
+Colour = Annotated[
+    tuple[Level, Level, Level],
+    BeforeValidator(_as_colour, json_schema_input_type=Level | tuple[Level, Level, Level]),
+]
+"""Red, green and blue; one number alone is a grey level."""
 
 
 class DatasetBase(Model):
@@ -39,12 +51,34 @@ class DatasetBase(Model):
         """Which images, without where they lie: what the artifact depends on."""
         return self.model_dump(mode="json", exclude={"obtain"} | ({self.PLACE} if self.PLACE else set()))
 
+    def reading(self) -> str:
+        """Which values are read as black and white, in words."""
+        return "0 as black and 255 as white"
+
+
+class PictureDataset(DatasetBase):
+    """What the sources of picture files share."""
+
+    background: Colour | None = Field(
+        None,
+        description="What lies behind transparent pixels: a grey level, or [red, green, blue], 0 to 255; without it an image "
+        "that is not opaque is refused.",
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """As of every source; a background that is not set is left out, so that what was made without it stays fresh."""
+        return {key: value for key, value in super().settings().items() if key != "background" or value is not None}
+
 
 class SklearnDataset(DatasetBase):
     """scikit-learn's handwritten digits; they come inside the package."""
 
     source: Literal["sklearn"]
     name: Literal["digits"] = Field("digits", description="The data set's name in scikit-learn.")
+
+    def reading(self) -> str:
+        """Which values are read as black and white, in words."""
+        return "0 as black and 16 as white"
 
 
 class TorchvisionDataset(DatasetBase):
@@ -61,7 +95,7 @@ class TorchvisionDataset(DatasetBase):
     download: bool = Field(False, description="Let torchvision download what is missing there.")
 
 
-class HuggingfaceDataset(DatasetBase):
+class HuggingfaceDataset(PictureDataset):
     """A data set of the Hugging Face Hub, at a pinned revision; needs the extra `hub`."""
 
     source: Literal["huggingface"]
@@ -77,7 +111,7 @@ class HuggingfaceDataset(DatasetBase):
         return pinned_revision(value)
 
 
-class FolderDataset(DatasetBase):
+class FolderDataset(PictureDataset):
     """A folder of image files; the names of its sub-folders, if it has any, are the classes."""
 
     PLACE: ClassVar[str | None] = "path"
@@ -102,9 +136,15 @@ class NpzDataset(DatasetBase):
     @field_validator("value_range")
     @classmethod
     def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
-        if value is not None and not value[0] < value[1]:
+        if value is not None and not 0 < value[1] - value[0] < float("inf"):
             raise ValueError(f"{list(value)} is no range | give [darkest, brightest] with darkest < brightest")
         return value
+
+    def reading(self) -> str:
+        """Which values are read as black and white, in words."""
+        if self.value_range is None:
+            return super().reading()
+        return "{:g} as black and {:g} as white".format(*self.value_range)
 
 
 Dataset = Annotated[

@@ -11,7 +11,13 @@ from underpainting.studies.denoiser import PathDenoiser, PickledDenoiser, Refere
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import InceptionExtractor
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+# of all kinds of pictures, so that none is passed over: those that Pillow does not know are refused by name
+# fmt: off
+IMAGE_SUFFIXES = frozenset({
+    ".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
+    ".jxl", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff", ".webp",
+})
+# fmt: on
 
 
 def image_files(folder: Path) -> list[Path]:
