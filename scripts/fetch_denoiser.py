@@ -26,7 +26,7 @@ def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
 
 
 def main(output: dict[str, str], study: str, config: dict[str, Any], place: str, code: str = "") -> None:
-    """Find the network, check that it takes the study's images, write it in one layout; the scheduler says what the study runs."""
+    """Find the network, check that it takes the study's images, write it in one layout, the scheduler as it is run."""
     network, schedule = find(config, place, code)
     denoisers.require_images(network, channels=config["channels"], size=config["size"])
     as_run = trajectories.as_run(schedule, config.get("sampler", {}))

@@ -71,4 +71,6 @@ def options(scheduler: Any) -> dict[str, Any]:
             f"{name} with algorithm_type={found['algorithm_type']!r} draws noise that belongs to no seed; use 'dpmsolver++', "
             "or the stochastic samplers ddpm and edmchurn"
         )
+    if found.get("final_sigmas_type") == "sigma_min":
+        raise ValueError(f"{name} with final_sigmas_type='sigma_min' would leave noise in the images; use 'zero'")
     return found

@@ -73,7 +73,7 @@ def sampler_of_network(study: Study) -> dict[str, dict[str, object]]:
     if main.name != "ddim" or other_path or isinstance(denoiser, PickledDenoiser):
         return {}
     chosen = {"timestep_spacing": main.timestep_spacing, "clip_sample": main.clip_sample}
-    found = {key: value for key, value in chosen.items() if value not in (None, "leading", False)}
+    found: dict[str, object] = {key: value for key, value in chosen.items() if value not in (None, "leading", False)}
     return {"sampler": found} if found else {}
 
 
