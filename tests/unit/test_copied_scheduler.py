@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 
 from scripts.fetch_denoiser import main as fetch
 from tests.unit.pipelines import basis, quiet, tells, unet
-from underpainting import denoisers, trajectories
+from underpainting import denoisers, preflight, trajectories
 from underpainting.compute import Compute
 from underpainting.pipeline import TeleportPipeline
-from underpainting.studies import Study, files, load_study
+from underpainting.studies import Study, StudyError, files, load_study
 
 SEEDS = [3, 4, 5]
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,17 @@ def test_a_scheduler_that_says_so_already_keeps_its_bytes(name: str, tmp_path: P
     trajectories.as_run(schedule, {}).save_pretrained(tmp_path)
     file = "scheduler_config.json"
     assert (tmp_path / file).read_bytes() == (folder / file).read_bytes()
+
+
+@pytest.mark.parametrize(("steps", "fits"), [(500, True), (1000, False)])
+def test_an_offset_of_the_model_s_times_is_checked_before_any_job(steps: int, fits: bool, tmp_path: Path) -> None:
+    unet().save_pretrained(tmp_path / "unet")
+    DDPMScheduler(steps_offset=1).save_pretrained(tmp_path / "scheduler")
+    study = study_of(timestep_spacing="leading")
+    samplers = (study.trajectories.samplers[1].model_copy(update={"steps": steps}),)
+    changed = study.model_copy(update={"trajectories": study.trajectories.model_copy(update={"samplers": samplers})})
+    with nullcontext() if fits else pytest.raises(StudyError, match="steps_offset of 1"):
+        preflight.check_network(changed, str(tmp_path), Path("s.yaml"), "denoiser.path", "-")
 
 
 def test_schedulers_of_other_paths_stay_as_they_are() -> None:
