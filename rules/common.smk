@@ -45,7 +45,7 @@ ACROSS_STUDIES = files.products.ACROSS_STUDIES if len(STUDIES) > 1 else ()
 
 wildcard_constraints:
     study="|".join(STUDIES),
-    sampler=r"[a-z]+-\d+(-[a-z]+)?",
+    sampler=r"[a-z]+-\d+(-[a-z]+)*",
     first=r"\d+",
     stop=r"\d+",
     skip=r"\d+",

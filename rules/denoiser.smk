@@ -66,6 +66,7 @@ rule fetch_denoiser:
                 **study.denoiser.settings(),
                 "channels": study.dataset.channels,
                 "size": study.dataset.image_size,
+                **files.sources.sampler_of_network(study),
             }
         ),
     script:

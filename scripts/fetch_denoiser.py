@@ -6,7 +6,7 @@ Safetensors only, but for a published EDM network that the study trusts: its pic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from underpainting import denoisers
+from underpainting import denoisers, trajectories
 from underpainting.denoisers import pickles
 from underpainting.jobs import job
 from underpainting.origins import origin
@@ -26,10 +26,11 @@ def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
 
 
 def main(output: dict[str, str], study: str, config: dict[str, Any], place: str, code: str = "") -> None:
-    """Find the network, check that it takes the study's images, write it in one layout."""
+    """Find the network, check that it takes the study's images, write it in one layout, the scheduler as it is run."""
     network, schedule = find(config, place, code)
     denoisers.require_images(network, channels=config["channels"], size=config["size"])
-    denoisers.save_pipeline(network, schedule, Path(output["index"]).parent)
+    as_run = trajectories.as_run(schedule, config.get("sampler", {}))
+    denoisers.save_pipeline(network, as_run, Path(output["index"]).parent)
     denoisers.save_schedule(schedule, output["schedule"], origin(study, config=config))
 
 

@@ -12,6 +12,7 @@ from underpainting.basis import eigenbasis
 from underpainting.jobs import job
 from underpainting.origins import use_threads
 from underpainting.sampling import Sampler
+from underpainting.sampling.schedulers import followed
 from underpainting.teleportation import discretisation, plan_table, planner, teleport
 from underpainting.writing import write_text
 
@@ -55,12 +56,12 @@ def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
 
 def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[str, Any]) -> tuple[Sampler, int]:
     """The sampler of a row of the sweep, and the step at which it begins."""
+    settings = json.loads(Path(scheduler).read_text(encoding="utf-8"))
     if design == "truncate":
-        return trajectories.make_sampler(
-            choices[sampler], json.loads(Path(scheduler).read_text(encoding="utf-8"))
-        ), skip
+        return trajectories.make_sampler(choices[sampler], settings), skip
     name, steps = sampler.split("-")
-    return teleport.regridded(name, schedules.of_file(scheduler), int(steps), teleport.start_after(skip)), 0
+    schedule, start = schedules.schedule_of(settings), teleport.start_after(skip)
+    return teleport.regridded(name, schedule, int(steps), start, **followed(name, settings)), 0
 
 
 def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:

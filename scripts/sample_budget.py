@@ -17,6 +17,7 @@ from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.quality import fidelity
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
+from underpainting.sampling.schedulers import followed
 from underpainting.teleportation import teleport
 
 if TYPE_CHECKING:
@@ -89,12 +90,13 @@ def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> 
 
 def main(inputs: dict[str, Any], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any]) -> None:
     """Sample number by number of steps, each batch by batch; one batch is one chunk of the artifact."""
-    denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
     schedule = schedules.of_file(inputs["scheduler"])
     extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
     starts = [teleport.start_after(skip) for skip in config["skips"]]
+    name, settings = config["sampler"], followed(config["sampler"], scheduler)
     walks = {
-        steps: [teleport.regridded(config["sampler"], schedule, steps, start) for start in starts] for steps in outputs
+        steps: [teleport.regridded(name, schedule, steps, start, **settings) for start in starts] for steps in outputs
     }
     meter.plan(images=len(seeds) * sum(sampler.calls() for samplers in walks.values() for sampler in samplers))
     network = artifacts.digest(inputs["weights"])

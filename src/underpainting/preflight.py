@@ -167,7 +167,10 @@ def check_fit(study: Study, folder: Path, file: Path, key: str) -> None:
     if network.is_file():
         check_shape(study, settings_of(network, file, key), file)
     if schedule.is_file():
-        check_samplers(study, int(settings_of(schedule, file, key).get("num_train_timesteps", 1000)), file)
+        settings = settings_of(schedule, file, key)
+        check_samplers(study, int(settings.get("num_train_timesteps", 1000)), file)
+        if settings.get("steps_offset"):
+            check_grids(study, settings, file)
 
 
 def part_of(folder: Path, name: str) -> Path:
@@ -226,6 +229,18 @@ def check_samplers(study: Study, times: int, file: Path) -> None:
         if misfit := choice.misfit(times):
             problem, _, remedy = misfit.partition(" | ")
             raise StudyError(file, f"{key}.samplers", f"{choice.id} over {times} times: {problem}", remedy)
+
+
+def check_grids(study: Study, schedule: Mapping[str, Any], file: Path) -> None:
+    """Can every sampler take its steps where the model's folder shifts its times? The samplers say it themselves."""
+    from underpainting import trajectories
+
+    for key, choice in study.choices():
+        try:
+            trajectories.make_sampler(choice.model_dump(), schedule)
+        except ValueError as error:
+            offset = f"with the model's steps_offset of {schedule['steps_offset']}"
+            raise StudyError(file, f"{key}.samplers", f"{error} ({offset})", "lower its steps") from error
 
 
 def check_shape(study: Study, network: Mapping[str, object], file: Path) -> None:

@@ -17,7 +17,7 @@ class SamplerKind(NamedTuple):
         scaled: whether its coordinates are x / alpha; else they are those of the variance-preserving path.
         tabled: whether it finds its levels in a table of alpha^2 by time; else in a list of sigma / alpha.
         corrects: which steps call the denoiser a second time, at their target: `every` but the last, the `first`, or `none`.
-        takes: what its scheduler is given.
+        takes: what its scheduler is given; with `epsilon`, velocities where the network predicts those.
         clips: whether it can clip the endpoint estimate to the image range.
         karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
         noise: who adds noise on the way: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.

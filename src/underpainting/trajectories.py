@@ -12,7 +12,7 @@ import xarray as xr
 from underpainting.artifacts import IMAGE_DIMS, array
 from underpainting.denoisers import Denoiser
 from underpainting.noise import NoiseGrid
-from underpainting.sampling import Sampler, initial_noise
+from underpainting.sampling import SAMPLERS, Sampler, initial_noise
 
 TRAJECTORY_DIMS = ("sample", "step", *IMAGE_DIMS)
 
@@ -21,12 +21,24 @@ def make_sampler(choice: Mapping[str, Any], schedule: Any) -> Sampler:
     """The sampler that a study chose, on a network's noise schedule.
 
     Args:
-        choice: `name`, `steps` and, if not the default, `timestep_spacing`.
+        choice: `name`, `steps` and, if not the default, `timestep_spacing` and `clip_sample`.
         schedule: the network's diffusers scheduler.
     """
-    spacing = choice.get("timestep_spacing")
-    options = {"timestep_spacing": spacing} if spacing else {}
+    options = {key: choice[key] for key in ("timestep_spacing", "clip_sample") if choice.get(key)}
     return Sampler(choice["name"], choice["steps"], schedule, **options)
+
+
+def as_run(schedule: Any, choice: Mapping[str, Any]) -> Any:
+    """A network's scheduler with the settings that a study's DDIM has, so that diffusers' DDIMPipeline makes the same images.
+
+    Args:
+        schedule: the network's diffusers scheduler; one that is not DDIM's stays as it is.
+        choice: of the sampler's `timestep_spacing` and `clip_sample` those that are not the default.
+    """
+    if type(schedule).__name__ != SAMPLERS["ddim"].scheduler:
+        return schedule
+    usual = {"timestep_spacing": "leading", "clip_sample": False, "thresholding": False, "set_alpha_to_one": True}
+    return type(schedule).from_config(schedule.config, **{**usual, **choice})
 
 
 def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Sequence[int]) -> xr.Dataset:

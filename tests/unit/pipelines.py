@@ -44,11 +44,12 @@ def schedule(prediction: str = "epsilon") -> DDIMScheduler:
     return DDIMScheduler(clip_sample=False, prediction_type=prediction)
 
 
-def scheduler_of(name: str, prediction: str = "epsilon") -> Any:
+def scheduler_of(name: str, prediction: str = "epsilon", clip: bool = False) -> Any:
     """Of the class's own settings on the noise schedule of the network; some classes have a default of their own for that."""
+    clipping = {"clip_sample": clip} if SAMPLERS[name].clips else {}
     chosen = {key: schedule().config[key] for key in SCHEDULE_KEYS} | {"prediction_type": prediction}
     spacing = {"use_karras_sigmas": True} if SAMPLERS[name].karras else {}
-    return getattr(schedulers, SAMPLERS[name].scheduler)(**chosen, **spacing)
+    return getattr(schedulers, SAMPLERS[name].scheduler)(**chosen, **spacing, **clipping)
 
 
 def images_of(shape: tuple[int, int, int], seed: int = 0, rank: int = 6) -> Eigenbasis:
@@ -76,12 +77,12 @@ def pipeline(**changes: Any) -> TeleportPipeline:
 
 
 def workflow(
-    pipe_folder: Path, seeds: list[int], skip: int, sampler: str = "ddim", steps: int = 10
+    pipe_folder: Path, seeds: list[int], skip: int, sampler: str = "ddim", steps: int = 10, **options: Any
 ) -> np.ndarray[Any, Any]:
     """The images of the workflow's script for the network in a folder, in [-1, 1]."""
     denoiser, noise_schedule = denoisers.load_denoiser(pipe_folder, Compute("cpu"))
     with torch.inference_mode():
-        found = hybrid(stored().whole, Sampler(sampler, steps, noise_schedule), denoiser, seeds, skip)
+        found = hybrid(stored().whole, Sampler(sampler, steps, noise_schedule, **options), denoiser, seeds, skip)
     return found["images"].values
 
 

@@ -50,6 +50,13 @@ def test_steps_that_begin_later_lose_less(name: str, basis: Eigenbasis) -> None:
     assert lost[0] > lost[1] > lost[2] > 0
 
 
+@pytest.mark.parametrize("name", ["ddim", "heun"])
+def test_steps_lose_as_much_whether_images_are_clipped_or_not(name: str, basis: Eigenbasis) -> None:
+    """The coordinates of an eigenbasis have no image range."""
+    free, clipped = (Sampler(name, 8, SCHEDULE, clip_sample=clip) for clip in (False, True))
+    assert discretisation.loss(basis.variances, free) == discretisation.loss(basis.variances, clipped)
+
+
 def test_what_is_seen_through_more_noise_counts_less(basis: Eigenbasis) -> None:
     sampler = Sampler("ddim", 8, SCHEDULE)
     lost = [discretisation.loss(basis.variances, sampler, seen=seen) for seen in (0.3, 1.0, 3.0)]

@@ -46,12 +46,15 @@ def alike(one: TeleportPipeline, other: TeleportPipeline, **options: Any) -> boo
 # --- the workflow's images -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", HAVE_A_SCHEDULER)
-def test_the_images_are_the_workflow_s_with_every_scheduler(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "clip"), [(name, clip) for name in HAVE_A_SCHEDULER for clip in {False, SAMPLERS[name].clips}]
+)
+def test_the_images_are_the_workflow_s_with_every_scheduler(name: str, clip: bool, tmp_path: Path) -> None:
+    """Clipped where the scheduler says so."""
     denoisers.save_pipeline(unet(), schedule("v_prediction"), tmp_path)
-    pipe = pipeline(scheduler=scheduler_of(name, "v_prediction"))
+    pipe = pipeline(scheduler=scheduler_of(name, "v_prediction", clip))
     found = pipe(seeds=[3, 5, 8], num_inference_steps=10, skip=4, output_type="pt")
-    expected = workflow(tmp_path, [3, 5, 8], 4, name)
+    expected = workflow(tmp_path, [3, 5, 8], 4, name, clip_sample=clip)
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
     assert found.nfe == Sampler(name, 10, schedule()).calls(4)
@@ -82,6 +85,20 @@ def test_without_a_jump_it_is_diffusers_own_pipeline(clip: bool) -> None:
     found = pipeline()(generator=torch.Generator().manual_seed(1), skip=0, clip_sample=clip, **options)
     assert found.seeds is None
     assert np.abs(found.images - expected).max() < 1e-4  # it predicts noise where we estimate the endpoint, in float32
+
+
+def test_a_call_clips_or_not_whatever_its_scheduler_says() -> None:
+    """A sampler that the call names does not clip unless the call says so."""
+    plain, clipping = pipeline(), pipeline(scheduler=DDIMScheduler(clip_sample=True))
+    options: dict[str, Any] = {"seeds": [0, 1], "num_inference_steps": 4, "skip": 1, "output_type": "pt"}
+    free, clipped = plain(**options).images, clipping(**options).images
+    assert (free - clipped).abs().max() > 1e-3
+    assert torch.equal(clipping(**options, clip_sample=False).images, free)
+    assert torch.equal(plain(**options, clip_sample=True).images, clipped)
+    assert torch.equal(clipping(**options, sampler="ddim").images, free)
+    assert torch.equal(clipping(**options, sampler="ddim", clip_sample=True).images, clipped)
+    with pytest.raises(ValueError, match="Euler of diffusers cannot clip endpoint estimates"):
+        plain(**options, sampler="euler", clip_sample=True)
 
 
 def test_an_offset_of_the_times_is_that_of_diffusers() -> None:

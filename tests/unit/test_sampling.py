@@ -314,6 +314,32 @@ def test_a_walk_yields_every_step_with_its_level_and_endpoint(basis: Eigenbasis,
             assert torch.equal(step.endpoint, denoiser(step.state, *step.level))
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if SAMPLERS[name].clips])
+def test_a_sampler_that_clips_yields_the_estimates_that_it_uses(basis: Eigenbasis, name: str) -> None:
+    """DDIM: x' = alpha' clip(x0_hat) + sigma' eps_hat, the noise of the estimate as it was."""
+    denoiser, sampler = GaussianDenoiser(basis), Sampler(name, 6, SCHEDULE, clip_sample=True, clip_sample_range=0.3)
+    states = walk(sampler, denoiser, initial_noise(range(2), basis.image_shape).double())
+    estimates = [denoiser(step.state, *step.level) for step in states[:-1]]
+    assert max(float(estimate.abs().max()) for estimate in estimates) > 0.3
+    assert max(float(step.endpoint.abs().max()) for step in states[:-1]) == 0.3
+    if name != "edmchurn":  # which makes the state noisier before it asks
+        for step, estimate in zip(states, estimates, strict=False):
+            assert torch.equal(step.endpoint, estimate.clamp(-0.3, 0.3))
+    if name == "ddim":
+        (here, then), estimate = states[:2], estimates[0]
+        noise = (here.state - here.level.alpha * estimate) / here.level.sigma
+        assert torch.allclose(then.state, then.level.alpha * here.endpoint + then.level.sigma * noise)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if SAMPLERS[name].clips])
+def test_an_unclipped_sampler_is_the_one_without_clipping(network: UNet2DModel, name: str) -> None:
+    noise, denoiser = initial_noise(range(2), SHAPE), denoiser_of(network)
+    free, clipping = Sampler(name, 5, SCHEDULE), Sampler(name, 5, SCHEDULE, clip_sample=True)
+    images = [sample(one, denoiser, one.start(noise), seeds=range(2)) for one in (free, clipping.unclipped(), clipping)]
+    assert torch.equal(images[0], images[1])
+    assert (images[0] - images[2]).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_endpoint_at_the_last_step_is_the_image(network: UNet2DModel, name: str) -> None:
     sampler, noise = Sampler(name, 4, SCHEDULE), initial_noise([3], SHAPE)
@@ -404,6 +430,14 @@ def test_initial_noise_is_standard_normal_float32_and_new_for_each_seed() -> Non
     assert (noise.shape, noise.dtype) == ((500, *SHAPE), torch.float32)
     assert abs(float(noise.mean())) < 0.02 and abs(float(noise.std()) - 1) < 0.02
     assert len(noise.flatten(1).unique(dim=0)) == 500
+
+
+@given(seed=st.integers(0, 2**31 - 1))
+def test_the_noise_added_is_another_stream_than_the_noise_begun_with(seed: int) -> None:
+    """A generator on the CPU takes the last 32 bits of a seed; two seeds that share them would share their noise."""
+    begun, (stream,) = initial_noise([seed], (64,))[0], added_noise([seed])
+    assert not torch.equal(torch.randn(64, generator=stream), begun)
+    assert torch.equal(initial_noise([seed + 2**32], (64,))[0], begun)
 
 
 def test_initial_noise_leaves_the_global_generator_alone() -> None:

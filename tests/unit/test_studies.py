@@ -223,6 +223,12 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "ddim-50 takes more steps than the 40 times",
         "lower its steps",
     ),
+    "clipping by a sampler that cannot": (
+        changed("trajectories.samplers", [{"name": "dpmsolverpp", "steps": 5, "clip_sample": True}]),
+        "trajectories.samplers[0].clip_sample",
+        "diffusers' DPM-Solver++ cannot clip",
+        "take one of ddim, heun, edmheun, ddpm, edmchurn",
+    ),
     "spacing that DDIM does not follow": (
         changed("trajectories.samplers", [{"name": "ddim", "steps": 30, "timestep_spacing": "trailing"}]),
         "trajectories.samplers",
@@ -527,9 +533,19 @@ def test_a_choice_fits_exactly_when_the_sampler_takes_it(name: Any, steps: int, 
 
 
 def test_the_id_of_a_sampler_tells_all_that_distinguishes_it() -> None:
-    choices = [("ddim", 50, None), ("ddim", 50, "trailing"), ("ddim", 25, None), ("euler", 50, None)]
-    ids = [SamplerChoice(name=n, steps=s, timestep_spacing=t).id for n, s, t in choices]  # type: ignore[arg-type]
-    assert ids == ["ddim-50", "ddim-50-trailing", "ddim-25", "euler-50"]
+    choices = [("ddim", 50, None, False), ("ddim", 50, "trailing", False), ("ddim", 50, None, True)]
+    choices += [("ddim", 50, "trailing", True), ("ddim", 25, None, False), ("euler", 50, None, False)]
+    made = [SamplerChoice(name=n, steps=s, timestep_spacing=t, clip_sample=c) for n, s, t, c in choices]  # type: ignore[arg-type]
+    ids = ["ddim-50", "ddim-50-trailing", "ddim-50-clipped", "ddim-50-trailing-clipped", "ddim-25", "euler-50"]
+    assert [choice.id for choice in made] == ids
+    assert made[3].label == "DDIM, 50 steps, trailing, clipped"
+
+
+def test_a_sampler_that_does_not_clip_is_described_as_before_there_was_clipping() -> None:
+    """So that jobs and artifacts of such studies stay as they are."""
+    assert SamplerChoice(name="ddim", steps=5).model_dump() == {"name": "ddim", "steps": 5, "timestep_spacing": None}
+    clipping = SamplerChoice(name="ddim", steps=5, clip_sample=True)
+    assert SamplerChoice.model_validate(clipping.model_dump()) == clipping
 
 
 # --- shards ----------------------------------------------------------------------------------------------------------

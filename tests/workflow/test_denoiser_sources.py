@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+from diffusers.pipelines.ddim.pipeline_ddim import DDIMPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
+from tests.unit.networks import small_unet
 from tests.workflow.project import Project
-from underpainting import denoisers
+from underpainting import artifacts, denoisers
 
 
 def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
@@ -22,6 +25,33 @@ def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
     ).read_bytes()
     (copy.folder / "network" / weights).write_bytes(b"others")
     assert copy.planned("results/tiny/denoiser/model_index.json") == {"fetch_denoiser": 1}
+
+
+def test_a_clipped_study_of_a_model_that_says_otherwise(fresh: Project) -> None:
+    """Diffusers' pipeline on the copied network makes the images of the study's main sampler."""
+    network = small_unet()
+    network.save_pretrained(fresh.folder / "network/unet")  # type: ignore[operator]
+    own = DDPMScheduler(prediction_type="v_prediction", clip_sample=False, variance_type="fixed_large")
+    own.save_pretrained(fresh.folder / "network/scheduler")
+    study = fresh.study()
+    study["denoiser"] = {"source": "path", "path": "network"}
+    study["trajectories"]["samplers"] = [{"name": "ddim", "steps": 6, "clip_sample": True}]
+    fresh.write(study)
+    made = "results/tiny/trajectories/{}/seeds_0-8.zarr.zip"
+    fresh.build(made.format("ddim-6-clipped"))
+    pipeline = DDIMPipeline.from_pretrained(fresh.folder / "results/tiny/denoiser")
+    generators = [torch.Generator().manual_seed(seed) for seed in range(8)]
+    images = pipeline(batch_size=8, generator=generators, num_inference_steps=6, output_type="np").images
+    found = artifacts.load(fresh.folder / made.format("ddim-6-clipped"))
+    states = found["state"].values[:, -1].clip(-1, 1).transpose(0, 2, 3, 1)
+    assert abs(images * 2 - 1 - states).max() <= 1e-5
+    assert abs(found["endpoint"].values[:, :-1]).max() <= 1
+
+    study["trajectories"]["samplers"].append({"name": "ddim", "steps": 6})
+    fresh.write(study)
+    assert fresh.planned(made.format("ddim-6"), made.format("ddim-6-clipped")) == {"sample_trajectories": 1}
+    planned = fresh.planned("results/tiny/comparison/ddim-6-clipped/gaussian.zarr.zip")
+    assert planned["compare_with_theory"] == 1 and "sample_trajectories" not in planned
 
 
 def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(fresh: Project) -> None:

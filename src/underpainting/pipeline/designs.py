@@ -9,6 +9,7 @@ from torch import Tensor
 
 from underpainting.pipeline.schedulers import options, sampler_name
 from underpainting.sampling import Sampler
+from underpainting.sampling.schedulers import followed
 from underpainting.schedules import Schedule, schedule_of
 from underpainting.teleportation import teleport
 from underpainting.teleportation.jumps import Jump
@@ -66,7 +67,12 @@ class Regridded:
 
 
 def make(
-    design: DesignName, scheduler: Any, steps: int, skip: int | float, sampler: str | None = None, clip: bool = False
+    design: DesignName,
+    scheduler: Any,
+    steps: int,
+    skip: int | float,
+    sampler: str | None = None,
+    clip: bool | None = None,
 ) -> Design:
     """The design that a call of the pipeline asks for.
 
@@ -77,18 +83,20 @@ def make(
         skip: a number of steps or a fraction of them for `truncate`, a fraction of the network's time for `regrid`.
         sampler: a key of `sampling.SAMPLERS`, with the settings of its class; else the one that the scheduler stands for, with
             its settings.
-        clip: whether endpoint estimates are clipped to [-1, 1], by schedulers that can.
+        clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler says, and not by a sampler
+            that the call names.
 
     Raises:
-        ValueError: an unknown design or sampler, or a number of steps or a skip that cannot be.
+        ValueError: an unknown design or sampler, one that cannot clip and shall, or a number of steps or a skip that cannot be.
     """
     if design not in get_args(DesignName):
         raise ValueError(f"design {design!r} is unknown; use {' or '.join(get_args(DesignName))}")
-    settings = ({} if sampler else options(scheduler)) | ({"clip_sample": True} if clip else {})
+    settings = ({} if sampler else options(scheduler)) | ({} if clip is None else {"clip_sample": clip})
     name = sampler or sampler_name(scheduler)
     if design == "truncate":
         return Truncated(Sampler(name, steps, scheduler, **settings), skipped_steps(skip, steps))
     schedule, share = schedule_of(scheduler), skipped_time(skip)
+    settings = followed(name, scheduler) | settings
     return Regridded(teleport.regridded(name, schedule, steps, 1 - share, **settings), schedule, share)
 
 

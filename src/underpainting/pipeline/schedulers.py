@@ -10,8 +10,8 @@ from underpainting.sampling.schedulers import SCHEDULE_KEYS
 
 Kind = Literal["variance preserving", "EDM", "flow matching"]
 
-# the noise schedule goes with the network, the prediction type is the denoiser's matter, clipping is a choice of the call
-NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "clip_sample", "rescale_betas_zero_snr")
+# the noise schedule goes with the network, the prediction type is the denoiser's matter
+NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "rescale_betas_zero_snr")
 # schedulers of networks on other paths: what they say of the network; all else would ask for another grid than the library's
 NETWORK_KEYS = {
     "EDMEulerScheduler": ("sigma_min", "sigma_max", "sigma_data", "rho", "num_train_timesteps", "prediction_type"),
@@ -44,8 +44,13 @@ def sampler_name(scheduler: Any) -> str:
     return "edmheun" if names[wanted] == "heun" and scheduler.config["use_karras_sigmas"] else names[wanted]
 
 
+def default_of(key: str, parameter: inspect.Parameter) -> Any:
+    """The library's default of a setting: that of the scheduler's class, but for clipping, which is off."""
+    return False if key == "clip_sample" else parameter.default
+
+
 def options(scheduler: Any) -> dict[str, Any]:
-    """The settings of a scheduler that are not its class's defaults; what it says of the network apart.
+    """The settings of a scheduler that are not the library's defaults; what it says of the network apart.
 
     Raises:
         ValueError: one that no sampler can follow.
@@ -56,7 +61,7 @@ def options(scheduler: Any) -> dict[str, Any]:
     found = {
         key: scheduler.config[key]
         for key, parameter in parameters.items()
-        if key in scheduler.config and key not in ignored and scheduler.config[key] != parameter.default
+        if key in scheduler.config and key not in ignored and scheduler.config[key] != default_of(key, parameter)
     }
     if found and name in NETWORK_KEYS:
         settings = ", ".join(f"{key}={value!r}" for key, value in found.items())
@@ -66,4 +71,6 @@ def options(scheduler: Any) -> dict[str, Any]:
             f"{name} with algorithm_type={found['algorithm_type']!r} draws noise that belongs to no seed; use 'dpmsolver++', "
             "or the stochastic samplers ddpm and edmchurn"
         )
+    if found.get("final_sigmas_type") == "sigma_min":
+        raise ValueError(f"{name} with final_sigmas_type='sigma_min' would leave noise in the images; use 'zero'")
     return found

@@ -110,7 +110,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         jump: Jump | None = None,
         sampler: str | None = None,
         class_labels: Labels | None = None,
-        clip_sample: bool = False,
+        clip_sample: bool | None = None,
         output_type: OutputType = "pil",
         callback_on_step_end: Callback | None = None,
         return_trajectory: bool = False,
@@ -130,7 +130,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             jump: carries the noise there, on the CPU; else the Gaussian of the basis, or that of each image's class.
             sampler: a key of `sampling.SAMPLERS`; else the one that the scheduler stands for, with the scheduler's settings.
             class_labels: one per image, or one for all; for a network with classes, for a basis with classes, or both.
-            clip_sample: clip endpoint estimates to [-1, 1] where the scheduler can. The workflow never does.
+            clip_sample: clip endpoint estimates to the image range; if not given, as the scheduler says, and not with `sampler`.
             output_type: `pil`, `np` or `pt`; see `TeleportPipelineOutput`.
             callback_on_step_end: called after each step as `callback(pipe, step, timestep, tensors)`, with `latents`, the
                 state, and `endpoint`, the estimate made from it. It looks on: the tensors it returns must be the same.

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-_ADDED = 2**40  # far above every seed, so that the noise added is another stream than the noise begun with
+# a generator on the CPU takes 32 bits of a seed: the noise added has the complement of the seed, the noise begun with the seed
+_LARGEST = 2**32 - 1
 
 
 def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
@@ -24,8 +25,8 @@ def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
 
 
 def added_noise(seeds: Sequence[int]) -> list[torch.Generator]:
-    """The streams from which a stochastic sampler draws, one per image."""
-    return [torch.Generator().manual_seed(_ADDED + seed) for seed in seeds]
+    """The streams from which a stochastic sampler draws, one per image; others than those of `initial_noise`."""
+    return [torch.Generator().manual_seed(_LARGEST - seed) for seed in seeds]
 
 
 def draw(generators: Sequence[torch.Generator], like: Tensor) -> Tensor:

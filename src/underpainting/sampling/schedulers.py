@@ -7,6 +7,7 @@ sampler can begin anywhere, with a history that begins there too, and visit leve
 from __future__ import annotations
 
 import importlib
+import inspect
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +33,10 @@ SPACING_KEYS = (
 )
 
 
+# what a sampler follows of a model's scheduler beside its noise schedule; for the other settings see docs/pipeline.md
+FOLLOWED = ("steps_offset", "clip_sample_range", "variance_type")
+
+
 def kind_of(name: str) -> SamplerKind:
     """How a sampler is driven.
 
@@ -49,13 +54,36 @@ def _class_of(kind: SamplerKind) -> Any:
 
 def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
     """What a scheduler is made with, beside its schedule."""
+    if options.get("clip_sample") and not kind.clips:
+        able = ", ".join(name for name, other in SAMPLERS.items() if other.clips)
+        raise ValueError(
+            f"{kind.label} of diffusers cannot clip endpoint estimates; leave clip_sample out, or take {able}"
+        )
     clipping = {"clip_sample": options.get("clip_sample", False)} if kind.clips else {}
     chosen = {key: value for key, value in options.items() if key != "clip_sample"}
     return {"prediction_type": kind.takes, **chosen, **clipping, **kind.fixed}
 
 
+def followed(name: str, schedule: Any) -> dict[str, Any]:
+    """What a sampler follows of a model's own scheduler, beside its noise schedule, as options of `make_scheduler`.
+
+    PNDM takes means of what the network predicts: of velocities, where it predicts those, else of noise predictions.
+
+    Args:
+        name: a key of `SAMPLERS`.
+        schedule: the network's diffusers scheduler or its configuration.
+    """
+    kind, config = kind_of(name), getattr(schedule, "config", schedule)
+    known = inspect.signature(_class_of(kind).__init__).parameters
+    found = {key: config[key] for key in FOLLOWED if key in known and config.get(key) is not None}
+    if str(found.get("variance_type", "")).startswith("learned"):  # no part of an endpoint estimate
+        del found["variance_type"]
+    velocities = kind.takes == "epsilon" and config.get("prediction_type") == "v_prediction"
+    return found | ({"prediction_type": "v_prediction"} if velocities else {})
+
+
 def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
-    """A diffusers scheduler that takes endpoint estimates (PNDM: noise predictions), on the noise schedule of a network.
+    """A diffusers scheduler that takes endpoint estimates (PNDM: predictions), on the noise schedule of a network.
 
     Args:
         name: a key of `SAMPLERS`.
@@ -63,7 +91,7 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
         options: further settings of the scheduler class (`timestep_spacing`, `clip_sample`, ...).
 
     Raises:
-        ValueError: an unknown sampler.
+        ValueError: an unknown sampler, or one that cannot clip and shall.
     """
     kind = kind_of(name)
     config = getattr(schedule, "config", schedule)
@@ -143,6 +171,10 @@ def own_grid(name: str, steps: int, schedule: Any, **options: Any) -> NoiseGrid:
             f"{name} cannot take {steps} steps: the network knows {scheduler.config.num_train_timesteps} times"
         )
     scheduler.set_timesteps(steps)
+    if scheduler.timesteps.max() > scheduler.config.num_train_timesteps - 1:
+        raise ValueError(
+            f"{name} cannot take {steps} steps: its grid would begin at a time that the network does not know"
+        )
     grid = _table_grid(name, scheduler, steps) if kind.tabled else _ratio_grid(kind, scheduler)
     if (np.diff(grid.angle) >= 0).any():
         raise ValueError(f"{name} cannot take {steps} steps: its grid would visit a time twice; take fewer steps")

@@ -9,6 +9,9 @@ denoiser (prediction type "sample") and translates between its coordinates and o
 
 A sampler of N steps visits N + 1 levels: step 0 is noise, step N the image. It can begin at any step (Sec. 6.1);
 multistep samplers then start with their first-order step, as from noise. Their histories begin there.
+
+A sampler that clips (`clip_sample`) makes its step with the endpoint estimate clipped to the image range, and the clipped one is
+what its steps hold; DDIM takes the noise from the estimate as it was, as diffusers' pipelines do.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,10 +27,10 @@ from torch import Tensor
 
 from underpainting import samplers
 from underpainting.denoisers import Denoiser, noise_prediction
-from underpainting.noise import NoiseGrid, NoiseLevel
+from underpainting.noise import NoiseGrid, NoiseLevel, vp_level
 from underpainting.sampling import churn
 from underpainting.sampling.randomness import added_noise
-from underpainting.sampling.schedulers import kind_of, on_grid, own_grid, spread, start_scale
+from underpainting.sampling.schedulers import followed, kind_of, on_grid, own_grid, spread, start_scale
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Step:
     Attributes:
         index: 0 for noise, N for the image.
         state: x_t, shape (sample, channel, height, width).
-        endpoint: x0_hat(x_t), same shape; at the last step the image itself.
+        endpoint: x0_hat(x_t) as the sampler uses it, clipped if it clips, same shape; at the last step the image itself.
         level: (alpha, sigma) of the state.
     """
 
@@ -54,16 +57,17 @@ class Sampler:
         name: a key of `SAMPLERS`.
         steps: number of steps N.
         schedule: the network's diffusers scheduler or its configuration.
-        options: settings of the diffusers scheduler, e.g. `timestep_spacing`.
+        options: settings of the diffusers scheduler, e.g. `timestep_spacing`; over those that are `followed` of the network's.
 
     Attributes:
         grid: the N + 1 levels.
 
     Raises:
-        ValueError: an unknown sampler, or a number of steps that the schedule cannot give.
+        ValueError: an unknown sampler, one that cannot clip and shall, or a number of steps that the schedule cannot give.
     """
 
     def __init__(self, name: str, steps: int, schedule: Any, **options: Any) -> None:
+        options = followed(name, schedule) | options
         grid = own_grid(name, steps, schedule, **options)
         self._place(name, grid, start_scale(name, steps, schedule, grid, **options), options)
 
@@ -88,6 +92,13 @@ class Sampler:
         sampler = cls.__new__(cls)
         sampler._place(name, grid, spread(grid[0]), options)
         return sampler
+
+    def unclipped(self) -> Sampler:
+        """The same sampler on the same grid without clipping: for states that are no pixels."""
+        free = Sampler.__new__(Sampler)
+        options = {key: value for key, value in self._options.items() if key not in ("clip_sample", "thresholding")}
+        free._place(self.name, self.grid, self._noise_scale, options)
+        return free
 
     def _scale(self, step: int) -> float:
         level = self.grid[step]
@@ -129,7 +140,7 @@ class Sampler:
             here, arriving = self.grid[index], state
             state, here = scheduler.prepared(state, index)
             endpoint = denoiser(state, *here)
-            yield Step(index, arriving, endpoint, self.grid[index])
+            yield Step(index, arriving, scheduler.used(endpoint), self.grid[index])
             state = scheduler.advance(index, state, endpoint, here, denoiser)
         yield Step(self.steps, state, state / self.grid[self.steps].alpha, self.grid[self.steps])
 
@@ -152,6 +163,15 @@ class _Driven:
         self._scheduler.sigmas[self._position] = ratio
         return noisier * level.alpha, NoiseLevel(level.alpha, ratio * level.alpha)
 
+    def used(self, endpoint: Tensor) -> Tensor:
+        """An endpoint estimate as the scheduler uses it: clipped or thresholded, if it does that."""
+        config = self._scheduler.config
+        if config.get("thresholding"):
+            return cast(Tensor, self._scheduler._threshold_sample(endpoint))
+        if config.get("clip_sample"):
+            return endpoint.clamp(-config["clip_sample_range"], config["clip_sample_range"])
+        return endpoint
+
     def advance(self, index: int, state: Tensor, endpoint: Tensor, here: NoiseLevel, denoiser: Denoiser) -> Tensor:
         """The state at the next step."""
         sampler, there = self._sampler, self._sampler.grid[index + 1]
@@ -169,12 +189,20 @@ class _Driven:
 
     def _stage(self, state: Tensor, endpoint: Tensor, level: NoiseLevel, scale: float) -> Tensor:
         kind, time = self._sampler.kind, self._scheduler.timesteps[self._position]
-        given = endpoint if kind.takes == "sample" else noise_prediction(state, endpoint, level)
+        given = endpoint if kind.takes == "sample" else self._prediction(state, endpoint, level)
         self._scheduler.scale_model_input(state, time)
         extra = {"generator": self._streams} if kind.noise == "scheduler" else {}
         moved: Tensor = self._scheduler.step(given, time, state / scale, return_dict=False, **extra)[0]
         self._position += 1
         return moved
+
+    def _prediction(self, state: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
+        """Noise, or the velocity on the variance-preserving path, as the scheduler takes it."""
+        noise = noise_prediction(state, endpoint, level)
+        if self._scheduler.config["prediction_type"] == "epsilon":
+            return noise
+        alpha, sigma = vp_level(level.ratio)
+        return alpha * noise - sigma * endpoint
 
 
 def sample(

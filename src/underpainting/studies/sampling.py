@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from underpainting.samplers import SAMPLERS
 from underpainting.studies.base import JobGroup, Model, members, sorted_groups
@@ -19,13 +26,39 @@ class SamplerChoice(Model):
     name: SamplerName = Field(description="The sampler.")
     steps: int = Field(ge=1, le=1000, description="Number of steps.")
     timestep_spacing: Spacing | None = Field(
-        None, description="How diffusers spreads the steps; its own default if not given."
+        None,
+        description="How diffusers spreads the steps; its class's own default if not given, whatever the model's folder says "
+        "(docs/pipeline.md).",
     )
+    clip_sample: bool = Field(
+        False,
+        strict=True,
+        description="Clip endpoint estimates to the image range at every step; ddim, heun, edmheun, ddpm and edmchurn can. What "
+        "the model's folder says does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
+    )
+
+    @field_validator("clip_sample")
+    @classmethod
+    def _can_clip(cls, value: bool, info: ValidationInfo) -> bool:
+        name = info.data.get("name")
+        if value and name and not SAMPLERS[name].clips:
+            able = ", ".join(other for other, kind in SAMPLERS.items() if kind.clips)
+            raise ValueError(f"diffusers' {SAMPLERS[name].label} cannot clip | remove it, or take one of {able}")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The parameters of a job: without `clip_sample` where it is off, as they were before there was such a key."""
+        return {key: value for key, value in values(self).items() if key != "clip_sample" or value}
 
     @property
     def id(self) -> str:
-        """Name in paths and tables, e.g. `ddim-50`."""
-        return f"{self.name}-{self.steps}" + (f"-{self.timestep_spacing}" if self.timestep_spacing else "")
+        """Name in paths and tables, e.g. `ddim-50`, `ddim-50-trailing-clipped`."""
+        return "-".join([self.name, str(self.steps), *self._marks])
+
+    @property
+    def _marks(self) -> list[str]:
+        return [*([self.timestep_spacing] if self.timestep_spacing else []), *(["clipped"] if self.clip_sample else [])]
 
     def misfit(self, times: int) -> str | None:
         """What diffusers cannot do rightly with these steps over so many times, as "problem | remedy"."""
@@ -42,8 +75,7 @@ class SamplerChoice(Model):
     @property
     def label(self) -> str:
         """Name in figures, e.g. `DDIM, 50 steps`."""
-        spacing = f", {self.timestep_spacing}" if self.timestep_spacing else ""
-        return f"{SAMPLERS[self.name].label}, {self.steps} steps{spacing}"
+        return ", ".join([SAMPLERS[self.name].label, f"{self.steps} steps", *self._marks])
 
 
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:

@@ -47,6 +47,7 @@ def made_variances(variances: Tensor, sampler: Sampler, begin: int = 0) -> Tenso
         sampler: with N steps.
         begin: the step at which its states are exact, 0 <= begin < N.
     """
+    sampler = sampler.unclipped()  # coefficients have no image range
     exact = gaussian.marginal_variance(variances, sampler.grid[begin]).sqrt().reshape(1, 1, 1, -1)
     if not sampler.kind.stochastic:
         return sample(sampler, _Components(variances), exact, begin).flatten().square()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from underpainting import foreign_code
 from underpainting.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
-from underpainting.studies.denoiser import PathDenoiser, PickledDenoiser, ReferenceDenoiser
+from underpainting.studies.denoiser import OwnDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
+from underpainting.studies.files import stages
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import InceptionExtractor
 
@@ -69,6 +70,17 @@ def of_network(name: str, study: Study) -> list[str]:
         return []
     files = Path(study.denoiser.place).rglob("*")
     return sorted(file.as_posix() for file in files if file.suffix in (".json", ".safetensors"))
+
+
+def sampler_of_network(study: Study) -> dict[str, dict[str, object]]:
+    """What the scheduler of a copied network says of the study's main sampler, where that is a DDIM with settings of its own."""
+    main, denoiser = stages.headline_first(study.trajectories)[0], study.denoiser
+    other_path = isinstance(denoiser, OwnDenoiser) and denoiser.training.prediction_type in ("edm", "flow")
+    if main.name != "ddim" or other_path or isinstance(denoiser, PickledDenoiser):
+        return {}
+    chosen = {"timestep_spacing": main.timestep_spacing, "clip_sample": main.clip_sample}
+    found: dict[str, object] = {key: value for key, value in chosen.items() if value not in (None, "leading", False)}
+    return {"sampler": found} if found else {}
 
 
 def code_folders(studies: Mapping[str, Study]) -> list[str]:
