@@ -3,7 +3,6 @@ from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from underpainting import foreign_code, jobs, preflight
 from underpainting.provenance import (
     code,
@@ -14,17 +13,28 @@ from underpainting.provenance import (
     session,
 )
 from underpainting.provenance.layout import PARSED, Layout
-from underpainting.studies import StudyError, data_folder, files, find_studies
+from underpainting.provenance.refusal import refusing
+from underpainting.studies import (
+    StudyError,
+    configuration,
+    data_folder,
+    files,
+    find_studies,
+)
 from underpainting.studies.resources import memory, runtime
 
 ROOT = Path(workflow.basedir)
 
-DATA = data_folder(config, workflow.config_settings.overwrite_config)
-LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
-CODE = {}
-code.recall(PARSED)
+# each file of the configuration, that of --configfile last, and --config
+SETTINGS = workflow.config_settings
+CONFIG_FILES = [*dict.fromkeys([*reversed(workflow.configfiles), *SETTINGS.configfiles])]
 
-try:
+with refusing(StudyError):
+    config |= configuration(config, CONFIG_FILES, SETTINGS.config_args)
+    CHOSEN = configuration(
+        SETTINGS.overwrite_config, SETTINGS.configfiles, SETTINGS.config_args
+    )
+    DATA = data_folder(config, CHOSEN)
     STUDIES = find_studies(
         config.get("studies"),
         "config/studies",
@@ -34,8 +44,10 @@ try:
     )
     if workflow.is_main_process:
         preflight.check_all(STUDIES, "config/studies")
-except StudyError as error:
-    raise WorkflowError(str(error)) from None
+
+LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
+CODE = {}
+code.recall(PARSED)
 
 foreign_code.announce(files.sources.code_folders(STUDIES))
 

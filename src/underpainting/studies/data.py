@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from underpainting.studies.base import Model, pinned_revision
+from underpainting.messages import shown
+from underpainting.studies.base import Model, Place, pinned_revision
 from underpainting.studies.introspection import tag_of
 
 
@@ -56,7 +57,7 @@ class TorchvisionDataset(DatasetBase):
     name: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN"] = Field(
         description="The class in torchvision.datasets."
     )
-    root: str = Field(description="Folder where torchvision looks for the files; may begin with `{data}`.")
+    root: Place = Field(description="Folder where torchvision looks for the files; may begin with `{data}`.")
     split: Literal["train", "test"] = Field("train", description="Which part to use.")
     download: bool = Field(False, description="Let torchvision download what is missing there.")
 
@@ -83,7 +84,7 @@ class FolderDataset(DatasetBase):
     PLACE: ClassVar[str | None] = "path"
 
     source: Literal["folder"]
-    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
 
 
 class NpzDataset(DatasetBase):
@@ -92,7 +93,7 @@ class NpzDataset(DatasetBase):
     PLACE: ClassVar[str | None] = "path"
 
     source: Literal["npz"]
-    path: str = Field(description="The file, relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The file, relative to where snakemake runs; may begin with `{data}`.")
     images_key: str = Field("images", description="Name of the array of images.")
     labels_key: str | None = Field(None, description="Name of the array of integer labels, if there is one.")
     value_range: tuple[float, float] | None = Field(
@@ -103,7 +104,7 @@ class NpzDataset(DatasetBase):
     @classmethod
     def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and not value[0] < value[1]:
-            raise ValueError(f"{list(value)} is no range | give [darkest, brightest] with darkest < brightest")
+            raise ValueError(f"{shown(list(value))} is no range | give [darkest, brightest] with darkest < brightest")
         return value
 
 

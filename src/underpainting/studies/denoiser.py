@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from underpainting.studies.base import Model, pinned_revision
+from underpainting.messages import shown
+from underpainting.studies.base import Model, Place, Repository, pinned_revision
 
 ResidualForm = Literal["none", "velocity", "blend"]
 
@@ -117,10 +118,10 @@ class TrainingRecipe(Model):
     def _snapshots_within(self) -> TrainingRecipe:
         if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
             raise ValueError(
-                f"denoiser.training.snapshots | {outside} are not among the steps 1 to {self.steps} | correct or remove them"
+                f"denoiser.training.snapshots | {shown(outside)} are not among the steps 1 to {self.steps} | correct or remove them"
             )
         if list(self.snapshots) != sorted(set(self.snapshots)):
-            raise ValueError(f"denoiser.training.snapshots | {list(self.snapshots)} is not ascending | sort it")
+            raise ValueError(f"denoiser.training.snapshots | {shown(list(self.snapshots))} is not ascending | sort it")
         return self
 
 
@@ -168,7 +169,7 @@ class TrainedDenoiser(OwnDenoiser):
     """A network trained by the workflow on the study's data set."""
 
     source: Literal["train"]
-    folder: str | None = Field(None, description="Not used; where `source: reference` finds the network.")
+    folder: Place | None = Field(None, description="Not used; where `source: reference` finds the network.")
 
     def settings(self) -> dict[str, Any]:
         """What the training depends on beside the data."""
@@ -179,7 +180,7 @@ class ReferenceDenoiser(OwnDenoiser):
     """A network that ships with the repository, in safetensors; `source: train` rebuilds it from the same keys."""
 
     source: Literal["reference"]
-    folder: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    folder: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
 
     @property
     def place(self) -> str:
@@ -195,7 +196,7 @@ class HubDenoiser(Model):
     """A diffusers network of the Hugging Face Hub, at a pinned revision; safetensors only."""
 
     source: Literal["hub"]
-    repository: str = Field(description="owner/name on the Hub.")
+    repository: Repository = Field(description="owner/name on the Hub.")
     revision: str = Field(description="The commit to use: 40 hexadecimal digits.")
 
     @property
@@ -217,7 +218,7 @@ class PathDenoiser(Model):
     """A diffusers pipeline folder on this machine; safetensors only."""
 
     source: Literal["path"]
-    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
     obtain: str = Field("", description="How to get the network: told where it is missing.")
 
     @property
@@ -234,7 +235,7 @@ class PickledDenoiser(Model):
     """A published network of EDM: a pickle of NVlabs' official code, opened once if the study trusts it, and converted."""
 
     source: Literal["edm"]
-    path: str = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
     sha256: str = Field(
         "",
         description="Of the file, 64 hexadecimal digits, as `sha256sum FILE` prints them; without it the file is not opened.",
@@ -244,7 +245,7 @@ class PickledDenoiser(Model):
         strict=True,
         description="A pickle can run any code when it is opened: `true` if you trust who made the file.",
     )
-    code: str = Field(
+    code: Place = Field(
         description="The folder of the official code, with `dnnlib`, `torch_utils` and `training`; may begin with `{data}`."
     )
     obtain: str = Field("", description="How to get file and code: told where they are missing.")
@@ -263,7 +264,7 @@ class PickledDenoiser(Model):
     def _is_a_digest(cls, value: str) -> str:
         if value and not re.fullmatch(r"[0-9a-f]{64}", value):
             raise ValueError(
-                f"{value!r} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
+                f"{shown(value)} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
             )
         return value
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from underpainting.samplers import SAMPLERS
-from underpainting.studies.base import JobGroup, Model, members, sorted_groups
+from underpainting.messages import shortened, shown
+from underpainting.studies.base import JobGroup, Model, Place, members, sorted_groups
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
 Spacing = Literal["linspace", "leading", "trailing"]
@@ -49,7 +50,7 @@ class SamplerChoice(Model):
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
     ids = [sampler.id for sampler in samplers]
     if doubles := {entry for entry in ids if ids.count(entry) > 1}:
-        raise ValueError(f"{', '.join(sorted(doubles))} is listed twice | list each sampler once")
+        raise ValueError(f"{shortened(', '.join(sorted(doubles)))} is listed twice | list each sampler once")
     return samplers
 
 
@@ -81,7 +82,7 @@ class TrajectoriesConfig(Seeded):
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
         if stochastic := [choice.id for choice in value if SAMPLERS[choice.name].stochastic]:
             raise ValueError(
-                f"{', '.join(stochastic)} adds noise on its way | theory describes deterministic samplers: remove it"
+                f"{shortened(', '.join(stochastic))} adds noise on its way | theory describes deterministic samplers: remove it"
             )
         return _distinct(value)
 
@@ -103,7 +104,7 @@ class InceptionExtractor(Model):
     """torch-fidelity's Inception v3 (its own conversion of the original weights): FID."""
 
     name: Literal["inception-v3-compat"]
-    weights: str | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
+    weights: Place | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
 
 
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
@@ -148,7 +149,7 @@ class TeleportConfig(Seeded):
     @classmethod
     def _sorted(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
         if negative := [skip for skip in members(value) if skip < 0]:
-            raise ValueError(f"a skip cannot be negative, but {negative} is | give numbers of steps, 0 or more")
+            raise ValueError(f"a skip cannot be negative, but {shown(negative)} is | give numbers of steps, 0 or more")
         return sorted_groups(value, "skip")
 
     @model_validator(mode="after")
@@ -156,7 +157,7 @@ class TeleportConfig(Seeded):
         for sampler in self.samplers:
             if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
                 raise ValueError(
-                    f"teleport.skips | skips {too_many} leave no step of {sampler.id}'s {sampler.steps} | "
+                    f"teleport.skips | skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps} | "
                     f"keep every skip below {sampler.steps}"
                 )
         if self.kid_subset_size > self.seeds:

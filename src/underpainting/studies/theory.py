@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from underpainting.messages import shown
 from underpainting.studies.base import Model
 
 TheoryName = Literal["gaussian", "mixture", "point_cloud"]
@@ -85,7 +86,7 @@ class ComparisonConfig(Model):
     def _gaussian_first(cls, value: tuple[TheoryName, ...]) -> tuple[TheoryName, ...]:
         if "gaussian" not in value or len(set(value)) < len(value):
             raise ValueError(
-                f"{list(value)} lacks gaussian or lists a model twice | list gaussian, and each model once"
+                f"{shown(list(value))} lacks gaussian or lists a model twice | list gaussian, and each model once"
             )
         return tuple(name for name in THEORY_LABELS if name in value)
 
@@ -119,7 +120,7 @@ class PerturbationConfig(Model):
     @classmethod
     def _within(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if min(value) < 0 or max(value) >= 1:
-            raise ValueError(f"{list(value)} leaves the sampler's steps | give fractions from 0 to below 1")
+            raise ValueError(f"{shown(list(value))} leaves the sampler's steps | give fractions from 0 to below 1")
         return tuple(sorted(set(value)))
 
     @field_validator("components")
