@@ -25,9 +25,9 @@ from underpainting.studies.resources import memory, runtime
 
 ROOT = Path(workflow.basedir)
 
-# each file of the configuration, that of --configfile last, and --config
 SETTINGS = workflow.config_settings
-CONFIG_FILES = [*dict.fromkeys([*reversed(workflow.configfiles), *SETTINGS.configfiles])]
+OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.configfiles]
+CONFIG_FILES = [*OWN_FILES, *SETTINGS.configfiles]
 
 with refusing(StudyError):
     config |= configuration(config, CONFIG_FILES, SETTINGS.config_args)

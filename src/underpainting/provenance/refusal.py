@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from snakemake.exceptions import WorkflowError
 
 
-class Refused(WorkflowError):  # noqa: N818  Snakemake prints the name
+class Refused(WorkflowError):  # type: ignore[misc]  # noqa: N818  Snakemake has no types, and prints the name
     """What the person has to put right.
 
     Snakemake prints the class, the message, and every line of the Snakefile that it finds in `__traceback__`; there is none,
@@ -16,7 +16,7 @@ class Refused(WorkflowError):  # noqa: N818  Snakemake prints the name
     """
 
     @property
-    def __traceback__(self) -> None:  # type: ignore[override]
+    def __traceback__(self) -> None:
         return None
 
     @__traceback__.setter

@@ -118,7 +118,8 @@ class TrainingRecipe(Model):
     def _snapshots_within(self) -> TrainingRecipe:
         if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
             raise ValueError(
-                f"denoiser.training.snapshots | {shown(outside)} are not among the steps 1 to {self.steps} | correct or remove them"
+                f"denoiser.training.snapshots | {shown(outside)} are not among the steps 1 to {self.steps} | "
+                "correct or remove them"
             )
         if list(self.snapshots) != sorted(set(self.snapshots)):
             raise ValueError(f"denoiser.training.snapshots | {shown(list(self.snapshots))} is not ascending | sort it")

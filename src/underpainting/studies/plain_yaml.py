@@ -111,7 +111,7 @@ def _weigh(node: Node, weights: dict[int, int], spelled: bool) -> int:
         _check_scalar(node, spelled)
         weight = 1 + len(node.value)
     else:
-        weight = 1 + sum(_weigh(child, weights, spelled) for child in _children(node, spelled))
+        weight = 1 + sum(_weigh(child, weights, spelled) for child in _children(node))
     if weight > LARGEST:
         raise PlainYamlError("its aliases stand for more than 256 KiB", "write out what they stand for")
     if node.tag not in _PLAIN:
@@ -121,7 +121,7 @@ def _weigh(node: Node, weights: dict[int, int], spelled: bool) -> int:
     return weight
 
 
-def _children(node: Node, spelled: bool) -> list[Node]:
+def _children(node: Node) -> list[Node]:
     """Entries of a list; keys, which are texts, and values of a mapping."""
     if not isinstance(node, MappingNode):
         return list(node.value)

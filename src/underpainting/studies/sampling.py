@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from underpainting.samplers import SAMPLERS
 from underpainting.messages import shortened, shown
+from underpainting.samplers import SAMPLERS
 from underpainting.studies.base import JobGroup, Model, Place, members, sorted_groups
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
