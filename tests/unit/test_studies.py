@@ -242,7 +242,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "a multiple of 4",
     ),
     "groups that do not divide": (
-        changed("denoiser.architecture.block_out_channels", [12, 32]),
+        changed("denoiser.architecture", {"block_out_channels": [12, 32], "norm_num_groups": 8}),
         "denoiser.architecture.norm_num_groups",
         "8 does not divide the width 12",
         "multiples",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -10,19 +11,30 @@ from pydantic import Field, field_validator, model_validator
 from underpainting.messages import shown
 from underpainting.studies.base import Model, Place, Repository, pinned_revision
 
+Width = Annotated[int, Field(ge=1)]
 ResidualForm = Literal["none", "velocity", "blend"]
 
 
 class Architecture(Model):
     """A UNet2DModel of diffusers."""
 
-    block_out_channels: tuple[int, ...] = Field(
-        (32, 64), min_length=1, description="Width of each resolution level, the finest first."
+    block_out_channels: tuple[Width, ...] = Field(
+        (32, 64),
+        min_length=1,
+        description="Width of each resolution level, the finest first. Images of an odd size have one level by default.",
     )
     layers_per_block: int = Field(1, ge=1, description="Residual blocks per level.")
     attention_levels: int = Field(0, ge=0, description="How many of the coarsest levels have self-attention.")
-    attention_head_dim: int = Field(16, ge=1, description="Channels per attention head.")
-    norm_num_groups: int = Field(8, ge=1, description="Groups of group normalisation; divides every width.")
+    attention_head_dim: int = Field(
+        16,
+        ge=1,
+        description="Channels per attention head; divides every width that attends, by default as large as can be.",
+    )
+    norm_num_groups: int = Field(
+        8,
+        ge=1,
+        description="Groups of group normalisation; divides every width, by default one of 8, 4, 2 and 1 that does.",
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> Architecture:
@@ -31,14 +43,18 @@ class Architecture(Model):
                 f"denoiser.architecture.attention_levels | {self.attention_levels} exceeds the "
                 f"{len(self.block_out_channels)} levels | lower it"
             )
+        # the middle block of a UNet2DModel always attends, at the coarsest width
+        attending = self.block_out_channels[-max(self.attention_levels, 1) :]
+        self.default_to(
+            norm_num_groups=math.gcd(8, *self.block_out_channels), attention_head_dim=math.gcd(16, *attending)
+        )
         for width in self.block_out_channels:
-            if width < 1 or width % self.norm_num_groups:
+            if width % self.norm_num_groups:
                 raise ValueError(
                     f"denoiser.architecture.norm_num_groups | {self.norm_num_groups} does not divide the width {width} | "
                     "choose widths that are multiples of it"
                 )
-        # the middle block of a UNet2DModel always attends, at the coarsest width
-        for width in self.block_out_channels[-max(self.attention_levels, 1) :]:
+        for width in attending:
             if width % self.attention_head_dim:
                 raise ValueError(
                     f"denoiser.architecture.attention_head_dim | {self.attention_head_dim} does not divide the width {width} | "
@@ -68,7 +84,9 @@ class EdmNoise(Model):
     @model_validator(mode="after")
     def _ascends(self) -> EdmNoise:
         if self.sigma_min >= self.sigma_max:
-            raise ValueError(f"denoiser.edm.sigma_min | {self.sigma_min} is not below sigma_max | lower it")
+            if "sigma_min" in self.model_fields_set:
+                raise ValueError(f"denoiser.edm.sigma_min | {self.sigma_min} is not below sigma_max | lower it")
+            raise ValueError(f"denoiser.edm.sigma_max | {self.sigma_max} is not above {self.sigma_min} | raise it")
         return self
 
 

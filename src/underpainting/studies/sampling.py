@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -75,7 +75,7 @@ class TrajectoriesConfig(Seeded):
     """Sampler trajectories, every state and endpoint estimate kept; theory describes deterministic samplers."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; theory is compared with each.")
-    seeds: int = Field(256, ge=1, le=10**6, description="Number of trajectories per sampler.")
+    seeds: int = Field(256, ge=2, le=10**6, description="Number of trajectories per sampler.")
 
     @field_validator("samplers")
     @classmethod
@@ -103,6 +103,7 @@ class ClassifierExtractor(Model):
 class InceptionExtractor(Model):
     """torch-fidelity's Inception v3 (its own conversion of the original weights): FID."""
 
+    features: ClassVar[int] = 2048
     name: Literal["inception-v3-compat"]
     weights: Place | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
 
@@ -123,9 +124,15 @@ class TeleportConfig(Seeded):
     )
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
-    kid_subset_size: int = Field(1000, ge=2, description="Images per subset of the kernel distance (KID).")
+    kid_subset_size: int = Field(
+        1000,
+        ge=2,
+        description="Images per subset of the kernel distance (KID); by default fewer where there are fewer seeds or images.",
+    )
     kid_subsets: int = Field(100, ge=1, description="Subsets over which the kernel distance is averaged.")
-    neighbourhood: int = Field(3, ge=1, description="Neighbours in precision and recall.")
+    neighbourhood: int = Field(
+        3, ge=1, description="Neighbours in precision and recall; by default fewer where there are fewer seeds."
+    )
     neighbours_among: int = Field(
         10_000, ge=10, description="Images of each set that these neighbours are looked for among, at most."
     )
@@ -160,6 +167,11 @@ class TeleportConfig(Seeded):
                     f"teleport.skips | skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps} | "
                     f"keep every skip below {sampler.steps}"
                 )
+        self.default_to(kid_subset_size=min(1000, self.seeds), neighbourhood=min(3, self.seeds - 1))
+        if self.neighbourhood >= self.seeds:
+            raise ValueError(
+                f"teleport.neighbourhood | {self.neighbourhood} neighbours are not among {self.seeds} seeds | lower it"
+            )
         if self.kid_subset_size > self.seeds:
             raise ValueError(
                 f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "
