@@ -148,9 +148,9 @@ class Study(Model):
         self.mixture.default_to(modes=min(10, limit))
         if "covariance" not in self.mixture.model_fields_set and self.eigenbasis.method != "dense":
             self.comparison.default_to(models=tuple(name for name in self.comparison.models if name != "mixture"))
-        odd, own = self.dataset.image_size % 2, isinstance(self.denoiser, OwnDenoiser)
-        if odd and own and self.denoiser.architecture.attention_levels < 2:
-            self.denoiser.architecture.default_to(block_out_channels=(64,))
+        network = self.denoiser.architecture if isinstance(self.denoiser, OwnDenoiser) else None
+        if network and network.attention_levels < 2 and self.dataset.image_size % 2:
+            network.default_to(block_out_channels=(64,))
 
     def _images_suffice(self) -> None:
         """Has every set of images that a Frechet distance is taken of more images than features?"""
