@@ -4,6 +4,7 @@ from inspect import signature
 from pathlib import Path
 
 from underpainting import foreign_code, jobs, preflight
+from underpainting.messages import as_rst
 from underpainting.provenance import (
     code,
     leftovers,

@@ -45,8 +45,12 @@ class FiguresConfig(Model):
 class Study(Model):
     """One study: data, denoiser, theory, sampling, comparison."""
 
-    title: str = Field(min_length=1, description="Shown in the report.")
-    description: str = Field("", description="One or two sentences for the report.")
+    title: str = Field(
+        min_length=1, max_length=200, pattern=r"\S", description="Shown in the report, as it is written."
+    )
+    description: str = Field(
+        "", max_length=2000, description="One or two sentences for the report, shown as they are written."
+    )
     dataset: Dataset = Field(description="The images on which the denoiser was or will be trained.")
     denoiser: Denoiser = Field(description="The denoiser.")
     moments: MomentsConfig = Field(default_factory=MomentsConfig, description="Mean and covariance.")
