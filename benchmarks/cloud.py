@@ -7,6 +7,8 @@ looked at twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -47,16 +49,15 @@ def answer(count: int, sigmas: list[float], neighbours: int) -> None:
         point_cloud.nearest(cloud, states(cloud, 0.1), neighbours)
 
 
-def memory() -> list[Ratio]:
+def memory() -> Iterator[Ratio]:
     """Peak memory beside the data, against 2 GiB."""
-    held, rows = cost("benchmarks.cloud", "start").gibibytes + POINTS * 3 * SIDE**2 / 2**30, []
+    held = cost("benchmarks.cloud", "start").gibibytes + POINTS * 3 * SIDE**2 / 2**30
     for name, sigmas, neighbours in (("endpoint", SIGMAS, 0), ("10 nearest", (), 10)):
         taken = cost("benchmarks.cloud", "answer", count=POINTS, sigmas=list(sigmas), neighbours=neighbours)
         ours = taken.gibibytes - held
         what = f"point cloud, {POINTS:,} images, batch {BATCH}: memory, {name}"
         value = ours / GIBIBYTES
-        rows.append(Ratio(what, "the limit", value, value, value, ours, GIBIBYTES, "below 1", "GiB"))
-    return rows
+        yield Ratio(what, "the limit", value, value, value, ours, GIBIBYTES, "below 1", "GiB")
 
 
 def cloud_duration(sigma: float, count: int = 10_000) -> Ratio:
@@ -97,9 +98,11 @@ def mixture_duration(modes: int = 10, rank: int = 200) -> Ratio:
     return ratio(name, ours, "bare products", bare, "at most 2", pairs=5)
 
 
-def cloud_cost() -> list[Ratio]:
+def cloud_cost() -> Iterator[Ratio]:
     """Memory first, while this process is small."""
-    return [*memory(), *(cloud_duration(sigma) for sigma in SIGMAS), mixture_duration()]
+    yield from memory()
+    yield from (cloud_duration(sigma) for sigma in SIGMAS)
+    yield mixture_duration()
 
 
 if __name__ == "__main__":

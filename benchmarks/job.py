@@ -37,6 +37,7 @@ def cost(module: str, function: str, **arguments: Any) -> Cost:
         RuntimeError: the call failed; the message holds what the process wrote.
     """
     command = [sys.executable, "-m", "benchmarks.job", module, function, json.dumps(arguments)]
+    print(f"  {module}.{function}", file=sys.stderr, flush=True)
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(f"{module}.{function} failed; mend what it says and run again:\n{result.stderr}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +88,9 @@ def once(name: str, ours: float, peer: str, reference: float, goal: str, unit: s
     return Ratio(name, peer, value, value, value, ours, reference, goal, unit)
 
 
-def lowrank_cost() -> list[Ratio]:
+def lowrank_cost() -> Iterator[Ratio]:
     """Memory, explained variance and duration of the low-rank eigenbasis, for each kind of images."""
-    rows, pixels = [], 3 * SIZE**2
+    pixels = 3 * SIZE**2
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = sources(folder)
@@ -100,14 +101,13 @@ def lowrank_cost() -> list[Ratio]:
             what = f"rank {RANK} of {IMAGES:,} images of {pixels:,} pixels, {kind}"
             for step in ("dataset", "moments", "randomized"):
                 memory = costs[step].gibibytes
-                rows.append(once(f"{what}: memory, {step}", memory, "the limit", GIBIBYTES, "below 1", "GiB"))
+                yield once(f"{what}: memory, {step}", memory, "the limit", GIBIBYTES, "below 1", "GiB")
             ours, exact = (explained(folder / f"{method}.zarr.zip") for method in ("randomized", "gram"))
-            rows.append(once(f"{what}: variance explained", ours, "Gram matrix", exact, "0.999 to 1", ""))
+            yield once(f"{what}: variance explained", ours, "Gram matrix", exact, "0.999 to 1", "")
             taken, products = costs["randomized"].seconds, bare.seconds
-            rows.append(once(f"{what}: duration", taken, "bare products", products, "at most 3", "s"))
+            yield once(f"{what}: duration", taken, "bare products", products, "at most 3", "s")
             taken, exactly = costs["randomized"].seconds, costs["gram"].seconds
-            rows.append(once(f"{what}: duration", taken, "Gram matrix", exactly, "-", "s"))
-    return rows
+            yield once(f"{what}: duration", taken, "Gram matrix", exactly, "-", "s")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -84,22 +85,43 @@ def ratio(
     return Ratio(name, peer, median(ratios), ratios[0], ratios[-1], mine, theirs, goal)
 
 
-def table(results: list[Ratio]) -> str:
+HEADER = ("what", "against", "ratio", "min - max", "ours", "reference", "goal")
+USUAL_WIDTHS = (80, 40, 8, 19, 12, 12, 12)  # of columns that are printed before all rows are known
+
+
+def _cells(result: Ratio) -> tuple[str, ...]:
+    return (
+        result.name,
+        result.peer,
+        f"{result.value:.4f}",
+        f"{result.low:.4f} - {result.high:.4f}",
+        f"{result.ours:.4f} {result.unit}".strip(),
+        f"{result.reference:.4f} {result.unit}".strip(),
+        result.goal,
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return f"| {' | '.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))} |"
+
+
+def table(results: Iterable[Ratio]) -> str:
     """The results as an aligned table in Markdown."""
-    header = ("what", "against", "ratio", "min - max", "ours", "reference", "goal")
-    rows = [
-        (
-            result.name,
-            result.peer,
-            f"{result.value:.4f}",
-            f"{result.low:.4f} - {result.high:.4f}",
-            f"{result.ours:.4f} {result.unit}".strip(),
-            f"{result.reference:.4f} {result.unit}".strip(),
-            result.goal,
-        )
-        for result in results
-    ]
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
-    lines.insert(1, " | ".join("-" * width for width in widths))
-    return "\n".join(f"| {line} |" for line in lines)
+    rows = [HEADER, *map(_cells, results)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, tuple("-" * width for width in widths))
+    return "\n".join(_line(row, widths) for row in rows)
+
+
+def print_each(benchmarks: Mapping[str, Callable[[], Iterable[Ratio]]]) -> None:
+    """Print a table in Markdown, each row as soon as it is measured.
+
+    Args:
+        benchmarks: what makes rows, by what standard error says meanwhile.
+    """
+    for row in (HEADER, tuple("-" * width for width in USUAL_WIDTHS)):
+        print(_line(row, USUAL_WIDTHS), flush=True)
+    for number, (name, rows) in enumerate(benchmarks.items(), 1):
+        print(f"measuring {name}, {number} of {len(benchmarks)}", file=sys.stderr, flush=True)
+        for result in rows():
+            print(_line(_cells(result), USUAL_WIDTHS), flush=True)

@@ -3,8 +3,8 @@ from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from underpainting import foreign_code, jobs, preflight
+from underpainting.messages import as_rst
 from underpainting.provenance import (
     code,
     leftovers,
@@ -14,17 +14,28 @@ from underpainting.provenance import (
     session,
 )
 from underpainting.provenance.layout import PARSED, Layout
-from underpainting.studies import StudyError, data_folder, files, find_studies
+from underpainting.provenance.refusal import refusing
+from underpainting.studies import (
+    StudyError,
+    configuration,
+    data_folder,
+    files,
+    find_studies,
+)
 from underpainting.studies.resources import memory, runtime
 
 ROOT = Path(workflow.basedir)
 
-DATA = data_folder(config, workflow.config_settings.overwrite_config)
-LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
-CODE = {}
-code.recall(PARSED)
+SETTINGS = workflow.config_settings
+OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.configfiles]
+CONFIG_FILES = [*OWN_FILES, *SETTINGS.configfiles]
 
-try:
+with refusing(StudyError):
+    config |= configuration(config, CONFIG_FILES, SETTINGS.config_args)
+    CHOSEN = configuration(
+        SETTINGS.overwrite_config, SETTINGS.configfiles, SETTINGS.config_args
+    )
+    DATA = data_folder(config, CHOSEN)
     STUDIES = find_studies(
         config.get("studies"),
         "config/studies",
@@ -34,8 +45,10 @@ try:
     )
     if workflow.is_main_process:
         preflight.check_all(STUDIES, "config/studies")
-except StudyError as error:
-    raise WorkflowError(str(error)) from None
+
+LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
+CODE = {}
+code.recall(PARSED)
 
 foreign_code.announce(files.sources.code_folders(STUDIES))
 

@@ -1,5 +1,11 @@
 # A study's report: Snakemake's own, written by a second Snakemake that only reads.
 
+# for workflow/report/workflow.rst, which sees the configuration
+config["about"] = {
+    name: {"title": as_rst(entry.title), "description": as_rst(entry.description)}
+    for name, entry in STUDIES.items()
+}
+
 
 localrules:
     render_report,
@@ -18,6 +24,12 @@ rule render_report:
     params:
         code=code_of("render_report"),
         packages=packages_of("render_report"),
-        config={"captions": code.of_files(ROOT / "workflow" / "report")},
+        config=of_study(
+            lambda study: {
+                "captions": code.of_files(ROOT / "workflow" / "report"),
+                "title": study.title,
+                "description": study.description,
+            }
+        ),
     script:
         "../scripts/render_report.py"

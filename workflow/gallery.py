@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +84,7 @@ def summary(results: Path, studies: list[str]) -> Iterator[str]:
 
 def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
     """One study: its claims, its theories, its pictures."""
-    yield f"## {study.title}\n"
+    yield f"## {html.escape(study.title, quote=False)}\n"
     yield f"{study.description}\n"
     if (claims := folder / "claims.csv").is_file():
         yield "### Claims\n"

@@ -5,6 +5,7 @@ Part of `make gallery`. A study is there as soon as its target `teleport` is bui
 
 from __future__ import annotations
 
+import html
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,7 +124,7 @@ def of_sweep(table: pd.DataFrame) -> Iterator[str]:
 
 def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
     """One study: its tables and pictures."""
-    yield f"## {study.title}\n"
+    yield f"## {html.escape(study.title, quote=False)}\n"
     yield f"{study.description}\n"
     if has_sweep(folder):
         yield from of_sweep(pd.read_csv(folder / "teleport.csv"))

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from underpainting.messages import shown
+from underpainting.studies import counts
 from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting.studies.errors import StudyError
 from underpainting.studies.files.sources import dataset, needed, network, read_by
@@ -34,15 +37,36 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
     """
     for name, study in studies.items():
         file = Path(folder) / f"{name}.yaml"
-        check_extractor(study, file)
+        with _reachable(file, "teleport.extractor"):
+            check_extractor(study, file)
         check_device(study, file)
-        if not _is_pulled(study, Path(network(name))):
-            check_denoiser(study, file)
-        if not _is_built(study, Path(dataset(name))):
-            from underpainting.images import suitability
+        with _reachable(file, "denoiser"):
+            if not _is_pulled(study, Path(network(name))):
+                check_denoiser(study, file)
+        with _reachable(file, "dataset"):
+            check_images(study, Path(dataset(name)), file, name)
 
-            log.info("checking the images of the study %s", name)
-            suitability.check(study, file)
+
+@contextmanager
+def _reachable(file: Path, key: str) -> Iterator[None]:
+    """What the operating system refuses is an error of the study's."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"{shown(error.filename)} cannot be read ({error.strerror or error})"
+        raise StudyError(file, key, problem, "correct the path, or its permissions") from error
+
+
+def check_images(study: Study, artifact: Path, file: Path, name: str) -> None:
+    """Do the images suffice? They are read while the data set has still to be built; else their number is known."""
+    if _is_built(study, artifact):
+        attributes, count = _described(artifact)
+        counts.check_number(study, count, len(attributes.get("class_names", ())), file)
+        return
+    from underpainting.images import suitability
+
+    log.info("checking the images of the study %s", name)
+    suitability.check(study, file)
 
 
 def _is_built(study: Study, artifact: Path) -> bool:
@@ -64,13 +88,18 @@ def _is_pulled(study: Study, artifact: Path) -> bool:
 
 
 def _settings(artifact: Path) -> object:
-    """The settings from which a data set was made, read without opening its arrays."""
+    """The settings from which a data set was made; None if it is damaged."""
     try:
-        with zipfile.ZipFile(artifact) as archive:
-            attributes = json.loads(archive.read("zarr.json"))["attributes"]
-        return json.loads(attributes["provenance"])["source"]
-    except (zipfile.BadZipFile, KeyError, ValueError):
+        return json.loads(_described(artifact)[0]["provenance"])["source"]
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, EOFError):
         return None
+
+
+def _described(artifact: Path) -> tuple[dict[str, Any], int]:
+    """A data set's attributes and its number of images, read without opening its arrays."""
+    with zipfile.ZipFile(artifact) as archive:
+        group, images = (json.loads(archive.read(file)) for file in ("zarr.json", "images/zarr.json"))
+    return group["attributes"], images["shape"][0]
 
 
 def check_extractor(study: Study, file: Path) -> None:

@@ -91,9 +91,9 @@ def test_calls_of_young_networks() -> None:
 def test_costs_of_trainings_compared() -> None:
     """Each budget is a training of its own; the job of a form and seed samples from all of them."""
     content = yaml.safe_load(TINY.read_text(encoding="utf-8"))
-    study = Study.model_validate({**content, "residual": {"budgets": [3, 5], "images": 7}})
+    study = Study.model_validate({**content, "residual": {"budgets": [3, 5], "images": 17}})
     assert costs.images_trained("train_form", study, {"form": "none", "seed": "0", "steps": "5"}) == 5 * 16
-    assert costs.network_calls("measure_residual", study, {"form": "none", "seed": "0"}) == 2 * 7 * 6
+    assert costs.network_calls("measure_residual", study, {"form": "none", "seed": "0"}) == 2 * 17 * 6
 
 
 def test_rules_without_networks_cost_no_calls() -> None:

@@ -645,7 +645,11 @@ REFUSED: dict[str, tuple[Break, str, str]] = {
         "exceeds the 10 images",
     ),
     "missing Inception weights": (
-        lambda _, study: study["teleport"].update(extractor={"name": "inception-v3-compat", "weights": "no.pth"}),
+        lambda _, study: [
+            study["teleport"].update(extractor={"name": "inception-v3-compat", "weights": "no.pth"}, seeds=2049),
+            study["budget"].update(seeds=2049),
+            study["young"].update(seeds=2049),
+        ],
         "teleport.extractor.weights",
         "not at no.pth",
     ),

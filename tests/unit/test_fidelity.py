@@ -47,7 +47,7 @@ def test_a_narrow_set_is_precise_but_does_not_recall() -> None:
     assert scores.recall < 0.2
 
 
-@pytest.mark.parametrize(("count", "message"), [(10, "too few"), (60, "different extractors")])
+@pytest.mark.parametrize(("count", "message"), [(3, "too few"), (60, "different extractors")])
 def test_features_that_do_not_fit_are_refused(count: int, message: str) -> None:
     generated = features(1, count)
     with pytest.raises(ValueError, match=message):

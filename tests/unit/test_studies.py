@@ -175,7 +175,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "wrong type": (changed("teleport.seeds", "many"), "teleport.seeds", "'many' is not allowed", "valid integer"),
     "list for a number": (changed("trajectories.seeds", [1]), "trajectories.seeds", "[1] is not allowed", "integer"),
-    "number for a mapping": (changed("moments", 3), "moments", "3 is not allowed", "dictionary"),
+    "number for a mapping": (changed("moments", 3), "moments", "3 is not allowed", "a mapping"),
     "not finite": (
         changed("denoiser.training.learning_rate", float("inf")),
         "denoiser.training.learning_rate",
@@ -248,7 +248,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "a multiple of 4",
     ),
     "groups that do not divide": (
-        changed("denoiser.architecture.block_out_channels", [12, 32]),
+        changed("denoiser.architecture", {"block_out_channels": [12, 32], "norm_num_groups": 8}),
         "denoiser.architecture.norm_num_groups",
         "8 does not divide the width 12",
         "multiples",
@@ -395,7 +395,10 @@ def test_studies_are_found_by_name_in_the_order_chosen(folder: Path, chosen: str
         pytest.param("digits,", "no study is chosen", "list some of: digits, mnist", id="an empty name"),
         pytest.param([], "no study is chosen", "list some of: digits, mnist", id="none"),
         pytest.param(None, "no study is chosen", "list some of: digits, mnist", id="null"),
-        pytest.param([2024], "no study is chosen", "list some of: digits, mnist", id="a number"),
+        pytest.param(2024, "there is no study file", "choose among: digits, mnist", id="a number"),
+        pytest.param([True], "True cannot be a study's name", "in quotes", id="a truth value"),
+        pytest.param(1e5, "100000.0 cannot be a study's name", "in quotes", id="a number with a point"),
+        pytest.param({"a": 1}, "cannot be a study's name", "letters, digits and underscores", id="a mapping"),
     ],
 )
 def test_a_wrong_choice_of_studies_is_told(folder: Path, chosen: Any, problem: str, remedy: str) -> None:

@@ -86,6 +86,18 @@ def unknown_study(project: Project) -> None:
     (project.folder / "config/config.yaml").write_text("studies: [tyni]\n")
 
 
+def two_lists_of_studies(project: Project) -> None:
+    (project.folder / "config/config.yaml").write_text("studies: [tiny]\ndata: data\nstudies: [tiny]\n")
+
+
+def folder_that_is_a_list(project: Project) -> None:
+    (project.folder / "config/config.yaml").write_text("studies: tiny\ndata: [data]\n")
+
+
+def key_twice(project: Project) -> None:
+    project.file.write_text(project.file.read_text().replace("  seeds: 8\n", "  seeds: 8\n  seeds: 16\n"))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -99,6 +111,12 @@ def unknown_study(project: Project) -> None:
         (another_size, "dataset.image_size: 8 pixels do not fit a network for images of 16"),
         (no_safetensors, "denoiser.path: network holds no unet/diffusion_pytorch_model.safetensors. Remedy: convert"),
         (no_reference, "denoiser.folder: there is no folder networks/tiny. Remedy: correct it, or train the network"),
+        (
+            two_lists_of_studies,
+            "config/config.yaml: (the whole file): the key studies stands twice in line 3. Remedy: ",
+        ),
+        (folder_that_is_a_list, "config/config.yaml: data: ['data'] is no folder. Remedy: give one path."),
+        (key_twice, "config/studies/tiny.yaml: (the whole file): the key seeds stands twice in line "),
         (unknown_study, "config/config.yaml: studies: there is no study file config/studies/tyni.yaml. Remedy: "),
     ],
 )
@@ -108,6 +126,7 @@ def test_bad_input_is_refused_before_any_job(fresh: Project, spoil: Callable[[Pr
     assert result.returncode != 0
     assert message in result.stdout
     assert "Traceback" not in result.stdout
+    assert message in result.stdout.rstrip().splitlines()[-1], "nothing follows the message"
     assert "rule prepare_dataset" not in result.stdout
     assert not (fresh.folder / "results").exists()
 
@@ -124,3 +143,12 @@ def test_dark_images_are_remarked_once_at_the_start_and_in_the_log_of_the_job(fr
     assert shown.count(f"config/studies/tiny.yaml: dataset: {remark}") == 1
     assert shown.index(remark) < shown.index("rule prepare_dataset")
     assert (fresh.folder / "logs/tiny/dataset.log").read_text().count(remark) == 1
+
+
+@pytest.mark.parametrize("name", ["007", "1e5", "true"])
+def test_a_study_may_have_a_name_that_yaml_takes_for_something_else(fresh: Project, name: str) -> None:
+    fresh.file.rename(fresh.file.with_name(f"{name}.yaml"))
+    target = f"results/{name}/dataset.zarr.zip"
+    assert fresh.planned(target, "--config", f"studies={name}") == {"prepare_dataset": 1}
+    (fresh.folder / "config/config.yaml").write_text(f"studies: [{name}]\n")
+    assert fresh.planned(target) == {"prepare_dataset": 1}

@@ -24,6 +24,11 @@ QUIET = [
 ]
 
 
+def test_another_title_is_another_report_and_nothing_else(copy: Project) -> None:
+    copy.write({**copy.study(), "title": "Another", "description": "Another one."})
+    assert copy.planned("all") == {"render_report": 1}
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here to open the report with")
 def test_the_report_opens_offline(built: Project, tmp_path: Path) -> None:
     page = (built.folder / "results/tiny/report.html").as_uri()
@@ -38,6 +43,8 @@ def test_the_report_opens_offline(built: Project, tmp_path: Path) -> None:
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     shown = dom[dom.index('id="app"') : dom.index("var workflow_desc")]
     assert "asks how far the sampling of a diffusion model" in shown, "the front page is rendered"
+    assert "Tiny &lt;script&gt;alert(1)&lt;/script&gt; `digits`_ {{ 7 * 7 }} |x| {data}</strong> (tiny)." in shown
+    assert "*Shown* as it is: &lt;b&gt;200&lt;/b&gt; of [them]_." in shown
     assert "Results" in shown
     assert "Statistics" in shown
 

@@ -23,7 +23,7 @@ def test_the_gallery_shows_what_the_artifacts_hold(copy: Project) -> None:
     gallery.main(copy.folder)
     page = (copy.folder / "docs/results.md").read_text(encoding="utf-8")
     claims = (copy.folder / "results/tiny/claims.csv").read_text(encoding="utf-8").splitlines()
-    assert "## Tiny digits" in page
+    assert "## Tiny &lt;script&gt;" in page
     assert page.count("| Sec. ") + page.count("| Eq. ") > 15
     assert len(claims) > 20
     pictures = sorted((copy.folder / "docs/pictures/tiny").glob("*.png"))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from underpainting.cli import project
 from underpainting.forecast import Row, forecast, measured_rates, total
 from underpainting.provenance.plan import plan
 from underpainting.provenance.variant import variant
-from underpainting.studies import Study, StudyError, costs, load_study
+from underpainting.studies import Study, StudyError, costs, load_study, plain_yaml
+from underpainting.studies.loading import study_name
 
 HEAD = ("rule", "jobs", "of", "NFE", "of", "GB", "of", "hours", "MB asked", "minutes asked")
 UNKNOWN = "-"
@@ -53,15 +53,15 @@ def _forecast(options: argparse.Namespace) -> int:
 @contextmanager
 def _project(options: argparse.Namespace) -> Iterator[tuple[Path, Study]]:
     """The project, or one that differs from it in the sweep, and its study."""
-    file = Path("config/studies") / f"{options.study}.yaml"
+    file = Path("config/studies") / f"{study_name(options.study, 'the command line')}.yaml"
     data = project.layout().places["{data}"]
     study, changes = load_study(file, data), _changes(options)
     if not changes:
         yield Path(), study
         return
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = plain_yaml.read(file)
     content["teleport"].update(changes)
-    with variant(file, yaml.safe_dump(content, sort_keys=False)) as folder:
+    with variant(file, json.dumps(content)) as folder:  # JSON is YAML
         try:
             study = load_study(folder / file, data)
         except StudyError as error:  # of what was typed, in a file that nobody knows

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from underpainting.provenance import manifest as manifests
 from underpainting.provenance.layout import Layout
 from underpainting.provenance.ledger import Ledger
-from underpainting.studies.loading import data_folder
+from underpainting.studies.loading import CONFIG, configuration, data_folder
 
 SNAKEMAKE = Path(".snakemake")
 Action = Callable[[argparse.Namespace], int]
@@ -21,9 +19,8 @@ Commands = Any  # what argparse's add_subparsers gives, whose type is private
 
 def layout() -> Layout:
     """Where things are."""
-    file = Path("config/config.yaml")
-    config = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return Layout(places={"{data}": data_folder(config or {}, {})})
+    files = [file for file in [Path(CONFIG)] if file.is_file()]
+    return Layout(places={"{data}": data_folder(configuration({}, files, []), {})})
 
 
 def known() -> tuple[Ledger, manifests.Manifest]:

@@ -1,12 +1,6 @@
-r"""Do a study's images suffice for what the study asks of them? Read once, before any job starts.
+"""Do a study's images suffice for what the study asks of them? Read once, before any job starts.
 
-What N images of C classes and D values can give:
-
-    labels                    where classes or the classifier learn from them, on every image
-    moments of each class     N_c >= 1, so N >= C; N_c >= 2 where the class becomes a mode with a covariance
-    clusters                  at most N
-    rank of the covariance    at most min(N - 1, D)
-    kernel distance           subsets of at most N images
+What their number can give is said in `studies.counts`.
 """
 
 from __future__ import annotations
@@ -18,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpainting.images.datasets import DataError, Source, open_source, stream
+from underpainting.studies.counts import check_number
 from underpainting.studies.errors import StudyError
 from underpainting.studies.models import Study
 
@@ -40,7 +35,7 @@ def check(study: Study, file: str | Path) -> None:
         source = open_source(study.dataset)
         needing = needs_labels(study)
         _check_first_label(study, source, needing)
-        _check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names), file)
+        check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names), file)
         counts = np.zeros(len(source.class_names) + 1, np.int64)
         for _, labels in stream(source, study.dataset, 256):
             counts += _counted(labels, len(source.class_names)) if needing else 0
@@ -65,26 +60,6 @@ def _check_first_label(study: Study, source: Source, needing: str | None) -> Non
         hints = {"folder": "put the images into one sub-folder per class", "npz": "set dataset.labels_key"}
         remedy = hints.get(study.dataset.source, "set dataset.label_column")
         raise DataError("source", f"{needing} needs labels, but these data have none", f"{remedy}, or change {needing}")
-
-
-def _check_number(study: Study, images: int, classes: int, file: str | Path) -> None:
-    """Enough images for subsets, classes, clusters and components?"""
-    pixels = study.dataset.channels * study.dataset.image_size**2
-    rank, modes = study.eigenbasis.rank, study.mixture.modes
-    if study.moments.per_class and images < classes:
-        problem = f"{images} images cannot fill {classes} classes"
-        raise StudyError(file, "moments.per_class", problem, "raise dataset.limit, add images, or set it to false")
-    if images < study.teleport.kid_subset_size:
-        problem = f"{study.teleport.kid_subset_size} exceeds the {images} images of the data set"
-        raise StudyError(file, "teleport.kid_subset_size", problem, f"set it to {images} or less")
-    if rank is not None and rank > min(images - 1, pixels):
-        problem = (
-            f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
-        )
-        raise StudyError(file, "eigenbasis.rank", problem, "lower it, or add images")
-    if study.compares("mixture") and study.mixture.fit != "classes" and images < modes:
-        problem = f"{images} images cannot fill {modes} clusters"
-        raise StudyError(file, "mixture.modes", problem, f"set it to {images} or less")
 
 
 def _counted(labels: Counts, classes: int) -> Counts:

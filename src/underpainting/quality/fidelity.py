@@ -189,11 +189,10 @@ def _thinned(features: Tensor, most: int) -> Tensor:
     return features[torch.linspace(0, len(features) - 1, most).round().long()]
 
 
-def _require_enough(smallest: int, kid_subset_size: int, neighbourhood: int) -> None:
-    if smallest < max(kid_subset_size, neighbourhood + 1, 2):
+def _require_enough(smallest: int, neighbourhood: int) -> None:
+    if smallest < max(neighbourhood + 1, 2):
         raise ValueError(
-            f"{smallest} images are too few for KID subsets of {kid_subset_size} and {neighbourhood} neighbours: lower "
-            "teleport.kid_subset_size or teleport.neighbourhood, or use more images"
+            f"{smallest} images are too few for {neighbourhood} neighbours: lower teleport.neighbourhood, or use more images"
         )
 
 
@@ -212,22 +211,23 @@ def compare(
     Args:
         generated: shape (sample, feature).
         real: shape (sample, feature).
-        kid_subset_size: images per KID subset; no more than either set has.
+        kid_subset_size: images per KID subset, at most; as many as the smaller set has, if that has fewer.
         kid_subsets: number of subsets.
         neighbourhood: neighbours that span the manifold in precision and recall.
         neighbours_among: images of each set that these are looked for among, at most.
         seed: of KID's subsets.
 
     Raises:
-        ValueError: the features do not fit together, or a set is smaller than a KID subset or a neighbourhood.
+        ValueError: the features do not fit together, or a set is smaller than a neighbourhood.
     """
     from torch_fidelity.metric_kid import kid_features_to_metric
     from torch_fidelity.metric_prc import prc_features_to_metric
 
-    _require_enough(min(len(generated), len(real)), kid_subset_size, neighbourhood)
+    smallest = min(len(generated), len(real))
+    _require_enough(smallest, neighbourhood)
     distance = frechet(generated, real)
     first, second = torch.from_numpy(generated), torch.from_numpy(real)
-    subsets = {"kid_subsets": kid_subsets, "kid_subset_size": kid_subset_size, "rng_seed": seed}
+    subsets = {"kid_subsets": kid_subsets, "kid_subset_size": min(kid_subset_size, smallest), "rng_seed": seed}
     kid = kid_features_to_metric(first, second, **subsets, verbose=False)
     near = [_thinned(features, neighbours_among) for features in (first, second)]
     prc = prc_features_to_metric(*near, prc_neighborhood=neighbourhood, verbose=False)

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from underpainting import samplers
+from underpainting.messages import shortened, shown
 from underpainting.studies.base import JobGroup, Model, members, sorted_groups
 from underpainting.studies.sampling import SamplerName, Seeded
 
@@ -38,7 +39,7 @@ class JumpBase(Model):
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) < len(value):
-            raise ValueError(f"{list(value)} lists a skip twice | list each skip once")
+            raise ValueError(f"{shown(list(value))} lists a skip twice | list each skip once")
         return tuple(sorted(value))
 
 
@@ -112,7 +113,7 @@ class BudgetConfig(Seeded):
     @classmethod
     def _positive(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
         if wrong := [budget for budget in members(value) if budget < 1]:
-            raise ValueError(f"{wrong} are no numbers of network calls | give numbers of 1 or more")
+            raise ValueError(f"{shown(wrong)} are no numbers of network calls | give numbers of 1 or more")
         return sorted_groups(value, "number of network calls")
 
     @field_validator("jumps")
@@ -120,7 +121,7 @@ class BudgetConfig(Seeded):
     def _once(cls, value: tuple[JumpChoice, ...]) -> tuple[JumpChoice, ...]:
         ids = [jump.id for jump in value]
         if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
-            raise ValueError(f"{', '.join(doubles)} is listed twice | put all its skips into one entry")
+            raise ValueError(f"{shortened(', '.join(doubles))} is listed twice | put all its skips into one entry")
         return value
 
     @model_validator(mode="after")

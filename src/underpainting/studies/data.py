@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from underpainting.studies.base import Model, pinned_revision
+from underpainting.messages import shown
+from underpainting.studies.base import Model, Place, pinned_revision
 from underpainting.studies.introspection import tag_of
 
 
@@ -90,7 +91,7 @@ class TorchvisionDataset(DatasetBase):
     name: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN"] = Field(
         description="The class in torchvision.datasets."
     )
-    root: str = Field(description="Folder where torchvision looks for the files; may begin with `{data}`.")
+    root: Place = Field(description="Folder where torchvision looks for the files; may begin with `{data}`.")
     split: Literal["train", "test"] = Field("train", description="Which part to use.")
     download: bool = Field(False, description="Let torchvision download what is missing there.")
 
@@ -117,7 +118,7 @@ class FolderDataset(PictureDataset):
     PLACE: ClassVar[str | None] = "path"
 
     source: Literal["folder"]
-    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
 
 
 class NpzDataset(DatasetBase):
@@ -126,7 +127,7 @@ class NpzDataset(DatasetBase):
     PLACE: ClassVar[str | None] = "path"
 
     source: Literal["npz"]
-    path: str = Field(description="The file, relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The file, relative to where snakemake runs; may begin with `{data}`.")
     images_key: str = Field("images", description="Name of the array of images.")
     labels_key: str | None = Field(None, description="Name of the array of integer labels, if there is one.")
     value_range: tuple[float, float] | None = Field(
@@ -137,7 +138,7 @@ class NpzDataset(DatasetBase):
     @classmethod
     def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and not 0 < value[1] - value[0] < float("inf"):
-            raise ValueError(f"{list(value)} is no range | give [darkest, brightest] with darkest < brightest")
+            raise ValueError(f"{shown(list(value))} is no range | give [darkest, brightest] with darkest < brightest")
         return value
 
     def reading(self) -> str:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from underpainting.studies.base import Model, pinned_revision
+from underpainting.messages import shown
+from underpainting.studies.base import Model, Place, Repository, pinned_revision
 
+Width = Annotated[int, Field(ge=1)]
 ResidualForm = Literal["none", "velocity", "blend"]
 
 
 class Architecture(Model):
     """A UNet2DModel of diffusers."""
 
-    block_out_channels: tuple[int, ...] = Field(
-        (32, 64), min_length=1, description="Width of each resolution level, the finest first."
+    block_out_channels: tuple[Width, ...] = Field(
+        (32, 64),
+        min_length=1,
+        description="Width of each resolution level, the finest first. Images of an odd size have one level by default.",
     )
     layers_per_block: int = Field(1, ge=1, description="Residual blocks per level.")
     attention_levels: int = Field(0, ge=0, description="How many of the coarsest levels have self-attention.")
-    attention_head_dim: int = Field(16, ge=1, description="Channels per attention head.")
-    norm_num_groups: int = Field(8, ge=1, description="Groups of group normalisation; divides every width.")
+    attention_head_dim: int = Field(
+        16,
+        ge=1,
+        description="Channels per attention head; divides every width that attends, by default as large as can be.",
+    )
+    norm_num_groups: int = Field(
+        8,
+        ge=1,
+        description="Groups of group normalisation; divides every width, by default one of 8, 4, 2 and 1 that does.",
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> Architecture:
@@ -30,14 +43,18 @@ class Architecture(Model):
                 f"denoiser.architecture.attention_levels | {self.attention_levels} exceeds the "
                 f"{len(self.block_out_channels)} levels | lower it"
             )
+        # the middle block of a UNet2DModel always attends, at the coarsest width
+        attending = self.block_out_channels[-max(self.attention_levels, 1) :]
+        self.default_to(
+            norm_num_groups=math.gcd(8, *self.block_out_channels), attention_head_dim=math.gcd(16, *attending)
+        )
         for width in self.block_out_channels:
-            if width < 1 or width % self.norm_num_groups:
+            if width % self.norm_num_groups:
                 raise ValueError(
                     f"denoiser.architecture.norm_num_groups | {self.norm_num_groups} does not divide the width {width} | "
                     "choose widths that are multiples of it"
                 )
-        # the middle block of a UNet2DModel always attends, at the coarsest width
-        for width in self.block_out_channels[-max(self.attention_levels, 1) :]:
+        for width in attending:
             if width % self.attention_head_dim:
                 raise ValueError(
                     f"denoiser.architecture.attention_head_dim | {self.attention_head_dim} does not divide the width {width} | "
@@ -67,7 +84,9 @@ class EdmNoise(Model):
     @model_validator(mode="after")
     def _ascends(self) -> EdmNoise:
         if self.sigma_min >= self.sigma_max:
-            raise ValueError(f"denoiser.edm.sigma_min | {self.sigma_min} is not below sigma_max | lower it")
+            if "sigma_min" in self.model_fields_set:
+                raise ValueError(f"denoiser.edm.sigma_min | {self.sigma_min} is not below sigma_max | lower it")
+            raise ValueError(f"denoiser.edm.sigma_max | {self.sigma_max} is not above {self.sigma_min} | raise it")
         return self
 
 
@@ -117,10 +136,11 @@ class TrainingRecipe(Model):
     def _snapshots_within(self) -> TrainingRecipe:
         if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
             raise ValueError(
-                f"denoiser.training.snapshots | {outside} are not among the steps 1 to {self.steps} | correct or remove them"
+                f"denoiser.training.snapshots | {shown(outside)} are not among the steps 1 to {self.steps} | "
+                "correct or remove them"
             )
         if list(self.snapshots) != sorted(set(self.snapshots)):
-            raise ValueError(f"denoiser.training.snapshots | {list(self.snapshots)} is not ascending | sort it")
+            raise ValueError(f"denoiser.training.snapshots | {shown(list(self.snapshots))} is not ascending | sort it")
         return self
 
 
@@ -168,7 +188,7 @@ class TrainedDenoiser(OwnDenoiser):
     """A network trained by the workflow on the study's data set."""
 
     source: Literal["train"]
-    folder: str | None = Field(None, description="Not used; where `source: reference` finds the network.")
+    folder: Place | None = Field(None, description="Not used; where `source: reference` finds the network.")
 
     def settings(self) -> dict[str, Any]:
         """What the training depends on beside the data."""
@@ -179,7 +199,7 @@ class ReferenceDenoiser(OwnDenoiser):
     """A network that ships with the repository, in safetensors; `source: train` rebuilds it from the same keys."""
 
     source: Literal["reference"]
-    folder: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    folder: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
 
     @property
     def place(self) -> str:
@@ -195,7 +215,7 @@ class HubDenoiser(Model):
     """A diffusers network of the Hugging Face Hub, at a pinned revision; safetensors only."""
 
     source: Literal["hub"]
-    repository: str = Field(description="owner/name on the Hub.")
+    repository: Repository = Field(description="owner/name on the Hub.")
     revision: str = Field(description="The commit to use: 40 hexadecimal digits.")
 
     @property
@@ -217,7 +237,7 @@ class PathDenoiser(Model):
     """A diffusers pipeline folder on this machine; safetensors only."""
 
     source: Literal["path"]
-    path: str = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
     obtain: str = Field("", description="How to get the network: told where it is missing.")
 
     @property
@@ -234,7 +254,7 @@ class PickledDenoiser(Model):
     """A published network of EDM: a pickle of NVlabs' official code, opened once if the study trusts it, and converted."""
 
     source: Literal["edm"]
-    path: str = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
+    path: Place = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
     sha256: str = Field(
         "",
         description="Of the file, 64 hexadecimal digits, as `sha256sum FILE` prints them; without it the file is not opened.",
@@ -244,7 +264,7 @@ class PickledDenoiser(Model):
         strict=True,
         description="A pickle can run any code when it is opened: `true` if you trust who made the file.",
     )
-    code: str = Field(
+    code: Place = Field(
         description="The folder of the official code, with `dnnlib`, `torch_utils` and `training`; may begin with `{data}`."
     )
     obtain: str = Field("", description="How to get file and code: told where they are missing.")
@@ -263,7 +283,7 @@ class PickledDenoiser(Model):
     def _is_a_digest(cls, value: str) -> str:
         if value and not re.fullmatch(r"[0-9a-f]{64}", value):
             raise ValueError(
-                f"{value!r} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
+                f"{shown(value)} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
             )
         return value
 

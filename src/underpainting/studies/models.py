@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from underpainting.studies.base import Model
 from underpainting.studies.budget import BudgetConfig
 from underpainting.studies.data import Dataset
-from underpainting.studies.denoiser import Denoiser, OwnDenoiser
+from underpainting.studies.denoiser import Denoiser, OwnDenoiser, TrainedDenoiser
 from underpainting.studies.planner import PlannerConfig
 from underpainting.studies.residual import ResidualConfig
 from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
@@ -45,8 +45,12 @@ class FiguresConfig(Model):
 class Study(Model):
     """One study: data, denoiser, theory, sampling, comparison."""
 
-    title: str = Field(min_length=1, description="Shown in the report.")
-    description: str = Field("", description="One or two sentences for the report.")
+    title: str = Field(
+        min_length=1, max_length=200, pattern=r"\S", description="Shown in the report, as it is written."
+    )
+    description: str = Field(
+        "", max_length=2000, description="One or two sentences for the report, shown as they are written."
+    )
     dataset: Dataset = Field(description="The images on which the denoiser was or will be trained.")
     denoiser: Denoiser = Field(description="The denoiser.")
     moments: MomentsConfig = Field(default_factory=MomentsConfig, description="Mean and covariance.")
@@ -96,8 +100,15 @@ class Study(Model):
         chosen = {"trajectories": self.trajectories.samplers, "teleport": self.teleport.samplers}
         return [(key, choice) for key, samplers in chosen.items() for choice in samplers]
 
+    @property
+    def _components(self) -> int:
+        """How many components the eigenbasis has at most."""
+        pixels = self.dataset.channels * self.dataset.image_size**2
+        return min(self.eigenbasis.rank or pixels, pixels)
+
     @model_validator(mode="after")
     def _fits(self) -> Study:
+        self._choose_defaults()
         if isinstance(self.denoiser, OwnDenoiser):
             levels = len(self.denoiser.architecture.block_out_channels)
             factor = 2 ** (levels - 1)
@@ -118,6 +129,7 @@ class Study(Model):
         self._theory_fits()
         self._budget_fits()
         self._residual_fits()
+        self._images_suffice()
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:
@@ -127,23 +139,60 @@ class Study(Model):
                 )
         return self
 
+    def _choose_defaults(self) -> None:
+        """Keys that nobody wrote follow those that somebody did."""
+        limit = self.dataset.limit or 10**7
+        seeds = self.budget.seeds if self.budget else limit
+        usual = self.perturbation.components
+        self.teleport.default_to(kid_subset_size=min(self.teleport.kid_subset_size, max(2, min(limit, seeds))))
+        self.perturbation.default_to(
+            seeds=min(32, self.trajectories.seeds),
+            components=tuple(number for number in usual if number <= self._components),
+        )
+        self.mixture.default_to(modes=min(10, limit))
+        if "covariance" not in self.mixture.model_fields_set and self.eigenbasis.method != "dense":
+            self.comparison.default_to(models=tuple(name for name in self.comparison.models if name != "mixture"))
+        network = self.denoiser.architecture if isinstance(self.denoiser, OwnDenoiser) else None
+        if network and network.attention_levels < 2 and self.dataset.image_size % 2:
+            network.default_to(block_out_channels=(64,))
+
+    def _images_suffice(self) -> None:
+        """Has every set of images that a Frechet distance is taken of more images than features?"""
+        features = self.teleport.extractor.features
+        sets = {"teleport.seeds": self.teleport.seeds}
+        if self.budget:
+            sets["budget.seeds"] = self.budget.seeds
+        if self.residual:
+            sets["residual.images"] = self.residual.images
+        if isinstance(self.denoiser, TrainedDenoiser) and self.denoiser.training.snapshots:
+            sets["young.seeds"] = self.young.seeds
+        lower = ", or lower teleport.extractor.features" if self.teleport.extractor.name == "classifier" else ""
+        for key, images in sets.items():
+            if images <= features:
+                problem = f"{images} images are too few for a Frechet distance of {features} features"
+                raise ValueError(f"{key} | {problem} | use more than {features} images{lower}")
+
     def _budget_fits(self) -> None:
         """Do the jumps have what they are made from?"""
         if self.budget is None:
             return
         names = {jump.name for jump in self.budget.jumps}
-        most = self.eigenbasis.rank or self.dataset.channels * self.dataset.image_size**2
+        most = self._components
         if too_high := [jump.id for jump in self.budget.jumps if getattr(jump, "rank", 0) > most]:
             raise ValueError(
                 f"budget.jumps | {', '.join(too_high)} exceeds the {most} components of the eigenbasis | lower its rank"
             )
         if "samples" in names and 0 not in self.teleport.skips:
             raise ValueError("budget.jumps | samples needs the samples without a jump | add 0 to teleport.skips")
-        if self.teleport.kid_subset_size > self.budget.seeds:
+        size, seeds = self.teleport.kid_subset_size, self.budget.seeds
+        if size > seeds and "seeds" in self.budget.model_fields_set:
             raise ValueError(
-                f"budget.seeds | {self.budget.seeds} are fewer than the {self.teleport.kid_subset_size} images of a KID subset | "
+                f"budget.seeds | {seeds} are fewer than the {size} images of a KID subset | "
                 "raise it, or lower teleport.kid_subset_size"
             )
+        if size > seeds:
+            problem = f"{size} exceeds the {seeds} images of the sweep over few network calls"
+            raise ValueError(f"teleport.kid_subset_size | {problem} | lower it, or raise budget.seeds")
 
     def _residual_fits(self) -> None:
         """Is there a recipe that can be trained on a Gaussian?"""
@@ -164,11 +213,13 @@ class Study(Model):
         if self.mixture.fit == "classes" and not self.moments.per_class:
             raise ValueError("mixture.fit | classes needs the moments of each class | set moments.per_class: true")
         if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.has_mixture():
+            asking = "comparison.models" if self.compares("mixture") else "budget.jumps"
+            key = "mixture.covariance" if "covariance" in self.mixture.model_fields_set else asking
             raise ValueError(
-                "mixture.covariance | full needs covariance matrices, which eigenbasis.method: "
+                f"{key} | a mixture of covariance: full needs covariance matrices, which eigenbasis.method: "
                 f"{self.eigenbasis.method} avoids | set mixture.covariance: low_rank and mixture.rank"
             )
-        most = self.eigenbasis.rank or self.dataset.channels * self.dataset.image_size**2
+        most = self._components
         if self.perturbation.components[-1] > most:
             raise ValueError(
                 f"perturbation.components | there is no component {self.perturbation.components[-1]} of {most} | lower it"

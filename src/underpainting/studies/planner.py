@@ -31,7 +31,9 @@ class PlannerConfig(Model):
     @model_validator(mode="after")
     def _descends(self) -> PlannerConfig:
         if self.least >= self.noisiest:
-            raise ValueError(
-                f"planner.least | {self.least} is not below the noisiest level, {self.noisiest} | lower it"
-            )
+            if "least" in self.model_fields_set:
+                raise ValueError(
+                    f"planner.least | {self.least} is not below the noisiest level, {self.noisiest} | lower it"
+                )
+            raise ValueError(f"planner.noisiest | {self.noisiest} is not above the last level, {self.least} | raise it")
         return self

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from underpainting.messages import shown
 from underpainting.studies.base import Model
 from underpainting.studies.denoiser import OwnDenoiser, ResidualForm
 
@@ -35,7 +36,7 @@ class ResidualConfig(Model):
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(value)) < len(value):
-            raise ValueError(f"{list(value)} lists one twice | list each once")
+            raise ValueError(f"{shown(list(value))} lists one twice | list each once")
         return value
 
     @field_validator("budgets")

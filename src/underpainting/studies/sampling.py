@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Field,
@@ -13,8 +13,9 @@ from pydantic import (
     model_validator,
 )
 
+from underpainting.messages import shortened, shown
 from underpainting.samplers import SAMPLERS
-from underpainting.studies.base import JobGroup, Model, members, sorted_groups
+from underpainting.studies.base import JobGroup, Model, Place, members, sorted_groups
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
 Spacing = Literal["linspace", "leading", "trailing"]
@@ -81,7 +82,7 @@ class SamplerChoice(Model):
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
     ids = [sampler.id for sampler in samplers]
     if doubles := {entry for entry in ids if ids.count(entry) > 1}:
-        raise ValueError(f"{', '.join(sorted(doubles))} is listed twice | list each sampler once")
+        raise ValueError(f"{shortened(', '.join(sorted(doubles)))} is listed twice | list each sampler once")
     return samplers
 
 
@@ -106,14 +107,14 @@ class TrajectoriesConfig(Seeded):
     """Sampler trajectories, every state and endpoint estimate kept; theory describes deterministic samplers."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; theory is compared with each.")
-    seeds: int = Field(256, ge=1, le=10**6, description="Number of trajectories per sampler.")
+    seeds: int = Field(256, ge=2, le=10**6, description="Number of trajectories per sampler.")
 
     @field_validator("samplers")
     @classmethod
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
         if stochastic := [choice.id for choice in value if SAMPLERS[choice.name].stochastic]:
             raise ValueError(
-                f"{', '.join(stochastic)} adds noise on its way | theory describes deterministic samplers: remove it"
+                f"{shortened(', '.join(stochastic))} adds noise on its way | theory describes deterministic samplers: remove it"
             )
         return _distinct(value)
 
@@ -134,8 +135,9 @@ class ClassifierExtractor(Model):
 class InceptionExtractor(Model):
     """torch-fidelity's Inception v3 (its own conversion of the original weights): FID."""
 
+    features: ClassVar[int] = 2048
     name: Literal["inception-v3-compat"]
-    weights: str | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
+    weights: Place | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
 
 
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
@@ -154,9 +156,15 @@ class TeleportConfig(Seeded):
     )
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
-    kid_subset_size: int = Field(1000, ge=2, description="Images per subset of the kernel distance (KID).")
+    kid_subset_size: int = Field(
+        1000,
+        ge=2,
+        description="Images per subset of the kernel distance (KID); by default fewer where there are fewer seeds or images.",
+    )
     kid_subsets: int = Field(100, ge=1, description="Subsets over which the kernel distance is averaged.")
-    neighbourhood: int = Field(3, ge=1, description="Neighbours in precision and recall.")
+    neighbourhood: int = Field(
+        3, ge=1, description="Neighbours in precision and recall; by default fewer where there are fewer seeds."
+    )
     neighbours_among: int = Field(
         10_000, ge=10, description="Images of each set that these neighbours are looked for among, at most."
     )
@@ -180,7 +188,7 @@ class TeleportConfig(Seeded):
     @classmethod
     def _sorted(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
         if negative := [skip for skip in members(value) if skip < 0]:
-            raise ValueError(f"a skip cannot be negative, but {negative} is | give numbers of steps, 0 or more")
+            raise ValueError(f"a skip cannot be negative, but {shown(negative)} is | give numbers of steps, 0 or more")
         return sorted_groups(value, "skip")
 
     @model_validator(mode="after")
@@ -188,9 +196,14 @@ class TeleportConfig(Seeded):
         for sampler in self.samplers:
             if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
                 raise ValueError(
-                    f"teleport.skips | skips {too_many} leave no step of {sampler.id}'s {sampler.steps} | "
+                    f"teleport.skips | skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps} | "
                     f"keep every skip below {sampler.steps}"
                 )
+        self.default_to(kid_subset_size=min(1000, self.seeds), neighbourhood=min(3, self.seeds - 1))
+        if self.neighbourhood >= self.seeds:
+            raise ValueError(
+                f"teleport.neighbourhood | {self.neighbourhood} neighbours are not among {self.seeds} seeds | lower it"
+            )
         if self.kid_subset_size > self.seeds:
             raise ValueError(
                 f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "

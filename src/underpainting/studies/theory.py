@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from underpainting.messages import shown
 from underpainting.studies.base import Model
 
 TheoryName = Literal["gaussian", "mixture", "point_cloud"]
@@ -54,7 +55,11 @@ class MixtureConfig(Model):
     fit: Literal["classes", "kmeans", "em"] = Field(
         "kmeans", description="One mode per class (needs moments.per_class), or clusters by k-means or EM."
     )
-    modes: int = Field(10, ge=1, description="Number of clusters; the classes give their own number.")
+    modes: int = Field(
+        10,
+        ge=1,
+        description="Number of clusters, by default not above dataset.limit; the classes give their own number.",
+    )
     covariance: Literal["full", "low_rank", "isotropic"] = Field(
         "full", description="Covariance of a mode; low_rank keeps the leading components and the mean of the rest."
     )
@@ -73,7 +78,10 @@ class ComparisonConfig(Model):
     """The flows of mixture and point cloud, integrated from the trajectories' own noise."""
 
     models: tuple[TheoryName, ...] = Field(
-        ("gaussian", "mixture", "point_cloud"), min_length=1, description="What is compared with the main sampler."
+        ("gaussian", "mixture", "point_cloud"),
+        min_length=1,
+        description="What is compared with the main sampler; by default not a mixture of full covariances where "
+        "eigenbasis.method forms none.",
     )
     solver: Literal["rk4", "dopri5"] = Field(
         "rk4", description="rk4: fixed steps on the sampler's own grid; dopri5: adaptive, for a check."
@@ -85,7 +93,7 @@ class ComparisonConfig(Model):
     def _gaussian_first(cls, value: tuple[TheoryName, ...]) -> tuple[TheoryName, ...]:
         if "gaussian" not in value or len(set(value)) < len(value):
             raise ValueError(
-                f"{list(value)} lacks gaussian or lists a model twice | list gaussian, and each model once"
+                f"{shown(list(value))} lacks gaussian or lists a model twice | list gaussian, and each model once"
             )
         return tuple(name for name in THEORY_LABELS if name in value)
 
@@ -99,14 +107,18 @@ class EmergenceConfig(Model):
 class PerturbationConfig(Model):
     """Perturbed trajectories of the main sampler."""
 
-    seeds: int = Field(32, ge=2, description="Trajectories perturbed, the first ones.")
+    seeds: int = Field(
+        32, ge=2, description="Trajectories perturbed, the first ones; by default all where there are fewer."
+    )
     progress: tuple[float, ...] = Field(
         (0.0, 0.2, 0.4, 0.6, 0.8),
         min_length=1,
         description="When the state is perturbed: fractions of the sampler's steps, 0 at the initial noise.",
     )
     components: tuple[int, ...] = Field(
-        (1, 2, 4, 8, 16), min_length=1, description="Components perturbed, 1 the one of largest variance."
+        (1, 2, 4, 8, 16),
+        min_length=1,
+        description="Components perturbed, 1 the one of largest variance; by default those that there are.",
     )
     random: int = Field(2, ge=0, description="Random directions.")
     off_manifold: int = Field(2, ge=0, description="Random directions among those of least variance.")
@@ -119,7 +131,7 @@ class PerturbationConfig(Model):
     @classmethod
     def _within(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if min(value) < 0 or max(value) >= 1:
-            raise ValueError(f"{list(value)} leaves the sampler's steps | give fractions from 0 to below 1")
+            raise ValueError(f"{shown(list(value))} leaves the sampler's steps | give fractions from 0 to below 1")
         return tuple(sorted(set(value)))
 
     @field_validator("components")

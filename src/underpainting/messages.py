@@ -1,0 +1,23 @@
+"""Texts of others inside ours: values quoted in messages, never at length; titles in reStructuredText, never as markup."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 200
+
+
+def shown(value: object, longest: int = LONGEST) -> str:
+    """A value as a message quotes it: the start of it, where it is longer than `longest` characters."""
+    return shortened(repr(value), longest)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A text cut after `longest` characters, control characters but line breaks spelled out."""
+    cut = text if len(text) <= longest else f"{text[: longest - 20]}... ({len(text)} characters)"
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in cut)
+
+
+def as_rst(text: str) -> str:
+    """A text as one line of reStructuredText that shows it literally, whatever markup, HTML or template it looks like."""
+    return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()))
