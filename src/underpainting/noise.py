@@ -22,6 +22,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from underpainting import families
+
 FloatArray = NDArray[np.float64]
 
 
@@ -171,22 +173,19 @@ def training_grid(scheduler: Any) -> NoiseGrid:
     to sigma_min for EDM; the middles of T equal parts of (0, 1) for flow matching, which never reach alpha = 0.
 
     Args:
-        scheduler: a diffusers scheduler with `alphas_cumprod`, shape (T,), or one of EDM or of flow matching.
+        scheduler: a diffusers scheduler of one of the `families`.
 
     Raises:
-        ValueError: none of these.
+        ValueError: it is of none.
     """
-    name, config = type(scheduler).__name__, getattr(scheduler, "config", {})
-    if name.startswith("EDM"):
+    family, config = families.family_of(type(scheduler).__name__), getattr(scheduler, "config", {})
+    if family == "EDM":
         grid = edm_grid(config["num_train_timesteps"], config["sigma_min"], config["sigma_max"], config["rho"])
         return NoiseGrid(grid.alpha[:-1], grid.sigma[:-1])
-    if name.startswith("FlowMatch"):
+    if family == "flow matching":
         times = (np.arange(config["num_train_timesteps"])[::-1] + 0.5) / config["num_train_timesteps"]
         return NoiseGrid(1.0 - times, times)
-    table = getattr(scheduler, "alphas_cumprod", None)
-    if table is None:
-        raise ValueError(f"{name} has no alphas_cumprod: its noise path is not known")
-    square = np.asarray(table, np.float64)[::-1]
+    square = np.asarray(scheduler.alphas_cumprod, np.float64)[::-1]
     return NoiseGrid(np.sqrt(square), np.sqrt(1.0 - square))
 
 

@@ -1,6 +1,7 @@
 """Checks before any job starts: can the data, the network and the extractor that a study names be used?
 
-Reading every image takes time, so it is done only while the study's data set has still to be built.
+Reading every image takes time, so it is done only while the study's data set has still to be built; and reading a network only
+while it has still to be copied.
 """
 
 from __future__ import annotations
@@ -8,19 +9,34 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from underpainting.families import UnknownPathError, family_of
 from underpainting.messages import shown
 from underpainting.studies import counts
 from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting.studies.errors import StudyError
-from underpainting.studies.files.sources import dataset, needed, network, read_by
+from underpainting.studies.files.sources import dataset, needed, network, of_network, read_by
 from underpainting.studies.models import Study
 
 log = logging.getLogger(__name__)
+
+# what reading a damaged artifact can raise
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    NotImplementedError,
+)
 
 RETRAIN = "--config retrain=true"
 
@@ -42,7 +58,7 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
         check_device(study, file)
         with _reachable(file, "denoiser"):
             if not _is_pulled(study, Path(network(name))):
-                check_denoiser(study, file)
+                check_denoiser(study, file, read=not _is_copied(name, study))
         with _reachable(file, "dataset"):
             check_images(study, Path(dataset(name)), file, name)
 
@@ -59,8 +75,9 @@ def _reachable(file: Path, key: str) -> Iterator[None]:
 
 def check_images(study: Study, artifact: Path, file: Path, name: str) -> None:
     """Do the images suffice? They are read while the data set has still to be built; else their number is known."""
-    if _is_built(study, artifact):
-        attributes, count = _described(artifact)
+    described = _described(artifact) if _is_built(study, artifact) else None
+    if described:
+        attributes, count = described
         counts.check_number(study, count, len(attributes.get("class_names", ())), file)
         return
     from underpainting.images import suitability
@@ -76,7 +93,19 @@ def _is_built(study: Study, artifact: Path) -> bool:
     files = [Path(file) for file in needed(read_by(study.dataset), str(artifact))]
     built = artifact.stat().st_mtime
     current = all(file.is_file() and file.stat().st_mtime <= built for file in files)
-    return current and _settings(artifact) == study.dataset.settings()
+    return current and _provenance(artifact).get("source") == study.dataset.settings()
+
+
+def _is_copied(name: str, study: Study) -> bool:
+    """Is the study's network a copy of these very files, or of this commit? Then it was read, tensor by tensor."""
+    index = Path(network(name))
+    if not index.is_file():
+        return False
+    copied, settings = index.stat().st_mtime, study.denoiser.settings()
+    files = [Path(file) for file in of_network(name, study)]
+    current = all(file.is_file() and file.stat().st_mtime <= copied for file in files)
+    made = _provenance(index.with_name("schedule.zarr.zip")).get("config") or {}
+    return current and all(made.get(key) == value for key, value in settings.items())
 
 
 def _is_pulled(study: Study, artifact: Path) -> bool:
@@ -87,19 +116,24 @@ def _is_pulled(study: Study, artifact: Path) -> bool:
     )
 
 
-def _settings(artifact: Path) -> object:
-    """The settings from which a data set was made; None if it is damaged."""
+def _provenance(artifact: Path) -> dict[str, Any]:
+    """What an artifact says of its making, read without opening its arrays; nothing, if it cannot be read."""
     try:
-        return json.loads(_described(artifact)[0]["provenance"])["source"]
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, EOFError):
+        with zipfile.ZipFile(artifact) as archive:
+            attributes = json.loads(archive.read("zarr.json"))["attributes"]
+        return dict(json.loads(attributes["provenance"]))
+    except _DAMAGED:
+        return {}
+
+
+def _described(artifact: Path) -> tuple[dict[str, Any], int] | None:
+    """A data set's attributes and its number of images, read without opening its arrays; None if they cannot be read."""
+    try:
+        with zipfile.ZipFile(artifact) as archive:
+            group, images = (json.loads(archive.read(file)) for file in ("zarr.json", "images/zarr.json"))
+        return dict(group["attributes"]), int(images["shape"][0])
+    except _DAMAGED:
         return None
-
-
-def _described(artifact: Path) -> tuple[dict[str, Any], int]:
-    """A data set's attributes and its number of images, read without opening its arrays."""
-    with zipfile.ZipFile(artifact) as archive:
-        group, images = (json.loads(archive.read(file)) for file in ("zarr.json", "images/zarr.json"))
-    return group["attributes"], images["shape"][0]
 
 
 def check_extractor(study: Study, file: Path) -> None:
@@ -127,23 +161,60 @@ def check_device(study: Study, file: Path) -> None:
         )
 
 
-def check_denoiser(study: Study, file: Path) -> None:
-    """Does the network fit the study, where it is on this machine already?"""
+def check_denoiser(study: Study, file: Path, read: bool = True) -> None:
+    """Does the network fit the study, where it is on this machine already?
+
+    Args:
+        study: the study.
+        file: the study file, for messages.
+        read: whether to read the network, every tensor of it.
+    """
+    found = _network_of(study, file)
+    if found and read:
+        folder, key = found
+        check_readable(folder, file, key)
+
+
+def _network_of(study: Study, file: Path) -> tuple[Path, str] | None:
+    """The folder of a network that is complete here, its configuration checked, and the key that names it."""
     denoiser = study.denoiser
     if isinstance(denoiser, PathDenoiser):
         remedy = denoiser.obtain or "correct it, or use source: train"
         check_network(study, denoiser.path, file, "denoiser.path", remedy)
-    elif isinstance(denoiser, ReferenceDenoiser):
+        return Path(denoiser.path), "denoiser.path"
+    if isinstance(denoiser, ReferenceDenoiser):
         remedy = f"correct it, or train the network: denoiser.source: train, or {RETRAIN}"
         check_network(study, denoiser.folder, file, "denoiser.folder", remedy)
         check_description(denoiser, file)
-    elif isinstance(denoiser, PickledDenoiser):
+        return Path(denoiser.folder), "denoiser.folder"
+    if isinstance(denoiser, PickledDenoiser):
         check_pickle(denoiser, file)
     elif isinstance(denoiser, HubDenoiser):
-        from underpainting.denoisers import cached
+        from underpainting.denoisers import cached, weights
 
-        if folder := cached(denoiser.repository, denoiser.revision):
-            check_fit(study, folder, file, "denoiser.revision")
+        if found := cached(denoiser.repository, denoiser.revision):
+            check_fit(study, found, file, "denoiser.revision")
+            return (found, "denoiser.revision") if weights.are_complete(part_of(found, "unet")) else None
+    return None
+
+
+def check_readable(folder: Path, file: Path, key: str) -> None:
+    """Are network and noise schedule of a kind that is known, and the weights those of the network? By reading them."""
+    from underpainting.denoisers import load_network, load_schedule, official, weights
+
+    unet = part_of(folder, "unet")
+    try:
+        if settings_of(unet / "config.json", file, key).get("_class_name") == official.CLASS_NAME:
+            # made by code that is not run here
+            load_schedule(part_of(folder, "scheduler"))
+            weights.read(unet)
+        else:
+            load_network(folder)
+    except (FileNotFoundError, ValueError) as error:
+        if isinstance(error, StudyError):
+            raise
+        problem, _, remedy = str(error).rpartition("; ")
+        raise StudyError(file, key, problem or remedy, remedy if problem else "repair that folder") from error
 
 
 def check_pickle(denoiser: PickledDenoiser, file: Path) -> None:
@@ -176,15 +247,16 @@ def check_network(study: Study, path: str, file: Path, key: str, remedy: str) ->
     if not folder.is_dir():
         raise StudyError(file, key, f"there is no folder {folder}", remedy)
     unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
+    weights = "diffusion_pytorch_model.safetensors"
     needed = {
         unet / "config.json": "give a folder written by a diffusers pipeline's save_pretrained",
-        unet
-        / "diffusion_pytorch_model.safetensors": "convert the weights to safetensors first; a pickle is never opened "
-        "(docs/weights.md)",
+        unet / weights: "convert the weights to safetensors first; a pickle is never opened (docs/weights.md)",
         scheduler / "scheduler_config.json": "add the scheduler_config.json that belongs to the network",
     }
     for part, missing in needed.items():
-        if not part.is_file():
+        # shards and variants have longer names; which of them serve is looked at where they are read
+        there = any(unet.glob("diffusion_pytorch_model*.safetensors")) if part.name == weights else part.is_file()
+        if not there:
             raise StudyError(file, key, f"{folder} holds no {part.relative_to(folder)}", missing)
     check_fit(study, folder, file, key)
 
@@ -197,7 +269,11 @@ def check_fit(study: Study, folder: Path, file: Path, key: str) -> None:
         check_shape(study, settings_of(network, file, key), file)
     if schedule.is_file():
         settings = settings_of(schedule, file, key)
-        check_samplers(study, int(settings.get("num_train_timesteps", 1000)), file)
+        times = settings.get("num_train_timesteps", 1000)
+        if not isinstance(times, int) or times < 1:
+            problem = f"num_train_timesteps in {schedule} is {shown(times)}, no number of times"
+            raise StudyError(file, key, problem, "repair that file")
+        check_samplers(study, times, file)
         if settings.get("steps_offset"):
             check_grids(study, settings, file)
 
@@ -211,9 +287,11 @@ def settings_of(config: Path, file: Path, key: str) -> dict[str, Any]:
     """The settings in one of diffusers' JSON files."""
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StudyError(file, key, f"{config} is no JSON ({error})", "repair that file") from error
-    return dict(settings)
+    except (OSError, ValueError) as error:
+        raise StudyError(file, key, f"{config} is no JSON ({str(error)[:200]})", "repair that file") from error
+    if not isinstance(settings, dict):
+        raise StudyError(file, key, f"{config} is no JSON object", "repair that file")
+    return settings
 
 
 def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
@@ -239,10 +317,11 @@ def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
 
 def kind_of(schedule: Mapping[str, Any]) -> str:
     """What a network predicts, as `denoiser.training.prediction_type` names it, from its scheduler's configuration."""
-    name = str(schedule.get("_class_name", ""))
-    kinds = {"EDM": "edm", "FlowMatch": "flow"}
-    found = next((kind for start, kind in kinds.items() if name.startswith(start)), None)
-    return found or str(schedule.get("prediction_type", "epsilon"))
+    try:
+        family = family_of(str(schedule.get("_class_name", "")))
+    except UnknownPathError:
+        return "unknown"
+    return {"EDM": "edm", "flow matching": "flow"}.get(family) or str(schedule.get("prediction_type", "epsilon"))
 
 
 def check_samplers(study: Study, times: int, file: Path) -> None:
@@ -275,8 +354,8 @@ def check_grids(study: Study, schedule: Mapping[str, Any], file: Path) -> None:
 def check_shape(study: Study, network: Mapping[str, object], file: Path) -> None:
     """Does a network's configuration fit the study's images?"""
     size, channels = network.get("sample_size"), network.get("in_channels")
-    if isinstance(size, (list, tuple)):
-        size = size[0] if len(set(size)) == 1 else size
+    if isinstance(size, list) and len(size) == 2 and size[0] == size[1]:
+        size = size[0]
     if size is not None and size != study.dataset.image_size:
         problem = f"{study.dataset.image_size} pixels do not fit a network for images of {size}"
         raise StudyError(

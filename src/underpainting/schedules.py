@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from underpainting import families
 from underpainting.noise import DATA, FloatArray, NoiseGrid, NoiseLevel, vp_level
 
 NOISIEST_FLOW = 0.999
@@ -120,21 +121,31 @@ def schedule_of(scheduler: Any) -> Schedule:
     """The schedule of a network, from the diffusers scheduler that it was trained with, or that one's configuration.
 
     Args:
-        scheduler: of class EDM..., FlowMatch..., or any with a schedule of betas.
+        scheduler: of a class in `families`; a configuration that names no class must have betas.
 
     Raises:
-        ValueError: it ends at alpha = 0, where x0_hat has no finite noise prediction.
+        ValueError: its noise path is not known, or ends at alpha = 0, where x0_hat has no finite noise prediction.
     """
     config: Mapping[str, Any] = getattr(scheduler, "config", scheduler)
-    kind = str(config.get("_class_name") or type(scheduler).__name__)
-    if kind.startswith("EDM"):
+    named = config.get("_class_name") or ("DDIMScheduler" if scheduler is config else type(scheduler).__name__)
+    family = families.family_of(str(named))
+    if family == "EDM":
         return EDMSchedule(config["sigma_min"], config["sigma_max"], config.get("rho", RHO))
-    if kind.startswith("FlowMatch"):
+    if family == "flow matching":
         return FlowSchedule()
+    square = np.asarray(_table(scheduler, config), np.float64)
+    if config.get("rescale_betas_zero_snr") or square.min() <= 0:
+        raise ValueError(families.ZERO_TERMINAL_SNR)
+    return VariancePreservingSchedule(np.sqrt((1.0 - square) / square))
+
+
+def _table(scheduler: Any, config: Mapping[str, Any]) -> Any:
+    """alpha^2 by time of training: the scheduler's own, or that which DDIM's makes of its betas."""
+    if (own := getattr(scheduler, "alphas_cumprod", None)) is not None:
+        return own
     from underpainting.sampling.schedulers import make_scheduler
 
-    square = np.asarray(make_scheduler("ddim", config).alphas_cumprod, np.float64)
-    return VariancePreservingSchedule(np.sqrt((1.0 - square) / square))
+    return make_scheduler("ddim", config).alphas_cumprod
 
 
 def of_file(path: str | Path) -> Schedule:

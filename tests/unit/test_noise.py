@@ -174,7 +174,7 @@ def test_training_grid_of_a_schedule_that_ends_in_pure_noise() -> None:
 
 
 def test_a_scheduler_without_a_table_is_refused() -> None:
-    with pytest.raises(ValueError, match="object has no alphas_cumprod"):
+    with pytest.raises(ValueError, match="the noise path of the scheduler 'object' is not known"):
         training_grid(object())
 
 

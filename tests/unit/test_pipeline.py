@@ -372,11 +372,13 @@ def test_arguments_that_do_not_fit_are_refused(options: dict[str, Any], message:
 
 
 def test_a_scheduler_without_a_sampler_is_named() -> None:
-    pipe = pipeline(scheduler=schedulers.CMStochasticIterativeScheduler())
-    with pytest.raises(
-        ValueError, match="the scheduler CMStochasticIterativeScheduler has no sampler here; put one of DDIM"
-    ):
+    pipe = pipeline(scheduler=schedulers.DEISMultistepScheduler())
+    with pytest.raises(ValueError, match="the scheduler DEISMultistepScheduler has no sampler here; put one of DDIM"):
         pipe(seeds=[0])
+    with pytest.raises(
+        ValueError, match="the noise path of the scheduler 'CMStochasticIterativeScheduler' is not known"
+    ):
+        pipeline(scheduler=schedulers.CMStochasticIterativeScheduler())
 
 
 def test_a_solver_whose_noise_belongs_to_no_seed_is_refused() -> None:

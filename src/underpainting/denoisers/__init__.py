@@ -3,6 +3,7 @@
 from underpainting.denoisers.folders import (
     load_denoiser,
     load_network,
+    load_schedule,
     of_kind,
     require_images,
     save_pipeline,
@@ -35,6 +36,7 @@ __all__ = [
     "fetch",
     "load_denoiser",
     "load_network",
+    "load_schedule",
     "noise_prediction",
     "of_kind",
     "require_images",

@@ -1,18 +1,17 @@
 """Networks on disk: diffusers pipeline folders, safetensors only, read and written.
 
-The scheduler's class, `_class_name` in scheduler_config.json, tells what kind of network lies beside it:
+The scheduler's class, `_class_name` in scheduler_config.json, tells what kind of network lies beside it (`families`):
 
-    EDM...               a preconditioned network of Karras et al. (2022); read as EDMEulerScheduler
-    FlowMatch...         a velocity network of flow matching; read as FlowMatchEulerDiscreteScheduler
-    any other            a network of the variance-preserving path; read as DDIMScheduler
+    EDM                    a preconditioned network of Karras et al. (2022); read as EDMEulerScheduler
+    flow matching          a velocity network; read as FlowMatchEulerDiscreteScheduler
+    variance preserving    read as DDIMScheduler, with the table of the scheduler's own class
 
-The network is a UNet2DModel, one that was converted from the official EDM code (`official`), or a UNet2DModel that learned what
-a Gaussian leaves over, and that Gaussian (`residual`).
+The network is a UNet2DModel (`unets`), one that was converted from the official EDM code (`official`), or a UNet2DModel that
+learned what a Gaussian leaves over, and that Gaussian (`residual`).
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +19,14 @@ from typing import Any
 
 import torch
 
+from underpainting import families
 from underpainting.compute import Compute
-from underpainting.denoisers import official, residual
+from underpainting.denoisers import official, residual, unets
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.noise import training_grid
 
+SCHEDULE = "scheduler_config.json"
+_READ_AS = {"EDM": "EDMEulerScheduler", "flow matching": "FlowMatchEulerDiscreteScheduler"}
 # The pipeline of diffusers whose loop samples from each; that of consistency models scales states as EDM's scheduler wants it.
 _PIPELINES = {
     "DDIMScheduler": "DDIMPipeline",
@@ -41,47 +43,79 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
 
     Raises:
         FileNotFoundError: the folder, its weights in safetensors, or its configuration is missing.
+        ValueError: network or scheduler are of a kind that is not known, or the weights are not those of the network.
     """
-    from diffusers.models.unets.unet_2d import UNet2DModel
-
     folder = Path(folder)
-    unet = folder / "unet" if (folder / "unet").is_dir() else folder
-    scheduler = folder / "scheduler" if (folder / "scheduler").is_dir() else folder
-    for file in (unet / "config.json", scheduler / "scheduler_config.json"):
+    unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
+    for file in (unet / "config.json", scheduler / SCHEDULE):
         if not file.is_file():
             raise FileNotFoundError(f"{file} is missing: {folder} is not a diffusers pipeline folder")
-    if not (unet / "diffusion_pytorch_model.safetensors").is_file():
-        raise FileNotFoundError(
-            f"{unet / 'diffusion_pytorch_model.safetensors'} is missing: only safetensors are read, never a pickle; "
-            "convert the weights first (see docs/weights.md)"
-        )
-    schedule, kind = _load_scheduler(scheduler), _settings(unet / "config.json").get("_class_name")
+    schedule, kind = load_schedule(scheduler), unets.settings(unet / "config.json").get("_class_name")
     if kind == official.CLASS_NAME:
         return official.load(unet), schedule
     if kind == residual.CLASS_NAME:
         return residual.load(unet, schedule), schedule
-    network = UNet2DModel.from_pretrained(unet, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
-    return network.float(), schedule  # weights may lie there in half precision
+    return unets.load(unet, unets.settings(scheduler / SCHEDULE)), schedule
 
 
-def _settings(file: Path) -> dict[str, Any]:
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+def part_of(folder: Path, name: str) -> Path:
+    """A part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
+    return folder / name if (folder / name).is_dir() else folder
 
 
-def _load_scheduler(folder: Path) -> Any:
-    name = str(_settings(folder / "scheduler_config.json").get("_class_name", ""))
-    if name.startswith("EDM"):
-        from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
+def load_schedule(folder: Path) -> Any:
+    """The noise schedule of a network, as the scheduler of its family that the library uses.
 
-        return EDMEulerScheduler.from_pretrained(folder)
-    if name.startswith("FlowMatch"):
-        from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+    Args:
+        folder: holds `scheduler_config.json`.
 
-        return FlowMatchEulerDiscreteScheduler.from_pretrained(folder)
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    Raises:
+        ValueError: its noise path is not known, or its levels are no noise path.
+    """
+    config = unets.settings(file := folder / SCHEDULE)
+    try:
+        family = families.of_config(config)
+        schedule = (
+            _vp_schedule(config) if family == "variance preserving" else _class(_READ_AS[family]).from_config(config)
+        )
+        training_grid(schedule)
+    except families.UnknownPathError as error:
+        raise ValueError(f"{file}: {error}") from error
+    except Exception as error:  # diffusers raises many kinds; all mean that the settings make no schedule
+        problem = f"{type(error).__name__}: {str(error)[:200]}"
+        raise ValueError(f"{file} makes no noise schedule ({problem}); repair that file") from error
+    return schedule
 
-    # every scheduler of a DDPM family shares the noise schedule; DDIM's class reads any of their configurations
-    return DDIMScheduler.from_pretrained(folder)
+
+def _vp_schedule(config: Mapping[str, Any]) -> Any:
+    """DDIM's scheduler with the very table of the scheduler's own class, which may make another one of the same settings."""
+    own = _class(config["_class_name"]).from_config(dict(config))
+    schedule = own
+    if config["_class_name"] != "DDIMScheduler":
+        schedule = _same_table(own, config)
+    if float(schedule.alphas_cumprod.min()) <= 0:
+        raise families.UnknownPathError(f"{families.ZERO_TERMINAL_SNR}; use a network whose last level has some signal")
+    return schedule
+
+
+def _same_table(own: Any, config: Mapping[str, Any]) -> Any:
+    ddim = _class("DDIMScheduler")
+    try:
+        schedule = ddim.from_config(dict(config))
+    except NotImplementedError:  # a shape of betas that only the other class knows
+        schedule = None
+    if schedule is None or not torch.equal(schedule.alphas_cumprod, own.alphas_cumprod):
+        betas = {"trained_betas": own.betas.tolist(), "beta_schedule": "linear", "num_train_timesteps": len(own.betas)}
+        schedule = ddim.from_config({**config, **betas})
+    if not torch.equal(schedule.alphas_cumprod, own.alphas_cumprod):
+        raise families.UnknownPathError(f"the table of {type(own).__name__} is not made of its betas; it is not known")
+    return schedule
+
+
+def _class(name: str) -> Any:
+    import diffusers
+
+    return getattr(diffusers, name)
 
 
 def load_denoiser(folder: str | Path, compute: Compute | None = None) -> tuple[NetworkDenoiser, Any]:
@@ -114,14 +148,15 @@ def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = 
     config = scheduler.config
     if isinstance(network, official.OfficialNetwork):
         return official.OfficialDenoiser(network, config["sigma_min"], config["sigma_max"], compute)
-    if type(scheduler).__name__ == "EDMEulerScheduler":
+    family = families.family_of(type(scheduler).__name__)
+    if family == "EDM":
         if config["prediction_type"] != "epsilon":
             raise ValueError(
                 f"an EDM network with prediction_type {config['prediction_type']!r} is not known; only 'epsilon' is, which "
                 "diffusers calls the output F of Karras et al. (2022)"
             )
         return EdmDenoiser(network, config["sigma_data"], config["sigma_min"], config["sigma_max"], compute)
-    if type(scheduler).__name__ == "FlowMatchEulerDiscreteScheduler":
+    if family == "flow matching":
         return FlowDenoiser(network, config["num_train_timesteps"], compute)
     return DiffusersDenoiser(network, training_grid(scheduler), config["prediction_type"], compute)
 
@@ -133,7 +168,7 @@ def require_images(network: Any, channels: int, size: int) -> None:
         ValueError: number of channels or size differ.
     """
     config = network.config
-    if config["in_channels"] != channels or config["sample_size"] not in (None, size):
+    if config["in_channels"] != channels or unets.image_size(config) not in (None, size):
         raise ValueError(
             f"the network takes {config['in_channels']} x {config['sample_size']} x {config['sample_size']} images, "
             f"the study has {channels} x {size} x {size}: correct dataset.channels and dataset.image_size in the study file"

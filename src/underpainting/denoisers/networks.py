@@ -24,6 +24,7 @@ from torch import Tensor
 
 from underpainting import meter
 from underpainting.compute import Compute
+from underpainting.denoisers import unets
 from underpainting.halving import HalvingBatches
 from underpainting.noise import NoiseGrid, vp_level
 
@@ -64,9 +65,15 @@ class NetworkDenoiser(ABC):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(channel, height, width) of the images that the network knows."""
+        """(channel, height, width) of the images that the network knows.
+
+        Raises:
+            ValueError: its configuration does not say, or they are not square.
+        """
         config: Any = self.network.config
-        return (config["in_channels"], config["sample_size"], config["sample_size"])
+        if (size := unets.image_size(config)) is None:
+            raise ValueError("the network does not say for which images it is; add sample_size to its config.json")
+        return (config["in_channels"], size, size)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
@@ -77,7 +84,13 @@ class NetworkDenoiser(ABC):
         with meter.network_call(len(images)):
             scaled = (images * (gain / alpha)).to(self.device, self.dtype)
             output = self._predictions(scaled, torch.full((len(images),), time, device=self.device))
-            return self._endpoint(scaled, output, ratio).to(images.device, images.dtype)
+            endpoint = self._endpoint(scaled, output, ratio)
+            if not bool(torch.isfinite(endpoint).all()):
+                raise FloatingPointError(
+                    f"a {type(self.network).__name__} gives numbers that are not finite at sigma / alpha = {ratio:.6g}, its time "
+                    f"{time:.6g}; use precision: float32, or a network that knows this level"
+                )
+            return endpoint.to(images.device, images.dtype)
 
     def time(self, ratio: float) -> float:
         """The time that the network is told at a noise-to-signal ratio, in its own units."""

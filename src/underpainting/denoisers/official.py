@@ -12,15 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from underpainting import foreign_code
+from underpainting.denoisers import weights
 from underpainting.denoisers.networks import NetworkDenoiser
 
 MODULE = "training.networks"
 CLASS_NAME = "OfficialNetwork"
-CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
+CONFIG = "config.json"
 
 
 class OfficialNetwork(nn.Module):
@@ -46,7 +47,7 @@ class OfficialNetwork(nn.Module):
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().clone() for key, value in self.inner.state_dict().items()}
-        save_file(tensors, Path(folder) / WEIGHTS, {"format": "pt"})
+        save_file(tensors, Path(folder) / weights.FILE, {"format": "pt"})
         write_json({"_class_name": CLASS_NAME, **self.config}, Path(folder) / CONFIG)
 
 
@@ -63,12 +64,13 @@ def load(folder: str | Path) -> OfficialNetwork:
     """The network of a folder that `OfficialNetwork.save_pretrained` wrote; its code is found by its digest.
 
     Raises:
-        FileNotFoundError: the code is not among the folders announced.
+        FileNotFoundError: the code is not among the folders announced, or there are no weights.
+        WeightsError: the weights are not those of the network.
     """
     config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
     del config["_class_name"]
     inner = construct(foreign_code.find(config["code"]), config)
-    inner.load_state_dict(load_file(Path(folder) / WEIGHTS))
+    weights.fill(inner, weights.read(folder), folder)
     return OfficialNetwork(inner.float().requires_grad_(False), config)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from underpainting import foreign_code
+from underpainting.denoisers import weights
 from underpainting.denoisers.official import MODULE, OfficialNetwork, construct
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
         code: folder of the official code, with `dnnlib`, `torch_utils` and `training`.
 
     Raises:
-        ValueError: the file is not trusted, or holds no unconditional network that can be made again from the code.
+        ValueError: the file is not trusted, or holds no unconditional network that can be made again from the code, tensor by
+            tensor.
         FileNotFoundError: file or code are missing.
     """
     from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
@@ -70,7 +72,7 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
         published = _network(pickle.loads(content), path)  # trusted by the user, byte by byte
     config = _description(published, path) | {"code": foreign_code.digest(code)}
     inner = construct(code, config)
-    inner.load_state_dict(published.state_dict())
+    weights.fill(inner, published.state_dict(), path)
     levels = {
         "sigma_min": max(SIGMA_MIN, float(published.sigma_min)),
         "sigma_max": min(SIGMA_MAX, float(published.sigma_max)),

@@ -32,15 +32,16 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.denoisers import unets, weights
 from underpainting.noise import training_grid
 
 Form = Literal["velocity", "blend"]
 CLASS_NAME = "ResidualNetwork"
-CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
+CONFIG = "config.json"
 
 
 class Prediction(NamedTuple):
@@ -141,7 +142,7 @@ class ResidualNetwork(nn.Module):
         tensors |= {f"gaussian.{key}": value for key, value in self.gaussian.named_buffers()}
         save_file(
             {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
-            Path(folder) / WEIGHTS,
+            Path(folder) / weights.FILE,
             {"format": "pt"},
         )
         text = json.loads(self.unet.to_json_string())  # type: ignore[operator]
@@ -149,15 +150,26 @@ class ResidualNetwork(nn.Module):
 
 
 def load(folder: str | Path, schedule: Any) -> ResidualNetwork:
-    """What `ResidualNetwork.save_pretrained` wrote, for the schedule beside it."""
-    from diffusers.models.unets.unet_2d import UNet2DModel
+    """What `ResidualNetwork.save_pretrained` wrote, for the schedule beside it.
 
-    config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
-    tensors = load_file(Path(folder) / WEIGHTS)
-    parts: dict[str, dict[str, Tensor]] = {"unet": {}, "gaussian": {}}
-    for key, value in tensors.items():
-        part, _, name = key.partition(".")
-        parts[part][name] = value
-    unet: Any = UNet2DModel.from_config({key: value for key, value in config.items() if key != "residual"})
-    unet.load_state_dict(parts["unet"])
-    return ResidualNetwork(unet.float(), GaussianVelocity(**parts["gaussian"]), schedule, config["residual"])
+    Raises:
+        FileNotFoundError: there are no weights.
+        ValueError: the weights are not those of UNet and Gaussian.
+    """
+    config = unets.settings(Path(folder) / CONFIG)
+    plain = {key: value for key, value in config.items() if key != "residual"} | {"_class_name": unets.CLASS_NAME}
+    unets.require_known(plain)
+    unet, tensors = unets.make(plain, folder), weights.read(folder)
+    pixels = plain["in_channels"] * (unets.image_size(plain) or 0) ** 2
+    gaussian = _gaussian(pixels, len(tensors.get("gaussian.variances", ())))
+    expected = {f"unet.{key}": value for key, value in unet.state_dict().items()} | gaussian
+    weights.require(expected, tensors, folder)
+    unet.load_state_dict({key: tensors[f"unet.{key}"] for key in unet.state_dict()})
+    parts = {key.removeprefix("gaussian."): tensors[key] for key in gaussian}
+    return ResidualNetwork(unet, GaussianVelocity(**parts), schedule, config["residual"])
+
+
+def _gaussian(pixels: int, components: int) -> dict[str, Tensor]:
+    """The tensors of a Gaussian, empty: their names and shapes."""
+    shapes = {"mean": (pixels,), "vectors": (pixels, components), "variances": (components,)}
+    return {f"gaussian.{name}": torch.empty(shape, device="meta") for name, shape in shapes.items()}

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from underpainting.basis.stored import require_range
+from underpainting.families import Family
 from underpainting.pipeline.basis import TeleportBasis
-from underpainting.pipeline.schedulers import Kind, network_kind
+from underpainting.pipeline.schedulers import network_kind
 
 OF_DIFFUSERS = "UNet2DModel"
 
@@ -40,7 +41,7 @@ def require_basis(unet: Any, basis: TeleportBasis | None) -> None:
         )
 
 
-def require_kind(scheduler: Any, kind: Kind) -> None:
+def require_kind(scheduler: Any, kind: Family) -> None:
     """Refuse a scheduler that tells of another kind of network than the one that the pipeline was made with.
 
     Raises:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Literal
+from typing import Any
 
+from underpainting import families
+from underpainting.families import Family
 from underpainting.sampling import SAMPLERS
 from underpainting.sampling.schedulers import SCHEDULE_KEYS
-
-Kind = Literal["variance preserving", "EDM", "flow matching"]
 
 # the noise schedule goes with the network, the prediction type is the denoiser's matter
 NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "rescale_betas_zero_snr")
@@ -19,12 +19,13 @@ NETWORK_KEYS = {
 }
 
 
-def network_kind(scheduler: Any) -> Kind:
-    """The path on which the network of a scheduler was trained."""
-    name = type(scheduler).__name__
-    if name.startswith("EDM"):
-        return "EDM"
-    return "flow matching" if name.startswith("FlowMatch") else "variance preserving"
+def network_kind(scheduler: Any) -> Family:
+    """The path on which the network of a scheduler was trained.
+
+    Raises:
+        ValueError: it is not known.
+    """
+    return families.of_config({**scheduler.config, "_class_name": type(scheduler).__name__})
 
 
 def sampler_name(scheduler: Any) -> str:

@@ -17,7 +17,8 @@ from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import Tensor
 
 from underpainting import denoisers
-from underpainting.denoisers import CountingDenoiser, NetworkDenoiser
+from underpainting.denoisers import CountingDenoiser, NetworkDenoiser, unets
+from underpainting.denoisers.folders import part_of
 from underpainting.pipeline import designs
 from underpainting.pipeline.arguments import (
     Generators,
@@ -70,14 +71,20 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             options: as for every pipeline of diffusers; of a network that only this library reads, `scheduler` and `basis` alone.
 
         Raises:
-            ValueError: weights in another format than safetensors are asked for.
+            FileNotFoundError: there are no weights in safetensors.
+            ValueError: weights in another format than safetensors are asked for, they are not those of the network, or the noise
+                path of its scheduler is not known.
         """
         if not options.setdefault("use_safetensors", True):
             raise ValueError("only safetensors are read, never a pickle; leave use_safetensors at True")
-        if "unet" not in options and written_by_the_library(pretrained_model_name_or_path):
-            unet, scheduler = denoisers.load_network(pretrained_model_name_or_path)
+        name = str(pretrained_model_name_or_path)
+        folder = Path(name if Path(name).is_dir() else cls.download(name, **options))
+        if "unet" not in options and written_by_the_library(folder):
+            unet, scheduler = denoisers.load_network(folder)
             return cls(unet, options.get("scheduler", scheduler), options.get("basis"))
-        return cast(TeleportPipeline, super().from_pretrained(str(pretrained_model_name_or_path), **options))
+        if "unet" not in options:
+            unets.require_as_saved(part_of(folder, "unet"), options.get("variant") or "")
+        return cast(TeleportPipeline, super().from_pretrained(name, **options))
 
     def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> None:
         """Write the folder, as every pipeline of diffusers does.

@@ -1,0 +1,163 @@
+"""A UNet2DModel of diffusers from its folder: unconditional, for square images, its weights exactly those of the files.
+
+A network with learned variance (Nichol & Dhariwal 2021) has twice as many output channels as input channels. The first half is
+what its scheduler's `prediction_type` says, the second half the variance, which no sampler here uses; the first half is kept, as
+diffusers' samplers do. Each output channel of the last convolution stands alone, so the half is the same function.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from underpainting.denoisers import weights
+
+log = logging.getLogger(__name__)
+
+CLASS_NAME = "UNet2DModel"
+_CONDITIONS = ("num_class_embeds", "class_embed_type", "encoder_hid_dim", "cross_attention_dim", "addition_embed_type")
+
+
+def settings(file: Path) -> dict[str, Any]:
+    """What one of diffusers' JSON files holds.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{file} is no JSON ({str(error)[:200]}); repair that file") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} is no JSON object; repair that file")
+    return found
+
+
+def image_size(config: Mapping[str, Any]) -> int | None:
+    """Height and width of a network's images, however its configuration writes them; nothing, where it does not.
+
+    Raises:
+        ValueError: the images are not square.
+    """
+    size = config.get("sample_size")
+    only = size[0] if isinstance(size, list | tuple) and len(size) == 2 and size[0] == size[1] else size
+    if only is None or (isinstance(only, int) and not isinstance(only, bool) and only > 0):
+        return only
+    raise ValueError(f"sample_size {str(size)[:200]} is no size of square images; use a network of square images")
+
+
+def outputs(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
+    """How many output channels of a network are its prediction: all, or the half beside a learned variance.
+
+    Args:
+        config: of the network.
+        schedule: the configuration of its scheduler.
+
+    Raises:
+        ValueError: the output channels are neither the input channels nor, with a learned variance, twice as many.
+    """
+    channels, found = config.get("in_channels", 3), config.get("out_channels", 3)
+    learned = schedule.get("variance_type") in (None, "learned", "learned_range")
+    if found == channels or (learned and found == 2 * channels):
+        return int(channels)
+    raise ValueError(
+        f"the network has {found} output channels for images of {channels}, with variance_type "
+        f"{str(schedule.get('variance_type'))[:200]}; use one that predicts an image, or an image and a learned variance"
+    )
+
+
+def require_known(config: Mapping[str, Any]) -> None:
+    """Refuse a network of another class, or one that needs more than an image and a time.
+
+    Raises:
+        ValueError: it does.
+    """
+    require_class(config)
+    if found := [key for key in _CONDITIONS if config.get(key) is not None]:
+        raise ValueError(
+            f"the network is conditional ({found[0]}: {str(config[found[0]])[:200]}); use an unconditional one"
+        )
+
+
+def require_class(config: Mapping[str, Any]) -> None:
+    """Refuse a network of another class.
+
+    Raises:
+        ValueError: it is of one.
+    """
+    if (name := config.get("_class_name")) != CLASS_NAME:
+        raise ValueError(f"the network is a {str(name)[:200]}; use a {CLASS_NAME}, in pixel space")
+
+
+def load(folder: str | Path, schedule: Mapping[str, Any]) -> nn.Module:
+    """The network of a folder, in float32; of one with learned variance, what predicts the mean.
+
+    Args:
+        folder: holds `config.json` and safetensors.
+        schedule: the configuration of its scheduler.
+
+    Raises:
+        FileNotFoundError: there are no safetensors.
+        ValueError: it is not a network of this kind, or its weights are not those of its configuration.
+    """
+    config = settings(Path(folder) / "config.json")
+    require_known(config)
+    channels = outputs(config, schedule)
+    network = make({**config, "sample_size": image_size(config)}, folder)
+    weights.fill(network, _tensors(network, folder), folder)
+    return network if channels == network.config["out_channels"] else _mean(network, channels)
+
+
+def require_as_saved(folder: str | Path, variant: str = "") -> None:
+    """Refuse a folder whose network diffusers would load in part; with or without classes.
+
+    Raises:
+        FileNotFoundError: there are no safetensors.
+        ValueError: it is not a network of this kind, or its weights are not those of its configuration.
+    """
+    config = settings(Path(folder) / "config.json")
+    require_class(config)
+    with torch.device("meta"):
+        network = make(config, folder)
+    weights.require(network.state_dict(), _tensors(network, folder, variant), folder)
+
+
+def _tensors(network: Any, folder: str | Path, variant: str = "") -> dict[str, Tensor]:
+    """The tensors of a folder by the names that diffusers gives them today, not those of its first releases."""
+    tensors = weights.read(folder, variant)
+    network._fix_state_dict_keys_on_load(tensors)
+    return tensors
+
+
+def make(config: Mapping[str, Any], folder: str | Path) -> Any:
+    """A UNet2DModel whose weights are still to be filled.
+
+    Raises:
+        ValueError: diffusers cannot make it.
+    """
+    from diffusers.models.modeling_utils import no_init_weights
+    from diffusers.models.unets.unet_2d import UNet2DModel
+
+    try:
+        with no_init_weights():
+            return UNet2DModel.from_config(dict(config)).eval()
+    except Exception as error:  # of any kind, by what the configuration says
+        problem = f"{type(error).__name__}: {str(error)[:200]}"
+        raise ValueError(f"diffusers makes no network of {folder}/config.json ({problem}); repair that file") from error
+
+
+def _mean(network: Any, channels: int) -> Any:
+    """The network without the output channels of its learned variance."""
+    log.info("learned variance: the first %d of %d output channels are kept", channels, network.config["out_channels"])
+    last: nn.Module = network.conv_out
+    kept = make({**network.config, "_class_name": CLASS_NAME, "out_channels": channels}, "the network")
+    tensors = network.state_dict()
+    tensors |= {f"conv_out.{name}": value[:channels].clone() for name, value in last.state_dict().items()}
+    kept.load_state_dict(tensors)
+    return kept

@@ -1,0 +1,173 @@
+"""Weights in safetensors: the one reader. What is loaded is what the file holds, tensor by tensor, or the file is refused.
+
+A folder holds one set of weights: one file, or shards and the index that lists them. Where there is no set in full precision, a
+single variant serves (`diffusion_pytorch_model.fp16.safetensors`); of several variants none is chosen.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+FILE = "diffusion_pytorch_model.safetensors"
+SHOWN = 5
+_SHARD = re.compile(r"-\d+-of-\d+\b")
+_ONE = re.compile(r"diffusion_pytorch_model(?:\.(?P<variant>.+))?\.safetensors")
+_INDEX = re.compile(r"diffusion_pytorch_model\.safetensors\.index(?:\.(?P<variant>.+))?\.json")
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+class WeightsError(ValueError):
+    """Weights are not those of the network beside them.
+
+    Args:
+        problem: what is wrong, with the file's name.
+        remedy: what to do.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem, self.remedy = problem, remedy
+        super().__init__(f"{problem}; {remedy}")
+
+
+def find(folder: str | Path, variant: str = "") -> Path:
+    """The file of a folder's weights, or the index of its shards.
+
+    Args:
+        folder: where they lie.
+        variant: which of several sets to take, as diffusers names them (`fp16`); the full one by default.
+
+    Raises:
+        FileNotFoundError: there are no safetensors.
+        WeightsError: there are several sets of weights, or shards without an index.
+    """
+    folder = Path(folder)
+    names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    sets: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        if match := _INDEX.fullmatch(name) or (not _SHARD.search(name) and _ONE.fullmatch(name)):
+            sets[match["variant"] or ""].append(name)
+    found = sets[variant] if variant in sets else [] if variant else [name for group in sets.values() for name in group]
+    if len(found) > 1:
+        raise WeightsError(f"{folder} holds several sets of weights: {', '.join(found[:SHOWN])}", "leave one there")
+    if not found and (shards := [name for name in names if _SHARD.search(name) and name.endswith(".safetensors")]):
+        raise WeightsError(f"{folder} holds {shards[0]} but no index of shards, {FILE}.index.json", "add it")
+    if not found:
+        raise FileNotFoundError(
+            f"{folder / FILE} is missing: only safetensors are read, never a pickle; convert the weights first "
+            "(see docs/weights.md)"
+        )
+    return folder / found[0]
+
+
+def are_complete(folder: str | Path) -> bool:
+    """Whether all files of a folder's weights are there, as they need not be in the Hub's cache."""
+    try:
+        source = find(folder)
+        return source.suffix != ".json" or all(source.with_name(shard).is_file() for shard in _index(source).values())
+    except (FileNotFoundError, WeightsError):
+        return False
+
+
+def read(folder: str | Path, variant: str = "") -> dict[str, Tensor]:
+    """All tensors of a folder's weights, by name; arguments as for `find`.
+
+    Raises:
+        FileNotFoundError: there are no safetensors.
+        WeightsError: a file is damaged, or shards are not those of their index.
+    """
+    source = find(folder, variant)
+    if source.suffix != ".json":
+        return _tensors(source)
+    places = _index(source)
+    tensors: dict[str, Tensor] = {}
+    for shard in sorted(set(places.values())):
+        held = _tensors(source.with_name(shard))
+        listed = {name for name, place in places.items() if place == shard}
+        if wrong := sorted(listed ^ held.keys()):
+            raise WeightsError(f"{source} and {shard} disagree about {_some(wrong)}", "get both again")
+        tensors |= held
+    return tensors
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(file, "pt") as opened:
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        problem = f"{file} cannot be read ({type(error).__name__}: {str(error)[:200]})"
+        raise WeightsError(problem, "get the file again") from error
+
+
+def _index(file: Path) -> dict[str, str]:
+    """Which shard of the folder holds each tensor."""
+    try:
+        places = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+        shards = set(places.values())
+        beside = bool(shards) and all(shard == Path(shard).name for shard in shards)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        beside = False
+    if not beside:
+        raise WeightsError(f"{file} is no index of shards in its folder", "get the file again")
+    return dict(places)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Load tensors into a network that has exactly these, in these shapes, all finite.
+
+    Args:
+        network: to be filled, in place.
+        tensors: by name.
+        source: where they are from, for messages.
+
+    Raises:
+        WeightsError: a tensor is missing, unexpected, of another shape or type, or not finite.
+    """
+    require(network.state_dict(), tensors, source)
+    network.load_state_dict(dict(tensors))
+
+
+def require(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Refuse tensors that are not the expected ones by name, shape and type, or not finite; see `fill`."""
+    wrong = [f"{name} is missing" for name in expected if name not in tensors]
+    wrong += [f"{name} is unexpected" for name in tensors if name not in expected]
+    wrong += [
+        f"{name} {fault}"
+        for name, tensor in tensors.items()
+        if name in expected
+        if (fault := _fault(tensor, expected[name]))
+    ]
+    if wrong:
+        raise WeightsError(f"the weights in {source} are not the network's: {_some(wrong)}", _remedy(expected, tensors))
+
+
+def _fault(tensor: Tensor, expected: Tensor) -> str:
+    """What is wrong with a tensor; nothing, if all is right."""
+    if tensor.shape != expected.shape:
+        return f"has the shape {tuple(tensor.shape)}, not {tuple(expected.shape)}"
+    if not expected.is_floating_point():
+        return "" if tensor.dtype == expected.dtype else f"is of type {tensor.dtype}, not {expected.dtype}"
+    if tensor.dtype not in _FLOATS:
+        return f"is of type {tensor.dtype}, not of {', '.join(map(str, _FLOATS))}"
+    return "" if bool(torch.isfinite(tensor.to(expected.dtype)).all()) else "is not finite"
+
+
+def _some(names: list[str]) -> str:
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(name[:200] for name in names[:SHOWN]) + more
+
+
+def _remedy(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> str:
+    for name in expected:
+        prefixes = {other.removesuffix(name) for other in tensors if other.endswith(f".{name}")}
+        if len(prefixes) == 1 and {f"{prefix}{key}" for prefix in prefixes for key in expected} == set(tensors):
+            return f"every name begins with {prefixes.pop()[:200]!r}: save the network inside, as save_pretrained does"
+        break
+    return "use weights and config.json that were saved together"

@@ -1,0 +1,100 @@
+"""Which schedulers of diffusers have a known noise path; any other is refused, by its name.
+
+    variance preserving   alpha^2 + sigma^2 = 1; alpha^2 is the scheduler's table `alphas_cumprod`
+    EDM                   alpha = 1, sigma from sigma_min to sigma_max (Karras et al. 2022)
+    flow matching         alpha = 1 - t, sigma = t; `shift` and its like move the steps of a sampler, not the time of a level
+
+A scheduler of a distilled network (LCM, TCD, consistency models) is not among them: what such a network returns is no estimate
+of the posterior mean. Nor is one that only another package can make (torchsde).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Family = Literal["variance preserving", "EDM", "flow matching"]
+
+FAMILIES: Mapping[Family, frozenset[str]] = {
+    "variance preserving": frozenset(
+        {
+            "DDIMInverseScheduler",
+            "DDIMParallelScheduler",
+            "DDIMScheduler",
+            "DDPMParallelScheduler",
+            "DDPMScheduler",
+            "DEISMultistepScheduler",
+            "DPMSolverMultistepInverseScheduler",
+            "DPMSolverMultistepScheduler",
+            "DPMSolverSinglestepScheduler",
+            "EulerAncestralDiscreteScheduler",
+            "EulerDiscreteScheduler",
+            "HeunDiscreteScheduler",
+            "KDPM2AncestralDiscreteScheduler",
+            "KDPM2DiscreteScheduler",
+            "LMSDiscreteScheduler",
+            "PNDMScheduler",
+            "RePaintScheduler",
+            "SASolverScheduler",
+            "UniPCMultistepScheduler",
+        }
+    ),
+    "EDM": frozenset({"EDMDPMSolverMultistepScheduler", "EDMEulerScheduler"}),
+    "flow matching": frozenset({"FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler"}),
+}
+PREDICTIONS: Mapping[Family, tuple[str, ...]] = {
+    "variance preserving": ("epsilon", "v_prediction", "sample"),
+    "EDM": ("epsilon",),
+    "flow matching": (),
+}
+# settings that put the network on another path, or give it another time, than its family's; and what they must be
+_USUAL = {"use_flow_sigmas": False, "invert_sigmas": False, "timestep_type": "discrete"}
+ZERO_TERMINAL_SNR = "networks with rescale_betas_zero_snr end at alpha = 0, where x0_hat has no finite noise prediction"
+
+
+class UnknownPathError(ValueError):
+    """The noise path of a scheduler is not known."""
+
+
+def family_of(name: str) -> Family:
+    """The family of a scheduler's class.
+
+    Raises:
+        UnknownPathError: it is of none.
+    """
+    for family, names in FAMILIES.items():
+        if name in names:
+            return family
+    raise UnknownPathError(
+        f"the noise path of the scheduler {name[:200]!r} is not known; a network needs one of "
+        + ", ".join(sorted(name for names in FAMILIES.values() for name in names))
+    )
+
+
+def of_config(config: Mapping[str, Any]) -> Family:
+    """The family of a scheduler's configuration, every setting of which leaves the path that of its family.
+
+    Args:
+        config: what `scheduler_config.json` holds.
+
+    Raises:
+        UnknownPathError: it names no class or one of no family, or a setting puts the network on another path.
+    """
+    if not isinstance(name := config.get("_class_name"), str):
+        raise UnknownPathError(
+            "the scheduler's configuration names no class; add the _class_name of the scheduler that the network was trained "
+            "with, such as DDPMScheduler"
+        )
+    family = family_of(name)
+    for key, usual in _USUAL.items():
+        if config.get(key, usual) not in (usual, None):
+            raise UnknownPathError(f"{name} with {key}: {config[key]!r} is not known; only {key}: {usual!r} is")
+    prediction = config.get("prediction_type", "epsilon")
+    if PREDICTIONS[family] and prediction not in PREDICTIONS[family]:
+        known = ", ".join(PREDICTIONS[family])
+        raise UnknownPathError(
+            f"{name} with prediction_type: {prediction!r} is not known; a network of the family {family} predicts {known}"
+        )
+    if family == "variance preserving" and config.get("rescale_betas_zero_snr"):
+        raise UnknownPathError(f"{ZERO_TERMINAL_SNR}; use a network whose last level has some signal")
+    return family
