@@ -331,16 +331,19 @@ def test_values_that_fill_half_of_their_range_at_most_are_remarked(tmp_path: Pat
 
 def test_dark_pictures_are_remarked_once_before_any_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "images").mkdir()
-    for index in range(12):
+    for index in range(20):
         Image.fromarray(np.full((8, 8), index, np.uint8)).save(tmp_path / "images" / f"{index}.png")
     study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
     study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans", "modes": 2}}
     study["dataset"] = {"source": "folder", "path": str(tmp_path / "images"), "image_size": 8, "channels": 1}
-    study["teleport"] |= {"kid_subset_size": 8, "extractor": {"name": "classifier", "labels": "mixture"}}
+    study["teleport"] |= {
+        "kid_subset_size": 8,
+        "extractor": {"name": "classifier", "labels": "mixture", "features": 16},
+    }
     with caplog.at_level(logging.WARNING):
         suitability.check(Study.model_validate(study), "config/studies/dark.yaml")
     assert [record.getMessage().partition(", span")[0] for record in caplog.records] == [
-        "config/studies/dark.yaml: dataset: the values found, 0 to 11"
+        "config/studies/dark.yaml: dataset: the values found, 0 to 19"
     ]
 
 
