@@ -641,6 +641,8 @@ def test_the_command_line_names_the_data_folder_before_the_environment_and_the_c
     assert data_folder(config, {}, environment) == "environment"
     assert data_folder(config, {}, {"UNDERPAINTING_DATA": ""}) == "configured"
     assert data_folder({}, {}, {}) == "data"
+    with pytest.raises(StudyError, match=r"config/config.yaml: data: \['x'\] is no folder"):
+        data_folder({"data": ["x"]}, {}, environment)
 
 
 def test_settings_tell_which_data_but_not_where_they_lie() -> None:

@@ -6,6 +6,7 @@ import torch
 from diffusers.pipelines.ddim.pipeline_ddim import DDIMPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from safetensors.torch import load_file, save_file
 
 from tests.unit.networks import small_unet
 from tests.workflow.project import Project
@@ -23,7 +24,8 @@ def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
     assert (copy.folder / "results/tiny/denoiser" / weights).read_bytes() == (
         copy.folder / "network" / weights
     ).read_bytes()
-    (copy.folder / "network" / weights).write_bytes(b"others")
+    others = {name: 2 * tensor for name, tensor in load_file(copy.folder / "network" / weights).items()}
+    save_file(others, copy.folder / "network" / weights)
     assert copy.planned("results/tiny/denoiser/model_index.json") == {"fetch_denoiser": 1}
 
 

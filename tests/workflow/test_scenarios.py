@@ -79,10 +79,10 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(world.colleague, ("train_denoiser",))
 
 
-@row("title, which no result holds")
+@row("title, which only the report shows")
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"title": "Renamed"})
-    return changed(world.colleague)
+    return changed(world.colleague, ("render_report",))
 
 
 @row("script edited")

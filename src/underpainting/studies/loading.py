@@ -75,11 +75,12 @@ def data_folder(
     Raises:
         StudyError: it is no path.
     """
-    folder = chosen.get(DATA) or environment.get(VARIABLE) or config.get(DATA) or DATA
+    places = [place for place in (chosen.get(DATA), environment.get(VARIABLE), config.get(DATA), DATA) if place]
     try:
-        if not isinstance(folder, str):
-            raise ValueError(f"{shown(folder)} is no folder | give one path")
-        return possible_path(folder)
+        for place in places:  # also those that are not used: what is written must make sense
+            if not isinstance(place, str):
+                raise ValueError(f"{shown(place)} is no folder | give one path")
+        return [possible_path(place) for place in places][0]
     except ValueError as error:
         problem, _, remedy = str(error).rpartition(" | ")
         raise StudyError(CONFIG, DATA, problem, remedy) from error
