@@ -2,7 +2,8 @@
 # to know the code of every rule.
 # A job on a cluster keeps its own record, in case that its submitter is killed.
 if workflow.is_main_process:
-    ALONE = locks.hold(Path(".snakemake"), begin)
+    with refusing(locks.NoLocksError, OSError):
+        ALONE = locks.hold(Path(".snakemake"), begin)
     code.remember(PARSED)
     records.before_running(workflow, settle)
     records.tell_plan(workflow)

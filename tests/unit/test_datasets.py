@@ -347,7 +347,7 @@ def test_dark_pictures_are_remarked_once_before_any_job(tmp_path: Path, caplog: 
 def test_the_artifact_says_which_range_was_read_and_found(tmp_path: Path) -> None:
     images = np.linspace(0, 1, 3000 * 64).reshape(3000, 8, 8)
     np.savez(tmp_path / "a.npz", images=images)
-    settings = parse(source="npz", path="", value_range=[-1, 4]).settings()
+    settings = parse(source="npz", path="a.npz", value_range=[-1, 4]).settings()
     prepare_dataset.main(str(tmp_path / "d.zarr.zip"), "s", settings, str(tmp_path / "a.npz"))
     attributes = artifacts.load(tmp_path / "d.zarr.zip").attrs
     assert attributes["value_range"] == [-1, 4]
@@ -355,7 +355,7 @@ def test_the_artifact_says_which_range_was_read_and_found(tmp_path: Path) -> Non
     (tmp_path / "images").mkdir()
     for index in range(1100):  # two parts; the brightest value stands in the second
         Image.new("L", (2, 2), 90 if index < 1050 else 91).save(tmp_path / "images" / f"{index:04}.png")
-    settings = parse(source="folder", path="", image_size=2).settings()
+    settings = parse(source="folder", path="images", image_size=2).settings()
     prepare_dataset.main(str(tmp_path / "e.zarr.zip"), "s", settings, str(tmp_path / "images"))
     assert artifacts.load(tmp_path / "e.zarr.zip").attrs["values_found"] == [90, 91]
 

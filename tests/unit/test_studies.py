@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import torch
 import yaml
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from hypothesis import given
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 
 from underpainting.sampling import SAMPLERS, Sampler
 from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, files, find_studies, load_study
+from underpainting.studies.counts import check_number
 from underpainting.studies.reference import json_schema
 from underpainting.studies.sampling import Seeded
+from underpainting.training.trainer import make_unet
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "config" / "studies").glob("*.yaml"))
@@ -364,6 +367,170 @@ def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
     path.write_bytes("title: Gemälde\n".encode("latin-1"))
     error = error_of(path)
     assert "UTF-8" in error.problem and "UTF-8" in error.remedy
+
+
+# --- defaults follow what is written ---------------------------------------------------------------------------------
+
+SMALLEST: dict[str, Any] = {
+    "title": "Small",
+    "dataset": {"source": "sklearn", "image_size": 8, "channels": 1, "limit": 70},
+    "denoiser": {"source": "train", "training": {"steps": 1}},
+    "trajectories": {"samplers": [{"name": "ddim", "steps": 5}], "seeds": 8},
+    "teleport": {
+        "samplers": [{"name": "ddim", "steps": 5}],
+        "skips": [0],
+        "seeds": 65,
+        "extractor": {"name": "classifier"},
+    },
+}
+V = {"denoiser": {"source": "train", "training": {"steps": 1, "prediction_type": "v_prediction"}}}
+SMALL: dict[str, dict[str, Any]] = {
+    "only what is required": {},
+    "two trajectories": {"trajectories": {"samplers": [{"name": "ddim", "steps": 5}], "seeds": 2}},
+    "budget": {"budget": {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 65}},
+    "residual": {"residual": {"budgets": [1]}, **V},
+    "few components": {"eigenbasis": {"rank": 3}},
+    "randomized": {"eigenbasis": {"method": "randomized", "rank": 3}},
+    "gram": {"eigenbasis": {"method": "gram"}},
+    "odd size": {"dataset": {"source": "sklearn", "image_size": 7, "channels": 1, "resize": "crop", "limit": 70}},
+    "widths": {
+        "denoiser": {"source": "train", "architecture": {"block_out_channels": [12, 20]}, "training": {"steps": 1}}
+    },
+    "one width": {
+        "denoiser": {"source": "train", "architecture": {"block_out_channels": [3]}, "training": {"steps": 1}}
+    },
+    "early networks": {"denoiser": {"source": "train", "training": {"steps": 2, "snapshots": [1]}}},
+    "sections without a key": {
+        key: {} for key in ("perturbation", "emergence", "score", "young", "planner", "mixture", "figures")
+    },
+}
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_a_small_study_is_not_refused_for_a_default(tmp_path: Path, case: str) -> None:
+    study = load_study(written({**SMALLEST, **SMALL[case]}, tmp_path))
+    check_number(study, 70, 10, "mine.yaml")
+    assert study.perturbation.seeds == study.trajectories.seeds
+    assert study.teleport.kid_subset_size == 65
+    assert Study.model_validate(study.model_dump(by_alias=True)) == study
+
+
+@pytest.mark.parametrize("size", [7, 8, 9])
+def test_the_usual_network_takes_images_of_any_size(size: int) -> None:
+    dataset = {"source": "sklearn", "image_size": size, "channels": 1, "resize": "crop", "limit": 70}
+    study = Study.model_validate({**SMALLEST, "dataset": dataset})
+    network = make_unet((1, size, size), **study.denoiser.model_dump()["architecture"])
+    images = torch.zeros(2, 1, size, size)
+    assert network(images, torch.tensor([1, 2])).sample.shape == images.shape
+
+
+# id: (changes of the smallest study, key that is blamed, text of the problem)
+WRITTEN: dict[str, tuple[dict[str, Any], str, str]] = {
+    "perturbation": ({"perturbation": {"seeds": 9}}, "perturbation.seeds", "9 exceed the 8 trajectories"),
+    "components": (
+        {"eigenbasis": {"rank": 3}, "perturbation": {"components": [4]}},
+        "perturbation.components",
+        "there is no component 4 of 3",
+    ),
+    "mixture": (
+        {"eigenbasis": {"method": "gram"}, "comparison": {"models": ["gaussian", "mixture"]}},
+        "comparison.models",
+        "which eigenbasis.method: gram avoids",
+    ),
+    "covariance": (
+        {"eigenbasis": {"method": "gram"}, "mixture": {"covariance": "full"}},
+        "mixture.covariance",
+        "which eigenbasis.method: gram avoids",
+    ),
+    "noisiest": ({"planner": {"noisiest": 0.05}}, "planner.noisiest", "not above the last level"),
+    "sigma": (
+        {
+            "denoiser": {
+                "source": "train",
+                "edm": {"sigma_max": 0.001},
+                "training": {"steps": 1, "prediction_type": "edm"},
+            }
+        },
+        "denoiser.edm.sigma_max",
+        "0.001 is not above 0.002",
+    ),
+    "neighbours": (
+        {"teleport": {**SMALLEST["teleport"], "neighbourhood": 65}},
+        "teleport.neighbourhood",
+        "65 neighbours are not among 65 seeds",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_what_is_written_is_refused_under_its_own_key(tmp_path: Path, case: str) -> None:
+    changes, key, problem = WRITTEN[case]
+    error = error_of(written({**SMALLEST, **changes}, tmp_path))
+    assert error.key == key and problem in error.problem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("teleport.seeds", 50, "50 images are too few for a Frechet distance of 64 features"),
+        ("teleport.seeds", 64, "64 images are too few"),
+        (
+            "teleport.extractor",
+            {"name": "inception-v3-compat"},
+            "2000 images are too few for a Frechet distance of 2048 features",
+        ),
+        ("teleport.extractor", {"name": "classifier", "features": 2000}, "2000 images are too few"),
+        ("budget", {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 60}, "60 images"),
+        ("young", {"seeds": 30}, "30 images are too few"),
+        ("residual", {"budgets": [1], "images": 30}, "30 images are too few"),
+    ],
+)
+def test_a_frechet_distance_needs_more_images_than_features(tmp_path: Path, key: str, value: Any, problem: str) -> None:
+    content = changed(key, value)
+    content["teleport"]["kid_subset_size"] = 20
+    content["denoiser"]["training"] |= {"snapshots": [5], "prediction_type": "v_prediction"}
+    error = error_of(written(content, tmp_path))
+    assert problem in error.problem and "use more than" in error.remedy
+    assert error.key == (key if key in ("teleport.seeds",) else error.key)
+    assert ("features" in error.remedy) == ("2048" not in problem)
+
+
+def test_the_data_set_has_more_images_than_features() -> None:
+    study = Study.model_validate({**SMALLEST, "dataset": {**SMALLEST["dataset"], "limit": 64}})
+    with pytest.raises(StudyError, match="64 images of the data set are too few for a Frechet distance of 64 features"):
+        check_number(study, 64, 10, "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("trajectories.seeds", "8"),
+        ("trajectories.seeds", True),
+        ("trajectories.seeds", "1:30"),
+        ("compile", "yes"),
+        ("compile", 1),
+        ("title", 5),
+        ("title", "  "),
+        ("title", "x" * 201),
+        ("perturbation.strength", "0.5"),
+    ],
+)
+def test_a_value_is_not_taken_for_one_of_another_type(tmp_path: Path, key: str, value: Any) -> None:
+    assert error_of(written(changed(key, value), tmp_path)).key == key
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("denoiser", {**HUB, "repository": "../../etc"}, "'../../etc' is no repository of the Hub"),
+        ("denoiser", {**HUB, "revision": "a | b | c"}, "'a | b | c' is no full commit"),
+        ("denoiser", {"source": "path", "path": "x" * 5000}, "(5002 characters) is longer than a path can be"),
+        ("denoiser", {"source": "path", "path": " "}, "it is empty"),
+    ],
+)
+def test_a_place_or_repository_that_cannot_be_is_refused(tmp_path: Path, key: str, value: Any, problem: str) -> None:
+    error = error_of(written(changed(key, value), tmp_path))
+    assert problem in error.problem and len(str(error)) < 1000
 
 
 # --- finding studies -------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ QUIET = [
 
 def test_another_title_is_another_report_and_nothing_else(copy: Project) -> None:
     copy.write({**copy.study(), "title": "Another", "description": "Another one."})
-    assert copy.planned("all") == {"render_report": 1}
+    assert copy.planned("all") == {"render_report": 1, "all": 1}
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here to open the report with")

@@ -1,0 +1,187 @@
+"""YAML 1.2 of plain values: what is read, what is refused, and that shipped files mean what they meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from docutils.core import publish_parts
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from underpainting.messages import LONGEST, as_rst, shown
+from underpainting.provenance.refusal import Refused, refusing
+from underpainting.studies import StudyError, configuration, plain_yaml
+from underpainting.studies.base import Repository
+from underpainting.studies.plain_yaml import PlainYamlError
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = [
+    *sorted((ROOT / "config/studies").glob("*.yaml")),
+    ROOT / "tests/studies/tiny.yaml",
+    ROOT / "config/config.yaml",
+]
+
+texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_file_means_what_it_meant_to_a_reader_of_yaml_1_1(path: Path) -> None:
+    assert plain_yaml.read(path) == yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@given(values)
+def test_json_is_read_as_what_it_is(value: Any) -> None:
+    assert plain_yaml.parse(json.dumps(value, ensure_ascii=False)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1:30", "1:30"),
+        ("yes", "yes"),
+        ("off", "off"),
+        ("2024-01-01", "2024-01-01"),
+        ("2024-99-99", "2024-99-99"),
+        ("1e-4", 1e-4),
+        ("0o17", 15),
+        ("017", 17),
+        ("~", None),
+        ("=", "="),
+        ("{1: 2, true: 3}", {"1": 2, "true": 3}),
+        ("{a: &x {b: 1}, c: {<<: *x, d: 2}}", {"a": {"b": 1}, "c": {"b": 1, "d": 2}}),
+        ("", None),
+    ],
+)
+def test_values_are_those_of_yaml_1_2(text: str, value: Any) -> None:
+    assert plain_yaml.parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\nb: {c: 1, d: [{e: 1, e: 2}]}", "the key e stands twice in line 2"),
+        ("a: 1\n1: 2\n'1': 3", "the key 1 stands twice in line 3"),
+        ("!!python/object/apply:os.system [ls]", "a value of the type python/object/apply:os.system is not allowed"),
+        ("a: !!binary aGk=", "a value of the type binary is not allowed in line 1"),
+        ("a: &a [1, *a]", "an alias stands for what it is part of in line 1"),
+        ("%YAML 1.1\n---\na: yes", "written for another version of YAML"),
+        ("? [a]\n: 1", "a key is no text in line 1"),
+        ("a: " + "9" * 101, "a number of 101 characters in line 1"),
+        ('a: "\\0"', "the character U+0000 is not allowed in line 1"),
+        ('a: "\\ud800"', "the character U+D800 is not allowed in line 1"),
+        ("[" * 3000, "nested too deeply"),
+        ("a: 1\n---\nb: 2", "not valid YAML in line 2"),
+    ],
+)
+def test_other_values_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(PlainYamlError) as caught:
+        plain_yaml.parse(text)
+    assert caught.value.problem.startswith(problem) and caught.value.remedy
+
+
+def test_aliases_do_not_grow(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 12)]
+    with pytest.raises(PlainYamlError, match="aliases stand for more than 256 KiB"):
+        plain_yaml.parse("\n".join(lines))
+    (tmp_path / "large.yaml").write_text("x" * 2**19)
+    with pytest.raises(PlainYamlError, match="524288 bytes are no study file"):
+        plain_yaml.read(tmp_path / "large.yaml")
+
+
+# --- the configuration -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["007", "1e5", "true", "1_000", "1:30", "123", "digits", "0x1f", "yes", "nan"])
+def test_names_of_studies_are_as_they_are_spelled(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "config.yaml"
+    for text, expected in ((f"studies: {name}", name), (f"studies: [{name}, b]", [name, "b"])):
+        file.write_text(text)
+        read = yaml.safe_load(text)  # as Snakemake reads it
+        assert configuration(read, [file], [])["studies"] == expected
+    given = {"studies": 5.0 if name != "digits" else name}
+    assert configuration(given, [file], [f"studies={name}"])["studies"] == name
+
+
+def test_the_last_file_and_the_command_line_win(tmp_path: Path) -> None:
+    files = [tmp_path / "one.yaml", tmp_path / "two.json"]
+    files[0].write_text("studies: [a]\ndata: 01\nretrain: false\n")
+    files[1].write_text('{\n\t"studies": [2]\n}')
+    config = {"studies": [2], "data": 1, "retrain": False, "other": 1}
+    assert configuration(config, files, []) == {**config, "studies": ["2"], "data": "01"}
+    assert configuration({**config, "data": 7}, files, ["data=007"])["data"] == "007"
+
+
+def test_a_key_of_the_configuration_stands_once(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("studies: [a]\nretrain: true\nretrain: false\n")
+    with pytest.raises(StudyError, match="the key retrain stands twice in line 3"):
+        configuration({}, [file], [])
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+@given(st.text(max_size=400) | st.lists(st.integers(), max_size=200))
+def test_a_value_is_quoted_at_no_length(value: Any) -> None:
+    text = shown(value)
+    assert len(text) <= LONGEST + 20 * 10 and "\n" not in text
+    assert text == repr(value) or len(repr(value)) > LONGEST
+
+
+def test_a_study_error_has_at_most_2000_characters() -> None:
+    error = StudyError("f" * 9000, "k" * 9000, "p" * 9000, "r" * 9000)
+    assert len(str(error)) <= 2000
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60).filter(str.strip))
+def test_any_title_is_shown_literally_in_rst(text: str) -> None:
+    def body(source: str) -> str:
+        options = {"report_level": 1, "halt_level": 2}
+        return str(publish_parts(f"**{source}** (x).", writer="html", settings_overrides=options)["fragment"])
+
+    plain = " ".join(text.split())
+    escaped = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    assert body(as_rst(text)) == f"<p><strong>{escaped.replace('@', '&#64;')}</strong> (x).</p>\n"
+
+
+def test_a_refusal_has_no_place_in_the_snakefile() -> None:
+    with pytest.raises(Refused, match="why") as caught, refusing(StudyError):
+        raise StudyError("f", "k", "why", "r")
+    assert caught.value.__traceback__ is None
+    with pytest.raises(KeyError), refusing(StudyError):
+        raise KeyError
+
+
+# --- the Hub ---------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.text("aB1_-./ ", max_size=10)
+    | st.sampled_from(["../../etc", "a" * 97, "a/" + "b" * 96, "google/ddpm-cifar10-32"])
+)
+def test_a_repository_is_what_the_hub_takes(name: str) -> None:
+    def taken(check: Any) -> bool:
+        try:
+            check(name)
+        except (HFValidationError, ValidationError):
+            return False
+        return True
+
+    assert taken(TypeAdapter(Repository).validate_python) == taken(validate_repo_id)
