@@ -49,6 +49,7 @@ with refusing(StudyError):
 LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
 CODE = {}
 code.recall(PARSED)
+records.record_names(LAYOUT.portable)
 
 foreign_code.announce(files.sources.code_folders(STUDIES))
 

@@ -60,6 +60,57 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(world.colleague, (), *MOMENTS)
 
 
+def _linked(world: World, kind: str) -> Workplace:
+    """Another clone, whose results DVC lays out as links of some kind."""
+    place = world.producer.clone(kind)
+    place.dvc("config", "--local", "cache.type", kind)
+    place.tool("pull")
+    return place
+
+
+@row("fresh clone and pull, results as symbolic links; one of them altered")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = _linked(world, "symlink")
+    assert (place.folder / MIDDLE).is_symlink()
+    assert not place.plan().runs()
+    (place.folder / MIDDLE).unlink()
+    (place.folder / MIDDLE).write_bytes(b"altered")
+    return changed(place, ("estimate_moments",))
+
+
+@row("fresh clone and pull, results as hard links; a parameter changed")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = _linked(world, "hardlink")
+    assert (place.folder / MIDDLE).stat().st_nlink > 1
+    assert not place.plan().runs()
+    place.study({"dataset.limit": 190})
+    return changed(place, ("prepare_dataset",))
+
+
+@row("a result that is a link to itself")
+def _(world: World) -> tuple[Plan, set[str]]:
+    file = world.colleague.folder / MIDDLE
+    file.unlink()
+    file.symlink_to(file.name)
+    return changed(world.colleague, ("estimate_moments",))
+
+
+@row("two named inputs of a rule swapped")
+def _(world: World) -> tuple[Plan, set[str]]:
+    place = world.colleague
+    data, moments = (f'"results/{{study}}/{name}.zarr.zip"' for name in ("dataset", "moments"))
+    before = f"dataset={data},\n        moments={moments}"
+    place.edit("rules/moments.smk", before, f"dataset={moments},\n        moments={data}")
+    return changed(place, ("decompose_covariance",))
+
+
+@row("jumps in another order")
+def _(world: World) -> tuple[Plan, set[str]]:
+    jumps = [{"name": "mixture", "skips": [80]}, {"name": "gaussian", "skips": [50, 80]}]
+    world.colleague.study({"budget.jumps": jumps})
+    return changed(world.colleague)
+
+
 @row("late parameter: a figure's style")
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"figures.dpi": 61})

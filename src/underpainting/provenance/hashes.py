@@ -29,10 +29,10 @@ class Stamp:
 
     @classmethod
     def of(cls, path: str | Path) -> Stamp | None:
-        """The stamp of a file; None where there is none."""
+        """The stamp of a file; None where there is none, or the path cannot be followed: a link to itself, a name too long."""
         try:
             found = Path(path).stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except (OSError, ValueError):
             return None
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
@@ -49,7 +49,7 @@ def content(path: str | Path) -> str:
 
 
 def visible_files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, but for hidden ones, which are scratch."""
+    """Every file below a folder, but for hidden ones, which are scratch, and links that lead nowhere."""
     for file in folder.rglob("*"):
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts):
             yield file

@@ -6,9 +6,11 @@ noticed there first.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +57,35 @@ class Records:
         kept = {**(kept or {}), "params": [*((kept or {}).get("params") or []), STALE + reason]}
         record = {**kept, "input": sorted(inputs) if inputs is not None else None, "incomplete": False}
         self._store._write_record(path, MetadataRecord(**record, record_format_version=RECORD_FORMAT_VERSION))
+
+
+def record_names(portable: Callable[[str], str]) -> None:
+    """Let each record hold, beside the parameters, what a script sees of its files: names and order.
+
+    Snakemake itself compares the inputs of a job as a set, so two named inputs that were swapped would make nothing run.
+
+    Args:
+        portable: a path as others can read it.
+    """
+    plain, names = FilePersistence._params, cache(partial(_names, portable=portable))
+
+    def params_and_names(self: Any, job: Any) -> list[Any]:
+        return sorted([*plain(self, job), repr({"names of files": names(job)})])
+
+    FilePersistence._params = params_and_names
+
+
+def _names(job: Any, portable: Callable[[str], str]) -> str:
+    """Digest of the names and the order of a job's inputs, and of its outputs where they have names."""
+    inputs = [portable(str(path)) for path in job.input]
+    named = [[name, *place] for name, place in job.input._get_names()]
+    outputs = [[name, *map(str, _as_list(job.output, place))] for name, place in job.output._get_names()]
+    return hashlib.sha256(json.dumps([inputs, named, outputs]).encode()).hexdigest()[:16]
+
+
+def _as_list(files: Any, place: tuple[int, int | None]) -> list[Any]:
+    begin, end = place
+    return [files[begin]] if end is None else list(files[begin:end])
 
 
 def before_running(workflow: Any, action: Callable[[], object]) -> None:

@@ -58,8 +58,14 @@ def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, 
 
 
 def _modified(path: str) -> int:
+    """When an input was last changed, in ns, as Snakemake sees it: of a link and its target the later counts."""
     stamp = Stamp.of(path)
-    return stamp.modified if stamp else 0
+    return max(stamp.modified, _own_time(path)) if stamp else 0
+
+
+def _own_time(path: str) -> int:
+    """When an output was last changed, in ns, as Snakemake sees it: of a link its own time counts."""
+    return Path(path).lstat().st_mtime_ns
 
 
 def _inputs(fact: Fact, layout: Layout) -> list[str]:
@@ -70,12 +76,12 @@ def _inputs(fact: Fact, layout: Layout) -> list[str]:
 
 
 def _renew(verdict: Verdict, layout: Layout, hashes: Hashes, newest_script: int) -> None:
-    """Make an output as new as the newest of its inputs, and newer than every script."""
+    """Make an output as new as the newest of its inputs, and newer than every script; the target of a link stays as it is."""
     assert verdict.fact
     floor = max([newest_script + _AFTER, *(_modified(path) for path in _inputs(verdict.fact, layout))])
-    if _modified(verdict.path) < floor:
-        accessed = Path(verdict.path).stat().st_atime_ns
-        os.utime(verdict.path, ns=(accessed, floor))
+    if _own_time(verdict.path) < floor:
+        accessed = Path(verdict.path).lstat().st_atime_ns
+        os.utime(verdict.path, ns=(accessed, floor), follow_symlinks=False)
         hashes.keep(verdict.path, verdict.fact.sha256)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from underpainting import samplers
 from underpainting.messages import shortened, shown
@@ -82,13 +82,14 @@ class SamplesJump(JumpBase):
     name: Literal["samples"]
 
 
+_ORDER = (GaussianJump, LowRankJump, MixtureJump, SamplesJump)  # in which tables and figures show them
 JumpChoice = Annotated[GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")]
 
 
 class BudgetConfig(Seeded):
     """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
 
-    samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers.")
+    samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
     nfe_groups: tuple[JobGroup, ...] = Field(
         tuple((budget,) for budget in (5, 6, 8, 10, 12, 15, 20)),
         alias="nfe",
@@ -101,7 +102,7 @@ class BudgetConfig(Seeded):
         ge=1,
         description="Network calls of a plain run, without a jump, that the others are compared with; none if null.",
     )
-    jumps: tuple[JumpChoice, ...] = Field(min_length=1, description="The jumps, beside none.")
+    jumps: tuple[JumpChoice, ...] = Field(min_length=1, description="The jumps, beside none, in any order.")
     seeds: int = Field(1000, ge=2, le=10**7, description="Images per row of the table.")
 
     @property
@@ -122,13 +123,14 @@ class BudgetConfig(Seeded):
         ids = [jump.id for jump in value]
         if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
             raise ValueError(f"{shortened(', '.join(doubles))} is listed twice | put all its skips into one entry")
-        return value
+        return tuple(sorted(value, key=lambda jump: (_ORDER.index(type(jump)), getattr(jump, "rank", 0))))
 
-    @model_validator(mode="after")
-    def _samplers_once(self) -> BudgetConfig:
-        if len(set(self.samplers)) < len(self.samplers):
+    @field_validator("samplers")
+    @classmethod
+    def _samplers_once(cls, value: tuple[SamplerName, ...]) -> tuple[SamplerName, ...]:
+        if len(set(value)) < len(value):
             raise ValueError("budget.samplers | a sampler is listed twice | list each sampler once")
-        return self
+        return tuple(sorted(value, key=list(samplers.SAMPLERS).index))
 
     def steps(self, sampler: SamplerName) -> list[int]:
         """The numbers of steps of a sampler, ascending; budgets that pay for the same steps are one."""
