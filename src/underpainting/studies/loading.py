@@ -80,7 +80,8 @@ def data_folder(
         for place in places:  # also those that are not used: what is written must make sense
             if not isinstance(place, str):
                 raise ValueError(f"{shown(place)} is no folder | give one path")
-        return [possible_path(place) for place in places][0]
+            possible_path(place)
+        return places[0]
     except ValueError as error:
         problem, _, remedy = str(error).rpartition(" | ")
         raise StudyError(CONFIG, DATA, problem, remedy) from error

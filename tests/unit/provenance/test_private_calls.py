@@ -9,6 +9,7 @@ from dvc_ssh import SSHFileSystem
 from snakemake import persistence
 from snakemake.api import Workflow
 from snakemake.dag import DAG
+from snakemake.iocontainers import InputFiles, OutputFiles
 from snakemake.jobs import Job
 from snakemake.persistence.file import FilePersistence
 
@@ -27,6 +28,8 @@ from underpainting.provenance.records import KEPT, STALE, Records
         (Workflow, "_prepare_dag"),
         (Workflow, "_build_dag"),
         (FilePersistence, "finished"),
+        (InputFiles, "_get_names"),
+        (OutputFiles, "_get_names"),
         (DAG, "needrun"),
         (DAG, "reason"),
         (SSHFileSystem, "_prepare_credentials"),
