@@ -58,6 +58,7 @@ for rule_name, (solver, several) in {
             ),
         resources:
             **needs("sample_budget", parts=len(several)),
+            device=of_study(lambda study: study.device),
         params:
             code=code_of("sample_budget"),
             packages=packages_of("sample_budget"),

@@ -27,17 +27,13 @@ rule train_denoiser:
     threads: of_study(lambda study: study.denoiser.threads)
     resources:
         **needs("train_denoiser"),
-        # how often to save a checkpoint: no parameter, since it does not change the result
+        # no parameters, since they do not change what is computed: how often to save a checkpoint, and where to train
         checkpoint_seconds=30,
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("train_denoiser"),
         packages=packages_of("train_denoiser"),
-        config=of_study(
-            lambda study: {
-                **study.denoiser.settings(),
-                "device": study.device,
-            }
-        ),
+        config=of_study(lambda study: study.denoiser.settings()),
     script:
         "../scripts/train_denoiser.py"
 

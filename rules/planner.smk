@@ -18,6 +18,7 @@ rule measure_shortfall:
         "logs/{study}/benchmarks/shortfall.tsv"
     resources:
         **needs("measure_shortfall"),
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("measure_shortfall"),
         packages=packages_of("measure_shortfall"),

@@ -27,6 +27,7 @@ use rule train_denoiser as train_form with:
     priority: 0
     resources:
         **needs("train_form"),
+        device=of_study(lambda study: study.device),
         checkpoint_seconds=30,
     params:
         code=code_of("train_denoiser"),
@@ -60,6 +61,7 @@ rule measure_residual:
         study=studies_with(files.residual.compared),
     resources:
         **needs("measure_residual"),
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("measure_residual"),
         packages=packages_of("measure_residual"),

@@ -28,6 +28,7 @@ for rule_name, skips in {"sample_teleport": ("{skip}",), **SHARING}.items():
             ),
         resources:
             **needs("sample_teleport", parts=len(skips)),
+            device=of_study(lambda study: study.device),
         params:
             code=code_of("sample_teleport"),
             packages=packages_of("sample_teleport"),

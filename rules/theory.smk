@@ -96,6 +96,7 @@ rule perturb_trajectories:
         "logs/{study}/benchmarks/perturbation/{sampler}.tsv"
     resources:
         **needs("perturb_trajectories"),
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("perturb_trajectories"),
         packages=packages_of("perturb_trajectories"),
@@ -127,6 +128,7 @@ rule explain_score:
         "logs/{study}/benchmarks/score.tsv"
     resources:
         **needs("explain_score"),
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("explain_score"),
         packages=packages_of("explain_score"),
@@ -178,6 +180,7 @@ rule measure_young:
         study=studies_with(files.sweep.has_young),
     resources:
         **needs("measure_young"),
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("measure_young"),
         packages=packages_of("measure_young"),

@@ -10,6 +10,7 @@ rule sample_trajectories:
         "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
     resources:
         **needs("sample_trajectories"),
+        device=of_study(lambda study: study.device),
     params:
         code=code_of("sample_trajectories"),
         packages=packages_of("sample_trajectories"),

@@ -42,9 +42,9 @@ def explain(
     return np.stack([one.residual for one in sums]), sums[0].total
 
 
-def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]) -> None:
+def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
     """Noise, denoise with the network and with each theory, keep the sums per image."""
-    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     models = [theories.load(name, inputs) for name in config["models"]]
     clean = chosen_images(inputs["dataset"], config["images"])
     meter.plan(images=len(config["ratios"]) * len(clean))
@@ -70,4 +70,4 @@ if __name__ == "__main__":
     with job(snakemake):
         use_threads(snakemake.threads)
         inputs = {name: str(file) for name, file in snakemake.input.items() if file}
-        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
+        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, Compute.of_job(snakemake))

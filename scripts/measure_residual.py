@@ -35,9 +35,10 @@ def features(
     return np.concatenate(parts)
 
 
-def main(inputs: dict[str, list[str]], output: str, form: str, seed: int, config: dict[str, Any]) -> None:
+def main(
+    inputs: dict[str, list[str]], output: str, form: str, seed: int, config: dict[str, Any], compute: Compute
+) -> None:
     """One row per network, the shortest training first."""
-    compute = Compute(**config["compute"])
     found = [denoisers.load_denoiser(Path(index).parent, compute) for index in inputs["index"]]
     samplers = [trajectories.make_sampler(config["sampler"], schedule) for _, schedule in found]
     meter.plan(images=config["images"] * sum(sampler.calls() for sampler in samplers))
@@ -62,4 +63,6 @@ if __name__ == "__main__":
             for name, files in snakemake.input.items()
         }
         names = snakemake.wildcards
-        main(inputs, snakemake.output[0], names.form, int(names.seed), snakemake.params.config)
+        main(
+            inputs, snakemake.output[0], names.form, int(names.seed), snakemake.params.config, Compute.of_job(snakemake)
+        )

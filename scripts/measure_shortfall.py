@@ -41,9 +41,9 @@ def chosen_images(dataset: str, count: int, seed: int) -> torch.Tensor:
     return torch.from_numpy(np.stack([images[int(index)].values for index in sorted(drawn)]).astype(np.float32))
 
 
-def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]) -> None:
+def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
     """Ask all at the same noisy images."""
-    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.of_file(inputs["scheduler"])
     images = chosen_images(inputs["dataset"], config["images"], config["seed"])
     asked = planner.ratios(config["noisiest"], config["least"], config["levels"])
@@ -70,4 +70,4 @@ if __name__ == "__main__":
         inputs = dict(snakemake.input.items())
         mixture = inputs.get("mixture", [])
         inputs["mixture"] = [mixture] if isinstance(mixture, str) else list(mixture)
-        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
+        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, Compute.of_job(snakemake))

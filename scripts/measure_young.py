@@ -49,9 +49,9 @@ def mean_square(first: torch.Tensor, second: torch.Tensor) -> float:
     return float(((first.double() - second.double()) / 127.5).square().mean())
 
 
-def main(inputs: dict[str, Any], output: str, config: dict[str, Any]) -> None:
+def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: Compute) -> None:
     """One row per network and jump; errors are against the trained network's images from the same noise."""
-    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     skips = (0, max(1, int(config["fraction"] * sampler.steps)))
@@ -80,4 +80,4 @@ if __name__ == "__main__":
         inputs = dict(snakemake.input.items())
         extractor = inputs["extractor"]
         inputs["extractor"] = [extractor] if isinstance(extractor, str) else list(extractor)
-        main(inputs, snakemake.output[0], snakemake.params.config)
+        main(inputs, snakemake.output[0], snakemake.params.config, Compute.of_job(snakemake))

@@ -74,9 +74,9 @@ def dataset(
     )
 
 
-def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]) -> None:
+def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
     """Push, walk on, compare."""
-    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     pushes = perturbation.directions(
@@ -98,4 +98,10 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
 if __name__ == "__main__":
     with job(snakemake):
         use_threads(snakemake.threads)
-        main(dict(snakemake.input.items()), snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
+        main(
+            dict(snakemake.input.items()),
+            snakemake.output[0],
+            snakemake.wildcards.study,
+            snakemake.params.config,
+            Compute.of_job(snakemake),
+        )

@@ -88,9 +88,11 @@ def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> 
     )
 
 
-def main(inputs: dict[str, Any], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any]) -> None:
+def main(
+    inputs: dict[str, Any], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any], compute: Compute
+) -> None:
     """Sample number by number of steps, each batch by batch; one batch is one chunk of the artifact."""
-    denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.of_file(inputs["scheduler"])
     extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
     starts = [teleport.start_after(skip) for skip in config["skips"]]
@@ -121,4 +123,5 @@ if __name__ == "__main__":
             names.study,
             range(int(names.first), int(names.stop)),
             snakemake.params.config,
+            Compute.of_job(snakemake),
         )

@@ -47,9 +47,11 @@ def by_skip(outputs: Iterable[str]) -> dict[int, str]:
     return {int(re.findall(r"/skip_(\d+)/", output)[0]): output for output in outputs}
 
 
-def main(inputs: dict[str, str], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any]) -> None:
+def main(
+    inputs: dict[str, str], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any], compute: Compute
+) -> None:
     """Sample skip by skip from the same noise, each batch by batch; one batch is one chunk of the artifact."""
-    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, Compute(**config["compute"]))
+    denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
@@ -72,4 +74,5 @@ if __name__ == "__main__":
             names.study,
             range(int(names.first), int(names.stop)),
             snakemake.params.config,
+            Compute.of_job(snakemake),
         )

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(network: dict[str, str], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
+def main(
+    network: dict[str, str], output: str, study: str, seeds: range, config: dict[str, Any], compute: Compute
+) -> None:
     """Walk the sampler batch by batch; one batch is one chunk of the artifact."""
-    denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, Compute(**config["compute"]))
+    denoiser, schedule = denoisers.load_denoiser(Path(network["index"]).parent, compute)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape
     meter.plan(images=len(seeds) * sampler.calls())
@@ -45,4 +47,5 @@ if __name__ == "__main__":
             names.study,
             range(int(names.first), int(names.stop)),
             snakemake.params.config,
+            Compute.of_job(snakemake),
         )

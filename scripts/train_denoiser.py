@@ -24,12 +24,11 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def run_digest(inputs: dict[str, str], config: dict[str, Any], code: str, threads: int) -> str:
-    """What determines a training, so that a checkpoint of another one is never taken."""
-    device = str(pick_device(config["device"]))
+def run_digest(inputs: dict[str, str], config: dict[str, Any], code: str, threads: int, device: torch.device) -> str:
+    """What determines a training to the last bit, so that a checkpoint of another one is never taken."""
     data = {name: artifacts.digest(file) for name, file in inputs.items()}
     parts = {"data": data, "config": config, "code": code, "threads": threads}
-    parts |= {"device": device, "versions": versions()}
+    parts |= {"device": str(device), "versions": versions()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -43,14 +42,20 @@ def make_network(shape: tuple[int, ...], schedule: Any, config: dict[str, Any], 
 
 
 def main(
-    inputs: dict[str, str], output: dict[str, str], study: str, config: dict[str, Any], run: str, seconds: float
+    inputs: dict[str, str],
+    output: dict[str, str],
+    study: str,
+    config: dict[str, Any],
+    run: str,
+    seconds: float,
+    device: torch.device,
 ) -> None:
     """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
     images = torch.from_numpy(load_bytes(inputs["dataset"]))
     recipe = Recipe(**config["training"])
     schedule = objectives.make_schedule(recipe.prediction_type, config.get("schedule", {}), config.get("edm", {}))
     network = make_network(tuple(images.shape[1:]), schedule, config, inputs.get("eigenbasis"))
-    trainer = Trainer(network, images, schedule, recipe, pick_device(config["device"]))
+    trainer = Trainer(network, images, schedule, recipe, device)
     checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
     with Compute().calling(trainer.device):
         losses = trainer.run(checkpoint, run, seconds)
@@ -67,11 +72,13 @@ if __name__ == "__main__":
     with job(snakemake):
         use_threads(snakemake.threads)
         inputs, parameters = {name: str(file) for name, file in snakemake.input.items() if file}, snakemake.params
+        device = pick_device(snakemake.resources.device)
         main(
             inputs,
             dict(snakemake.output.items()),
             snakemake.wildcards.study,
             parameters.config,
-            run_digest(inputs, parameters.config, parameters.code, snakemake.threads),
+            run_digest(inputs, parameters.config, parameters.code, snakemake.threads, device),
             snakemake.resources.checkpoint_seconds,
+            device,
         )

@@ -6,12 +6,18 @@ is float64. Relative spacing of the formats: float32 2^-23; tf32 2^-10, inside p
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+log = logging.getLogger(__name__)
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -48,13 +54,20 @@ class Compute:
     precision: Precision = "float32"
     compile: bool = False
 
+    @classmethod
+    def of_job(cls, task: Snakemake) -> Compute:
+        """A job's: the device is a resource, since it does not change what is computed; the rest are parameters."""
+        return cls(task.resources.device, **task.params.config["compute"])
+
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
         """The network on the device, in place; compiled at its first call, if it is to be.
 
         Raises:
             ValueError: CUDA is asked for but not there.
         """
-        network.to(pick_device(self.device))
+        device = pick_device(self.device)
+        log.info("the network runs on %s", device)
+        network.to(device)
         if self.compile:
             # one kernel for each size of batch: bytes must not depend on which sizes came before
             network.compile(dynamic=False)

@@ -78,13 +78,13 @@ def made(tmp_path: Path) -> dict[str, list[str]]:
     train = runpy.run_path(str(SCRIPTS / "train_denoiser.py"))["main"]
     for steps in (2, 3):
         recipe = {"steps": steps, "batch_size": 8, "prediction_type": "v_prediction", "seed": 1, "residual": "velocity"}
-        config = {"training": recipe, "architecture": SMALL, "device": "cpu"}
+        config = {"training": recipe, "architecture": SMALL}
         folder = tmp_path / str(steps)
         folder.mkdir()
         outputs = {name: str(folder / name) for name in ("index", "schedule", "losses", "snapshots")}
         outputs |= {"schedule": str(folder / "schedule.zarr.zip"), "losses": str(folder / "losses.zarr.zip")}
         sources = {name: str(tmp_path / f"{name}.zarr.zip") for name in ("dataset", "eigenbasis")}
-        train(sources, outputs, "tiny", config, "run", 30.0)
+        train(sources, outputs, "tiny", config, "run", 30.0, torch.device("cpu"))
     return {
         "index": [str(tmp_path / str(steps) / "index") for steps in (2, 3)],
         "dataset": [str(tmp_path / "dataset.zarr.zip")],
@@ -104,10 +104,9 @@ def test_networks_are_measured_budget_by_budget(made: dict[str, list[str]], tmp_
         "batch_size": 16,
         "resamples": 20,
         "extractor": "classifier",
-        "compute": {"device": "cpu", "precision": "float32", "compile": False},
     }
     measure = runpy.run_path(str(SCRIPTS / "measure_residual.py"))["main"]
-    measure(made, str(tmp_path / "rows.json"), "velocity", 1, config)
+    measure(made, str(tmp_path / "rows.json"), "velocity", 1, config, Compute("cpu"))
     rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
     assert [(found["form"], found["seed"], found["steps"], found["n"]) for found in rows] == [
         ("velocity", 1, steps, 40) for steps in (2, 3)

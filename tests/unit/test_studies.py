@@ -134,9 +134,9 @@ def test_skips_that_share_a_job_are_skips_like_others() -> None:
 
 
 def test_how_networks_are_run_is_one_choice() -> None:
-    study = Study.model_validate({**VALID, "precision": "bfloat16", "compile": True})
-    assert study.compute() == {"device": "auto", "precision": "bfloat16", "compile": True}
-    assert Study.model_validate(VALID).compute() == {"device": "auto", "precision": "float32", "compile": False}
+    study = Study.model_validate({**VALID, "precision": "bfloat16", "compile": True, "device": "cpu"})
+    assert study.compute() == {"precision": "bfloat16", "compile": True}, "the device does not change what is computed"
+    assert Study.model_validate(VALID).compute() == {"precision": "float32", "compile": False}
 
 
 def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
@@ -828,7 +828,6 @@ def test_a_form_of_training_differs_from_the_study_s_in_form_seed_and_steps_alon
     assert found == {
         **own,
         "training": {**own["training"], "residual": "velocity", "seed": 5, "steps": 9, "snapshots": ()},
-        "device": "auto",
     }
     assert files.residual.basis("s", study, "none") == []
     assert files.residual.basis("s", study, "blend") == ["results/s/eigenbasis.zarr.zip"]

@@ -111,6 +111,13 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(world.colleague)
 
 
+@row("where and with how many threads a network is computed; defaults written out; 8.0 for 8")
+def _(world: World) -> tuple[Plan, set[str]]:
+    written = {"device": "cpu", "denoiser.threads": 2, "precision": "float32", "trajectories.seeds": 8.0}
+    world.colleague.study(written)
+    return changed(world.colleague)
+
+
 @row("late parameter: a figure's style")
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"figures.dpi": 61})

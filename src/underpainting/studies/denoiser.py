@@ -156,7 +156,10 @@ class OwnDenoiser(Model):
     )
     training: TrainingRecipe = Field(description="The recipe.")
     threads: int = Field(
-        1, ge=1, description="Processor threads of the training; more pay for larger networks, and round differently."
+        1,
+        ge=1,
+        description="Processor threads of the training; more pay for larger networks, and round differently. No network is "
+        "trained again for another number.",
     )
 
     @property
@@ -170,10 +173,12 @@ class OwnDenoiser(Model):
         return {"edm": "edm", "flow": ""}.get(self.training.prediction_type, "schedule")
 
     def used(self) -> dict[str, Any]:
-        """All keys that the network depends on."""
+        """All keys that the network depends on; not the threads, which are how it is computed."""
         foreign = {"schedule", "edm"} - {self._noise}
         levels = set() if self._noise == "edm" else {"log_sigma_mean", "log_sigma_std"}
-        return self.model_dump(exclude={**dict.fromkeys(foreign, True), "training": levels, "folder": True})
+        return self.model_dump(
+            exclude={**dict.fromkeys(foreign, True), "training": levels, "folder": True, "threads": True}
+        )
 
     @model_validator(mode="after")
     def _noise_is_of_its_kind(self) -> OwnDenoiser:

@@ -77,7 +77,9 @@ class Study(Model):
     )
     figures: FiguresConfig = Field(default_factory=FiguresConfig, description="Figures.")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where networks run; auto takes CUDA if there is one."
+        "auto",
+        description="Where networks run; auto takes CUDA if there is one. No result is made again for another device, though "
+        "devices round differently.",
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
@@ -92,8 +94,8 @@ class Study(Model):
     )
 
     def compute(self) -> dict[str, Any]:
-        """How networks are run, whatever samples with them."""
-        return self.model_dump(include={"device", "precision", "compile"})
+        """What of the way that networks are run changes what they compute, whatever samples with them: not the device."""
+        return self.model_dump(include={"precision", "compile"})
 
     def choices(self) -> list[tuple[str, SamplerChoice]]:
         """Every sampler chosen, with the key below which it stands."""

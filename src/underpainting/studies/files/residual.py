@@ -35,7 +35,7 @@ def recipe(_: str, study: Study, form: str, seed: str, steps: str) -> dict[str, 
     """The study's own recipe, with another form, seed and number of steps."""
     used = own_denoiser(study).used()
     training = {**used["training"], "residual": form, "seed": int(seed), "steps": int(steps), "snapshots": ()}
-    return {**used, "source": "train", "training": training, "device": study.device}
+    return {**used, "source": "train", "training": training}
 
 
 def settings(_: str, study: Study) -> dict[str, object]:
