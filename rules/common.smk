@@ -1,4 +1,5 @@
 # The only helper functions of the rules: they wrap the library's pure functions with wildcards.
+import logging
 from functools import cache, partial
 from inspect import signature
 from pathlib import Path
@@ -13,7 +14,7 @@ from underpainting.provenance import (
     records,
     session,
 )
-from underpainting.provenance.layout import PARSED, Layout
+from underpainting.provenance.layout import PARSED, SNAKEMAKE, Layout
 from underpainting.provenance.refusal import refusing
 from underpainting.studies import (
     StudyError,
@@ -24,7 +25,10 @@ from underpainting.studies import (
 )
 from underpainting.studies.resources import memory, runtime
 
+log = logging.getLogger(__name__)
+
 ROOT = Path(workflow.basedir)
+SHOWN = 5  # problems, at a start
 
 SETTINGS = workflow.config_settings
 OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.configfiles]
@@ -49,7 +53,7 @@ with refusing(StudyError):
 LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
 CODE = {}
 code.recall(PARSED)
-records.record_names(LAYOUT.portable)
+records.record_names(LAYOUT.results)
 
 foreign_code.announce(files.sources.code_folders(STUDIES))
 
@@ -139,11 +143,17 @@ def packages_of(script):
 
 
 def begin():
-    """Judge what is there; jobs that a killed run has left with Slurm may still have something to tell."""
-    session.begin(LAYOUT, CODE, alone=not leftovers.left_over(Path.cwd()))
+    """Judge what is there, and tell which lines of manifests do not count."""
+    global AT_WORK
+    found, AT_WORK = session.start(LAYOUT, CODE)
+    for problem in found.problems[:SHOWN]:
+        log.warning("does not count: %s", problem)
 
 
 def settle():
     """Wait for what a killed run has left with Slurm, and judge what it wrote."""
-    if ALONE and leftovers.settle(Path.cwd()):
+    if not ALONE:
+        locks.join(SNAKEMAKE)
+    elif AT_WORK:
+        leftovers.settle(Path.cwd())
         begin()

@@ -3,8 +3,8 @@
 # A job on a cluster keeps its own record, in case that its submitter is killed.
 if workflow.is_main_process:
     with refusing(locks.NoLocksError, OSError):
-        ALONE = locks.hold(Path(".snakemake"), begin)
-    code.remember(PARSED)
+        ALONE = locks.hold(SNAKEMAKE, begin)
+        code.remember(PARSED)
     records.before_running(workflow, settle)
     records.tell_plan(workflow)
 else:

@@ -27,6 +27,9 @@ def manifold(basis: eigenbasis.Eigenbasis) -> eigenbasis.Eigenbasis:
     return eigenbasis.truncate(basis, explained_variance=MANIFOLD)
 
 
+NEVER = "components that never vary, or do not emerge on this grid"
+
+
 def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbasis, batch: xr.Dataset) -> xr.Dataset:
     """Leading coefficients of a batch's endpoint estimates, their distance from the mean, and what is off the manifold."""
     endpoints = torch.from_numpy(batch["endpoint"].values).double()
@@ -61,20 +64,25 @@ def times(
     per = "component"
     return {
         "slope": array(
-            emergence.slopes(coefficients), ("step", per), "share of the final value in the endpoint estimate"
+            emergence.slopes(coefficients),
+            ("step", per),
+            "share of the final value in the endpoint estimate",
+            missing=NEVER,
         ),
         "predicted_slope": array(
             np.stack([emergence.theory_slope(variances, level) for level in grid]), ("step", per), "the same by theory"
         ),
-        "measured_ratio": array(np.exp(measured.estimate), per, "sigma / alpha at which the component emerges"),
-        "measured_low": array(np.exp(measured.low), per, "lower end of its 95 % interval"),
-        "measured_high": array(np.exp(measured.high), per, "upper end of its 95 % interval"),
+        "measured_ratio": array(
+            np.exp(measured.estimate), per, "sigma / alpha at which the component emerges", missing=NEVER
+        ),
+        "measured_low": array(np.exp(measured.low), per, "lower end of its 95 % interval", missing=NEVER),
+        "measured_high": array(np.exp(measured.high), per, "upper end of its 95 % interval", missing=NEVER),
         "predicted_ratio": array(np.sqrt(variances), per, "the same by theory"),
-        "period_begin": array(begin, per, "step at which the critical period begins, by theory"),
-        "period_end": array(end, per, "step at which the critical period ends, by theory"),
-        "rank_correlation": array(rank.estimate, (), "rank correlation of measured and predicted order"),
-        "rank_correlation_low": array(rank.low, (), "lower end of its 95 % interval"),
-        "rank_correlation_high": array(rank.high, (), "upper end of its 95 % interval"),
+        "period_begin": array(begin, per, "step at which the critical period begins, by theory", missing=NEVER),
+        "period_end": array(end, per, "step at which the critical period ends, by theory", missing=NEVER),
+        "rank_correlation": array(rank.estimate, (), "rank correlation of measured and predicted order", missing=NEVER),
+        "rank_correlation_low": array(rank.low, (), "lower end of its 95 % interval", missing=NEVER),
+        "rank_correlation_high": array(rank.high, (), "upper end of its 95 % interval", missing=NEVER),
         "variance": array(variances, per, "variance of the data along the component"),
     }
 

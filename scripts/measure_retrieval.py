@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 BASELINE = 200
+TWINS = "images of which the data hold two"
 
 
 def generated(trajectories: list[str], models: list[str]) -> dict[str, torch.Tensor]:
@@ -42,7 +43,7 @@ def of_origins(found: dict[str, retrieval.Neighbours]) -> dict[str, xr.DataArray
     }
     return {
         "nearest" if name == "image" else name: array(
-            np.stack([getattr(one, name) for one in found.values()]), ("origin", "sample"), text
+            np.stack([getattr(one, name) for one in found.values()]), ("origin", "sample"), text, missing=TWINS
         )
         for name, text in texts.items()
     }
@@ -61,7 +62,7 @@ def main(dataset: str, trajectories: list[str], models: list[str], output: str, 
         {
             **of_origins(found),
             "baseline_distance": array(baseline.distance, "training", f"the same distance {others}"),
-            "baseline_ratio": array(baseline.ratio, "training", f"the same ratio {others}"),
+            "baseline_ratio": array(baseline.ratio, "training", f"the same ratio {others}", missing=TWINS),
         },
         attrs={"origins": list(found)},
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 GAIN = ("step", "sample", "direction", "time")
+BEFORE = "times before the push"
 
 
 def padded(parts: list[np.ndarray[Any, Any]], length: int) -> np.ndarray[Any, Any]:
@@ -55,12 +56,14 @@ def dataset(
     """Everything as one dataset; `time` is the sampler step at which a difference is looked at."""
     length = len(sampler.grid)
     arrays = {
-        name: array(padded([getattr(response, name) for response in responses], length), GAIN, f"gain: {name}")
+        name: array(
+            padded([getattr(response, name) for response in responses], length), GAIN, f"gain: {name}", missing=BEFORE
+        )
         for name in Response._fields
     }
     for place, name in enumerate(("predicted_state", "predicted_endpoint")):
         gains = padded([one[place] for one in predicted], length)
-        arrays[name] = array(gains, ("step", "direction", "time"), f"gain by theory: {name}")
+        arrays[name] = array(gains, ("step", "direction", "time"), f"gain by theory: {name}", missing=BEFORE)
     return xr.Dataset(
         {
             **arrays,

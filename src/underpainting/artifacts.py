@@ -4,6 +4,10 @@ An artifact is Zarr, written to a scratch store and then packed: entries sorted,
 under a temporary name that is renamed at the end. So it is complete or absent at any moment, and its bytes
 depend on its content alone. (Writing through zarr's own ZipStore leaves duplicate entries and different bytes each time.)
 
+Every chunk that the metadata promise is there, and its checksum (CRC-32, of the archive) is compared when it is read: what is
+damaged is refused, and never read as the fill value of a chunk that is absent. Every number is finite, but for NaN in an array
+whose attribute `missing` says what it means.
+
 Images carry the attributes `units` and `range`, and a reader refuses a range that it does not expect: statistics
 taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
 """
@@ -11,11 +15,15 @@ taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +31,7 @@ import numpy as np
 import xarray as xr
 from zarr.storage import ZipStore
 
+from underpainting.messages import shortened
 from underpainting.writing import remove_leftovers, replacing
 
 IMAGE_RANGE = (-1.0, 1.0)
@@ -30,8 +39,74 @@ IMAGE_DIMS = ("channel", "height", "width")
 _CHUNK_BYTES = 64 * 2**20
 
 
+# what `zipfile`, `json` and zarr raise over an archive that was altered
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+)
+_METADATA = "zarr.json"
+
+
 class ArtifactError(ValueError):
     """An artifact on disk is not what its reader needs; the message names the file."""
+
+
+class Archive(ZipStore):
+    """A packed Zarr store that is read as it was written, or not at all.
+
+    Raises:
+        ArtifactError: when it is opened or read, and is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with _telling_damage(path):
+            super().__init__(path, mode="r")
+            self._sync_open()
+            promised = sorted(_promised(self._zf))
+            if (found := sorted(self._zf.namelist())) != promised:
+                wrong = sorted(set(found) ^ set(promised)) or found
+                raise ValueError(f"its entries are not those that its metadata promise: {', '.join(wrong[:3])}")
+
+    def _get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        with _telling_damage(self.path):
+            return super()._get(key, prototype, byte_range)
+
+
+def _promised(archive: zipfile.ZipFile) -> Iterator[str]:
+    """The entries that a store has by its metadata."""
+    for name in archive.namelist():
+        node, _, last = name.rpartition("/")
+        if last == _METADATA:
+            yield name
+            content = json.loads(archive.read(name))
+            if content["node_type"] == "array":
+                shape, chunks = content["shape"], content["chunk_grid"]["configuration"]["chunk_shape"]
+                counts = [range(-(-size // chunk)) for size, chunk in zip(shape, chunks, strict=True)]
+                for place in itertools.product(*counts):
+                    yield "/".join([node, "c", *map(str, place)])
+
+
+@contextmanager
+def _telling_damage(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except ArtifactError:
+        raise
+    except _DAMAGE as error:
+        told = shortened(f"{type(error).__name__}: {error}")
+        raise ArtifactError(f"{path}: not a readable artifact ({told}); delete it and run snakemake again") from error
 
 
 def digest(path: str | Path) -> str:
@@ -74,14 +149,27 @@ def _storable(array: xr.DataArray) -> bool:
     if array.dtype.kind != "f" or kind.kind not in "iu" or not array.size:
         return True
     scale, offset = array.encoding.get("scale_factor", 1.0), array.encoding.get("add_offset", 0.0)
+    if not np.isfinite(array.values).all():
+        return False  # whole numbers know no NaN
     packed = [np.round((float(value) - offset) / scale) for value in (array.values.min(), array.values.max())]
     return all(np.iinfo(kind).min <= value <= np.iinfo(kind).max for value in packed)
+
+
+def _not_finite(array: xr.DataArray) -> str:
+    """Which numbers of an array may not be stored; NaN may where the attribute `missing` says what it means."""
+    if array.dtype.kind not in "fc" or (finite := np.isfinite(array.values)).all():
+        return ""
+    if "missing" in array.attrs and not np.isinf(array.values).any():
+        return ""
+    return f"numbers that are not finite, {(~finite).sum()} of {finite.size}"
 
 
 def _checked(dataset: xr.Dataset, path: Path) -> xr.Dataset:
     for name, array in dataset.data_vars.items():
         if "units" not in array.attrs:
             raise ArtifactError(f"{path}: the array {name!r} has no units; set attrs['units'] ('1' if dimensionless)")
+        if fault := _not_finite(array):
+            raise ArtifactError(f"{path}: the array {name!r} holds {fault}; nothing was written")
         if not _storable(array):
             raise ArtifactError(
                 f"{path}: the array {name!r} holds values that {array.encoding['dtype']} cannot store; clip them, or store floats"
@@ -98,7 +186,7 @@ def save(dataset: xr.Dataset, path: str | Path, provenance: Mapping[str, Any] | 
         provenance: where it came from (study, seeds, digests, versions); kept as JSON in the attribute `provenance`.
 
     Raises:
-        ArtifactError: an array has no units.
+        ArtifactError: an array has no units, or numbers that are not finite.
     """
     save_stream([dataset], path, "", provenance)
 
@@ -115,7 +203,7 @@ def save_stream(
         provenance: as in `save`.
 
     Raises:
-        ArtifactError: an array has no units, or there is no part.
+        ArtifactError: an array has no units or numbers that are not finite, or there is no part.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,13 +212,15 @@ def save_stream(
     scratch = f".{path.name}.{os.getpid()}."
     with tempfile.TemporaryDirectory(prefix=scratch, suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"
+        whole: Any = {"consolidated": False, "write_empty_chunks": True}
         written = 0
         for part in parts:
             part = _checked(part.assign_attrs(attributes), path)
             if written == 0:
-                part.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=_encoding(part, dim))
+                encoding = _encoding(part, dim)
+                part.to_zarr(store, mode="w", zarr_format=3, encoding=encoding, **whole)
             else:
-                part.to_zarr(store, append_dim=dim, consolidated=False)
+                part.to_zarr(store, append_dim=dim, **whole)
             written += 1
         if not written:
             raise ArtifactError(f"{path}: nothing to write")
@@ -138,18 +228,16 @@ def save_stream(
 
 
 def load(path: str | Path) -> xr.Dataset:
-    """Open an artifact; arrays are read when they are used.
+    """Open an artifact; arrays are read when they are used, and damage to them is told then.
 
     Raises:
-        ArtifactError: the file is missing or is no artifact.
+        ArtifactError: the file is missing, damaged or no artifact.
     """
     path = Path(path)
     if not path.is_file():
         raise ArtifactError(f"{path}: no such artifact; build it with snakemake, or fetch it with dvc pull")
-    try:
-        return xr.open_dataset(ZipStore(path, mode="r"), engine="zarr", consolidated=False)  # type: ignore[arg-type]
-    except (zipfile.BadZipFile, FileNotFoundError, KeyError, ValueError) as error:
-        raise ArtifactError(f"{path}: not a readable artifact ({error}); delete it and run snakemake again") from error
+    with _telling_damage(path):
+        return xr.open_dataset(Archive(path), engine="zarr", consolidated=False)  # type: ignore[arg-type]
 
 
 def provenance(dataset: xr.Dataset) -> dict[str, Any]:
@@ -164,10 +252,17 @@ def image_array(values: np.ndarray[Any, Any], dims: Sequence[str], long_name: st
     return xr.DataArray(values, dims=tuple(dims), attrs=attributes)
 
 
-def array(values: Any, dims: Sequence[str] | str, long_name: str, units: str = "1") -> xr.DataArray:
-    """A labelled array with units ('1' if dimensionless)."""
+def array(values: Any, dims: Sequence[str] | str, long_name: str, units: str = "1", missing: str = "") -> xr.DataArray:
+    """A labelled array.
+
+    Args:
+        values: finite numbers, and NaN where `missing` is given.
+        units: '1' if dimensionless.
+        missing: what a NaN means.
+    """
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
-    return xr.DataArray(values, dims=dims, attrs={"units": units, "long_name": long_name})
+    meaning = {"missing": missing} if missing else {}
+    return xr.DataArray(values, dims=dims, attrs={"units": units, "long_name": long_name, **meaning})
 
 
 def require_range(array: xr.DataArray, path: str | Path, expected: tuple[float, float] = IMAGE_RANGE) -> xr.DataArray:

@@ -19,7 +19,7 @@ from underpainting.families import UnknownPathError, family_of
 from underpainting.messages import shown
 from underpainting.studies import counts
 from underpainting.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
-from underpainting.studies.errors import StudyError
+from underpainting.studies.errors import WHOLE_FILE, StudyError
 from underpainting.studies.files.sources import dataset, needed, network, of_network, read_by
 from underpainting.studies.models import Study
 
@@ -51,6 +51,9 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
     Raises:
         StudyError: data, network or weights are missing or do not fit.
     """
+    for place in (Path(root, name) for root in ("results", "logs") for name in ("", *studies)):
+        if place.exists() and not place.is_dir():
+            raise StudyError(place, WHOLE_FILE, "a folder belongs here, but this is a file", "move it away")
     for name, study in studies.items():
         file = Path(folder) / f"{name}.yaml"
         with _reachable(file, "teleport.extractor"):

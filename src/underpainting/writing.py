@@ -1,11 +1,12 @@
-"""Files that are complete or absent at any moment, and hold nothing but what they are given.
+"""Files that are complete or absent, after a power cut, too, and that are only written by a job whose run is the newest.
 
-Written under a temporary name beside the file, which is renamed at the end. The module stands alone, so that a job which
-writes text or a figure need not load what reads arrays.
+Written under a temporary name beside the file, synced to disk, and renamed at the end. The module stands alone, so that a job
+which writes text or a figure need not load what reads arrays.
 """
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
@@ -15,21 +16,93 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+RUN = "UNDERPAINTING_RUN"
+"""Variable of the environment: the name of the run that a job belongs to, a space, and the file that names the newest run."""
+
+_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # file systems that sync no folder
+
+
+class SupersededError(RuntimeError):
+    """A job outlived its run, and another run has begun, which this job's result does not belong to."""
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise."""
+    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise.
+
+    Raises:
+        SupersededError: the job's run is no longer the newest.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield scratch
-        with scratch.open("rb") as written:
-            os.fsync(written.fileno())
+        publish(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def publish(scratch: Path, path: Path) -> None:
+    """Give a finished file its name, if the job's run is the newest; the one place where results get theirs.
+
+    Raises:
+        SupersededError: it is not.
+    """
+    _sync(scratch)
+    with _newest_run():
+        scratch.replace(path)
+    _sync(path.parent)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file that is no result, whichever run this is: a reader sees the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        _sync(scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+@contextmanager
+def _newest_run() -> Iterator[None]:
+    """Keeps another run from beginning (`provenance.locks.supersede`); without a run, as by hand, there is nothing to keep.
+
+    Raises:
+        SupersededError: another one has begun.
+    """
+    name, _, file = os.environ.get(RUN, "").partition(" ")
+    if not file:
+        yield
+        return
+    import fcntl
+
+    try:
+        newest = Path(file).open(encoding="utf-8")  # noqa: SIM115  closed below
+    except FileNotFoundError as error:
+        raise SupersededError(f"{file} is gone, so this job's run is, too; start the workflow again") from error
+    with newest:
+        fcntl.flock(newest, fcntl.LOCK_SH)
+        if newest.read() != name:
+            raise SupersededError("the run that this job belongs to was killed, and another run has begun since")
+        yield
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in _NO_FOLDERS or not path.is_dir():
+            raise
+    finally:
+        os.close(opened)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -12,7 +12,6 @@ from underpainting.provenance.layout import Layout
 from underpainting.provenance.ledger import Ledger
 from underpainting.studies.loading import CONFIG, configuration, data_folder
 
-SNAKEMAKE = Path(".snakemake")
 Action = Callable[[argparse.Namespace], int]
 Commands = Any  # what argparse's add_subparsers gives, whose type is private
 
@@ -27,7 +26,7 @@ def known() -> tuple[Ledger, manifests.Manifest]:
     """What this clone remembers, and what is recorded for all."""
     ledger = Ledger()
     ledger.load()
-    return ledger, manifests.read_all(Path(layout().manifests))
+    return ledger, manifests.read_all(layout())
 
 
 def code() -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from underpainting.cli import project
 from underpainting.provenance import hooks, locks, merging, session, sharing, stages
 from underpainting.provenance.judgement import State
+from underpainting.provenance.layout import SNAKEMAKE
 from underpainting.provenance.restoring import Report
 from underpainting.provenance.stages import Recording
 from underpainting.provenance.tools import ToolFailedError, dvc
@@ -45,7 +46,7 @@ def register(commands: project.Commands) -> None:
 
 
 def _push(options: argparse.Namespace) -> int:
-    locks.require_alone(project.SNAKEMAKE)
+    locks.require_alone(SNAKEMAKE)
     sharing.push(project.layout(), RECORDING, options.message, print, options.studies, options.remote)
     return 0
 
@@ -57,7 +58,7 @@ def _pull(options: argparse.Namespace) -> int:
 
 def _restore(_: argparse.Namespace) -> int:
     reports: list[Report] = []
-    alone = locks.hold(project.SNAKEMAKE, lambda: reports.append(session.begin(project.layout())))
+    alone = locks.hold(SNAKEMAKE, lambda: reports.append(session.start(project.layout())[0]))
     if not alone:
         print("a run is under way: nothing was restored; the next run restores by itself")
         return 1

@@ -9,6 +9,7 @@ from underpainting.cli import project
 from underpainting.provenance import garbage, locks, session
 from underpainting.provenance.crate import UnfinishedError, archive
 from underpainting.provenance.judgement import State
+from underpainting.provenance.layout import SNAKEMAKE
 from underpainting.provenance.plan import plan
 from underpainting.provenance.status import Condition, status
 from underpainting.provenance.tools import uncommitted
@@ -43,7 +44,7 @@ def _gc(options: argparse.Namespace) -> int:
     if not options.delete:
         print(f"{len(strange) + len(vain)} files; --delete removes them")
         return 0
-    locks.require_alone(project.SNAKEMAKE)
+    locks.require_alone(SNAKEMAKE)
     freed = garbage.remove(layout, ledger, manifest, [*strange, *vain])
     ledger.save()
     told = f"removed {len(strange) + len(vain)} files, {freed / 1e6:.1f} MB"

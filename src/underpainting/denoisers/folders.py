@@ -12,6 +12,7 @@ learned what a Gaussian leaves over, and that Gaussian (`residual`).
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -185,17 +186,19 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     """
     import diffusers
 
-    from underpainting.writing import write_json
+    from underpainting.writing import publish, remove_leftovers, write_json
 
     folder = Path(folder)
+    index_file = folder / "model_index.json"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".pipeline-", dir=folder) as scratch:
+    remove_leftovers(index_file)
+    with tempfile.TemporaryDirectory(prefix=f".{index_file.name}.{os.getpid()}.", suffix=".tmp", dir=folder) as scratch:
         network.save_pretrained(Path(scratch) / "unet", safe_serialization=True)
         schedule.save_pretrained(Path(scratch) / "scheduler")
         for file in sorted(Path(scratch).rglob("*.*")):
             target = folder / file.relative_to(scratch)
             target.parent.mkdir(exist_ok=True)
-            file.replace(target)
+            publish(file, target)
     library = type(network).__module__.partition(".")[0]
     pipeline = _PIPELINES.get(type(schedule).__name__, "DDIMPipeline")
     index = {
@@ -204,7 +207,7 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
         "scheduler": ["diffusers", type(schedule).__name__],
         "unet": [library, type(network).__name__],
     }
-    write_json(index, folder / "model_index.json")
+    write_json(index, index_file)
 
 
 def save_schedule(schedule: Any, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:

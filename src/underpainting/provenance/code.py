@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -20,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from underpainting.provenance.hashes import Stamp, write_atomically
+from underpainting.provenance import memory
+from underpainting.provenance.hashes import Stamp
 
 DIGITS = 16
 
@@ -42,17 +42,17 @@ _MAKER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGITS]
 
 def recall(file: Path) -> None:
     """Take up what a former process parsed, so that unchanged modules are not parsed at each start."""
-    try:
-        _memory.update(json.loads(file.read_text(encoding="utf-8"))[_MAKER])
-    except (OSError, ValueError, KeyError):
+    found = memory.recall(file) or {}
+    if _MAKER in found:
+        _memory.update(found[_MAKER])
+    else:
         _memory.clear()
 
 
 def remember(file: Path) -> None:
     """Keep what was parsed for the next process, if it is not kept already."""
-    text = json.dumps({_MAKER: _memory}, sort_keys=True)
-    if not file.is_file() or file.read_text(encoding="utf-8") != text:
-        write_atomically(file, text)
+    if memory.recall(file) != {_MAKER: _memory}:
+        memory.remember(file, {_MAKER: _memory})
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:

@@ -7,13 +7,13 @@ that an edit by hand is noticed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-CHECK_DIGITS = 16
+from underpainting.messages import shortened
+from underpainting.provenance.memory import check
 
 
 class NotAFactError(ValueError):
@@ -63,14 +63,14 @@ class Fact:
             content = json.loads(line)
             told = content.pop("check")
             fact = cls(**content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NotAFactError(f"not a fact: {line[:80]}") from error
-        if told != check(content):
-            raise NotAFactError(f"edited by hand: {fact.path}")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise NotAFactError(f"not a fact: {shortened(line, 80)}") from error
+        if told != check(content) or not fact._is_plain():
+            raise NotAFactError(f"edited by hand: {shortened(str(fact.path))}")
         return fact
 
-
-def check(content: Mapping[str, Any]) -> str:
-    """Sixteen hexadecimal digits over a fact's content."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:CHECK_DIGITS]
+    def _is_plain(self) -> bool:
+        """Are all values of the kind that they should be?"""
+        texts = isinstance(self.path, str) and isinstance(self.sha256, str) and isinstance(self.size, int)
+        mappings = all(isinstance(part, dict) for part in (self.made, self.inputs, self.record))
+        return texts and mappings and all(isinstance(digest, str) for digest in self.inputs.values())

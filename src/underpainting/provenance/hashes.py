@@ -7,13 +7,13 @@ set by hand. Each hash is a small file of its own, so that jobs on several machi
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
+
+from underpainting.provenance import memory
 
 _YOUNG = 100_000_000  # ns; a file changed twice within the clock's resolution would look unchanged
 
@@ -55,14 +55,6 @@ def visible_files(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
-
-
 class Hashes:
     """Hashes by path, relative to the working folder.
 
@@ -100,15 +92,12 @@ class Hashes:
             if not stamp.young:
                 found[name] = [list(astuple(stamp)), digest]
         if found != known:
-            write_atomically(self._file(path), json.dumps({"folder": path, "files": found}))
+            memory.remember(self._file(path), {"folder": path, "files": found})
         return total.hexdigest()
 
     def _listing(self, path: str) -> dict[str, list[Any]]:
         """Stamps and hashes of the files of a folder, as they were."""
-        try:
-            return dict(json.loads(self._file(path).read_text(encoding="utf-8"))["files"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+        return dict((memory.recall(self._file(path)) or {}).get("files", {}))
 
     def keep(self, path: str, digest: str) -> None:
         """Remember the hash of a file that is known to be unchanged but for its times."""
@@ -122,11 +111,8 @@ class Hashes:
         return self.folder / "hashes" / name[:2] / name[2:]
 
     def _remembered(self, path: str) -> tuple[Stamp, str] | None:
-        try:
-            found = json.loads(self._file(path).read_text(encoding="utf-8"))
-            return Stamp(*found["stamp"]), found["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        found = memory.recall(self._file(path)) or {}
+        return (Stamp(*found["stamp"]), found["sha256"]) if "stamp" in found else None
 
     def _read(self, path: str, stamp: Stamp) -> tuple[Stamp, str]:
         digest = content(path)
@@ -139,5 +125,4 @@ class Hashes:
         return stamp, digest
 
     def _remember(self, path: str, stamp: Stamp, digest: str) -> None:
-        text = json.dumps({"path": path, "stamp": astuple(stamp), "sha256": digest})
-        write_atomically(self._file(path), text)
+        memory.remember(self._file(path), {"path": path, "stamp": astuple(stamp), "sha256": digest})

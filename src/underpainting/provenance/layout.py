@@ -8,9 +8,15 @@ from pathlib import Path, PurePosixPath
 
 from underpainting.provenance.hashes import visible_files
 
-MEMORY = Path(".snakemake/provenance")
+SNAKEMAKE = Path(".snakemake")
+MEMORY = SNAKEMAKE / "provenance"
 PARSED = MEMORY / "parsed.json"  # digests of modules
 ACROSS = "_across"
+
+
+def is_inside(path: str) -> bool:
+    """Does a path, as it is written, stay below the folder that it starts from?"""
+    return not {"", ".", ".."} & set(path.split("/")) and not {"\0", "\\"} & set(path)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,15 @@ class Layout:
         """The study of an output; `_across` for what belongs to several."""
         below = PurePosixPath(path).relative_to(self.results).parts
         return below[0] if len(below) > 1 else ACROSS
+
+    def owns(self, path: str) -> bool:
+        """Is this an output's path: below the results, and through no link that leads out of them?"""
+        if not is_inside(path) or not PurePosixPath(path).is_relative_to(self.results) or path == self.results:
+            return False
+        try:
+            return Path(path).parent.resolve().is_relative_to(Path(self.results).resolve())
+        except (OSError, RuntimeError, ValueError):
+            return False
 
     def manifest(self, study: str) -> Path:
         """The manifest of a study."""

@@ -16,12 +16,14 @@ from typing import Any
 
 from filelock import FileLock
 
+from underpainting.provenance import memory as memories
 from underpainting.provenance import testimony
 from underpainting.provenance.facts import Fact, NotAFactError
-from underpainting.provenance.hashes import Hashes, Stamp, write_atomically
-from underpainting.provenance.layout import MEMORY, Layout
+from underpainting.provenance.hashes import Hashes, Stamp
+from underpainting.provenance.layout import MEMORY, Layout, is_inside
 from underpainting.provenance.records import KEPT, Records
 from underpainting.provenance.testimony import Testimony
+from underpainting.writing import write_atomically
 
 KEEP = 8  # facts per output
 _SAME_TIME = 1e-3  # seconds; Snakemake keeps times as floats
@@ -49,17 +51,20 @@ class Ledger:
         self.code: dict[str, dict[str, str]] = {}
 
     def load(self) -> None:
-        """Read what is kept."""
-        self.entries, self.code = {}, {}
-        if self.code_file.is_file():
-            self.code = json.loads(self.code_file.read_text(encoding="utf-8"))
-        if self.file.is_file():
-            for line in self.file.read_text(encoding="utf-8").splitlines():
-                try:
-                    content = json.loads(line)
-                    self.add(Fact.read(content["fact"]), content["exported"])
-                except (NotAFactError, ValueError, KeyError):
-                    continue
+        """Read what is kept; a line that is damaged counts for nothing."""
+        self.entries, self.code = {}, memories.recall(self.code_file) or {}
+        try:
+            lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return
+        for line in lines:
+            try:
+                content = json.loads(line)
+                fact = Fact.read(content["fact"])
+                if is_inside(fact.path):
+                    self.add(fact, bool(content["exported"]))
+            except (NotAFactError, ValueError, KeyError, TypeError, RecursionError):
+                continue
 
     def add(self, fact: Fact, exported: bool = False) -> None:
         """Take in a fact as the newest of its output."""
@@ -80,7 +85,7 @@ class Ledger:
             for entry in self.entries[path]
         )
         write_atomically(self.file, "".join(f"{line}\n" for line in lines))
-        write_atomically(self.code_file, json.dumps(self.code))
+        memories.remember(self.code_file, self.code)
 
     def newest_first(self, path: str, exported: bool) -> list[Fact]:
         """Facts of an output that are in a manifest, or that are not."""

@@ -3,6 +3,10 @@
 Snakemake marks a running workflow with files in `.snakemake/locks`, which a SIGKILL leaves behind. Beside them we hold an
 advisory lock of the operating system, which no kill can leave behind: who gets it knows that nobody runs, and that
 Snakemake's files are left over. Two runs at once are still told apart by Snakemake itself.
+
+A job can outlive its run, when only Snakemake's own process is killed. So each run has a name, which its jobs know from the
+environment; a run that begins alone writes its name over that of the last one, and from then on no job of an older run
+can publish a result (`writing.publish`).
 """
 
 from __future__ import annotations
@@ -10,9 +14,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+from underpainting.writing import RUN
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +49,38 @@ def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
     fcntl.flock(file, fcntl.LOCK_SH)
     _held.append(file)
     return alone
+
+
+def supersede(folder: Path) -> None:
+    """Begin a run: no job of a former one can publish a result any more. Only while this process is alone.
+
+    Args:
+        folder: Snakemake's `.snakemake`.
+    """
+    with _newest(folder).open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until a job that publishes just now is done
+        name = secrets.token_hex(8)
+        file.truncate(0)
+        file.write(name)
+        file.flush()
+        os.fsync(file.fileno())
+    _belong(folder, name)
+
+
+def join(folder: Path) -> None:
+    """Belong to the run that is under way, or whose jobs are still at work."""
+    file = _newest(folder)
+    _belong(folder, file.read_text(encoding="utf-8") if file.is_file() else "")
+
+
+def _newest(folder: Path) -> Path:
+    """The file that names the newest run."""
+    return folder / "underpainting.run"
+
+
+def _belong(folder: Path, name: str) -> None:
+    """Let this process and its jobs be part of a run."""
+    os.environ[RUN] = f"{name} {_newest(folder).absolute()}" if name else ""
 
 
 class NoLocksError(RuntimeError):

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from underpainting.messages import shortened, shown
 from underpainting.provenance.facts import Fact, NotAFactError
-from underpainting.provenance.hashes import write_atomically
+from underpainting.provenance.layout import Layout
+from underpainting.writing import write_atomically
 
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
@@ -39,11 +41,14 @@ class Manifest:
         try:
             if line.startswith('{"code"'):
                 content = json.loads(line)
-                self.code[content["code"]] = content["files"]
+                self.code[str(content["code"])] = {str(name): str(digest) for name, digest in content["files"].items()}
                 return
             fact = Fact.read(line)
-        except (NotAFactError, ValueError, KeyError) as error:
+        except NotAFactError as error:
             self.problems.append(str(error))
+            return
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            self.problems.append(f"not the files of a code: {shortened(line, 80)}")
             return
         known = self.facts.setdefault(fact.path, [])
         if fact not in known:
@@ -62,17 +67,21 @@ def read(file: Path) -> Manifest:
     """Read a manifest; an empty one where there is none."""
     found = Manifest()
     if file.is_file():
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             found.add(line)
         found.problems = [f"{file}: {problem}" for problem in found.problems]
     return found
 
 
-def read_all(folder: Path) -> Manifest:
-    """All manifests of a folder as one."""
+def read_all(layout: Layout) -> Manifest:
+    """All manifests of a project as one; what they say of files that are no outputs does not count."""
     whole = Manifest()
-    for file in sorted(folder.glob("*.jsonl")):
-        whole.unite(read(file))
+    for file in sorted(Path(layout.manifests).glob("*.jsonl")):
+        found = read(file)
+        for path in [path for path in found.facts if not layout.owns(path)]:
+            del found.facts[path]
+            found.problems.append(f"{file}: {shown(path)} is not below {layout.results}")
+        whole.unite(found)
     return whole
 
 

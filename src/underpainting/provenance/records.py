@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -18,6 +20,8 @@ from typing import Any
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
+
+log = logging.getLogger(__name__)
 
 KEPT = ("rule", "log", "params", "code", "shellcmd", "conda_env", "container_img_url", "software_stack_hash")
 STALE = "STALE: "
@@ -30,8 +34,15 @@ class Records:
         self._store = FilePersistence(nolock=True)
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """The record of an output, as plain values; None where there is none, or half of one."""
-        return self._store._io_read(self._store._metadata_path, path) or None
+        """The record of an output, as plain values; None where there is none, or half of one; a damaged one is removed."""
+        try:
+            found = self._store._io_read(self._store._metadata_path, path) or None
+            return found and MetadataRecord.model_validate(found).model_dump() and found
+        except (OSError, ValueError, TypeError):
+            file = Path(self._store._record_path(self._store._metadata_path, path))
+            log.warning("%s is damaged, and removed", file)
+            shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink(missing_ok=True)
+            return None
 
     def complete(self, path: str) -> None:
         """Forget that a job did not end: the output is there, whole."""
@@ -59,15 +70,15 @@ class Records:
         self._store._write_record(path, MetadataRecord(**record, record_format_version=RECORD_FORMAT_VERSION))
 
 
-def record_names(portable: Callable[[str], str]) -> None:
-    """Let each record hold, beside the parameters, what a script sees of its files: names and order.
+def record_names(results: str) -> None:
+    """Let each record hold, beside the parameters, what a script sees of the workflow's files: names and order.
 
     Snakemake itself compares the inputs of a job as a set, so two named inputs that were swapped would make nothing run.
 
     Args:
-        portable: a path as others can read it.
+        results: the folder of outputs. Sources do not count: who has the results need not have them.
     """
-    plain, names = FilePersistence._params, cache(partial(_names, portable=portable))
+    plain, names = FilePersistence._params, cache(partial(_names, results=results))
 
     def params_and_names(self: Any, job: Any) -> list[Any]:
         return sorted([*plain(self, job), repr({"names of files": names(job)})])
@@ -75,17 +86,20 @@ def record_names(portable: Callable[[str], str]) -> None:
     FilePersistence._params = params_and_names
 
 
-def _names(job: Any, portable: Callable[[str], str]) -> str:
-    """Digest of the names and the order of a job's inputs, and of its outputs where they have names."""
-    inputs = [portable(str(path)) for path in job.input]
-    named = [[name, *place] for name, place in job.input._get_names()]
-    outputs = [[name, *map(str, _as_list(job.output, place))] for name, place in job.output._get_names()]
-    return hashlib.sha256(json.dumps([inputs, named, outputs]).encode()).hexdigest()[:16]
+def _names(job: Any, results: str) -> str:
+    """Digest of the names and the order of a job's inputs and outputs."""
+    seen = [[_below(results, files), *_named(results, files)] for files in (job.input, job.output)]
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
-def _as_list(files: Any, place: tuple[int, int | None]) -> list[Any]:
-    begin, end = place
-    return [files[begin]] if end is None else list(files[begin:end])
+def _named(results: str, files: Any) -> list[list[Any]]:
+    """Each name, and the files behind it."""
+    places = ((name, *place) for name, place in files._get_names())
+    return [[name, _below(results, files[begin : begin + 1 if end is None else end])] for name, begin, end in places]
+
+
+def _below(results: str, files: Any) -> list[str]:
+    return [str(path) for path in files if Path(str(path)).is_relative_to(results)]
 
 
 def before_running(workflow: Any, action: Callable[[], object]) -> None:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from snakemake.exceptions import WorkflowError
+
+from underpainting.messages import shown
+
+_REMEDIES = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room within your quota",
+    errno.EROFS: "work in a folder that can be written",
+    errno.EACCES: "give yourself the right to read and write it",
+    errno.EPERM: "give yourself the right to read and write it",
+}
 
 
 class Refused(WorkflowError):  # type: ignore[misc]  # noqa: N818  Snakemake has no types, and prints the name
@@ -34,4 +45,12 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise Refused(str(error)) from None
+        raise Refused(_told(error)) from None
+
+
+def _told(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    place = f"{shown(str(error.filename))}: " if error.filename else "a file below .snakemake or results: "
+    remedy = _REMEDIES.get(error.errno or 0, "see that it can be read and written, or remove it")
+    return f"{place}{error.strerror or error}. Remedy: {remedy}."

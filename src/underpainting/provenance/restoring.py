@@ -7,6 +7,8 @@ same; so `snakemake --touch` on a stale file changes nothing.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from underpainting.provenance.layout import Layout
 from underpainting.provenance.ledger import Ledger
 from underpainting.provenance.manifest import Manifest
 from underpainting.provenance.records import KEPT, STALE, Records
+
+log = logging.getLogger(__name__)
 
 _AFTER = 2_000  # ns; a float of seconds tells apart times 0.24 microseconds apart
 
@@ -46,7 +50,10 @@ def judge(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes) ->
 
 
 def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
-    """Judge every output and set its record and its time right."""
+    """Judge every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing."""
+    for link in _endless(Path(layout.results)):
+        log.warning("removing %s, a link that leads to itself", link)
+        link.unlink()
     verdicts = judge(layout, ledger, manifest, hashes)
     newest_script = max((_modified(str(file)) for file in layout.scripts.glob("*")), default=0)
     for verdict in verdicts:
@@ -55,6 +62,20 @@ def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, 
             records.complete(verdict.path)
         _record(verdict, layout, records)
     return Report(verdicts, manifest.problems)
+
+
+def _endless(folder: Path) -> list[Path]:
+    """Links below a folder that lead to themselves, which Snakemake can neither read nor take for absent."""
+    places = (Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
+    return [place for place in places if place.is_symlink() and _error(place) == errno.ELOOP]
+
+
+def _error(path: Path) -> int | None:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno
+    return None
 
 
 def _modified(path: str) -> int:

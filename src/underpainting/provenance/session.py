@@ -6,15 +6,35 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from underpainting.provenance import ledger as ledgers
+from underpainting.provenance import leftovers, locks
 from underpainting.provenance import manifest as manifests
 from underpainting.provenance.facts import Fact
 from underpainting.provenance.hashes import Hashes
 from underpainting.provenance.judgement import State, Verdict
-from underpainting.provenance.layout import MEMORY, Layout
+from underpainting.provenance.layout import MEMORY, SNAKEMAKE, Layout
 from underpainting.provenance.ledger import Ledger
 from underpainting.provenance.manifest import Manifest
 from underpainting.provenance.records import Records
 from underpainting.provenance.restoring import Report, judge, restore
+
+
+def start(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> tuple[Report, bool]:
+    """Begin a run, which is alone in this folder: what jobs of former ones have made is judged, and no more of it comes.
+
+    Jobs that a killed run has left with Slurm are an exception: they still have something to tell, and are waited for.
+
+    Args:
+        code: as for `begin`.
+
+    Returns:
+        the report, and whether such jobs are at work.
+    """
+    at_work = bool(leftovers.left_over(Path.cwd()))
+    if at_work:
+        locks.join(SNAKEMAKE)
+    else:
+        locks.supersede(SNAKEMAKE)
+    return begin(layout, code, alone=not at_work), at_work
 
 
 def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:
@@ -28,12 +48,12 @@ def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, a
     with ledgers.opened() as ledger:
         ledgers.gather(ledger, layout, records, hashes, alone)
         ledger.learn(code or {})
-        return restore(layout, ledger, manifests.read_all(Path(layout.manifests)), hashes, records)
+        return restore(layout, ledger, manifests.read_all(layout), hashes, records)
 
 
 def look(layout: Layout) -> Report:
     """Judge everything and change nothing."""
-    ledger, manifest = Ledger(), manifests.read_all(Path(layout.manifests))
+    ledger, manifest = Ledger(), manifests.read_all(layout)
     ledger.load()
     return Report(judge(layout, ledger, manifest, Hashes(MEMORY)), manifest.problems)
 
@@ -47,7 +67,7 @@ def export(layout: Layout) -> list[str]:
     hashes = Hashes(MEMORY)
     with ledgers.opened() as ledger:
         ledgers.gather(ledger, layout, Records(), hashes, alone=False)
-        manifest = manifests.read_all(Path(layout.manifests))
+        manifest = manifests.read_all(layout)
         verdicts = {verdict.path: verdict for verdict in judge(layout, ledger, manifest, hashes)}
         code = {**manifest.code, **ledger.code}
         studies = {layout.study(path) for path in {*verdicts, *manifest.facts} if _is_output(layout, path)}

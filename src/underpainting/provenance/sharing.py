@@ -61,7 +61,7 @@ def push(
 
 
 def _recorded(layout: Layout, studies: Sequence[str]) -> dict[str, list[str]]:
-    manifest = manifests.read_all(Path(layout.manifests))
+    manifest = manifests.read_all(layout)
     found: dict[str, list[str]] = {}
     for path in sorted(manifest.facts):
         found.setdefault(layout.study(path), []).append(path)

@@ -7,7 +7,6 @@ rest; `ledger.gather` puts both together.
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from underpainting.provenance.hashes import Hashes, Stamp, write_atomically
+from underpainting.provenance import memory as memories
+from underpainting.provenance.hashes import Hashes, Stamp
 from underpainting.provenance.layout import MEMORY
 
 FOLDER = "testimonies"
@@ -76,13 +76,11 @@ def witnessed(
             hashes.keep(path, digest)
             known = {name: value for name, value in before.items() if value}
             told = Testimony(path, digest, stamp.size, known, how)
-            write_atomically(file_of(path, memory), json.dumps(asdict(told)))
+            memories.remember(file_of(path, memory), asdict(told))
 
 
 def told(memory: Path = MEMORY) -> Iterator[tuple[Path, Testimony]]:
-    """Every testimony that has not been gathered, with its file."""
+    """Every testimony that has not been gathered, with its file; a damaged one is none."""
     for file in sorted((memory / FOLDER).glob("*.json")):
-        try:
-            yield file, Testimony(**json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            continue
+        if content := memories.recall(file):
+            yield file, Testimony(**content)

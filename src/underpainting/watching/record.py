@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from underpainting.provenance.hashes import write_atomically
 from underpainting.watching import process
+from underpainting.writing import write_atomically
 
 LOGS = Path("logs")
 SUFFIX = ".use.json"

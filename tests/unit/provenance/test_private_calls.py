@@ -21,6 +21,7 @@ from underpainting.provenance.records import KEPT, STALE, Records
     ("owner", "name"),
     [
         (FilePersistence, "_io_read"),
+        (FilePersistence, "_record_path"),
         (FilePersistence, "_write_record"),
         (FilePersistence, "_filter_incomplete_keys"),
         (FilePersistence, "_unmark_incomplete"),

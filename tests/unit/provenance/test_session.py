@@ -174,6 +174,6 @@ def test_a_former_version_is_not_what_is_recorded_now() -> None:
     Path(OUTPUT).write_text("first")
     ledger = Ledger()
     ledger.load()
-    recorded = manifest.read_all(Path("workflow/provenance"))
+    recorded = manifest.read_all(Layout())
     found = verify([OUTPUT], latest(ledger, recorded))
     assert [finding.path for finding in found] == [OUTPUT]

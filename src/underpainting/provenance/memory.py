@@ -1,0 +1,33 @@
+"""Small files that only remember: one that is damaged counts for nothing, and what it remembered is found out anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from underpainting.writing import write_atomically
+
+CHECK_DIGITS = 16
+
+
+def check(content: Any) -> str:
+    """Sixteen hexadecimal digits over plain values, which tell whether they were altered."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:CHECK_DIGITS]
+
+
+def remember(file: Path, content: Any) -> None:
+    """Write plain values, and a check over them."""
+    write_atomically(file, json.dumps({"check": check(content), "content": content}))
+
+
+def recall(file: Path) -> Any:
+    """What `remember` wrote; None where that is missing, or damaged in any way."""
+    try:
+        found = json.loads(file.read_bytes())
+        content = found["content"]
+        return content if found["check"] == check(content) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
