@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +17,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from zarr.storage import ZipStore
 
-from underpainting import artifacts, writing
+from tests.unit.networks import small_unet
+from underpainting import artifacts, denoisers, writing
 from underpainting.artifacts import ArtifactError
+from underpainting.provenance import locks
+from underpainting.training import checkpoints
 
 DIMS = ("sample", *artifacts.IMAGE_DIMS)
 
@@ -357,3 +365,125 @@ def test_large_images_are_held_in_smaller_numbers() -> None:
     assert artifacts.at_once(64, most=10) == 10
     assert artifacts.at_once(196_608) * 196_608 <= 2**25
     assert artifacts.at_once(2**26) == 1
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+def all_kinds() -> xr.Dataset:
+    """Arrays as artifacts have them: numbers, texts, one value, none, zeros alone, NaN that is declared."""
+    return dataset_of(6).assign(
+        zeros=artifacts.array(np.zeros((3, 2)), ("row", "column"), "what a chunk that is absent would be read as"),
+        name=artifacts.array(np.array(["none", "gaussian", "mixture"]), "row", "names"),
+        nothing=artifacts.array(np.zeros(0), "never", "no values"),
+        gap=artifacts.array(np.array([np.nan, 1.0, 2.0]), "row", "gain", missing="before the push"),
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "a.zarr.zip"
+    artifacts.save(all_kinds(), path, {"study": "digits"})
+    return path.read_bytes()
+
+
+def refused_or_the_same(content: bytes, path: Path) -> bool:
+    """Whether it is refused; if it is read, every number and every attribute is as it was written."""
+    path.write_bytes(content)
+    try:
+        found = artifacts.load(path).load()
+    except ArtifactError as error:
+        told = str(error)
+    else:
+        told = ""
+    if told:
+        assert str(path) in told
+        assert "delete it and run snakemake again" in told
+        return True
+    xr.testing.assert_identical(found.drop_attrs(deep=False), all_kinds())
+    assert artifacts.provenance(found) == {"study": "digits"}
+    return False
+
+
+@settings(max_examples=400)
+@given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
+def test_a_changed_byte_never_gives_another_number(
+    whole: bytes, place: float, bits: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    changed = bytearray(whole)
+    changed[int(place * len(whole))] ^= bits
+    refused_or_the_same(bytes(changed), tmp_path_factory.getbasetemp() / "changed.zarr.zip")
+
+
+@given(place=st.floats(0, 1, exclude_max=True))
+def test_a_part_of_an_artifact_is_refused(whole: bytes, place: float, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert refused_or_the_same(whole[: int(place * len(whole))], tmp_path_factory.getbasetemp() / "cut.zarr.zip")
+
+
+@pytest.mark.parametrize(
+    "without", ["zeros/c/0/0", "zeros/zarr.json", "nothing/zarr.json", "image/c/0/0/0/0", "alpha/c"]
+)
+def test_an_entry_that_is_not_there_is_no_fill_value(whole: bytes, without: str, tmp_path: Path) -> None:
+    (tmp_path / "whole.zarr.zip").write_bytes(whole)
+    with (
+        zipfile.ZipFile(tmp_path / "whole.zarr.zip") as source,
+        zipfile.ZipFile(tmp_path / "a.zarr.zip", "w") as target,
+    ):
+        assert without in source.namelist()
+        for name in source.namelist():
+            if name != without:
+                target.writestr(name, source.read(name))
+    if without == "nothing/zarr.json":  # an array without values that is not there leaves no trace, and no number
+        assert "nothing" not in artifacts.load(tmp_path / "a.zarr.zip")
+        return
+    with pytest.raises(ArtifactError, match="entries are not those that its metadata promise"):
+        artifacts.load(tmp_path / "a.zarr.zip")
+
+
+def test_nan_needs_a_meaning_and_infinity_has_none(tmp_path: Path) -> None:
+    for values, missing in (([np.nan], ""), ([np.inf], ""), ([-np.inf], "never"), ([np.nan, np.inf], "never")):
+        dataset = xr.Dataset({"gain": artifacts.array(np.array(values), "step", "gain", missing=missing)})
+        with pytest.raises(ArtifactError, match="'gain' holds numbers that are not finite"):
+            artifacts.save(dataset, tmp_path / "a.zarr.zip")
+    assert not list(tmp_path.iterdir())
+
+
+# --- a job that outlives its run -------------------------------------------------------------------------------------
+
+
+def test_only_the_newest_run_publishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(writing.RUN, "")
+    locks.supersede(tmp_path)
+    artifacts.save(dataset_of(), tmp_path / "out" / "a.zarr.zip")
+    former = os.environ[writing.RUN]
+    locks.supersede(tmp_path)
+    artifacts.save(dataset_of(5), tmp_path / "out" / "a.zarr.zip")
+    newest = (tmp_path / "out" / "a.zarr.zip").read_bytes()
+
+    monkeypatch.setenv(writing.RUN, former)
+    for write in (
+        lambda: artifacts.save(dataset_of(), tmp_path / "out" / "a.zarr.zip"),
+        lambda: writing.write_text("x", tmp_path / "out" / "b.txt"),
+        lambda: checkpoints.write(tmp_path / "out" / "c.safetensors", {}, "run"),
+        lambda: denoisers.save_pipeline(small_unet(), DDIMScheduler(), tmp_path / "out"),
+    ):
+        with pytest.raises(writing.SupersededError, match="another run has begun"):
+            write()
+    assert [file.name for file in (tmp_path / "out").rglob("*") if file.is_file()] == ["a.zarr.zip"]
+    assert (tmp_path / "out" / "a.zarr.zip").read_bytes() == newest
+
+    locks.join(tmp_path)
+    writing.write_text("x", tmp_path / "out" / "b.txt")
+
+
+def test_a_run_begins_once_the_last_job_has_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(writing.RUN, "")
+    locks.supersede(tmp_path)
+    with (tmp_path / "underpainting.run").open() as held:
+        fcntl.flock(held, fcntl.LOCK_SH)  # as a job that publishes just now
+        other = threading.Thread(target=locks.supersede, args=(tmp_path,))
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+    other.join(10)
+    assert not other.is_alive()

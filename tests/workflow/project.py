@@ -84,6 +84,15 @@ class Project:
 
     def kill_when(self, condition: Callable[[], bool], *arguments: str, seconds: float = 240.0) -> None:
         """Start Snakemake and, once the condition holds, kill it and all its jobs with SIGKILL."""
+        for number in self.orphans_when(condition, *arguments, seconds=seconds):
+            with_suppressed(number, signal.SIGKILL)
+
+    def orphans_when(self, condition: Callable[[], bool], *arguments: str, seconds: float = 240.0) -> list[int]:
+        """Start Snakemake and, once the condition holds, stop its jobs and kill it alone with SIGKILL.
+
+        Returns:
+            the jobs, which go on with SIGCONT.
+        """
         with (self.folder / "killed.log").open("w") as log:
             process = subprocess.Popen(
                 self.command(*arguments), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
@@ -93,9 +102,12 @@ class Project:
                 assert process.poll() is None, (self.folder / "killed.log").read_text()[-6000:]
                 assert time.monotonic() < deadline, "the condition for the kill never came"
                 time.sleep(0.01)
-            for number in (process.pid, *self.processes()):
-                with_suppressed_kill(number)
+            orphans = [number for number in self.processes() if number != process.pid]
+            for number in orphans:
+                with_suppressed(number, signal.SIGSTOP)
+            with_suppressed(process.pid, signal.SIGKILL)
             process.wait()
+        return orphans
 
     def processes(self) -> Iterator[int]:
         """Processes whose working folder is this project's."""
@@ -108,9 +120,9 @@ class Project:
                 yield int(entry.name)
 
 
-def with_suppressed_kill(number: int) -> None:
-    """SIGKILL, if the process is still there."""
+def with_suppressed(number: int, told: signal.Signals) -> None:
+    """Send a signal, if the process is still there."""
     try:
-        os.kill(number, signal.SIGKILL)
+        os.kill(number, told)
     except ProcessLookupError:
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import Project
+from tests.workflow.project import Project, with_suppressed
 from underpainting import artifacts
 from underpainting.watching import record
 from underpainting.watching.record import State
@@ -62,6 +63,42 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
     long_training(other)
     other.build(weights)
     assert other.artifacts() == fresh.artifacts()
+
+
+def test_a_job_that_outlives_its_run_replaces_no_result_of_the_next(fresh: Project) -> None:
+    """Only Snakemake's own process is killed; the next run, of another study, ends well before the old job does."""
+    long_training(fresh)
+    log, weights = (
+        fresh.folder / "logs/tiny/train.log",
+        "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors",
+    )
+    orphans = fresh.orphans_when(lambda: alive(log), weights, "results/tiny/training.zarr.zip")
+    assert orphans
+    study = fresh.study()
+    study["denoiser"]["training"]["seed"] = 7
+    fresh.write(study)
+    fresh.build(weights)
+    built = fresh.artifacts()
+    for number in orphans:
+        with_suppressed(number, signal.SIGCONT)
+    assert all(ends(number) for number in orphans)
+    assert "another run has begun since" in log.read_text()
+    assert fresh.artifacts() == built
+    assert fresh.planned(weights) == {}
+
+
+def ends(number: int, seconds: float = 120.0) -> bool:
+    """Whether a process ends in time; one that nobody has waited for counts."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.mark.parametrize(

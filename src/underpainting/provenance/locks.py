@@ -57,6 +57,7 @@ def supersede(folder: Path) -> None:
     Args:
         folder: Snakemake's `.snakemake`.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with _newest(folder).open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until a job that publishes just now is done
         name = secrets.token_hex(8)

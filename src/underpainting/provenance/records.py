@@ -38,7 +38,7 @@ class Records:
         try:
             found = self._store._io_read(self._store._metadata_path, path) or None
             return found and MetadataRecord.model_validate(found).model_dump() and found
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             file = Path(self._store._record_path(self._store._metadata_path, path))
             log.warning("%s is damaged, and removed", file)
             shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink(missing_ok=True)
@@ -87,8 +87,8 @@ def record_names(results: str) -> None:
 
 
 def _names(job: Any, results: str) -> str:
-    """Digest of the names and the order of a job's inputs and outputs."""
-    seen = [[_below(results, files), *_named(results, files)] for files in (job.input, job.output)]
+    """Digest of the names and the order of a job's inputs, and of its outputs where they have names; others may share a job."""
+    seen = [_below(results, job.input), _named(results, job.input), _named(results, job.output)]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
