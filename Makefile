@@ -7,7 +7,10 @@ STUDIES ?=
 S3 := .venv-s3
 MARK := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# Snakemake keeps a cache below the home folder; where that cannot be written, it goes below .snakemake
+HOME_CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/snakemake
+CACHE := $(shell mkdir -p "$(HOME_CACHE)" 2>/dev/null && test -w "$(HOME_CACHE)" || echo XDG_CACHE_HOME=$(CURDIR)/.snakemake/cache)
+SNAKEMAKE := $(CACHE) $(BIN)/snakemake --cores $(CORES)
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: help env s3 run test lint format bench gallery schema docs lock clean

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
-from tests.workflow.project import Project
+from tests.workflow.project import ROOT, Project
 from underpainting import denoisers
 from underpainting.training.trainer import make_unet
 
@@ -152,3 +154,85 @@ def test_a_study_may_have_a_name_that_yaml_takes_for_something_else(fresh: Proje
     assert fresh.planned(target, "--config", f"studies={name}") == {"prepare_dataset": 1}
     (fresh.folder / "config/config.yaml").write_text(f"studies: [{name}]\n")
     assert fresh.planned(target) == {"prepare_dataset": 1}
+
+
+def results_that_are_a_file(project: Project) -> None:
+    (project.folder / "results").mkdir()
+    (project.folder / "results/tiny").write_text("")
+
+
+def memory_that_is_a_file(project: Project) -> None:
+    (project.folder / ".snakemake").write_text("")
+
+
+def lock_that_is_a_folder(project: Project) -> None:
+    (project.folder / ".snakemake/underpainting.lock").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            results_that_are_a_file,
+            "results/tiny: (the whole file): a folder belongs here, but this is a file. Remedy: move",
+        ),
+        (
+            memory_that_is_a_file,
+            "'.snakemake': File exists. Remedy: see that it can be read and written, or remove it.",
+        ),
+        (lock_that_is_a_folder, "'.snakemake/underpainting.lock': Is a directory. Remedy: see that it can be read"),
+    ],
+)
+def test_what_stands_in_the_way_is_told_in_one_line(
+    fresh: Project, spoil: Callable[[Project], None], message: str
+) -> None:
+    spoil(fresh)
+    result = fresh.run("--dry-run")
+    assert result.returncode != 0
+    assert "Traceback" not in result.stdout
+    assert message in result.stdout.rstrip().splitlines()[-1]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB of its own, which only root can have."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    ("full", "message"),
+    [
+        (True, "No space left on device. Remedy: make room on that disk."),
+        (False, "Read-only file system. Remedy: work in a folder that can be written."),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_in_one_line(small_disk: Path, full: bool, message: str) -> None:
+    project = Project.make(small_disk / "project")
+    (project.folder / ".snakemake").mkdir()
+    if full:
+        with suppress(OSError):
+            (project.folder / "filling").write_bytes(bytes(2**17))
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    result = project.run("--dry-run")
+    assert result.returncode != 0
+    assert "Traceback" not in result.stdout
+    assert message in result.stdout.rstrip().splitlines()[-1]
+
+
+def test_make_runs_where_the_home_folder_cannot_be_written(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snakemake itself ends in a traceback there, before it reads the Snakefile."""
+    monkeypatch.setenv("HOME", "/proc/none")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert "Traceback" in fresh.run("--dry-run").stdout
+    told = subprocess.run(["make", "-n", "run"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    (place,) = (word for word in told.split() if word.startswith("XDG_CACHE_HOME="))
+    assert Path(place.partition("=")[2]).is_relative_to(ROOT)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(fresh.folder / ".snakemake/cache"))
+    assert fresh.planned("results/tiny/dataset.zarr.zip") == {"prepare_dataset": 1}
