@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 
-from underpainting import artifacts, denoisers, meter, tables, trajectories
+from underpainting import artifacts, denoisers, meter, tables, tensor_files, trajectories
 from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 def networks(snapshots: str, trained: dict[str, torch.Tensor], steps: int) -> dict[int, dict[str, torch.Tensor]]:
     """Weights by training step, the youngest first, the trained network's last."""
-    young = load_file(snapshots)
+    young, _ = tensor_files.read(snapshots)
     found = sorted({int(key.split("/", 1)[0]) for key in young} - {steps})
     return {**{step: checkpoints.unflatten(str(step), young) for step in found}, steps: trained}
 

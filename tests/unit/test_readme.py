@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.unit.bases import make_basis
-from underpainting import cli, denoisers
+from underpainting import artifacts, cli, denoisers
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.pipeline import TeleportPipeline
@@ -38,6 +40,26 @@ def write_study(folder: Path, network: UNet2DModel) -> None:
     one = make_basis(64, [3.0, 1.0, 0.5], 0)
     basis = Eigenbasis(0.2 * one.mean, one.vectors, one.variances, one.total_variance, (1, 8, 8))
     eigenbasis.save(basis, folder / "results/digits/eigenbasis.zarr.zip", {"study": "digits"})
+
+
+REPORT = README.parent / "workflow/report/workflow.rst"
+
+
+def lines_of_xarray(text: str) -> list[str]:
+    """The lines by which plain xarray opens an artifact."""
+    lines = (line.strip() for line in text[text.index("import xarray, zarr.storage") :].splitlines())
+    return list(filter(None, lines))[:2]
+
+
+def test_plain_xarray_opens_an_artifact_by_two_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = xr.Dataset({"mean": artifacts.array(np.arange(3.0), "pixel", "mean image")})
+    artifacts.save(found, "results/digits/moments.zarr.zip", {"study": "digits"})
+    lines = lines_of_xarray(block("python", "open_zarr"))
+    assert lines == lines_of_xarray(REPORT.read_text(encoding="utf-8"))
+    names: dict[str, object] = {}
+    exec("\n".join(lines), names)
+    xr.testing.assert_equal(names["data"].load(), found)  # type: ignore[attr-defined]
 
 
 def test_the_pipeline_in_three_lines(network: UNet2DModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ whatever the file holds.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,13 +20,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from underpainting import artifacts
+from underpainting import artifacts, tensor_files
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.messages import shortened
+from underpainting.tensor_files import KEY, digest
 from underpainting.writing import replacing
 
 FORMAT = "underpainting.basis/1"
-KEY = "underpainting"
 Precision = Literal["float64", "float32"]
 _PARTS = ("mean", "vectors", "variances")
 _REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis.stored.save_basis`"
@@ -53,6 +53,7 @@ class Card:
         rank: number of components.
         explained_variance: fraction of the total variance within them.
         digest: SHA-256 of the tensors.
+        check: SHA-256 of the rest of the card; empty in files of version 0.1.
         format: name and version of the format.
     """
 
@@ -67,6 +68,7 @@ class Card:
     rank: int = 0
     explained_variance: float = 1.0
     digest: str = ""
+    check: str = ""
     format: str = FORMAT
 
     @classmethod
@@ -74,6 +76,11 @@ class Card:
         """From what `asdict` gives, or JSON of it."""
         lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
         return cls(**{**content, **lists})
+
+    def checked(self) -> Card:
+        """The card with its check."""
+        plain = replace(self, check="")
+        return replace(plain, check=tensor_files.digest({}, asdict(plain)))
 
     def text(self) -> str:
         """The card in Markdown, as it stands beside a basis on the Hub."""
@@ -134,7 +141,7 @@ class StoredBasis:
             **details,
         )
         stored = cls(whole, tuple(classes), card)
-        return replace(stored, card=replace(card, digest=digest(stored.tensors())))
+        return replace(stored, card=replace(card, digest=digest(stored.tensors())).checked())
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], card: Card) -> StoredBasis:
@@ -163,16 +170,6 @@ def _rounded(name: str, tensor: Tensor, precision: Precision) -> Tensor:
     return tensor.float() if precision == "float32" and name.endswith("vectors") else tensor.double()
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and values, in hexadecimal."""
-    total = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.numpy().data)
-    return total.hexdigest()
-
-
 def save_basis(stored: StoredBasis, path: str | Path, precision: Precision = "float64") -> StoredBasis:
     """Write a basis with its card, complete or not at all; the same basis and card give the same bytes.
 
@@ -185,8 +182,7 @@ def save_basis(stored: StoredBasis, path: str | Path, precision: Precision = "fl
         the basis as the file holds it.
     """
     kept = {name: _rounded(name, value, precision) for name, value in stored.tensors().items()}
-    card = replace(stored.card, digest=digest(kept))
-    # a single key: safetensors writes several in an order that changes from call to call
+    card = replace(stored.card, digest=digest(kept)).checked()
     content = save(kept, {KEY: json.dumps(asdict(card), sort_keys=True, allow_nan=False)})
     with replacing(path) as scratch:
         scratch.write_bytes(content)
@@ -207,11 +203,14 @@ def load_basis(path: str | Path) -> StoredBasis:
         with safe_open(path, "pt") as file:
             card = _card((file.metadata() or {}).get(KEY), path)
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
-    except SafetensorError as error:
-        raise BasisFileError(f"{path}: not a readable safetensors file ({error}); {_REMEDY}") from error
-    if digest(tensors) != card.digest:
-        raise BasisFileError(f"{path}: its tensors are not those that its card was written for; {_REMEDY}")
-    return StoredBasis.from_tensors(tensors, card)
+        if digest(tensors) != card.digest or (card.check and card != card.checked()):
+            raise BasisFileError(f"{path}: its tensors are not those that its card was written for; {_REMEDY}")
+        return StoredBasis.from_tensors(tensors, card)
+    except BasisFileError:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        told = shortened(f"{type(error).__name__}: {error}")
+        raise BasisFileError(f"{path}: not a readable safetensors file ({told}); {_REMEDY}") from error
 
 
 def _card(text: str | None, path: Path) -> Card:

@@ -6,18 +6,14 @@ study and nothing else.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from underpainting import meter
-from underpainting.writing import replacing
+from underpainting import meter, tensor_files
 
 
 @dataclass(frozen=True)
@@ -139,23 +135,19 @@ def _descend(
 
 def save(trained: Trained, path: str | Path) -> None:
     """Write weights, sizes and accuracy as one safetensors file."""
-    # one key: safetensors writes several in random order
-    about = {"classifier": json.dumps({"shape": asdict(trained.classifier.shape), "accuracy": trained.accuracy})}
-    with replacing(path) as scratch:
-        save_file(trained.classifier.state_dict(), scratch, about)
+    about = {"shape": asdict(trained.classifier.shape), "accuracy": trained.accuracy}
+    tensor_files.write(path, trained.classifier.state_dict(), about)
 
 
 def load(path: str | Path) -> Trained:
     """Read what `save` wrote.
 
     Raises:
-        ValueError: the file holds no classifier.
+        TensorFileError: the file is damaged, or holds no classifier.
     """
-    with safe_open(path, "pt") as file:
-        about = file.metadata() or {}
-    if "classifier" not in about:
-        raise ValueError(f"{path} holds no classifier; delete it and run snakemake again")
-    content = json.loads(about["classifier"])
-    classifier = Classifier(ClassifierShape(**content["shape"]))
-    classifier.load_state_dict(load_file(path))
-    return Trained(classifier.eval(), content["accuracy"])
+    tensors, about = tensor_files.read(path)
+    if "shape" not in about:
+        raise tensor_files.TensorFileError(f"{path} holds no classifier; delete it and run snakemake again")
+    classifier = Classifier(ClassifierShape(**about["shape"]))
+    classifier.load_state_dict(tensors)
+    return Trained(classifier.eval(), about["accuracy"])

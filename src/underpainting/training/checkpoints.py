@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.writing import replacing
+from underpainting import tensor_files
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +23,7 @@ def write(path: str | Path, tensors: Mapping[str, Tensor], run: str) -> None:
         tensors: everything that the run needs to go on.
         run: digest of all that determines the run (data, configuration, code).
     """
-    with replacing(path) as scratch:
-        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, scratch, {"run": run})
+    tensor_files.write(path, tensors, {"run": run})
 
 
 def read(path: str | Path, run: str) -> dict[str, Tensor] | None:
@@ -35,14 +32,14 @@ def read(path: str | Path, run: str) -> dict[str, Tensor] | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, "pt") as file:
-            if (file.metadata() or {}).get("run") != run:
-                log.info("%s belongs to another run and is ignored", path)
-                return None
-            return {key: file.get_tensor(key) for key in list(file.keys())}
-    except SafetensorError as error:
-        log.warning("%s cannot be read (%s) and is ignored", path, error)
+        tensors, about = tensor_files.read(path)
+    except tensor_files.TensorFileError as error:
+        log.warning("ignored: %s", error)
         return None
+    if about.get("run") != run:
+        log.info("%s belongs to another run and is ignored", path)
+        return None
+    return tensors
 
 
 def flatten(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,67 @@
+"""The library's own tensors on disk: safetensors with words about them, and a digest of both; what was altered is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from underpainting.messages import shortened
+from underpainting.writing import replacing
+
+KEY = "underpainting"  # a single key: safetensors writes several in an order that changes from call to call
+
+
+class TensorFileError(ValueError):
+    """A file does not hold what was written into it; the message names it."""
+
+
+def digest(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> str:
+    """SHA-256 of names, types, shapes and values, and of plain values about them, in hexadecimal."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.numpy().data)
+    if about is not None:
+        total.update(json.dumps(about, sort_keys=True).encode())
+    return total.hexdigest()
+
+
+def write(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write tensors, complete or not at all; the same tensors and words give the same bytes.
+
+    Args:
+        path: `*.safetensors`.
+        tensors: by name.
+        about: plain values, as JSON keeps them.
+    """
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = {"about": dict(about), "sha256": digest(kept, about)}
+    with replacing(path) as scratch:
+        save_file(kept, scratch, {KEY: json.dumps(content, sort_keys=True)})
+
+
+def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write` wrote: the tensors, and the words about them.
+
+    Raises:
+        TensorFileError: the file is missing, damaged, or of another kind.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            content = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        about = dict(content["about"])
+        if content["sha256"] != digest(tensors, about):
+            raise ValueError("its tensors are not those that were written")
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        told = shortened(f"{type(error).__name__}: {error}")
+        raise TensorFileError(f"{path} cannot be read ({told}); delete it and run snakemake again") from error
+    return tensors, about
