@@ -87,6 +87,33 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(place, ("prepare_dataset",))
 
 
+KINDS = {
+    ".zarr.zip": "results/tiny/perturbation/*.zarr.zip",
+    ".safetensors": "results/tiny/classifier.safetensors",
+    "weights": "results/tiny/denoiser/unet/*.safetensors",
+    ".json": "results/tiny/metrics.json",
+    ".csv": "results/tiny/claims.csv",
+    ".html": "results/tiny/tables/geometry.html",
+    ".png": "results/tiny/figures/fig04f*.png",
+    ".pdf": "results/tiny/figures/fig10*.pdf",
+    "scheduler": "results/tiny/denoiser/scheduler/*.json",
+}
+
+
+@row("one bit of a result of every kind flipped, the file's times as they were")
+def _(world: World) -> tuple[Plan, set[str]]:
+    flipped = set()
+    for number, pattern in enumerate(KINDS.values()):
+        file = sorted(world.colleague.folder.glob(pattern))[0]
+        content, times = bytearray(file.read_bytes()), file.stat()
+        content[(number * 7919) % len(content)] ^= 1 << number % 8
+        file.write_bytes(content)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        flipped.add(file.relative_to(world.colleague.folder).as_posix())
+    plan = world.colleague.plan()
+    return plan, plan.behind({name for name, job in plan.jobs.items() if flipped & set(job["outputs"])})
+
+
 @row("a result that is a link to itself, which holds as much as none")
 def _(world: World) -> tuple[Plan, set[str]]:
     file = world.colleague.folder / MIDDLE
