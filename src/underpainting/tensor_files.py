@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -34,6 +35,18 @@ def digest(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
     return total.hexdigest()
 
 
+def require_finite(tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Refuse to write numbers that are not finite.
+
+    Raises:
+        TensorFileError: a tensor holds some.
+    """
+    if wrong := [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]:
+        raise TensorFileError(
+            f"{path}: {', '.join(wrong[:3])} of {len(tensors)} tensors are not finite; nothing was written"
+        )
+
+
 def write(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write tensors, complete or not at all; the same tensors and words give the same bytes.
 
@@ -41,7 +54,11 @@ def write(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, A
         path: `*.safetensors`.
         tensors: by name.
         about: plain values, as JSON keeps them.
+
+    Raises:
+        TensorFileError: a tensor holds numbers that are not finite.
     """
+    require_finite(tensors, path)
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = {"about": dict(about), "sha256": digest(kept, about)}
     with replacing(path) as scratch:

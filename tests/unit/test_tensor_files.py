@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.bases import make_basis
-from underpainting import tensor_files
+from tests.unit.networks import small_unet
+from underpainting import denoisers, tensor_files
 from underpainting.basis import stored
 from underpainting.basis.stored import BasisFileError, StoredBasis
 from underpainting.quality import classifier
@@ -83,3 +85,17 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         classifier.load(tmp_path / "x")
     with pytest.raises(TensorFileError, match="cannot be read"):
         tensor_files.read(tmp_path / "absent")
+
+
+def test_numbers_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
+    network = small_unet()
+    with torch.no_grad():
+        next(network.parameters()).flatten()[0] = torch.nan
+    for write in (
+        lambda: tensor_files.write(tmp_path / "x", {"a": torch.tensor([1.0, torch.inf])}, {}),
+        lambda: checkpoints.write(tmp_path / "x", {"a": torch.tensor(torch.nan)}, "run"),
+        lambda: denoisers.save_pipeline(network, DDIMScheduler(), tmp_path),
+    ):
+        with pytest.raises(TensorFileError, match="not finite; nothing was written"):
+            write()
+    assert not list(tmp_path.iterdir())

@@ -183,12 +183,17 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     DDPMPipeline for flow matching, as ConsistencyModelPipeline for EDM, whose loops scale and step as each scheduler wants it.
 
     Every file is complete or absent, and the index comes last: a folder without it is incomplete.
+
+    Raises:
+        TensorFileError: the network holds numbers that are not finite.
     """
     import diffusers
 
+    from underpainting.tensor_files import require_finite
     from underpainting.writing import publish, remove_leftovers, write_json
 
     folder = Path(folder)
+    require_finite(network.state_dict(), folder)
     index_file = folder / "model_index.json"
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(index_file)
