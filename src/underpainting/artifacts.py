@@ -15,13 +15,10 @@ taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,32 +28,13 @@ import numpy as np
 import xarray as xr
 from zarr.storage import ZipStore
 
+from underpainting import archives
 from underpainting.messages import shortened
 from underpainting.writing import remove_leftovers, replacing
 
 IMAGE_RANGE = (-1.0, 1.0)
 IMAGE_DIMS = ("channel", "height", "width")
 _CHUNK_BYTES = 64 * 2**20
-
-
-# what `zipfile`, `json` and zarr raise over an archive that was altered
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    OSError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    OverflowError,
-    RuntimeError,
-    NotImplementedError,
-    MemoryError,
-)
-_METADATA = "zarr.json"
 
 
 class ArtifactError(ValueError):
@@ -71,42 +49,30 @@ class Archive(ZipStore):
     """
 
     def __init__(self, path: Path) -> None:
-        with _telling_damage(path):
+        with _reporting_damage(path):
             super().__init__(path, mode="r")
             self._sync_open()
-            promised = sorted(_promised(self._zf))
+            promised = sorted(archives.promised(self._zf))
             if (found := sorted(self._zf.namelist())) != promised:
                 wrong = sorted(set(found) ^ set(promised)) or found
                 raise ValueError(f"its entries are not those that its metadata promise: {', '.join(wrong[:3])}")
 
     def _get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        with _telling_damage(self.path):
+        with _reporting_damage(self.path):
             return super()._get(key, prototype, byte_range)
 
 
-def _promised(archive: zipfile.ZipFile) -> Iterator[str]:
-    """The entries that a store has by its metadata."""
-    for name in archive.namelist():
-        node, _, last = name.rpartition("/")
-        if last == _METADATA:
-            yield name
-            content = json.loads(archive.read(name))
-            if content["node_type"] == "array":
-                shape, chunks = content["shape"], content["chunk_grid"]["configuration"]["chunk_shape"]
-                counts = [range(-(-size // chunk)) for size, chunk in zip(shape, chunks, strict=True)]
-                for place in itertools.product(*counts):
-                    yield "/".join([node, "c", *map(str, place)])
-
-
 @contextmanager
-def _telling_damage(path: str | Path) -> Iterator[None]:
+def _reporting_damage(path: str | Path) -> Iterator[None]:
     try:
         yield
     except ArtifactError:
         raise
-    except _DAMAGE as error:
-        told = shortened(f"{type(error).__name__}: {error}")
-        raise ArtifactError(f"{path}: not a readable artifact ({told}); delete it and run snakemake again") from error
+    except archives.DAMAGE as error:
+        problem = shortened(f"{type(error).__name__}: {error}")
+        raise ArtifactError(
+            f"{path}: not a readable artifact ({problem}); delete it and run snakemake again"
+        ) from error
 
 
 def digest(path: str | Path) -> str:
@@ -212,15 +178,15 @@ def save_stream(
     scratch = f".{path.name}.{os.getpid()}."
     with tempfile.TemporaryDirectory(prefix=scratch, suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"
-        whole: Any = {"consolidated": False, "write_empty_chunks": True}
+        options: Any = {"consolidated": False, "write_empty_chunks": True}
         written = 0
         for part in parts:
             part = _checked(part.assign_attrs(attributes), path)
             if written == 0:
                 encoding = _encoding(part, dim)
-                part.to_zarr(store, mode="w", zarr_format=3, encoding=encoding, **whole)
+                part.to_zarr(store, mode="w", zarr_format=3, encoding=encoding, **options)
             else:
-                part.to_zarr(store, append_dim=dim, **whole)
+                part.to_zarr(store, append_dim=dim, **options)
             written += 1
         if not written:
             raise ArtifactError(f"{path}: nothing to write")
@@ -228,7 +194,7 @@ def save_stream(
 
 
 def load(path: str | Path) -> xr.Dataset:
-    """Open an artifact; arrays are read when they are used, and damage to them is told then.
+    """Open an artifact; arrays are read when they are used, and damage to them is reported then.
 
     Raises:
         ArtifactError: the file is missing, damaged or no artifact.
@@ -236,7 +202,7 @@ def load(path: str | Path) -> xr.Dataset:
     path = Path(path)
     if not path.is_file():
         raise ArtifactError(f"{path}: no such artifact; build it with snakemake, or fetch it with dvc pull")
-    with _telling_damage(path):
+    with _reporting_damage(path):
         return xr.open_dataset(Archive(path), engine="zarr", consolidated=False)  # type: ignore[arg-type]
 
 

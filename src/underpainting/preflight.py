@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from underpainting import archives
 from underpainting.families import UnknownPathError, family_of
 from underpainting.messages import shown
 from underpainting.studies import counts
@@ -24,19 +23,6 @@ from underpainting.studies.files.sources import dataset, needed, network, of_net
 from underpainting.studies.models import Study
 
 log = logging.getLogger(__name__)
-
-# what reading a damaged artifact can raise
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    ValueError,
-    NotImplementedError,
-)
 
 RETRAIN = "--config retrain=true"
 
@@ -121,21 +107,19 @@ def _is_pulled(study: Study, artifact: Path) -> bool:
 
 def _provenance(artifact: Path) -> dict[str, Any]:
     """What an artifact says of its making, read without opening its arrays; nothing, if it cannot be read."""
+    found = archives.metadata_of(artifact, "")
     try:
-        with zipfile.ZipFile(artifact) as archive:
-            attributes = json.loads(archive.read("zarr.json"))["attributes"]
-        return dict(json.loads(attributes["provenance"]))
-    except _DAMAGED:
+        return dict(json.loads(found[0]["attributes"]["provenance"])) if found else {}
+    except archives.DAMAGE:
         return {}
 
 
 def _described(artifact: Path) -> tuple[dict[str, Any], int] | None:
     """A data set's attributes and its number of images, read without opening its arrays; None if they cannot be read."""
+    found = archives.metadata_of(artifact, "", "images")
     try:
-        with zipfile.ZipFile(artifact) as archive:
-            group, images = (json.loads(archive.read(file)) for file in ("zarr.json", "images/zarr.json"))
-        return dict(group["attributes"]), int(images["shape"][0])
-    except _DAMAGED:
+        return (dict(found[0]["attributes"]), int(found[1]["shape"][0])) if found else None
+    except archives.DAMAGE:
         return None
 
 

@@ -79,6 +79,6 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if content["sha256"] != digest(tensors, about):
             raise ValueError("its tensors are not those that were written")
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        told = shortened(f"{type(error).__name__}: {error}")
-        raise TensorFileError(f"{path} cannot be read ({told}); delete it and run snakemake again") from error
+        problem = shortened(f"{type(error).__name__}: {error}")
+        raise TensorFileError(f"{path} cannot be read ({problem}); delete it and run snakemake again") from error
     return tensors, about

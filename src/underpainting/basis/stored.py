@@ -209,8 +209,8 @@ def load_basis(path: str | Path) -> StoredBasis:
     except BasisFileError:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        told = shortened(f"{type(error).__name__}: {error}")
-        raise BasisFileError(f"{path}: not a readable safetensors file ({told}); {_REMEDY}") from error
+        problem = shortened(f"{type(error).__name__}: {error}")
+        raise BasisFileError(f"{path}: not a readable safetensors file ({problem}); {_REMEDY}") from error
 
 
 def _card(text: str | None, path: Path) -> Card:

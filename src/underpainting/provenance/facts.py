@@ -61,11 +61,11 @@ class Fact:
         """
         try:
             content = json.loads(line)
-            told = content.pop("check")
+            given = content.pop("check")
             fact = cls(**content)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise NotAFactError(f"not a fact: {shortened(line, 80)}") from error
-        if told != check(content) or not fact._is_plain():
+        if given != check(content) or not fact._is_plain():
             raise NotAFactError(f"edited by hand: {shortened(str(fact.path))}")
         return fact
 

@@ -1,4 +1,4 @@
-"""Small files that only remember: one that is damaged counts for nothing, and what it remembered is found out anew."""
+"""Small files that only remember: a damaged one counts for nothing, and what it remembered is found out again."""
 
 from __future__ import annotations
 

@@ -45,10 +45,10 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise Refused(_told(error)) from None
+        raise Refused(_message(error)) from None
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     place = f"{shown(str(error.filename))}: " if error.filename else "a file below .snakemake or results: "
