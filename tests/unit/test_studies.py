@@ -626,6 +626,8 @@ def test_roots_and_networks_may_lie_in_the_data_folder(folder: Path) -> None:
         ("{}/a.npz", "the placeholder {}"),
         ("a/{data}/a.npz", "{data} stands inside"),
         ("{data}.npz", "{data} stands inside"),
+        ("{data}/../a.npz", "leads out of the data folder"),
+        ("{data}/a/../../b/a.npz", "leads out of the data folder"),
     ],
 )
 def test_another_placeholder_is_told(tmp_path: Path, path: str, problem: str) -> None:

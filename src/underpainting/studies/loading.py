@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -91,7 +91,7 @@ def _located(value: str, data: str) -> str:
     """A place with the data folder filled in.
 
     Raises:
-        ValueError: "problem | remedy" of a placeholder that is not known, or not at the beginning.
+        ValueError: "problem | remedy" of a placeholder that is not known, not at the beginning, or left by `..`.
     """
     for found in _PLACEHOLDER.finditer(value):
         if found[1] != DATA:
@@ -100,6 +100,10 @@ def _located(value: str, data: str) -> str:
             )
         if found.start() or value[found.end() : found.end() + 1] not in ("", "/"):
             raise ValueError(f"{{data}} stands inside {shown(value)} | write {{data}}/ at its beginning")
+        if ".." in PurePath(value).parts:
+            raise ValueError(
+                f"{shown(value)} leads out of the data folder | name a place in it, or a path without {{data}}"
+            )
     return value.replace("{data}", data.rstrip("/") or "/", 1)
 
 
