@@ -29,7 +29,7 @@ import xarray as xr
 from zarr.storage import ZipStore
 
 from underpainting import archives
-from underpainting.messages import shortened
+from underpainting.messages import of_error
 from underpainting.writing import remove_leftovers, replacing
 
 IMAGE_RANGE = (-1.0, 1.0)
@@ -69,7 +69,7 @@ def _reporting_damage(path: str | Path) -> Iterator[None]:
     except ArtifactError:
         raise
     except archives.DAMAGE as error:
-        problem = shortened(f"{type(error).__name__}: {error}")
+        problem = of_error(error)
         raise ArtifactError(
             f"{path}: not a readable artifact ({problem}); delete it and run snakemake again"
         ) from error

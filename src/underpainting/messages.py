@@ -18,6 +18,11 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in cut)
 
 
+def of_error(error: BaseException, longest: int = LONGEST) -> str:
+    """The class and the text of an error, in one line that is cut after `longest` characters."""
+    return shortened(" ".join(f"{type(error).__name__}: {error}".split()), longest)
+
+
 def as_rst(text: str) -> str:
     """A text as one line of reStructuredText that shows it literally, whatever markup, HTML or template it looks like."""
     return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()))

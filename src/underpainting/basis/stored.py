@@ -23,7 +23,7 @@ from torch import Tensor
 from underpainting import artifacts, tensor_files
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.messages import shortened
+from underpainting.messages import of_error
 from underpainting.tensor_files import KEY, digest
 from underpainting.writing import replacing
 
@@ -209,7 +209,7 @@ def load_basis(path: str | Path) -> StoredBasis:
     except BasisFileError:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        problem = shortened(f"{type(error).__name__}: {error}")
+        problem = of_error(error)
         raise BasisFileError(f"{path}: not a readable safetensors file ({problem}); {_REMEDY}") from error
 
 

@@ -24,6 +24,7 @@ from underpainting import families
 from underpainting.compute import Compute
 from underpainting.denoisers import official, residual, unets
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
+from underpainting.messages import of_error
 from underpainting.noise import training_grid
 
 SCHEDULE = "scheduler_config.json"
@@ -83,8 +84,7 @@ def load_schedule(folder: Path) -> Any:
     except families.UnknownPathError as error:
         raise ValueError(f"{file}: {error}") from error
     except Exception as error:  # diffusers raises many kinds; all mean that the settings make no schedule
-        problem = f"{type(error).__name__}: {str(error)[:200]}"
-        raise ValueError(f"{file} makes no noise schedule ({problem}); repair that file") from error
+        raise ValueError(f"{file} makes no noise schedule ({of_error(error)}); repair that file") from error
     return schedule
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from underpainting.messages import of_error
+
 
 def cached(repository: str, revision: str) -> Path | None:
     """The folder of a pinned commit in the Hub's local cache, if it is there."""
@@ -29,6 +31,6 @@ def fetch(repository: str, revision: str) -> Path:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the Hub client raises many kinds; all mean that the network cannot be had
         raise FileNotFoundError(
-            f"denoiser.repository: {repository} at {revision} cannot be had from the Hub ({type(error).__name__}: {error}); "
+            f"denoiser.repository: {repository} at {revision} cannot be had from the Hub ({of_error(error)}); "
             "check the name, the commit and the network, or use source: path"
         ) from error

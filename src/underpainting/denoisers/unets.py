@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from underpainting.denoisers import weights
+from underpainting.messages import of_error
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +149,9 @@ def make(config: Mapping[str, Any], folder: str | Path) -> Any:
         with no_init_weights():
             return UNet2DModel.from_config(dict(config)).eval()
     except Exception as error:  # of any kind, by what the configuration says
-        problem = f"{type(error).__name__}: {str(error)[:200]}"
-        raise ValueError(f"diffusers makes no network of {folder}/config.json ({problem}); repair that file") from error
+        raise ValueError(
+            f"diffusers makes no network of {folder}/config.json ({of_error(error)}); repair that file"
+        ) from error
 
 
 def _mean(network: Any, channels: int) -> Any:

@@ -16,6 +16,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from underpainting.messages import of_error
+
 FILE = "diffusion_pytorch_model.safetensors"
 SHOWN = 5
 _SHARD = re.compile(r"-\d+-of-\d+\b")
@@ -102,7 +104,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
         with safe_open(file, "pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  no mapping
     except (SafetensorError, OSError, ValueError) as error:
-        problem = f"{file} cannot be read ({type(error).__name__}: {str(error)[:200]})"
+        problem = f"{file} cannot be read ({of_error(error)})"
         raise WeightsError(problem, "get the file again") from error
 
 

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from underpainting.images import pictures
-from underpainting.images.pictures import Bytes, Colour, PictureError, said
+from underpainting.images.pictures import Bytes, Colour, PictureError
+from underpainting.messages import of_error
 from underpainting.studies.data import (
     DatasetBase,
     FolderDataset,
@@ -189,7 +190,7 @@ def _refused(key: str, problem: str, remedy: str) -> Iterator[None]:
     except (DataError, MemoryError):
         raise
     except Exception as error:
-        raise DataError(key, f"{problem} ({said(error)})", remedy) from error
+        raise DataError(key, f"{problem} ({of_error(error)})", remedy) from error
 
 
 def _shown(picture: Image.Image | Path | bytes, name: str, key: str, background: Colour | None) -> Bytes:
@@ -233,7 +234,7 @@ def _open_torchvision(config: TorchvisionDataset) -> Source:
         if isinstance(error, MemoryError) or (isinstance(error, DataError) and not config.download):
             raise
         if not config.download:
-            problem = f"torchvision finds no complete {config.name} below {root} ({said(error)})"
+            problem = f"torchvision finds no complete {config.name} below {root} ({of_error(error)})"
             raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
         data = _downloaded(make, root, config.name)
     names = getattr(data, "classes", [str(digit) for digit in range(10)])
@@ -342,7 +343,7 @@ def _npz_content(config: NpzDataset, path: Path) -> tuple[NDArray[Any], NDArray[
             names = _npz_array(archive, "class_names", "labels_key").tolist() if named else []
             return images, labels, [str(name) for name in names]
     except MemoryError as error:
-        raise DataError("path", f"{path} does not fit into memory ({said(error)})", "store fewer images") from error
+        raise DataError("path", f"{path} does not fit into memory ({of_error(error)})", "store fewer images") from error
 
 
 def _npz_array(archive: zipfile.ZipFile, name: str, key: str) -> NDArray[Any]:

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from underpainting.messages import of_error
+
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
@@ -39,12 +41,6 @@ class PictureError(ValueError):
     def __init__(self, problem: str, remedy: str, key: str | None = None) -> None:
         self.problem, self.remedy, self.key = problem, remedy, key
         super().__init__(f"{problem}. Remedy: {remedy}.")
-
-
-def said(error: BaseException) -> str:
-    """What an error says, in one line of at most 200 characters."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
@@ -68,9 +64,9 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
     except (PictureError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise PictureError(f"is too large ({said(error)})", "scale it down") from error
+        raise PictureError(f"is too large ({of_error(error)})", "scale it down") from error
     except Exception as error:  # decoders raise of every kind; all mean that the file cannot be read
-        raise PictureError(f"is corrupt ({said(error)})", "repair or remove that file") from error
+        raise PictureError(f"is corrupt ({of_error(error)})", "repair or remove that file") from error
 
 
 def decoded(picture: Image.Image, background: Colour | None = None) -> Bytes:
