@@ -8,7 +8,6 @@ from underpainting import foreign_code, jobs, preflight
 from underpainting.messages import as_rst
 from underpainting.provenance import (
     code,
-    leftovers,
     locks,
     packages,
     records,
@@ -143,17 +142,14 @@ def packages_of(script):
 
 
 def begin():
-    """Judge what is there, and tell which lines of manifests do not count."""
-    global AT_WORK
-    found, AT_WORK = session.start(LAYOUT, CODE)
-    for problem in found.problems[:SHOWN]:
+    """Judge what is there, and report which lines of manifests do not count."""
+    for problem in session.look_first(LAYOUT, CODE).problems[:SHOWN]:
         log.warning("does not count: %s", problem)
 
 
-def settle():
-    """Wait for what a killed run has left with Slurm, and judge what it wrote."""
-    if not ALONE:
+def before_run():
+    """Let this run alone publish results; a second one beside it, without Snakemake's lock, belongs to the first."""
+    if ALONE:
+        session.take_over(LAYOUT, CODE)
+    else:
         locks.join(SNAKEMAKE)
-    elif AT_WORK:
-        leftovers.settle(Path.cwd())
-        begin()

@@ -5,7 +5,7 @@ if workflow.is_main_process:
     with refusing(locks.NoLocksError, OSError):
         ALONE = locks.hold(SNAKEMAKE, begin)
         code.remember(PARSED)
-    records.before_running(workflow, settle)
+    records.before_running(workflow, before_run)
     records.tell_plan(workflow)
 else:
     records.write_where_jobs_run(workflow)

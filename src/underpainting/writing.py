@@ -83,7 +83,7 @@ def _newest_run() -> Iterator[None]:
     import fcntl
 
     try:
-        newest = Path(file).open(encoding="utf-8")  # noqa: SIM115  closed below
+        newest = Path(file).open(encoding="utf-8", errors="replace")  # noqa: SIM115  closed below
     except FileNotFoundError as error:
         raise SupersededError(f"{file} is gone, so this job's run is, too; start the workflow again") from error
     with newest:

@@ -74,6 +74,10 @@ def test_a_job_that_outlives_its_run_replaces_no_result_of_the_next(fresh: Proje
     )
     orphans = fresh.orphans_when(lambda: alive(log), weights, "results/tiny/training.zarr.zip")
     assert orphans
+    run = fresh.folder / ".snakemake/underpainting.run"
+    before = run.read_text()
+    assert fresh.planned(weights)
+    assert run.read_text() == before, "a dry run bars nobody"
     study = fresh.study()
     study["denoiser"]["training"]["seed"] = 7
     fresh.write(study)

@@ -58,7 +58,7 @@ def _pull(options: argparse.Namespace) -> int:
 
 def _restore(_: argparse.Namespace) -> int:
     reports: list[Report] = []
-    alone = locks.hold(SNAKEMAKE, lambda: reports.append(session.start(project.layout())[0]))
+    alone = locks.hold(SNAKEMAKE, lambda: reports.append(session.take_over(project.layout(), wait=False)))
     if not alone:
         print("a run is under way: nothing was restored; the next run restores by itself")
         return 1

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def left_over(folder: Path) -> list[Job]:
     command = ["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%j|%Z"]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     if told.returncode:
-        log.warning("squeue does not answer (%s): jobs of a killed run would not be noticed", told.stderr.strip())
+        _warn(told.stderr.strip())
         return []
     rows = (line.split("|", 3) for line in told.stdout.splitlines())
     return [
@@ -48,12 +49,14 @@ def left_over(folder: Path) -> list[Job]:
     ]
 
 
-def settle(folder: Path, sleep: Callable[[float], object] = time.sleep) -> bool:
-    """Wait until no job of a killed run is left.
+@cache
+def _warn(answer: str) -> None:
+    """Once in a process."""
+    log.warning("squeue does not answer (%s): jobs of a killed run would not be noticed", answer)
 
-    Returns:
-        whether there was any.
-    """
+
+def settle(folder: Path, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Wait until no job of a killed run is left."""
     known: set[str] = set()
     while jobs := left_over(folder):
         if waiting := [job.number for job in jobs if job.waits]:
@@ -64,4 +67,3 @@ def settle(folder: Path, sleep: Callable[[float], object] = time.sleep) -> bool:
             log.warning("waiting for jobs of a run that was killed: %s (scancel %s gives them up)", numbers, numbers)
         known |= {job.number for job in jobs}
         sleep(_SECONDS_BETWEEN)
-    return bool(known)

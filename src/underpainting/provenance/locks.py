@@ -5,8 +5,8 @@ advisory lock of the operating system, which no kill can leave behind: who gets 
 Snakemake's files are left over. Two runs at once are still told apart by Snakemake itself.
 
 A job can outlive its run, when only Snakemake's own process is killed. So each run has a name, which its jobs know from the
-environment; a run that begins alone writes its name over that of the last one, and from then on no job of an older run
-can publish a result (`writing.publish`).
+environment; a run that begins alone, not a dry one, writes its name over that of the last one, and from then on no job of an
+older run can publish a result (`writing.publish`).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def supersede(folder: Path) -> None:
 def join(folder: Path) -> None:
     """Belong to the run that is under way, or whose jobs are still at work."""
     file = _newest(folder)
-    _belong(folder, file.read_text(encoding="utf-8") if file.is_file() else "")
+    _belong(folder, file.read_text(encoding="utf-8", errors="replace") if file.is_file() else "")
 
 
 def _newest(folder: Path) -> Path:

@@ -36,8 +36,10 @@ class Records:
     def read(self, path: str) -> dict[str, Any] | None:
         """The record of an output, as plain values; None where there is none, or half of one; a damaged one is removed."""
         try:
-            found = self._store._io_read(self._store._metadata_path, path) or None
-            return found and MetadataRecord.model_validate(found).model_dump() and found
+            found: dict[str, Any] | None = self._store._io_read(self._store._metadata_path, path) or None
+            if found:
+                MetadataRecord.model_validate(found)
+            return found
         except (OSError, ValueError, TypeError, RecursionError):
             file = Path(self._store._record_path(self._store._metadata_path, path))
             log.warning("%s is damaged, and removed", file)

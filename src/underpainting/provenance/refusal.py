@@ -51,6 +51,7 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
 def _message(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
-    place = f"{shown(str(error.filename))}: " if error.filename else "a file below .snakemake or results: "
+    file = error.filename2 or error.filename  # the second is what a rename would replace
+    place = f"{shown(str(file))}: " if file else "a file below .snakemake or results: "
     remedy = _REMEDIES.get(error.errno or 0, "see that it can be read and written, or remove it")
     return f"{place}{error.strerror or error}. Remedy: {remedy}."

@@ -18,23 +18,24 @@ from underpainting.provenance.records import Records
 from underpainting.provenance.restoring import Report, judge, restore
 
 
-def start(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> tuple[Report, bool]:
-    """Begin a run, which is alone in this folder: what jobs of former ones have made is judged, and no more of it comes.
+def look_first(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
+    """Judge everything before it is known whether a run follows; jobs of a killed run may still be at work with Slurm."""
+    return begin(layout, code, alone=not leftovers.left_over(Path.cwd()))
 
-    Jobs that a killed run has left with Slurm are an exception: they still have something to tell, and are waited for.
+
+def take_over(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, wait: bool = True) -> Report:
+    """Begin to change results: from now on no job of a former run can, and what they have made is judged.
 
     Args:
         code: as for `begin`.
-
-    Returns:
-        the report, and whether such jobs are at work.
+        wait: for jobs that a killed run has left with Slurm, whose results count; else they stay at work and may add theirs.
     """
+    if wait:
+        leftovers.settle(Path.cwd())
     at_work = bool(leftovers.left_over(Path.cwd()))
-    if at_work:
-        locks.join(SNAKEMAKE)
-    else:
+    if not at_work:
         locks.supersede(SNAKEMAKE)
-    return begin(layout, code, alone=not at_work), at_work
+    return begin(layout, code, alone=not at_work)
 
 
 def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:

@@ -37,7 +37,8 @@ def start() -> dict[str, State]:
     """What every start does; only what is refused in one line may end it."""
     with refusing(OSError):
         locks.hold(SNAKEMAKE)
-        report, _ = session.start(LAYOUT, {"script 12": {"script.py": "ab"}})
+        session.look_first(LAYOUT)
+        report = session.take_over(LAYOUT, {"script 12": {"script.py": "ab"}})
         code.recall(PARSED)
         code.remember(PARSED)
     return {verdict.path: verdict.state for verdict in report.verdicts}
@@ -178,7 +179,7 @@ def test_a_manifest_names_nothing_outside_the_results(
     line = json.loads(MANIFEST.read_text())
     del line["check"]
     MANIFEST.write_text(manifest.Fact(**line).line() + "\n")
-    report, _ = session.start(LAYOUT)
+    report = session.take_over(LAYOUT)
     assert not report.verdicts
     (problem,) = report.problems
     assert problem.startswith(f"{MANIFEST}: ")
