@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from underpainting import denoisers, families, schedules
 from underpainting.noise import training_grid
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__ must accept")  # diffusers hands tensors to NumPy
+
 SHAPES = ("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "exp", "laplace")
 KNOWN = sorted(name for names in families.FAMILIES.values() for name in names)
 WITH_BETAS = sorted(families.FAMILIES["variance preserving"])
