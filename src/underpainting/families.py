@@ -49,7 +49,10 @@ PREDICTIONS: Mapping[Family, tuple[str, ...]] = {
 }
 # settings that put the network on another path, or give it another time, than its family's; and what they must be
 _USUAL = {"use_flow_sigmas": False, "invert_sigmas": False, "timestep_type": "discrete"}
-ZERO_TERMINAL_SNR = "networks with rescale_betas_zero_snr end at alpha = 0, where x0_hat has no finite noise prediction"
+ZERO_TERMINAL_SNR = (
+    "its levels of noise end at alpha = 0 (rescale_betas_zero_snr, or betas too large), where x0_hat has no finite noise "
+    "prediction"
+)
 
 
 class UnknownPathError(ValueError):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from underpainting import archives
+from underpainting import archives, network_config
 from underpainting.families import UnknownPathError, family_of
 from underpainting.messages import shown
 from underpainting.studies import counts
@@ -273,12 +273,10 @@ def part_of(folder: Path, name: str) -> Path:
 def settings_of(config: Path, file: Path, key: str) -> dict[str, Any]:
     """The settings in one of diffusers' JSON files."""
     try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(file, key, f"{config} is no JSON ({str(error)[:200]})", "repair that file") from error
-    if not isinstance(settings, dict):
-        raise StudyError(file, key, f"{config} is no JSON object", "repair that file")
-    return settings
+        return network_config.settings(config)
+    except ValueError as error:
+        problem, _, remedy = str(error).rpartition("; ")
+        raise StudyError(file, key, problem, remedy) from error
 
 
 def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
@@ -340,9 +338,11 @@ def check_grids(study: Study, schedule: Mapping[str, Any], file: Path) -> None:
 
 def check_shape(study: Study, network: Mapping[str, object], file: Path) -> None:
     """Does a network's configuration fit the study's images?"""
-    size, channels = network.get("sample_size"), network.get("in_channels")
-    if isinstance(size, list) and len(size) == 2 and size[0] == size[1]:
-        size = size[0]
+    try:
+        size, channels = network_config.image_size(network), network.get("in_channels", 3)
+    except ValueError as error:
+        problem, _, remedy = str(error).rpartition("; ")
+        raise StudyError(file, "denoiser", problem, remedy) from error
     if size is not None and size != study.dataset.image_size:
         problem = f"{study.dataset.image_size} pixels do not fit a network for images of {size}"
         raise StudyError(

@@ -528,7 +528,11 @@ def foreign(images: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Break, str, str]] = {
-    "a picture of a kind that is not read": (folder(foreign), "dataset.path", "class0/x.heic is corrupt"),
+    "a picture of a kind that is not read": (
+        folder(foreign),
+        "dataset.path",
+        "class0/x.heic is no picture of a kind that can be read here",
+    ),
     "a picture that is not opaque": (
         folder(lambda images: Image.new("LA", (8, 8), (9, 128)).save(images / "class0" / "x.png")),
         "dataset.background",
@@ -604,7 +608,7 @@ REFUSED: dict[str, tuple[Break, str, str]] = {
     "not an image": (
         folder(lambda images: (images / "class0" / "x.png").write_text("no image") and None),
         "dataset.path",
-        "class0/x.png is corrupt",
+        "class0/x.png is no picture of a kind that can be read here",
     ),
     "labels missing": (folder(classes=0), "dataset.source", "needs labels"),
     "NaN": (

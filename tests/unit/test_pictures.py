@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from underpainting.images import pictures
-from underpainting.images.pictures import PictureError
+from underpainting.images.containers import PictureError
 
 Array = np.ndarray[Any, Any]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -252,8 +252,8 @@ def test_formats_modes_orientations_and_frames(
     shape = (16, 16) if kind == "ICO" else shape  # ICO keeps sizes of its own
     image, shown, alpha = made(mode, seed, shape)
     options = dict(OPTIONS.get(kind, {}))
-    oriented = orientation is not None and kind in ("TIFF", "PNG", "WEBP")
-    if oriented:
+    oriented = orientation is not None and kind in ("TIFF", "PNG")  # browsers turn no WebP
+    if orientation is not None and kind in ("TIFF", "PNG", "WEBP"):
         options |= {"exif": b"Exif\0\0" + exif(orientation or 1)}
     several = frames > 1 and kind in ("TIFF", "PNG", "WEBP", "GIF")
     if several:
@@ -467,6 +467,11 @@ def for_viewer() -> dict[str, tuple[str, bytes]]:
     files["cmyk, profile of colours"] = ("jpeg", saved(inks, "JPEG", quality=100, icc_profile=icc(1.0, WIDE)))
     transparent = made("RGBA", 14, (9, 7))[0]
     files["webp"] = ("webp", saved(transparent, "WEBP", **OPTIONS["WEBP"]))
+    files["webp, exif"] = ("webp", saved(transparent, "WEBP", exif=b"Exif\0\0" + exif(6), **OPTIONS["WEBP"]))
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    files["jpeg, xmp"] = ("jpeg", saved(photo, "JPEG", xmp=xmp))
+    files["png, exif"] = ("png", png(noise(12, (7, 9, 3)), 8, RGB, chunk(b"eXIf", exif(6))))
+    files["avif, exif"] = ("avif", saved(photo, "AVIF", quality=100, subsampling="4:4:4", exif=exif(6)))
     files["gif"] = ("gif", saved(made("P", 14, (9, 7))[0], "GIF", transparency=3))
     files["mpo"] = ("jpeg", saved(photo, "MPO", save_all=True, append_images=[photo.rotate(180)]))
     return files

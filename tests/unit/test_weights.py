@@ -243,3 +243,24 @@ def test_preflight_reads_every_tensor(folder: Path, tmp_path: Path, kind: str) -
     save_file(REFUSED[kind](tensors, sorted(tensors)[0], 0), tmp_path / "network" / FILE)
     with pytest.raises(StudyError, match=r"denoiser\.path: the weights in .* are not the network's: "):
         preflight.check_readable(tmp_path / "network", tmp_path / "study.yaml", "denoiser.path")
+
+
+def test_a_network_of_latents_or_of_whole_times_alone_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "network")
+    index = tmp_path / "network/model_index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "vqvae": ["diffusers", "VQModel"]}))
+    with pytest.raises(ValueError, match="names vqvae beside the network; use a network of pixels alone"):
+        denoisers.load_network(tmp_path / "network")
+    index.unlink()
+    config = tmp_path / "network/unet/config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "time_embedding_type": "learned"}))
+    with pytest.raises(ValueError, match="knows whole times alone"):
+        denoisers.load_network(tmp_path / "network")
+
+
+@pytest.mark.parametrize("file", ["unet/config.json", "scheduler/scheduler_config.json", "model_index.json"])
+def test_json_nested_without_end_is_refused(folder: Path, tmp_path: Path, file: str) -> None:
+    shutil.copytree(folder, tmp_path / "network")
+    (tmp_path / "network" / file).write_text('{"a":' * 5000)
+    with pytest.raises(ValueError, match="is no JSON"):
+        denoisers.load_network(tmp_path / "network")

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from underpainting import families
@@ -25,6 +26,7 @@ from underpainting.compute import Compute
 from underpainting.denoisers import official, residual, unets
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.messages import of_error
+from underpainting.network_config import image_size, settings
 from underpainting.noise import training_grid
 
 SCHEDULE = "scheduler_config.json"
@@ -52,12 +54,32 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
     for file in (unet / "config.json", scheduler / SCHEDULE):
         if not file.is_file():
             raise FileNotFoundError(f"{file} is missing: {folder} is not a diffusers pipeline folder")
-    schedule, kind = load_schedule(scheduler), unets.settings(unet / "config.json").get("_class_name")
+    _require_pixels(folder)
+    schedule, kind = load_schedule(scheduler), settings(unet / "config.json").get("_class_name")
     if kind == official.CLASS_NAME:
         return official.load(unet), schedule
     if kind == residual.CLASS_NAME:
         return residual.load(unet, schedule), schedule
-    return unets.load(unet, unets.settings(scheduler / SCHEDULE)), schedule
+    return unets.load(unet, settings(scheduler / SCHEDULE)), schedule
+
+
+def _require_pixels(folder: Path) -> None:
+    """Refuse the network of a pipeline that has more than it and its schedule: one of latents, or of texts.
+
+    Raises:
+        ValueError: it has.
+    """
+    index = folder / "model_index.json"
+    parts = settings(index) if index.is_file() else {}
+    known = ("unet", "scheduler", "basis")
+    if more := [
+        name for name, part in parts.items() if not name.startswith("_") and name not in known and _is_part(part)
+    ]:
+        raise ValueError(f"{index} names {', '.join(more[:3])[:200]} beside the network; use a network of pixels alone")
+
+
+def _is_part(entry: Any) -> bool:
+    return isinstance(entry, list) and any(entry)
 
 
 def part_of(folder: Path, name: str) -> Path:
@@ -74,18 +96,35 @@ def load_schedule(folder: Path) -> Any:
     Raises:
         ValueError: its noise path is not known, or its levels are no noise path.
     """
-    config = unets.settings(file := folder / SCHEDULE)
+    config = settings(file := folder / SCHEDULE)
     try:
         family = families.of_config(config)
         schedule = (
             _vp_schedule(config) if family == "variance preserving" else _class(_READ_AS[family]).from_config(config)
         )
-        training_grid(schedule)
+        _require_levels(schedule, config)
     except families.UnknownPathError as error:
         raise ValueError(f"{file}: {error}") from error
     except Exception as error:  # diffusers raises many kinds; all mean that the settings make no schedule
         raise ValueError(f"{file} makes no noise schedule ({of_error(error)}); repair that file") from error
     return schedule
+
+
+def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
+    """Refuse levels of noise that are no path from noise to data, or not as many as the configuration says."""
+    if config.get("predict_epsilon") is False:
+        raise families.UnknownPathError("predict_epsilon: false is out of use; write prediction_type: sample")
+    for key in ("sigma_min", "sigma_max", "sigma_data"):
+        value = schedule.config.get(key, 1.0)
+        if families.family_of(type(schedule).__name__) == "EDM" and not (isinstance(value, float | int) and value > 0):
+            raise families.UnknownPathError(f"{key}: {str(value)[:200]} is no level of noise; give a number above 0")
+    grid, times = training_grid(schedule), config.get("num_train_timesteps", len(getattr(schedule, "betas", ())))
+    if config.get("trained_betas") is not None and len(schedule.alphas_cumprod) != times:
+        raise families.UnknownPathError(
+            f"trained_betas are {len(schedule.alphas_cumprod)} numbers for num_train_timesteps: {times}; correct one of them"
+        )
+    if not (np.diff(grid.angle) < 0).all():
+        raise families.UnknownPathError("its levels of noise do not fall from time to time; repair that file")
 
 
 def _vp_schedule(config: Mapping[str, Any]) -> Any:
@@ -169,7 +208,7 @@ def require_images(network: Any, channels: int, size: int) -> None:
         ValueError: number of channels or size differ.
     """
     config = network.config
-    if config["in_channels"] != channels or unets.image_size(config) not in (None, size):
+    if config["in_channels"] != channels or image_size(config) not in (None, size):
         raise ValueError(
             f"the network takes {config['in_channels']} x {config['sample_size']} x {config['sample_size']} images, "
             f"the study has {channels} x {size} x {size}: correct dataset.channels and dataset.image_size in the study file"

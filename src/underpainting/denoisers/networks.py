@@ -24,8 +24,8 @@ from torch import Tensor
 
 from underpainting import meter
 from underpainting.compute import Compute
-from underpainting.denoisers import unets
 from underpainting.halving import HalvingBatches
+from underpainting.network_config import image_size
 from underpainting.noise import NoiseGrid, vp_level
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
@@ -71,7 +71,7 @@ class NetworkDenoiser(ABC):
             ValueError: its configuration does not say, or they are not square.
         """
         config: Any = self.network.config
-        if (size := unets.image_size(config)) is None:
+        if (size := image_size(config)) is None:
             raise ValueError("the network does not say for which images it is; add sample_size to its config.json")
         return (config["in_channels"], size, size)
 

@@ -37,6 +37,7 @@ from torch import Tensor, nn
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import unets, weights
+from underpainting.network_config import image_size, settings
 from underpainting.noise import training_grid
 
 Form = Literal["velocity", "blend"]
@@ -156,11 +157,11 @@ def load(folder: str | Path, schedule: Any) -> ResidualNetwork:
         FileNotFoundError: there are no weights.
         ValueError: the weights are not those of UNet and Gaussian.
     """
-    config = unets.settings(Path(folder) / CONFIG)
+    config = settings(Path(folder) / CONFIG)
     plain = {key: value for key, value in config.items() if key != "residual"} | {"_class_name": unets.CLASS_NAME}
     unets.require_known(plain)
     unet, tensors = unets.make(plain, folder), weights.read(folder)
-    pixels = plain["in_channels"] * (unets.image_size(plain) or 0) ** 2
+    pixels = plain["in_channels"] * (image_size(plain) or 0) ** 2
     gaussian = _gaussian(pixels, len(tensors.get("gaussian.variances", ())))
     expected = {f"unet.{key}": value for key, value in unet.state_dict().items()} | gaussian
     weights.require(expected, tensors, folder)

@@ -7,7 +7,6 @@ diffusers' samplers do. Each output channel of the last convolution stands alone
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,39 +17,12 @@ from torch import Tensor, nn
 
 from underpainting.denoisers import weights
 from underpainting.messages import of_error
+from underpainting.network_config import image_size, settings
 
 log = logging.getLogger(__name__)
 
 CLASS_NAME = "UNet2DModel"
 _CONDITIONS = ("num_class_embeds", "class_embed_type", "encoder_hid_dim", "cross_attention_dim", "addition_embed_type")
-
-
-def settings(file: Path) -> dict[str, Any]:
-    """What one of diffusers' JSON files holds.
-
-    Raises:
-        ValueError: it is no JSON object.
-    """
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{file} is no JSON ({str(error)[:200]}); repair that file") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} is no JSON object; repair that file")
-    return found
-
-
-def image_size(config: Mapping[str, Any]) -> int | None:
-    """Height and width of a network's images, however its configuration writes them; nothing, where it does not.
-
-    Raises:
-        ValueError: the images are not square.
-    """
-    size = config.get("sample_size")
-    only = size[0] if isinstance(size, list | tuple) and len(size) == 2 and size[0] == size[1] else size
-    if only is None or (isinstance(only, int) and not isinstance(only, bool) and only > 0):
-        return only
-    raise ValueError(f"sample_size {str(size)[:200]} is no size of square images; use a network of square images")
 
 
 def outputs(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
@@ -83,6 +55,10 @@ def require_known(config: Mapping[str, Any]) -> None:
     if found := [key for key in _CONDITIONS if config.get(key) is not None]:
         raise ValueError(
             f"the network is conditional ({found[0]}: {str(config[found[0]])[:200]}); use an unconditional one"
+        )
+    if config.get("time_embedding_type") == "learned":
+        raise ValueError(
+            "the network knows whole times alone (time_embedding_type: learned); use one with another embedding"
         )
 
 

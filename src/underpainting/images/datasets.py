@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from underpainting.images import pictures
-from underpainting.images.pictures import Bytes, Colour, PictureError
+from underpainting.images.containers import PictureError
+from underpainting.images.pictures import Bytes, Colour
 from underpainting.messages import of_error
 from underpainting.studies.data import (
     DatasetBase,

@@ -1,7 +1,7 @@
 r"""One picture file as the bytes that a viewer shows, or a refusal that says why not.
 
     frames         one; of an MPO the photograph that stands first, the others being its previews, depths or further views
-    orientation    as EXIF says
+    orientation    as browsers turn it: by EXIF in JPEG, PNG and AVIF, by the tag of TIFF, not by XMP, nor by EXIF in WebP
     depth          to 8 bits; of 16 bits the high byte, which is what browsers show; other ranges are not known and refused
     colours        sRGB; an embedded ICC profile is converted to it (relative colorimetric), CMYK without one by (1 - c)(1 - k);
                    a PNG of another gamma or of other primaries without a profile is refused
@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
+from underpainting.images.containers import PictureError, orientation, require_known
 from underpainting.messages import of_error
 
 Bytes = NDArray[np.uint8]
@@ -30,17 +31,18 @@ GREY = ("1", "L", "LA", "La")
 COLOURED = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")
 SHALLOW = "save it in grey or RGB with 8 or 16 bits, or the images in an npz file with dataset.value_range"
 SRGB_GAMMA, SRGB_CORNERS = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SAME_COLOUR = 2  # levels of 255: two sRGB profiles of different makers differ by as much
 PHOTOMETRIC, BITS_PER_SAMPLE, SAMPLE_FORMAT = 262, 258, 339  # tags of TIFF
 UNSIGNED, WHITE_IS_ZERO = 1, 0
-
-
-class PictureError(ValueError):
-    """A picture that cannot be used: problem and remedy, and the key of `dataset` that decides, if there is one."""
-
-    def __init__(self, problem: str, remedy: str, key: str | None = None) -> None:
-        self.problem, self.remedy, self.key = problem, remedy, key
-        super().__init__(f"{problem}. Remedy: {remedy}.")
 
 
 def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
@@ -56,6 +58,7 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
         with Image.open(io.BytesIO(content)) as picture:
+            require_known(content, picture)
             if picture.format != "PNG":
                 return decoded(picture, background)
             picture.verify()  # its checksums, which decoding passes over; the picture is of no use afterwards
@@ -63,6 +66,10 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
             return decoded(picture, background)
     except (PictureError, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        raise PictureError(
+            "is no picture of a kind that can be read here, or it is damaged", "save it as PNG"
+        ) from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"is too large ({of_error(error)})", "scale it down") from error
     except Exception as error:  # decoders raise of every kind; all mean that the file cannot be read
@@ -70,11 +77,12 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
 
 
 def decoded(picture: Image.Image, background: Colour | None = None) -> Bytes:
-    """The pixels of an opened image that is not yet decoded, as `read`."""
+    """The pixels of an opened image that is not yet decoded, as `read`, but for what `require_known` looks at."""
     _require_one_frame(picture)
     _require_srgb(picture)
     bits, inverted, key = _bits(picture), _inverted(picture), _transparent_level(picture)
-    ImageOps.exif_transpose(picture, in_place=True)
+    if (turn := TURNS.get(orientation(picture))) is not None:
+        picture = picture.transpose(turn)
     profile = picture.info.get("icc_profile") or b""
     if picture.mode == "CMYK" and _transform(profile, "CMYK") is None:
         profile = b""
@@ -127,7 +135,7 @@ def _transparent_level(picture: Image.Image) -> int:
 def _require_srgb(picture: Image.Image) -> None:
     """A PNG may name another gamma or other primaries than those of sRGB, in numbers that Pillow does not apply."""
     info = picture.info
-    if "gamma" not in info or "srgb" in info or "icc_profile" in info:
+    if "gamma" not in info or "srgb" in info or info.get("icc_profile"):
         return
     corners = info.get("chromaticity", SRGB_CORNERS)
     if abs(info["gamma"] / SRGB_GAMMA - 1) > 0.05 or not np.allclose(corners, SRGB_CORNERS, atol=0.01):

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from underpainting import families
 from underpainting.noise import NoiseGrid, NoiseLevel, vp_level
 from underpainting.samplers import SAMPLERS, SamplerKind
 from underpainting.schedules import VariancePreservingSchedule, karras_grid, schedule_of
@@ -96,9 +97,7 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
     kind = kind_of(name)
     config = getattr(schedule, "config", schedule)
     if config.get("rescale_betas_zero_snr"):
-        raise ValueError(
-            "networks with rescale_betas_zero_snr end at alpha = 0, where x0_hat has no finite noise prediction"
-        )
+        raise ValueError(families.ZERO_TERMINAL_SNR)
     betas = {key: config[key] for key in SCHEDULE_KEYS if key in config}
     return _class_of(kind)(**betas, **_settings(kind, options))
 

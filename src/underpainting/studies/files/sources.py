@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from underpainting import foreign_code
@@ -22,9 +23,24 @@ IMAGE_SUFFIXES = frozenset({
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files below a folder, sorted; hidden files are passed over."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    """The image files below a folder, sorted, links to files and folders followed; hidden ones are passed over.
+
+    A link that leads nowhere is among them, so that who reads it says so.
+    """
+    files = (file for file in _followed(folder, set()) if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(file for file in files if file.is_file() or not file.exists())
+
+
+def _followed(folder: Path, above: set[str]) -> Iterator[Path]:
+    """Everything below a folder that is not hidden; a folder is not entered within itself."""
+    if (place := os.path.realpath(folder)) in above:
+        return
+    for entry in folder.iterdir():
+        if not entry.name.startswith("."):
+            if entry.is_dir():
+                yield from _followed(entry, {*above, place})
+            else:
+                yield entry
 
 
 def read_by(dataset: DatasetBase) -> list[str]:
