@@ -149,7 +149,8 @@ def begin():
 
 def before_run():
     """Let this run alone publish results; a second one beside it, without Snakemake's lock, belongs to the first."""
-    if ALONE:
-        session.take_over(LAYOUT, CODE)
-    else:
-        locks.join(SNAKEMAKE)
+    with refusing(OSError):
+        if locks.hold_run(SNAKEMAKE):
+            session.take_over(LAYOUT, CODE)
+        else:
+            locks.join(SNAKEMAKE)

@@ -3,7 +3,7 @@
 # A job on a cluster keeps its own record, in case that its submitter is killed.
 if workflow.is_main_process:
     with refusing(locks.NoLocksError, OSError):
-        ALONE = locks.hold(SNAKEMAKE, begin)
+        locks.hold(SNAKEMAKE, begin)
         code.remember(PARSED)
     records.before_running(workflow, before_run)
     records.tell_plan(workflow)

@@ -20,7 +20,7 @@ rule fit_mixture:
     params:
         code=code_of("fit_mixture"),
         packages=packages_of("fit_mixture"),
-        config=of_study(lambda study: study.mixture.model_dump()),
+        config=of_study(lambda study: study.mixture.used()),
     script:
         "../scripts/fit_mixture.py"
 

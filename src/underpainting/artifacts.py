@@ -52,7 +52,7 @@ class Archive(ZipStore):
         with _reporting_damage(path):
             super().__init__(path, mode="r")
             self._sync_open()
-            promised = sorted(archives.promised(self._zf))
+            promised = sorted({archives.METADATA, *archives.promised(self._zf)})
             if (found := sorted(self._zf.namelist())) != promised:
                 wrong = sorted(set(found) ^ set(promised)) or found
                 raise ValueError(f"its entries are not those that its metadata promise: {', '.join(wrong[:3])}")
@@ -81,7 +81,8 @@ def digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _pack(folder: Path, path: Path) -> None:
+def _pack(folder: Path, path: Path, names: set[str]) -> None:
+    """Put a store into one file, if it is what was written: these arrays, with all of their chunks."""
     files = sorted(
         ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file()),
         key=lambda entry: (not entry[0].endswith("zarr.json"), entry[0]),
@@ -94,6 +95,14 @@ def _pack(folder: Path, path: Path) -> None:
             with file.open("rb") as source, archive.open(entry, "w") as target:
                 while block := source.read(1 << 22):
                     target.write(block)
+        archive.close()
+        whole = Archive(scratch)
+        found = {entry.rpartition("/")[0] for entry in whole._zf.namelist() if entry.endswith(f"/{archives.METADATA}")}
+        whole.close()
+        if found != names:
+            raise ArtifactError(
+                f"{path}: {', '.join(sorted(names - found)[:3])} vanished while it was written; run it again"
+            )
 
 
 def _encoding(dataset: xr.Dataset, dim: str) -> dict[str, dict[str, Any]]:
@@ -179,9 +188,10 @@ def save_stream(
     with tempfile.TemporaryDirectory(prefix=scratch, suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"
         options: Any = {"consolidated": False, "write_empty_chunks": True}
-        written = 0
+        written, names = 0, set[Any]()
         for part in parts:
             part = _checked(part.assign_attrs(attributes), path)
+            names |= set(part.variables)
             if written == 0:
                 encoding = _encoding(part, dim)
                 part.to_zarr(store, mode="w", zarr_format=3, encoding=encoding, **options)
@@ -190,7 +200,7 @@ def save_stream(
             written += 1
         if not written:
             raise ArtifactError(f"{path}: nothing to write")
-        _pack(store, path)
+        _pack(store, path, {str(name) for name in names})
 
 
 def load(path: str | Path) -> xr.Dataset:

@@ -23,6 +23,11 @@ def of_error(error: BaseException, longest: int = LONGEST) -> str:
     return shortened(" ".join(f"{type(error).__name__}: {error}".split()), longest)
 
 
+def is_text(name: str) -> bool:
+    """Is a file's name UTF-8, as Snakemake and its records need it?"""
+    return not any("\ud800" <= one <= "\udfff" for one in name)
+
+
 def as_rst(text: str) -> str:
     """A text as one line of reStructuredText that shows it literally, whatever markup, HTML or template it looks like."""
     return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()))

@@ -38,7 +38,7 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
         StudyError: data, network or weights are missing or do not fit.
     """
     for place in (Path(root, name) for root in ("results", "logs") for name in ("", *studies)):
-        if place.exists() and not place.is_dir():
+        if (place.exists() or place.is_symlink()) and not place.is_dir():
             raise StudyError(place, WHOLE_FILE, "a folder belongs here, but this is a file", "move it away")
     for name, study in studies.items():
         file = Path(folder) / f"{name}.yaml"

@@ -106,14 +106,19 @@ def _sync(path: Path) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what jobs that were killed left of this artifact; the workflow runs one job at a time for it."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        if f".{os.getpid()}." in leftover.name:
-            continue
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+    """Remove what jobs that were killed left of this artifact; a run has one job at a time for it.
+
+    Raises:
+        SupersededError: the job's run is no longer the newest; what lies there may be another job's at work.
+    """
+    with _newest_run():
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            if f".{os.getpid()}." in leftover.name:
+                continue
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: str | Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -487,3 +488,39 @@ def test_a_run_begins_once_the_last_job_has_published(tmp_path: Path, monkeypatc
         assert other.is_alive()
     other.join(10)
     assert not other.is_alive()
+
+
+def test_a_job_of_a_former_run_leaves_the_newest_ones_work_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(writing.RUN, "")
+    locks.supersede(tmp_path)
+    former = os.environ[writing.RUN]
+    locks.supersede(tmp_path)
+    for scratch in (".a.zarr.zip.1.x.tmp", ".model_index.json.1.x.tmp"):
+        (tmp_path / scratch / "store").mkdir(parents=True)
+    monkeypatch.setenv(writing.RUN, former)
+    for write in (
+        lambda: artifacts.save(dataset_of(), tmp_path / "a.zarr.zip"),
+        lambda: denoisers.save_pipeline(small_unet(), DDIMScheduler(), tmp_path),
+    ):
+        with pytest.raises(writing.SupersededError):
+            write()
+    assert len(list(tmp_path.glob(".*.tmp/store"))) == 2
+
+
+@pytest.mark.parametrize("gone", ["image", "seed", "zarr.json"])
+def test_a_store_that_was_tampered_with_is_never_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """As when somebody clears away what is still being written."""
+
+    def pack(store: Path, path: Path, names: set[str]) -> None:
+        shutil.rmtree(store / gone) if (store / gone).is_dir() else (store / gone).unlink()
+        original(store, path, names)
+
+    original = artifacts._pack
+    monkeypatch.setattr(artifacts, "_pack", pack)
+    with pytest.raises(ArtifactError):
+        artifacts.save(dataset_of(), tmp_path / "a.zarr.zip")
+    assert not list(tmp_path.iterdir())

@@ -437,6 +437,62 @@ def test_memory_that_is_gone_and_the_persons_stop_pass_through(monkeypatch: pyte
             pictures.read(FILES["JPEG"])
 
 
+# --- what Pillow passes over ------------------------------------------------------------------------------------------
+
+
+def of_rows(rows: int) -> bytes:
+    """A PNG of 4 rows whose data, with right checksums, hold only some of them."""
+    data = zlib.compress((b"\0" + bytes([200] * 18)) * rows)
+    header = struct.pack(">IIBBBBB", 6, 4, 8, RGB, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def planar(kept: int) -> bytes:
+    """A TIFF of three planes of 16 bits; `kept` of its strips are listed."""
+    data, places = np.full((3, 4, 4), 1000, "<u2").tobytes(), [8 + 32 * plane for plane in range(kept)]
+    tags = [(256, 4), (257, 4), (258, 16), (259, 1), (262, 2), (277, 3), (278, 4), (284, 2)]
+    start = 8 + len(data)
+    entries = [struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags]
+    entries.insert(5, struct.pack("<HHII", 273, 4, kept, start))
+    entries.insert(8, struct.pack("<HHII", 279, 4, kept, start + 4 * kept))
+    lists = struct.pack(f"<{2 * kept}I", *places, *[32] * kept)
+    table = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return b"II*\0" + struct.pack("<I", start + len(lists)) + data + lists + table
+
+
+def with_space(primaries: int, transfer: int) -> bytes:
+    """An AVIF whose colours are said to be of another space."""
+    content = saved(made("RGB", 3, (16, 16))[0], "AVIF", quality=100)
+    start = content.index(b"nclx") + 4
+    return content[:start] + struct.pack(">HH", primaries, transfer) + content[start + 4 :]
+
+
+SIMPLE = noise(1, (4, 6, 3))
+BROKEN_PROFILE = chunk(b"gAMA", struct.pack(">I", 100000)), chunk(b"iCCP", b"x\0\0garbage")
+PASSED_OVER = {
+    "rows missing": (of_rows(2), "ends before its last row"),
+    "planes of 16 bits": (planar(3), "keeps its colours in planes of 16 bits"),
+    "cICP of Display P3": (png(SIMPLE, 8, RGB, chunk(b"cICP", bytes([12, 13, 0, 1]))), "another space than sRGB"),
+    "AVIF of BT.2020": (with_space(9, 16), "another space than sRGB"),
+    "gamma behind a broken profile": (png(SIMPLE, 8, RGB, *BROKEN_PROFILE), "has the gamma 1 "),
+    "no picture": (b"garbage", "is no picture of a kind that can be read here"),
+}
+
+
+@pytest.mark.parametrize("case", PASSED_OVER)
+def test_what_pillow_passes_over_is_refused(case: str) -> None:
+    content, problem = PASSED_OVER[case]
+    with pytest.raises(PictureError, match=problem):
+        pictures.read(content)
+
+
+@pytest.mark.parametrize(
+    "case", [of_rows(4), png(SIMPLE, 8, RGB, chunk(b"cICP", bytes([1, 13, 0, 1]))), with_space(1, 13)]
+)
+def test_what_is_as_it_should_be_passes(case: bytes) -> None:
+    pictures.read(case)
+
+
 # --- Chromium -------------------------------------------------------------------------------------------------------
 
 PAGE = """<body>%s<script>window.onload = () => { const shown = {}; for (const image of document.images) {

@@ -176,5 +176,5 @@ def test_every_scheduler_with_betas_tells_the_same_levels() -> None:
 
 
 def test_a_network_that_ends_without_signal_is_refused() -> None:
-    with pytest.raises(ValueError, match="end at alpha = 0 .rescale_betas_zero_snr"):
+    with pytest.raises(ValueError, match=r"end at alpha = 0 \(rescale_betas_zero_snr"):
         schedule_of(DDIMScheduler(rescale_betas_zero_snr=True))

@@ -18,6 +18,7 @@ from underpainting.provenance.crate import UnfinishedError
 from underpainting.provenance.hooks import HookInTheWayError
 from underpainting.provenance.locks import RunUnderWayError
 from underpainting.provenance.plan import WorkflowFailedError
+from underpainting.provenance.refusal import of_system
 from underpainting.provenance.sharing import NothingToShareError
 from underpainting.provenance.tools import ToolFailedError
 from underpainting.provenance.why import NotAnArtifactError
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as in `underpainting why FILE | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"underpainting {options.command}: {of_system(error)}", file=sys.stderr)
+        return 2
     except ERRORS as error:
         print(f"underpainting {options.command}: {error}", file=sys.stderr)
         return 2

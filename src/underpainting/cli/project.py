@@ -12,6 +12,7 @@ from underpainting.provenance.layout import Layout
 from underpainting.provenance.ledger import Ledger
 from underpainting.studies.loading import CONFIG, configuration, data_folder
 
+SHOWN = 20  # lines that do not count
 Action = Callable[[argparse.Namespace], int]
 Commands = Any  # what argparse's add_subparsers gives, whose type is private
 
@@ -37,8 +38,10 @@ def code() -> dict[str, dict[str, str]]:
 
 def tell(problems: Sequence[str]) -> None:
     """Print lines of manifests that do not count."""
-    for problem in problems:
+    for problem in problems[:SHOWN]:
         print(f"does not count: {problem}")
+    if len(problems) > SHOWN:
+        print(f"does not count: {len(problems) - SHOWN} more lines")
 
 
 def add(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:

@@ -118,7 +118,7 @@ def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
         value = schedule.config.get(key, 1.0)
         if families.family_of(type(schedule).__name__) == "EDM" and not (isinstance(value, float | int) and value > 0):
             raise families.UnknownPathError(f"{key}: {str(value)[:200]} is no level of noise; give a number above 0")
-    grid, times = training_grid(schedule), config.get("num_train_timesteps", len(getattr(schedule, "betas", ())))
+    grid, times = training_grid(schedule), config.get("num_train_timesteps", 1000)
     if config.get("trained_betas") is not None and len(schedule.alphas_cumprod) != times:
         raise families.UnknownPathError(
             f"trained_betas are {len(schedule.alphas_cumprod)} numbers for num_train_timesteps: {times}; correct one of them"

@@ -30,7 +30,7 @@ from PIL import Image
 from underpainting.images import pictures
 from underpainting.images.containers import PictureError
 from underpainting.images.pictures import Bytes, Colour
-from underpainting.messages import of_error
+from underpainting.messages import is_text, of_error, shown
 from underpainting.studies.data import (
     DatasetBase,
     FolderDataset,
@@ -310,6 +310,8 @@ def _open_folder(config: FolderDataset) -> Source:
     if not len(source):
         remedy = f"put images there; known endings are {', '.join(sorted(IMAGE_SUFFIXES))}"
         raise DataError("path", f"the folder {folder} holds no image", remedy)
+    if strange := [file.name for file in image_files(folder) if not is_text(str(file))]:
+        raise DataError("path", f"the name of the image {shown(strange[0])} is not UTF-8", "rename that file")
     return source
 
 

@@ -73,4 +73,10 @@ class Fact:
         """Are all values of the kind that they should be?"""
         texts = isinstance(self.path, str) and isinstance(self.sha256, str) and isinstance(self.size, int)
         mappings = all(isinstance(part, dict) for part in (self.made, self.inputs, self.record))
-        return texts and mappings and all(isinstance(digest, str) for digest in self.inputs.values())
+        return (
+            texts
+            and mappings
+            and all(isinstance(digest, str) and "\0" not in path for path, digest in self.inputs.items())
+            and all(isinstance(value, str | int | float) for value in self.made.values())
+            and all(isinstance(self.record.get(name, []), list) for name in ("params", "log"))
+        )

@@ -7,6 +7,7 @@ set by hand. Each hash is a small file of its own, so that jobs on several machi
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -88,7 +89,7 @@ class Hashes:
             assert stamp is not None
             old = known.get(name)
             digest = old[1] if old and old[0] == list(astuple(stamp)) else content(file)
-            total.update(f"{name}\n{digest}\n".encode())
+            total.update(os.fsencode(f"{name}\n{digest}\n"))
             if not stamp.young:
                 found[name] = [list(astuple(stamp)), digest]
         if found != known:
@@ -107,7 +108,7 @@ class Hashes:
             self._remember(path, stamp, digest)
 
     def _file(self, path: str) -> Path:
-        name = hashlib.sha256(path.encode()).hexdigest()[:40]
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:40]
         return self.folder / "hashes" / name[:2] / name[2:]
 
     def _remembered(self, path: str) -> tuple[Stamp, str] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from underpainting.messages import is_text
 from underpainting.provenance.hashes import visible_files
 
 SNAKEMAKE = Path(".snakemake")
@@ -68,5 +69,6 @@ class Layout:
         return path
 
     def outputs(self) -> list[str]:
-        """Every file below the results, sorted; hidden ones are scratch and passed over."""
-        return sorted(file.as_posix() for file in visible_files(Path(self.results)))
+        """Every file below the results, sorted; hidden ones are scratch, and no output has a name that is no text."""
+        names = (file.as_posix() for file in visible_files(Path(self.results)))
+        return sorted(name for name in names if is_text(name))

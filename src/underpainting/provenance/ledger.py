@@ -49,6 +49,7 @@ class Ledger:
         self.code_file = memory / "code.json"
         self.entries: dict[str, list[Entry]] = {}
         self.code: dict[str, dict[str, str]] = {}
+        self.gathered: list[Path] = []
 
     def load(self) -> None:
         """Read what is kept; a line that is damaged counts for nothing."""
@@ -78,7 +79,7 @@ class Ledger:
         self.code.update({name: dict(files) for name, files in code.items()})
 
     def save(self) -> None:
-        """Write what is kept."""
+        """Write what is kept; then what it was gathered from can go."""
         lines = (
             json.dumps({"exported": entry.exported, "fact": entry.fact.line()})
             for path in sorted(self.entries)
@@ -86,6 +87,8 @@ class Ledger:
         )
         write_atomically(self.file, "".join(f"{line}\n" for line in lines))
         memories.remember(self.code_file, self.code)
+        while self.gathered:
+            self.gathered.pop().unlink(missing_ok=True)
 
     def newest_first(self, path: str, exported: bool) -> list[Fact]:
         """Facts of an output that are in a manifest, or that are not."""
@@ -99,8 +102,10 @@ def opened(memory: Path = MEMORY) -> Iterator[Ledger]:
     with FileLock(memory / "ledger.lock"):
         ledger = Ledger(memory)
         ledger.load()
-        yield ledger
-        ledger.save()
+        try:
+            yield ledger
+        finally:
+            ledger.save()
 
 
 def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alone: bool) -> int:
@@ -120,7 +125,7 @@ def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alo
             ledger.add(fact)
             count += 1
         if fact or alone:
-            file.unlink(missing_ok=True)
+            ledger.gathered.append(file)
     return count
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from underpainting.messages import shortened
+
 log = logging.getLogger(__name__)
 
 _RUN = re.compile(r"(.+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the name that Snakemake gives to its jobs
@@ -39,7 +41,7 @@ def left_over(folder: Path) -> list[Job]:
     command = ["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%j|%Z"]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     if told.returncode:
-        _warn(told.stderr.strip())
+        _warn(shortened(" ".join(told.stderr.split())))
         return []
     rows = (line.split("|", 3) for line in told.stdout.splitlines())
     return [

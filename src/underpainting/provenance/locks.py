@@ -42,17 +42,34 @@ def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
     file = (folder / "underpainting.lock").open("a")
     alone = _try_alone(file)
     if alone:
-        for leftover in (folder / "locks").glob("*.lock"):
-            log.info("removing %s of a run that was killed", leftover)
-            leftover.unlink(missing_ok=True)
+        _remove_leftovers(folder)
         when_alone()
     fcntl.flock(file, fcntl.LOCK_SH)
     _held.append(file)
     return alone
 
 
+def hold_run(folder: Path) -> bool:
+    """Hold the lock of a run that is no dry one, for the life of this process; left-over locks of Snakemake's go.
+
+    Args:
+        folder: Snakemake's `.snakemake`.
+
+    Returns:
+        whether no other run is under way; dry ones and commands that look on do not count.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "underpainting.running").open("a")
+    if not _try_alone(file):
+        file.close()
+        return False
+    _remove_leftovers(folder)
+    _held.append(file)
+    return True
+
+
 def supersede(folder: Path) -> None:
-    """Begin a run: no job of a former one can publish a result any more. Only while this process is alone.
+    """Begin a run: no job of a former one can publish a result any more. Only while no other run is under way.
 
     Args:
         folder: Snakemake's `.snakemake`.
@@ -82,6 +99,12 @@ def _newest(folder: Path) -> Path:
 def _belong(folder: Path, name: str) -> None:
     """Let this process and its jobs be part of a run."""
     os.environ[RUN] = f"{name} {_newest(folder).absolute()}" if name else ""
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for leftover in (folder / "locks").glob("*.lock"):
+        log.info("removing %s of a run that was killed", leftover)
+        leftover.unlink(missing_ok=True)
 
 
 class NoLocksError(RuntimeError):

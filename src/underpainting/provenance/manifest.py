@@ -99,7 +99,7 @@ def write(file: Path, facts: Iterable[Fact], code: Mapping[str, Mapping[str, str
     named = sorted({str(fact.made["code"]) for fact in facts if fact.made.get("code") in code})
     lines = [json.dumps({"code": name, "files": dict(sorted(code[name].items()))}) for name in named]
     text = "".join(f"{line}\n" for line in [*lines, *(fact.line() for fact in facts)])
-    if file.is_file() and file.read_text(encoding="utf-8") == text:
+    if file.is_file() and file.read_bytes() == text.encode():
         return False
     write_atomically(file, text)
     return True

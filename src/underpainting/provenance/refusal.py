@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from underpainting.messages import shown
 
 _REMEDIES = {
+    errno.ENOENT: "bring back what belongs there, or remove it",
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room within your quota",
     errno.EROFS: "work in a folder that can be written",
@@ -45,12 +46,11 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise Refused(_message(error)) from None
+        raise Refused(of_system(error) if isinstance(error, OSError) else str(error)) from None
 
 
-def _message(error: Exception) -> str:
-    if not isinstance(error, OSError):
-        return str(error)
+def of_system(error: OSError) -> str:
+    """What the operating system refuses, in one line with the remedy."""
     file = error.filename2 or error.filename  # the second is what a rename would replace
     place = f"{shown(str(file))}: " if file else "a file below .snakemake or results: "
     remedy = _REMEDIES.get(error.errno or 0, "see that it can be read and written, or remove it")

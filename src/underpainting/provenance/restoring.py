@@ -50,10 +50,17 @@ def judge(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes) ->
 
 
 def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
-    """Judge every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing."""
-    for link in _endless(Path(layout.results)):
-        log.warning("removing %s, a link that leads to itself", link)
-        link.unlink()
+    """Judge every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing.
+
+    Raises:
+        FileNotFoundError: a result is a link that leads nowhere, perhaps into a disk that is not there.
+    """
+    for link, error in _broken_links(Path(layout.results)):
+        if error == errno.ENOENT:
+            raise FileNotFoundError(error, "it is a link that leads nowhere", str(link))
+        if error == errno.ELOOP:
+            log.warning("removing %s, a link that leads to itself", link)
+            link.unlink()
     verdicts = judge(layout, ledger, manifest, hashes)
     newest_script = max((_modified(str(file)) for file in layout.scripts.glob("*")), default=0)
     for verdict in verdicts:
@@ -64,10 +71,10 @@ def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, 
     return Report(verdicts, manifest.problems)
 
 
-def _endless(folder: Path) -> list[Path]:
-    """Links below a folder that lead to themselves, which Snakemake can neither read nor take for absent."""
-    places = (Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
-    return [place for place in places if place.is_symlink() and _error(place) == errno.ELOOP]
+def _broken_links(folder: Path) -> list[tuple[Path, int | None]]:
+    """Links below a folder that cannot be followed, and why: Snakemake can neither read them nor take them for absent."""
+    places = [Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files)]
+    return [(place, error) for place in places if place.is_symlink() and (error := _error(place)) is not None]
 
 
 def _error(path: Path) -> int | None:

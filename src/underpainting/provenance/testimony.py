@@ -7,6 +7,7 @@ rest; `ledger.gather` puts both together.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ class Testimony:
 
 def file_of(path: str, memory: Path = MEMORY) -> Path:
     """Where a job testifies to an output."""
-    return memory / FOLDER / f"{hashlib.sha256(path.encode()).hexdigest()[:40]}.json"
+    return memory / FOLDER / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:40]}.json"
 
 
 @contextmanager
@@ -82,5 +83,8 @@ def witnessed(
 def told(memory: Path = MEMORY) -> Iterator[tuple[Path, Testimony]]:
     """Every testimony that has not been gathered, with its file; a damaged one is none."""
     for file in sorted((memory / FOLDER).glob("*.json")):
-        if content := memories.recall(file):
-            yield file, Testimony(**content)
+        try:
+            told = Testimony(**(memories.recall(file) or {}))
+        except TypeError:
+            continue
+        yield file, told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -65,6 +65,10 @@ class MixtureConfig(Model):
     )
     rank: int | None = Field(None, ge=1, description="Components of each mode; needed by low_rank, used by it alone.")
     seed: int = Field(0, ge=0, description="Of the clustering.")
+
+    def used(self) -> dict[str, Any]:
+        """The keys that the mixture depends on."""
+        return self.model_dump(exclude={"modes", "seed"} if self.fit == "classes" else None)
 
     @model_validator(mode="after")
     def _rank_given(self) -> MixtureConfig:

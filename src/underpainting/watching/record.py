@@ -141,7 +141,7 @@ def read(file: Path) -> Record | None:
         content = json.loads(file.read_text(encoding="utf-8"))
         content["requested"], content["work"] = Request(**content["requested"]), Activity(**content["work"])
         return Record(**{**content, "told": State(content["told"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
