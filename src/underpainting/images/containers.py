@@ -47,9 +47,7 @@ def require_known(content: bytes, picture: Image.Image) -> None:
 
 
 def orientation(picture: Image.Image) -> int:
-    """How a viewer turns a picture: by EXIF as JPEG, PNG and AVIF carry it and by TIFF's own tag, and by nothing else."""
-    if picture.format == "TIFF":
-        return int(_tags(picture).get(274, 1))
+    """How to turn a picture: by EXIF as JPEG, PNG and AVIF carry it, and by nothing else; Pillow turns TIFF itself."""
     found = picture.info.get("exif", b"") if picture.format in ("JPEG", "MPO", "PNG", "AVIF") else b""
     if not found:
         return 1
@@ -105,7 +103,7 @@ def _tiff(_: bytes, picture: Image.Image) -> None:
     bits, planes = max(_all(tags.get(BITS)), default=1), tags.get(PLANES, 1)
     if not set(_all(tags.get(SAMPLE_FORMAT, 1))) <= {1, 4}:  # unsigned, or unsaid
         problem = (
-            f"has values of the mode {picture.mode}, signed or floating, of which it is not known what a viewer shows"
+            f"has values of the mode {picture.mode}, of which it is not known what a viewer shows"
         )
         raise PictureError(problem, "save it in grey or RGB with 8 or 16 bits")
     if planes == 2 and bits > 8:
