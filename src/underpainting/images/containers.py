@@ -102,9 +102,7 @@ def _tiff(_: bytes, picture: Image.Image) -> None:
     tags = _tags(picture)
     bits, planes = max(_all(tags.get(BITS)), default=1), tags.get(PLANES, 1)
     if not set(_all(tags.get(SAMPLE_FORMAT, 1))) <= {1, 4}:  # unsigned, or unsaid
-        problem = (
-            f"has values of the mode {picture.mode}, of which it is not known what a viewer shows"
-        )
+        problem = f"has values of the mode {picture.mode}, of which it is not known what a viewer shows"
         raise PictureError(problem, "save it in grey or RGB with 8 or 16 bits")
     if planes == 2 and bits > 8:
         raise PictureError(f"keeps its colours in planes of {bits} bits", INTERLEAVE)
@@ -115,7 +113,8 @@ def _tiff(_: bytes, picture: Image.Image) -> None:
 
 def _require_all_rows(picture: Image.Image, planes: int) -> None:
     """A TIFF lists where its strips or tiles lie; Pillow leaves black what is not listed."""
-    tags, (width, height) = _tags(picture), picture.size
+    tags = _tags(picture)
+    width, height = tags[256], tags[257]  # as stored; Pillow's size is that of the picture turned
     tiled = 324 in tags
     places, sizes = (_all(tags.get(number)) for number in ((324, 325) if tiled else (273, 279)))
     across, down = (tags[322], tags[323]) if tiled else (width, min(tags.get(278, height), height))

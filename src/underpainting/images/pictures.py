@@ -58,6 +58,7 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
         with Image.open(io.BytesIO(content)) as picture:
+            _require_one_frame(picture)
             require_known(content, picture)
             if picture.format != "PNG":
                 return decoded(picture, background)
