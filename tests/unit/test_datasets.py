@@ -26,7 +26,9 @@ from pydantic import TypeAdapter, ValidationError
 from scripts import prepare_dataset
 from underpainting import artifacts, preflight
 from underpainting.images import datasets, pictures, suitability
+from underpainting.images.containers import PictureError
 from underpainting.studies import Study, StudyError, data, find_studies
+from underpainting.studies.files.sources import image_files
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = os.environ.get("UNDERPAINTING_DATA")
@@ -733,3 +735,16 @@ def test_a_network_of_another_size_is_refused(tmp_path: Path) -> None:
         preflight.check_shape(study, {"sample_size": 32, "in_channels": 1}, tmp_path / "s.yaml")
     with pytest.raises(StudyError, match=r"dataset\.channels: 1 channels do not fit"):
         preflight.check_shape(study, {"sample_size": 8, "in_channels": 3}, tmp_path / "s.yaml")
+
+
+def test_links_to_pictures_and_to_their_folders_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "images/cat").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for place in ("images/cat/1.png", "elsewhere/2.png"):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / place)
+    (tmp_path / "images/dog").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "images/cat/again").symlink_to(tmp_path / "images")
+    assert [file.name for file in image_files(tmp_path / "images")] == ["1.png", "2.png"]
+    (tmp_path / "images/cat/3.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(PictureError, match="FileNotFoundError"):
+        pictures.read(image_files(tmp_path / "images")[1])

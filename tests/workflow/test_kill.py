@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import signal
 import time
@@ -66,7 +67,7 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
 
 
 def test_a_job_that_outlives_its_run_replaces_no_result_of_the_next(fresh: Project) -> None:
-    """Only Snakemake's own process is killed; the next run, of another study, ends well before the old job does."""
+    """Only Snakemake's own process is killed; the next run ends well before the old job does, beside one that looks on."""
     long_training(fresh)
     log, weights = (
         fresh.folder / "logs/tiny/train.log",
@@ -81,7 +82,9 @@ def test_a_job_that_outlives_its_run_replaces_no_result_of_the_next(fresh: Proje
     study = fresh.study()
     study["denoiser"]["training"]["seed"] = 7
     fresh.write(study)
-    fresh.build(weights)
+    with (fresh.folder / ".snakemake/underpainting.lock").open() as looks_on:
+        fcntl.flock(looks_on, fcntl.LOCK_SH)  # as a dry run does
+        fresh.build(weights)
     built = fresh.artifacts()
     for number in orphans:
         with_suppressed(number, signal.SIGCONT)

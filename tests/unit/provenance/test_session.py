@@ -177,3 +177,43 @@ def test_a_former_version_is_not_what_is_recorded_now() -> None:
     recorded = manifest.read_all(Layout())
     found = verify([OUTPUT], latest(ledger, recorded))
     assert [finding.path for finding in found] == [OUTPUT]
+
+
+def test_a_manifest_that_is_no_text_is_written_anew_and_no_fact_is_lost() -> None:
+    run_job()
+    (name,) = session.export(LAYOUT)
+    with Path(name).open("ab") as file:
+        file.write(b"\xe9\n")
+    run_job("other")
+    assert session.export(LAYOUT) == [name]
+    assert state() is State.FRESH
+    assert session.export(LAYOUT) == []
+
+
+def test_what_was_gathered_is_kept_whatever_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bool:
+        raise OSError("no room")
+
+    run_job()
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest, "write", fail)
+        with pytest.raises(OSError, match="no room"):
+            session.export(LAYOUT)
+    assert session.export(LAYOUT) == ["workflow/provenance/study.jsonl"]
+    assert state() is State.FRESH
+
+
+def test_a_stray_file_whose_name_is_no_text_is_passed_over() -> None:
+    run_job()
+    Path(os.fsdecode(b"results/study/\xff.csv")).write_text("stray")
+    assert state() is State.FRESH
+    assert len(session.look(LAYOUT).verdicts) == 1
+
+
+def test_a_link_that_leads_nowhere_is_no_result(place: Path) -> None:
+    run_job()
+    Path("results/study/lost").symlink_to(place / "cache/of/a/disk")
+    with pytest.raises(FileNotFoundError, match="leads nowhere") as error:
+        session.begin(LAYOUT)
+    assert error.value.filename == "results/study/lost"
+    assert Path("results/study/lost").is_symlink(), "nothing that was there is lost"
