@@ -104,7 +104,10 @@ def key_twice(project: Project) -> None:
     ("spoil", "message"),
     [
         (unknown_key, "config/studies/tiny.yaml: teleport.skipps: unknown key. Remedy: did you mean 'skips'?"),
-        (corrupt_image, "config/studies/tiny.yaml: dataset.path: the image images/class1/5.png is corrupt"),
+        (
+            corrupt_image,
+            "config/studies/tiny.yaml: dataset.path: the image images/class1/5.png is no picture of a kind",
+        ),
         (empty_class, "config/studies/tiny.yaml: moments.per_class: each class needs two images"),
         (
             unknown_placeholder,
