@@ -44,6 +44,8 @@ for rule_name, (solver, several) in {
             **NETWORK,
             landed=files_of(files.budget.landed),
             extractor=files_of(files.sources.of_extractor),
+            autoencoder="results/{study}/autoencoder.safetensors",
+            solution="results/{study}/solution.zarr.zip",
         output:
             [files.budget.features_of(steps) for steps in several],
         log:

@@ -16,6 +16,7 @@ rule tabulate_teleport:
     input:
         truncated=files_of(files.sweep.rows),
         budgets=files_of(files.budget.rows),
+        jumps="results/{study}/jump_solutions.zarr.zip",
     output:
         csv="results/{study}/teleport.csv",
         html=report(

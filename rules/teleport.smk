@@ -1,13 +1,27 @@
 # The teleport sweep: samples and features per shard and skip, distances per skip, one tidy table.
 # Skips that a study lists together share a job, which loads the network once: a rule for each such group, beside the one for
 # any skip alone. They differ in their outputs only, never in `params` or `input`, so a skip that changes its group reruns nothing.
+# The null model's sweep is the same with the jump of an isotropic Gaussian, over fewer seeds.
+SWEEPS = {
+    "teleport": ("sample_teleport", "gaussian", lambda study: study.teleport.skip_groups),
+    "null": ("sample_null", "isotropic", lambda study: study.teleport.null_groups),
+}
 SHARING = {
-    "_".join(["sample_teleport", *map(str, group)]): group
+    "_".join([first, *map(str, group)]): (sweep, group)
+    for sweep, (first, _, groups) in SWEEPS.items()
     for entry in STUDIES.values()
-    for group in entry.teleport.skip_groups
+    for group in groups(entry)
     if len(group) > 1
 }
-for rule_name, skips in {"sample_teleport": ("{skip}",), **SHARING}.items():
+SINGLE = {first: (sweep, ("{skip}",)) for sweep, (first, *_) in SWEEPS.items()}
+
+
+wildcard_constraints:
+    sweep="|".join(SWEEPS),
+
+
+for rule_name, (sweep, skips) in {**SINGLE, **SHARING}.items():
+    single, jump_name, groups_of = SWEEPS[sweep]
 
     rule:
         name:
@@ -16,24 +30,24 @@ for rule_name, skips in {"sample_teleport": ("{skip}",), **SHARING}.items():
             **NETWORK,
             eigenbasis="results/{study}/eigenbasis.zarr.zip",
         output:
-            [files.sweep.samples(skip) for skip in skips],
+            [files.sweep.samples(skip, sweep=sweep) for skip in skips],
         log:
-            f"logs/{{study}}/teleport/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.log",
+            f"logs/{{study}}/{sweep}/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.log",
         benchmark:
-            f"logs/{{study}}/benchmarks/teleport/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.tsv"
+            f"logs/{{study}}/benchmarks/{sweep}/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.tsv"
         wildcard_constraints:
             study=studies_with(
-                lambda study: rule_name not in SHARING
-                or skips in study.teleport.skip_groups
+                lambda study: rule_name not in SHARING or skips in groups_of(study)
             ),
         resources:
-            **needs("sample_teleport", parts=len(skips)),
+            **needs(single, parts=len(skips)),
             device=of_study(lambda study: study.device),
         params:
             code=code_of("sample_teleport"),
             packages=packages_of("sample_teleport"),
-            config=lambda wildcards: {
+            config=lambda wildcards, jump_name=jump_name: {
                 "sampler": sampler(wildcards, "teleport"),
+                "jump": jump_name,
                 "batch_size": study(wildcards).teleport.batch_size,
                 "compute": study(wildcards).compute(),
             },
@@ -41,7 +55,70 @@ for rule_name, skips in {"sample_teleport": ("{skip}",), **SHARING}.items():
             "../scripts/sample_teleport.py"
 
 
-workflow.ruleorder(*SHARING, "sample_teleport")
+workflow.ruleorder(*SHARING, *SINGLE)
+
+
+# The network's own images, from the noise of the sweep's first seeds; and where the flow ends after each jump.
+rule solve_flow:
+    input:
+        **NETWORK,
+    output:
+        "results/{study}/solution.zarr.zip",
+    log:
+        "logs/{study}/solution.log",
+    benchmark:
+        "logs/{study}/benchmarks/solution.tsv"
+    resources:
+        **needs("solve_flow"),
+        device=of_study(lambda study: study.device),
+    params:
+        code=code_of("solve_flow"),
+        packages=packages_of("solve_flow"),
+        config=of_study(files.solution.settings),
+    script:
+        "../scripts/solve_flow.py"
+
+
+rule solve_jumps:
+    input:
+        **NETWORK,
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+        solution="results/{study}/solution.zarr.zip",
+        landed=files_of(files.solution.landed_files),
+    output:
+        "results/{study}/jump_solutions.zarr.zip",
+    log:
+        "logs/{study}/jump_solutions.log",
+    benchmark:
+        "logs/{study}/benchmarks/jump_solutions.tsv"
+    resources:
+        **needs("solve_jumps"),
+        device=of_study(lambda study: study.device),
+    params:
+        code=code_of("solve_jumps"),
+        packages=packages_of("solve_jumps"),
+        config=of_study(files.solution.jump_settings),
+    script:
+        "../scripts/solve_jumps.py"
+
+
+rule train_autoencoder:
+    input:
+        dataset="results/{study}/dataset.zarr.zip",
+    output:
+        "results/{study}/autoencoder.safetensors",
+    log:
+        "logs/{study}/autoencoder.log",
+    benchmark:
+        "logs/{study}/benchmarks/autoencoder.tsv"
+    resources:
+        **needs("train_autoencoder"),
+    params:
+        code=code_of("train_autoencoder"),
+        packages=packages_of("train_autoencoder"),
+        config=of_study(lambda study: study.teleport.autoencoder.model_dump()),
+    script:
+        "../scripts/train_autoencoder.py"
 
 
 rule train_classifier:
@@ -68,20 +145,26 @@ rule train_classifier:
 
 rule extract_features:
     input:
-        images="results/{study}/teleport/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
+        images="results/{study}/{sweep}/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
         extractor=files_of(files.sources.of_extractor),
+        autoencoder="results/{study}/autoencoder.safetensors",
     output:
-        "results/{study}/teleport/{sampler}/skip_{skip}/features/seeds_{first}-{stop}.zarr.zip",
+        "results/{study}/{sweep}/{sampler}/skip_{skip}/features/seeds_{first}-{stop}.zarr.zip",
     log:
-        "logs/{study}/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.log",
+        "logs/{study}/{sweep}/{sampler}/skip_{skip}/features_{first}-{stop}.log",
     benchmark:
-        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
+        "logs/{study}/benchmarks/{sweep}/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
     resources:
         **needs("extract_features"),
     params:
         code=code_of("extract_features"),
         packages=packages_of("extract_features"),
-        config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
+        config=of_study(
+            lambda study: {
+                "extractor": study.teleport.extractor.name,
+                "reference": False,
+            }
+        ),
     script:
         "../scripts/extract_features.py"
 
@@ -90,6 +173,7 @@ use rule extract_features as extract_reference_features with:
     input:
         images="results/{study}/dataset.zarr.zip",
         extractor=files_of(files.sources.of_extractor),
+        autoencoder="results/{study}/autoencoder.safetensors",
     output:
         "results/{study}/reference_features.zarr.zip",
     log:
@@ -98,19 +182,31 @@ use rule extract_features as extract_reference_features with:
         "logs/{study}/benchmarks/reference_features.tsv"
     resources:
         **needs("extract_reference_features"),
+    params:
+        code=code_of("extract_features"),
+        packages=packages_of("extract_features"),
+        config=of_study(
+            lambda study: {
+                "extractor": study.teleport.extractor.name,
+                "reference": True,
+            }
+        ),
 
 
 rule measure_fidelity:
     input:
         generated=files_of(files.sweep.features),
         plain=files_of(files.sweep.plain_features),
+        samples=files_of(files.sweep.solved_samples),
+        plain_samples=files_of(files.sweep.plain_samples),
+        solution="results/{study}/solution.zarr.zip",
         real="results/{study}/reference_features.zarr.zip",
     output:
-        "results/{study}/teleport/{sampler}/skip_{skip}/fidelity.json",
+        "results/{study}/{sweep}/{sampler}/skip_{skip}/fidelity.json",
     log:
-        "logs/{study}/teleport/{sampler}/skip_{skip}/fidelity.log",
+        "logs/{study}/{sweep}/{sampler}/skip_{skip}/fidelity.log",
     benchmark:
-        "logs/{study}/benchmarks/teleport/{sampler}/skip_{skip}/fidelity.tsv"
+        "logs/{study}/benchmarks/{sweep}/{sampler}/skip_{skip}/fidelity.tsv"
     resources:
         **needs("measure_fidelity"),
     params:

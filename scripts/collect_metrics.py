@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 RESIDUALS = ("residual_top2", "residual_plane", "residual_rotation")
-SWEEP = ("sampler", "skip", "nfe", "sigma", "alpha", "fd", "kid")
+SWEEP = (
+    *("sampler", "jump", "skip", "nfe", "sigma", "alpha", "fd", "fd_infinite", "floor", "floor_infinite", "kid"),
+    *("autoencoder_fd", "autoencoder_fd_infinite", "rmse_to_network"),
+)
 
 
 def headline(names: list[str]) -> str:

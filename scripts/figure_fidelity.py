@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def main(table: str, outputs: list[str], config: dict[str, Any]) -> None:
     """Draw the sweep, a line per sampler."""
-    rows = pd.read_csv(table).query("design == 'truncate'")
-    style.save(fidelity.fidelity(rows, config["labels"]), outputs, config["dpi"])
+    style.save(fidelity.fidelity(pd.read_csv(table), config["labels"]), outputs, config["dpi"])
 
 
 if __name__ == "__main__":

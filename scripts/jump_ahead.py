@@ -14,7 +14,7 @@ from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import initial_noise, seed_batches
 from underpainting.teleportation import jumps, teleport
-from underpainting.theory import mixtures
+from underpainting.theory import isotropic, mixtures
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -33,6 +33,9 @@ def make_jump(name: str, rank: int | None, inputs: dict[str, Any]) -> tuple[jump
     if name == "mixture":
         mixture = mixtures.load(inputs["mixture"])
         return jumps.MixtureJump(mixture), mixture.image_shape
+    if name == "isotropic":
+        model = isotropic.Isotropic.of(eigenbasis.load(inputs["eigenbasis"]))
+        return jumps.IsotropicJump(model), tuple(model.mean.shape)
     basis = of_samples(inputs["samples"]) if name == "samples" else eigenbasis.load(inputs["eigenbasis"])
     return jumps.GaussianJump(eigenbasis.truncate(basis, rank=rank) if rank else basis), basis.image_shape
 

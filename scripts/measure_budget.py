@@ -1,4 +1,4 @@
-"""Distances between generated and real images of one sampler, at every budget and after every jump."""
+"""How good the images of one sampler are at every budget and after every jump."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -7,7 +7,8 @@ import numpy as np
 from underpainting import artifacts
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.quality import fidelity, frechet
+from underpainting.quality import distances, fidelity, own_solution
+from underpainting.quality.distances import Measured, Reference
 from underpainting.writing import write_json
 
 if TYPE_CHECKING:
@@ -24,47 +25,47 @@ class Run(NamedTuple):
     files: list[str]
 
 
-def measured(
-    run: Run, real: np.ndarray[Any, Any], moments: frechet.Real, config: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """A row for each level where the jump landed; `bootstrapped` is kept for comparisons."""
+class Row(NamedTuple):
+    """A row of the table, its distances for comparisons, and its squared differences from the network's own images."""
+
+    columns: dict[str, Any]
+    found: Measured
+    errors: np.ndarray[Any, Any]
+
+
+def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> list[Row]:
+    """A row for each level where the jump landed."""
     shards = [artifacts.load(file) for file in run.files]
+    features = distances.features_of(shards)
+    errors = np.concatenate([shard["squared_error"].values for shard in shards])
     rows = []
     for place, skip in enumerate(shards[0]["skip"].values.tolist()):
-        features = np.concatenate([shard["features"][:, place].values for shard in shards])
-        found = frechet.bootstrap(features, moments, config["resamples"])
-        low, high = found.interval()
+        chosen = {prefix: values[:, place] for prefix, values in features.items()}
+        found = distances.measure(chosen, real, config["resamples"])
         level = {name: shards[0][name].values[place].item() for name in ("nfe", "alpha", "sigma")}
-        scores = fidelity.compare(features, real, **config["scores"])._asdict()
-        row = {"steps": run.steps, "jump": run.jump, "skip": skip, **level, **scores, "fd_low": low, "fd_high": high}
-        rows.append({**row, "n": len(features), "bootstrapped": found})
+        scores = fidelity.compare(chosen[""], real[""].features, **config["scores"])._asdict()
+        about = {"steps": run.steps, "jump": run.jump, "skip": skip, **level, **scores, "n": len(errors)}
+        known = errors[~np.isnan(errors[:, place]), place]
+        near = own_solution.columns("rmse_to_network", own_solution.root_mean_square(known)) if len(known) > 1 else {}
+        rows.append(Row({**about, **found.columns(), **near}, found, known))
     return rows
 
 
-def losses(row: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
-    """How much worse than the same sampler with as many steps and no jump, with its interval."""
-    plain = next(other for other in others if other["steps"] == row["steps"] and other["jump"] == "none")
-    loss, low, high = frechet.relative_loss(row["bootstrapped"], plain["bootstrapped"])
-    return {"loss": loss, "loss_low": low, "loss_high": high}
-
-
-def against(row: dict[str, Any], reference: dict[str, Any] | None) -> dict[str, Any]:
-    """How much worse than the plain run with many calls, with its interval."""
-    if reference is None:
-        return {}
-    loss, low, high = frechet.relative_loss(row["bootstrapped"], reference["bootstrapped"])
-    return {"behind": loss, "behind_low": low, "behind_high": high}
+def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]:
+    """A row with its losses: against as many steps without a jump, and against the plain run with many calls."""
+    plain = {other.columns["steps"]: other for other in rows if other.columns["jump"] == "none"}
+    same = plain[row.columns["steps"]]
+    columns = {**row.columns, **row.found.losses(same.found, "loss")}
+    if len(row.errors) > 1:
+        columns |= own_solution.columns("network_loss", own_solution.relative_loss(row.errors, same.errors))
+    return {**columns, **(row.found.losses(plain[reference].found, "behind") if reference in plain else {})}
 
 
 def main(runs: list[Run], real_file: str, output: str, sampler: str, config: dict[str, Any]) -> None:
     """All rows of a sampler."""
-    real = artifacts.load(real_file)["features"].values
-    moments = frechet.Real.of(real)
-    rows = [row for run in runs for row in measured(run, real, moments, config)]
-    plain = [row for row in rows if row["steps"] == config["reference"] and row["jump"] == "none"]
-    whole = [{**row, **losses(row, rows), **against(row, plain[0] if plain else None)} for row in rows]
-    for row in whole:
-        del row["bootstrapped"]
+    real = distances.references(real_file)
+    rows = [row for run in runs for row in measured(run, real, config)]
+    whole = [compared(row, rows, config["reference"]) for row in rows]
     write_json([{"sampler": f"{sampler}-{row['steps']}", "design": "regrid", **row} for row in whole], output)
 
 

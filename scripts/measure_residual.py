@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from underpainting import artifacts, denoisers, meter, trajectories
+from underpainting import denoisers, meter, trajectories
 from underpainting.compute import Compute
 from underpainting.images.training_images import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.quality import fidelity, frechet
+from underpainting.quality import distances, fidelity, frechet
+from underpainting.quality.extractors import Extractor, make_extractor
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
 from underpainting.training.trainer import Recipe, held_out_loss
 from underpainting.writing import write_json
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def features(
-    denoiser: denoisers.NetworkDenoiser, sampler: Sampler, extractor: fidelity.Extractor, config: dict[str, Any]
+    denoiser: denoisers.NetworkDenoiser, sampler: Sampler, extractor: Extractor, config: dict[str, Any]
 ) -> np.ndarray[Any, Any]:
     """Features of the first seeds' images, shape (sample, feature)."""
     parts = []
@@ -42,15 +43,16 @@ def main(
     found = [denoisers.load_denoiser(Path(index).parent, compute) for index in inputs["index"]]
     samplers = [trajectories.make_sampler(config["sampler"], schedule) for _, schedule in found]
     meter.plan(images=config["images"] * sum(sampler.calls() for sampler in samplers))
-    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
-    real = frechet.Real.of(artifacts.load(inputs["real"][0])["features"].values)
+    extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    real = distances.references(inputs["real"][0])[""]
+    floor = frechet.floor(real.features, config["images"]).at_n
     images = torch.from_numpy(load_bytes(inputs["dataset"][0]))
     rows = []
     for steps, (denoiser, schedule), sampler in zip(config["budgets"], found, samplers, strict=True):
         loss = held_out_loss(denoiser.network, images, schedule, Recipe(**config["training"]))
-        measured = frechet.bootstrap(features(denoiser, sampler, extractor, config), real, config["resamples"])
+        measured = frechet.bootstrap(features(denoiser, sampler, extractor, config), real.moments, config["resamples"])
         low, high = measured.interval()
-        distance = {"fd": measured.estimate, "fd_low": low, "fd_high": high}
+        distance = {"fd": measured.estimate, "fd_low": low, "fd_high": high, "floor": floor}
         rows.append({"form": form, "seed": seed, "steps": steps, **distance, "loss": loss, "n": config["images"]})
     write_json(rows, output)
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from underpainting import artifacts, denoisers, meter, tables, tensor_files, trajectories
+from underpainting import denoisers, meter, tables, tensor_files, trajectories
 from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.quality import fidelity
+from underpainting.quality import distances, fidelity, frechet
+from underpainting.quality.extractors import make_extractor
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
 from underpainting.teleportation import jumps, teleport
 from underpainting.training import checkpoints
@@ -54,8 +55,9 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: C
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     skips = (0, max(1, int(config["fraction"] * sampler.steps)))
-    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
-    real = artifacts.load(inputs["real"])["features"].values
+    extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    real = distances.references(inputs["real"])[""]
+    floor = frechet.floor(real.features, config["seeds"]).at_n
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
     young = networks(inputs["snapshots"], trained, config["training_steps"])
     walks = [0, *(skip for _ in young for skip in skips)]
@@ -67,9 +69,18 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: C
             denoiser.network.load_state_dict(weights)
             for skip in skips:
                 images = generate(basis, sampler, denoiser, skip, config)
-                distance = fidelity.frechet(fidelity.extract(extractor, images), real)
+                distance = fidelity.frechet(fidelity.extract(extractor, images), real.features)
                 error = mean_square(images, target)
-                rows.append({"training_step": step, "skip": skip, "error": error, "fd": distance, "n": len(images)})
+                rows.append(
+                    {
+                        "training_step": step,
+                        "skip": skip,
+                        "error": error,
+                        "fd": distance,
+                        "floor": floor,
+                        "n": len(images),
+                    }
+                )
     write_text(tables.csv(pd.DataFrame(rows)), output)
 
 

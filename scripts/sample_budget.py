@@ -15,7 +15,9 @@ from underpainting.artifacts import IMAGE_DIMS, array
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
-from underpainting.quality import fidelity
+from underpainting.quality import fidelity, own_solution
+from underpainting.quality.extractors import Extractor, Extractors
+from underpainting.samplers import SAMPLERS
 from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
 from underpainting.sampling.schedulers import followed
 from underpainting.teleportation import teleport
@@ -49,21 +51,39 @@ def starting(
 
 
 def generated(
-    batches: Iterable[Batch], samplers: list[Sampler], denoiser: denoisers.Denoiser, extractor: fidelity.Extractor
+    batches: Iterable[Batch],
+    samplers: list[Sampler],
+    denoiser: denoisers.Denoiser,
+    extractors: dict[str, Extractor],
+    own: dict[int, Tensor],
 ) -> Iterator[xr.Dataset]:
-    """Features and network calls of each batch, level by level; of the first images, the images too."""
+    """Features, network calls and errors of each batch, level by level; of the first images, the images too."""
     for seeds, states in batches:
-        images, calls = [], []
+        images, calls, errors = [], [], []
         for start, sampler in enumerate(samplers):
             counting = denoisers.CountingDenoiser(denoiser)
             with torch.inference_mode():
                 final = sample(sampler, counting, states[:, start], seeds=seeds)
             images.append(fidelity.to_bytes(final))
             calls.append(counting.calls)
-        features = np.stack([fidelity.extract(extractor, part) for part in images], 1)
+            errors.append(from_network(seeds, final, own))
+        features = {
+            name: array(
+                np.stack([fidelity.extract(extractor, part) for part in images], 1),
+                ("sample", "skip", name.replace("features", "feature")),
+                f"images: {name}",
+            )
+            for name, extractor in extractors.items()
+        }
         yield xr.Dataset(
             {
-                "features": array(features, ("sample", "skip", "feature"), "features of the images"),
+                **features,
+                "squared_error": array(
+                    np.stack(errors, 1),
+                    ("sample", "skip"),
+                    "squared difference from the network's own images, mean over pixels",
+                    missing="seeds for which these were not solved",
+                ),
                 "nfe": array(np.array(calls), "skip", "network calls per image"),
                 "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
                 "shown": array(
@@ -71,6 +91,21 @@ def generated(
                 ),
             }
         )
+
+
+def from_network(seeds: list[int], images: Tensor, own: dict[int, Tensor]) -> np.ndarray[Any, Any]:
+    """Squared differences from the network's own images, shape (sample,); NaN for seeds that have none."""
+    errors = np.full(len(seeds), np.nan)
+    known = [place for place, seed in enumerate(seeds) if seed in own]
+    if known:
+        errors[known] = own_solution.squared_errors(images[known], torch.stack([own[seeds[place]] for place in known]))
+    return errors
+
+
+def solved(file: str) -> dict[int, Tensor]:
+    """The network's own images by their seeds."""
+    data = artifacts.load(file)
+    return dict(zip(data["seed"].values.tolist(), torch.from_numpy(data["images"].values), strict=True))
 
 
 def by_steps(outputs: Iterable[str]) -> dict[int, str]:
@@ -94,7 +129,9 @@ def main(
     """Sample number by number of steps, each batch by batch; one batch is one chunk of the artifact."""
     denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.of_file(inputs["scheduler"])
-    extractor = fidelity.make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    weights = inputs["extractor"][0] if inputs["extractor"] else None
+    extractors = Extractors(config["extractor"], weights, inputs["autoencoder"]).load()
+    own = {} if SAMPLERS[config["sampler"]].stochastic else solved(inputs["solution"])
     starts = [teleport.start_after(skip) for skip in config["skips"]]
     name, settings = config["sampler"], followed(config["sampler"], scheduler)
     walks = {
@@ -104,7 +141,7 @@ def main(
     network = artifacts.digest(inputs["weights"])
     for steps, output in outputs.items():
         batches = starting(inputs["landed"], schedule, seeds, denoiser.image_shape, config["batch_size"])
-        parts = list(generated(batches, walks[steps], denoiser, extractor))
+        parts = list(generated(batches, walks[steps], denoiser, extractors, own))
         whole = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")
         run = {**config, "steps": steps}
         provenance = origin(study, seeds=[seeds.start, seeds.stop], config=run, network=network)

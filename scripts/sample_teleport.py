@@ -1,7 +1,7 @@
 """Sample one shard of images after skipping the first steps with the closed form; for one number of steps, or for several."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from underpainting.jobs import job
 from underpainting.origins import origin, use_threads
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
 from underpainting.teleportation import jumps, teleport
+from underpainting.theory import isotropic
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -24,12 +25,23 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
+JUMPS: dict[str, Callable[[eigenbasis.Eigenbasis], jumps.Jump]] = {
+    "gaussian": jumps.GaussianJump,
+    "isotropic": lambda basis: jumps.IsotropicJump(isotropic.Isotropic.of(basis)),
+}
+
+
 def hybrid(
-    basis: eigenbasis.Eigenbasis, sampler: Sampler, denoiser: denoisers.Denoiser, seeds: list[int], skip: int
+    ahead: jumps.Jump,
+    shape: tuple[int, ...],
+    sampler: Sampler,
+    denoiser: denoisers.Denoiser,
+    seeds: list[int],
+    skip: int,
 ) -> xr.Dataset:
     """The images of a batch of seeds, with the number of network calls that each took."""
-    counting, noise = denoisers.CountingDenoiser(denoiser), initial_noise(seeds, basis.image_shape)
-    image = last(teleport.walk(jumps.GaussianJump(basis), sampler, counting, noise, skip, seeds)).state
+    counting, noise = denoisers.CountingDenoiser(denoiser), initial_noise(seeds, shape)
+    image = last(teleport.walk(ahead, sampler, counting, noise, skip, seeds)).state
     level = sampler.grid[skip]
     return xr.Dataset(
         {
@@ -53,14 +65,17 @@ def main(
     """Sample skip by skip from the same noise, each batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
+    ahead = JUMPS[config["jump"]](basis)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     meter.plan(images=len(seeds) * sum(map(sampler.calls, outputs)))
     for skip, output in outputs.items():
-        provenance = origin(study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], skip=skip, **digests)
+        provenance = origin(
+            study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], jump=config["jump"], skip=skip, **digests
+        )
         with torch.inference_mode():
             batches = seed_batches(seeds, config["batch_size"])
-            parts = (hybrid(basis, sampler, denoiser, batch, skip) for batch in batches)
+            parts = (hybrid(ahead, basis.image_shape, sampler, denoiser, batch, skip) for batch in batches)
             artifacts.save_stream(parts, output, "sample", provenance)
 
 

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from underpainting import tables
+from underpainting import artifacts, tables
 from underpainting.jobs import job
+from underpainting.quality import own_solution
+from underpainting.quality.extractors import FEATURES
 from underpainting.teleportation import sweep
 from underpainting.writing import write_text
 
@@ -16,99 +19,129 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
+FEATURE_COLUMNS = ["fd", "fd_infinite", "floor", "floor_infinite", "loss", "behind"]
+NETWORK_COLUMNS = ["rmse_to_network", "network_loss", "rmse_of_jump"]
+EXACT = {"floor", "floor_infinite"}  # without an interval
 COLUMNS = [
-    "sampler",
-    "design",
-    "jump",
-    "skip",
-    "nfe",
-    "sigma",
-    "alpha",
-    "fd",
-    "fd_low",
-    "fd_high",
-    "loss",
-    "loss_low",
-    "loss_high",
-    "behind",
-    "behind_low",
-    "behind_high",
-    "kid",
-    "kid_std",
-    "precision",
-    "recall",
-    "n",
-    "extractor",
+    *["sampler", "design", "jump", "skip", "nfe", "sigma", "alpha"],
+    *(
+        f"{name}{end}"
+        for name in [*(f"{prefix}{name}" for prefix in FEATURES for name in FEATURE_COLUMNS), *NETWORK_COLUMNS]
+        for end in (("",) if name.removeprefix("autoencoder_") in EXACT else ("", "_low", "_high"))
+    ),
+    *["kid", "kid_std", "precision", "recall", "n", "extractor"],
 ]
 HEADINGS = {
     "skip": "Nskip",
     "nfe": "NFE",
     "sigma": "Noise scale",
     "fd": "",
-    "interval": "95 % interval",
+    "fd_infinite": "",
+    "floor": "Floor",
     "loss": "Loss",
-    "loss_interval": "Its 95 % interval",
+    "autoencoder_loss": "Loss (autoencoder)",
+    "rmse_to_network": "RMSE to network",
+    "rmse_of_jump": "RMSE of the jump",
+    "network_loss": "Its loss",
     "kid": "KID",
     "precision": "Precision",
     "recall": "Recall",
 }
 FORMATS = {
     "Noise scale": "{:.3f}",
-    "Loss": "{:+.1%}",
+    "Floor": "{:.3f}",
     "KID": "{:.5f}",
     "Precision": "{:.3f}",
     "Recall": "{:.3f}",
 }
+NOTE = (
+    "Nskip: steps replaced by the closed form. {distance}: Frechet distance of {images} images ({null} of the null model) to "
+    "real ones held out; lower is better, KID likewise. n to infinity: extrapolated to infinitely many images, which does not "
+    "depend on their number. Floor: what as many real images have; what is below it is not better. Loss: how much larger a "
+    "measure is than with nothing skipped, from the same seeds: the distance at infinitely many images, the same in features "
+    "of an autoencoder, which know no labels, and the root mean squared difference (RMSE) from the network's own images, solved "
+    "in many small steps from the same noise. RMSE of the jump: what remains of it however many calls follow. Null model: the "
+    "jump of an isotropic Gaussian, which knows the mean and the total variance alone. 95 % intervals by resampling seeds."
+)
+WITH_INTERVAL = {
+    "fd_infinite": "{:.3f}",
+    "rmse_to_network": "{:.4f}",
+    "rmse_of_jump": "{:.4f}",
+    "loss": "{:+.1%}",
+    "autoencoder_loss": "{:+.1%}",
+    "network_loss": "{:+.1%}",
+}
 
 
-def gather(truncated: list[str], budgets: list[str], extractor: str) -> pd.DataFrame:
-    """All rows, first those of the samplers' own grids."""
+def gather(truncated: list[str], budgets: list[str], jumps: str, extractor: str) -> pd.DataFrame:
+    """All rows, first those of the samplers' own grids, with the bias of each jump."""
     rows = [json.loads(Path(file).read_text(encoding="utf-8")) for file in truncated]
     for file in budgets:
         rows.extend(json.loads(Path(file).read_text(encoding="utf-8")))
+    found = biases(jumps)
+    for row in rows:
+        place = (row["sampler"] if row["design"] == "truncate" else "", row["jump"], row["skip"])
+        row |= found.get(place, {})
     return pd.DataFrame(rows).assign(extractor=extractor).reindex(columns=COLUMNS)
 
 
-def within(low: pd.Series, high: pd.Series, form: str) -> list[str]:
-    """Intervals as text, nothing where there is none."""
-    ends = zip(low, high, strict=True)
-    return ["" if pd.isna(first) else f"{form.format(first)} to {form.format(last)}" for first, last in ends]
+def biases(file: str) -> dict[tuple[str, str, int], dict[str, float]]:
+    """How far each jump moves the network's own images, by sampler (none for the design "re-grid"), jump and skip."""
+    data = artifacts.load(file)
+    places = zip(*(data[name].values.tolist() for name in ("sampler", "jump", "skip")), strict=True)
+    errors = [values[~np.isnan(values)] for values in data["squared_error"].values]
+    return {
+        place: own_solution.columns("rmse_of_jump", own_solution.root_mean_square(values))
+        for place, values in zip(places, errors, strict=True)
+        if len(values) > 1
+    }
 
 
-def verdict(found: sweep.Skippable | None) -> str:
-    """What can be skipped, in a sentence."""
-    if found is None:
+def with_interval(rows: pd.DataFrame, name: str, form: str) -> list[str]:
+    """Estimates with their intervals below them, nothing where there is none."""
+    triples = zip(rows[name], rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
+    return [
+        "" if pd.isna(value) else f"{form.format(value)}\n{form.format(low)} to {form.format(high)}"
+        for value, low, high in triples
+    ]
+
+
+def verdicts(rows: pd.DataFrame, extractor: str) -> str:
+    """What can be skipped, measure by measure and by all of them, in sentences."""
+    limit, names = f"{100 * sweep.TOLERANCE:g} %", sweep.measure_names(extractor)
+    found = {text: sweep.skippable(rows, [loss]) for loss, text in names.items()}
+    found["all of them"] = sweep.skippable(rows)
+    if found["all of them"] is None:
         return "Not run without a jump, so that there is nothing to compare with."
-    limit = f"{100 * sweep.TOLERANCE:g} %"
-    if found.skip == 0:
-        return f"No skip was tried whose interval excludes a loss above {limit}."
-    saved = f"{found.share:.0%} of the network calls"
-    return f"Largest skip whose interval excludes a loss above {limit}: {found.skip} steps, {saved}."
+    parts = [
+        f"by {text} {one.skip} ({one.low} to {one.high}), {one.share:.0%} of the network calls"
+        for text, one in found.items()
+        if one
+    ]
+    return f"Steps that can be skipped, all smaller skips too, for at most {limit} more: {'; '.join(parts)}."
 
 
-def part(table: pd.DataFrame, sampler: str, label: str, distance: str) -> tables.Part:
+def part(table: pd.DataFrame, sampler: str, label: str, extractor: str, jump: str = "gaussian") -> tables.Part:
     """The rows of one sampler, in the form of Tables 3-5."""
-    rows = sweep.truncated(table, sampler)
-    rows = rows.assign(
-        interval=within(rows["fd_low"], rows["fd_high"], "{:.3f}"),
-        loss_interval=within(rows["loss_low"], rows["loss_high"], "{:+.1%}"),
-    )
-    shown = rows[list(HEADINGS)].rename(columns={**HEADINGS, "fd": distance})
-    return tables.Part(label, verdict(sweep.skippable(rows)), shown, {**FORMATS, distance: "{:.3f}"})
+    rows, distance = sweep.truncated(table, sampler, jump), sweep.distance_name(extractor)
+    shown = rows.assign(**{name: with_interval(rows, name, form) for name, form in WITH_INTERVAL.items()})
+    headings = {**HEADINGS, "fd": distance, "fd_infinite": f"{distance}, n to infinity"}
+    shown = shown[list(headings)].rename(columns=headings)
+    return tables.Part(label, verdicts(rows, extractor), shown, {**FORMATS, distance: "{:.3f}"})
 
 
-def main(truncated: list[str], budgets: list[str], csv: str, html: str, config: dict[str, Any]) -> None:
+def main(truncated: list[str], budgets: list[str], jumps: str, csv: str, html: str, config: dict[str, Any]) -> None:
     """Gather the rows, write both forms; the page shows the samplers' own grids, as the paper's Tables 3-5 do."""
-    table = gather(truncated, budgets, config["extractor"])
+    table = gather(truncated, budgets, jumps, config["extractor"])
     write_text(tables.csv(table), csv)
     distance = sweep.distance_name(config["extractor"])
-    images = table.loc[table["design"] == "truncate", "n"].max()
-    note = (
-        f"Nskip: steps replaced by the closed form. {distance}: Frechet distance of {images} images to the training images; "
-        "lower is better, KID likewise. Loss: how much larger it is than with nothing skipped, from the same seeds. Intervals "
-        "by resampling seeds."
-    )
-    parts = [part(table, sampler, label, distance) for sampler, label in config["labels"].items()]
+    own = table[table["design"] == "truncate"]
+    note = NOTE.format(distance=distance, images=own["n"].max(), null=own.loc[own["jump"] == sweep.NULL, "n"].max())
+    parts = [part(table, sampler, label, config["extractor"]) for sampler, label in config["labels"].items()]
+    parts += [
+        part(table, sampler, f"{label}: the null model", config["extractor"], sweep.NULL)
+        for sampler, label in config["labels"].items()
+    ]
     write_text(tables.pages(parts, "Teleport sweep", note), html)
 
 
@@ -117,6 +150,7 @@ if __name__ == "__main__":
         main(
             list(snakemake.input.truncated),
             list(snakemake.input.budgets),
+            snakemake.input.jumps,
             snakemake.output.csv,
             snakemake.output.html,
             snakemake.params.config,

@@ -9,7 +9,7 @@ from underpainting import artifacts
 from underpainting.images.training_images import load_bytes
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.quality import classifier
+from underpainting.quality import classifier, held_out
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -33,7 +33,8 @@ def main(dataset: str, clusters: list[str], output: str, config: dict[str, Any])
     images = torch.from_numpy(load_bytes(dataset))
     labels, classes = labelled(dataset, clusters)
     shape = classifier.ClassifierShape(images.shape[1], classes, config["width"], config["features"])
-    trained = classifier.train(images, labels, shape, config["epochs"], config["seed"])
+    held = torch.from_numpy(held_out.held_out(len(images)))
+    trained = classifier.train(images, labels, held, shape, config["epochs"], config["seed"])
     log.info("accuracy on images held out: %.4f", trained.accuracy)
     classifier.save(trained, output)
 

@@ -127,7 +127,7 @@ def check_extractor(study: Study, file: Path) -> None:
     """Are Inception's weights where the study says they are?"""
     if study.teleport.extractor.name != "inception-v3-compat":
         return
-    from underpainting.quality.fidelity import inception_weights
+    from underpainting.quality.extractors import inception_weights
 
     try:
         inception_weights(study.teleport.extractor.weights)

@@ -161,6 +161,17 @@ def karras_grid(schedule: Schedule, steps: int, start: float = 1.0) -> NoiseGrid
         steps: number of levels before the image.
         start: the time at which the grid begins, in (0, 1].
     """
-    least = schedule.level(0.0).ratio or schedule.level(1e-3).ratio
-    ratios = EDMSchedule(least, schedule.level(_checked(steps, start)).ratio).grid(steps).sigma
-    return NoiseGrid.of([*(schedule.at(float(ratio)) for ratio in ratios[:-1]), DATA])
+    return karras_from(schedule, schedule.level(_checked(steps, start)).ratio, steps)
+
+
+def karras_from(schedule: Schedule, ratio: float, steps: int) -> NoiseGrid:
+    """The same spacing from any noise-to-signal ratio.
+
+    Args:
+        schedule: of the network.
+        ratio: sigma / alpha of the first level.
+        steps: number of levels before the image.
+    """
+    least = min(schedule.level(0.0).ratio or schedule.level(1e-3).ratio, ratio)
+    ratios = EDMSchedule(least, ratio).grid(steps).sigma
+    return NoiseGrid.of([*(schedule.at(float(one)) for one in ratios[:-1]), DATA])

@@ -36,13 +36,13 @@ class Names(NamedTuple):
 
 @style.styled
 def budget(table: pd.DataFrame, names: Names) -> Figure:
-    """Frechet distance against network calls, a panel per sampler and a line per jump; last, the best of all.
+    """Frechet distance (n to infinity) against network calls, a panel per sampler and a line per jump; last, the best of all.
 
     Args:
-        table: `sampler`, `design`, `jump`, `skip`, `nfe`, `fd`, `fd_low`, `fd_high`, `behind`, `behind_low`, `behind_high`,
-            `extractor`.
+        table: `teleport.csv`.
         names: of samplers and jumps.
     """
+    table = _drawn(table)
     rows, plain = sweep.best(sweep.few_calls(table)), sweep.references(table)
     count = len(names.solvers) + 1
     columns = 2 if count in (2, 4) else 3
@@ -71,6 +71,7 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
     Args:
         table, names: as for `budget`.
     """
+    table = _drawn(table)
     rows, plain = sweep.few_calls(table), sweep.references(table)
     at = {
         calls: [_within(rows[rows["solver"] == solver], calls) for solver in names.solvers] for calls in SHOWN_BUDGETS
@@ -89,6 +90,13 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
         axes.set_xlabel("time skipped in %")
     figure.legend(handles=list(_handles(names)), loc="outside lower center", ncols=4)
     return figure
+
+
+def _drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `fd`, `fd_low` and `fd_high` at infinitely many images, not below what real images have."""
+    floor = table["floor_infinite"]
+    ends = {f"fd{end}": table[f"fd_infinite{end}"].clip(lower=floor) for end in ("", "_low", "_high")}
+    return table.assign(**ends)
 
 
 def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
@@ -140,12 +148,12 @@ def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
 
 
 def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extractor: str) -> None:
-    """One y axis for all panels, logarithmic; intervals that reach zero are cut off at the foot."""
-    lows: FloatArray = rows["fd_low"].to_numpy()
-    values: FloatArray = rows["fd"].to_numpy()
-    style.plain_log(panels[0], float(np.where(lows > 0, lows, values).min()), float(rows["fd_high"].max()))
+    """One y axis for all panels, logarithmic; intervals are cut off at the floor."""
+    style.plain_log(panels[0], float(rows["floor_infinite"].min()), float(rows["fd_high"].max()))
+    for axes in panels:
+        style.floor(axes, float(rows["floor_infinite"].iloc[0]))
     for axes in panels[::columns]:
-        axes.set_ylabel(sweep.distance_name(extractor))
+        axes.set_ylabel(f"{sweep.distance_name(extractor)}, n to infinity")
 
 
 def _call_axis(axes: Axes, calls: FloatArray) -> None:
@@ -162,6 +170,7 @@ def _handles(names: Names, with_front: bool = False) -> Iterator[Line2D]:
     for jump, label in names.jumps.items():
         yield Line2D([], [], label=label, **looks[jump])
     yield Line2D([], [], color=style.MUTED, ls="--", lw=0.9, label="plain, many calls")
+    yield Line2D([], [], color="black", ls=":", lw=0.9, label="real images (floor)")
     if with_front:
         yield Line2D([], [], color=style.MUTED, lw=1.0, drawstyle="steps-post", label="Pareto front")
         for number, label in enumerate(names.solvers.values()):

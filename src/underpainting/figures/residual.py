@@ -17,7 +17,7 @@ def residual(table: pd.DataFrame, extractor: str) -> Figure:
     """Frechet distance (A) and loss (B) by training steps: a line per form through the means, a point per training.
 
     Args:
-        table: `form`, `seed`, `steps`, `fd`, `loss`.
+        table: `form`, `seed`, `steps`, `fd`, `floor`, `loss`.
         extractor: name of the feature extractor.
     """
     figure = style.canvas(2.8)
@@ -31,7 +31,9 @@ def residual(table: pd.DataFrame, extractor: str) -> Figure:
         style.title(axes, letter, heading)
         axes.set(xscale="log", xlabel="training steps")
         style.plain_decades(axes.xaxis)
-    style.plain_log(left, float(table["fd"].min()), float(table["fd"].max()))
+    floor = float(table["floor"].mean())
+    style.floor(left, floor)
+    style.plain_log(left, min(floor, float(table["fd"].min())), float(table["fd"].max()))
     left.set_ylabel(distance)
     right.set_ylabel("mean squared error of v")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)

@@ -19,11 +19,10 @@ LETTERS = "ABCDEFGHIJKLMNOP"
 
 @style.styled
 def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Frechet distance against network calls, and below it the loss; a pair of panels per sampler.
+    """Frechet distance at infinitely many images against network calls, and below it the losses; a pair of panels per sampler.
 
     Args:
-        table: `sampler`, `design`, `skip`, `nfe`, `sigma`, `n`, `extractor`, and `fd` and `loss` with their `_low` and
-            `_high`; `loss` may be missing (NaN).
+        table: `teleport.csv`; losses may be missing (NaN).
         labels: sampler to its label, in the order to be shown.
     """
     columns = min(len(labels), 2 if len(labels) < 5 else 3)
@@ -47,37 +46,41 @@ def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     for place in range(len(labels), rows * columns):
         for axes in grid[each * (place // columns) :, place % columns]:
             axes.set_axis_off()
-    _legend(figure, grid[0, 0])
+    _legend(figure, grid[0, 0], str(table["extractor"].iloc[0]))
     return figure
 
 
-def _points(axes: Axes, rows: pd.DataFrame, column: str) -> None:
-    """A curve with its intervals; the largest skip within the tolerance has a ring."""
-    look = style.look_of(0)
+def _points(axes: Axes, rows: pd.DataFrame, column: str, loss: str, number: int = 0) -> None:
+    """A curve with its intervals; the largest skip up to which a loss is within the tolerance has a ring."""
+    look = style.look_of(number)
     axes.plot(rows["nfe"], rows[column], marker="o", markeredgewidth=0, **look)
     axes.vlines(rows["nfe"], rows[f"{column}_low"], rows[f"{column}_high"], color=look["color"], lw=0.8)
-    found = sweep.skippable(rows)
-    if found and found.skip:
-        chosen = rows[rows["skip"] == found.skip]
+    found = sweep.skippable(rows, [loss])
+    if found and found.low:
+        chosen = rows[rows["skip"] == found.low]
         axes.plot(chosen["nfe"], chosen[column], "o", ms=8, mfc="none", mec="black", mew=0.9)
 
 
 def _distances(axes: Axes, rows: pd.DataFrame, distance: str) -> None:
-    _points(axes, rows, "fd")
-    if (alone := rows.loc[rows["skip"] == 0, "fd"]).size:
+    _points(axes, rows, "fd_infinite", "loss")
+    style.floor(axes, float(rows["floor_infinite"].iloc[0]))
+    if (alone := sweep.judged(rows[rows["skip"] == 0])).size:
         axes.axhline(alone.iloc[0], color=style.MUTED, ls="--", lw=0.8)
         axes.axhline((1 + sweep.TOLERANCE) * alone.iloc[0], color=LIMIT, ls=":", lw=0.9)
-    style.spread(axes, *(rows[f"fd{end}"].to_numpy() for end in ("", "_low", "_high")))
+    style.spread(axes, *(rows[f"fd_infinite{end}"].to_numpy() for end in ("", "_low", "_high")))
     axes.set_ylabel(distance)
 
 
 def _losses(axes: Axes, rows: pd.DataFrame) -> None:
-    """Loss in per cent, on an axis that is linear up to the tolerance."""
-    _points(axes, rows, "loss")
+    """Losses in per cent, on an axis that is linear up to the tolerance."""
+    known = [loss for loss in sweep.LOSSES if rows[loss].notna().any()]
+    for loss in known:
+        _points(axes, rows, loss, loss, sweep.LOSSES.index(loss))
     axes.axhline(0, color=style.MUTED, ls="--", lw=0.8)
     axes.axhline(sweep.TOLERANCE, color=LIMIT, ls=":", lw=0.9)
     axes.set_yscale("symlog", linthresh=sweep.TOLERANCE)
-    low, high = np.nanmin(rows["loss_low"], initial=-0.02), np.nanmax(rows["loss_high"], initial=0.02)
+    low = np.nanmin(rows[[f"{loss}_low" for loss in known]], initial=-0.02)
+    high = np.nanmax(rows[[f"{loss}_high" for loss in known]], initial=0.02)
     sizes = LOSSES if high < 2 * LOSSES[-1] else LARGE_LOSSES
     ticks = [0.0, *(size for size in sizes if size <= 1.2 * high), *(-size for size in sizes if size <= -1.2 * low)]
     axes.set_yticks(ticks, [f"{100 * tick:g}" for tick in ticks])
@@ -100,12 +103,18 @@ def _calls(panels: list[Axes], rows: pd.DataFrame, apart: float) -> None:
     top.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump", labelpad=3, fontsize="small")
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def _legend(figure: Figure, axes: Axes, extractor: str) -> None:
+    names = sweep.measure_names(extractor).values()
     handles = [
+        *(
+            axes.plot([], [], marker="o", mew=0, label=name, **style.look_of(number))[0]
+            for number, name in enumerate(names)
+        ),
+        axes.plot([], [], color="black", ls=":", lw=0.9, label="real images (floor)")[0],
         axes.plot([], [], color=style.MUTED, ls="--", lw=0.8, label="nothing skipped")[0],
         axes.plot([], [], color=LIMIT, ls=":", lw=0.9, label=f"{100 * sweep.TOLERANCE:g} % loss")[0],
         axes.plot(
-            [], [], "o", ms=8, mfc="none", mec="black", mew=0.9, label="largest skip whose interval excludes more"
+            [], [], "o", ms=8, mfc="none", mec="black", mew=0.9, label="no skip up to here loses more, by its interval"
         )[0],
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)

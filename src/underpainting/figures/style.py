@@ -37,6 +37,7 @@ _MODELS: dict[str, dict[str, Any]] = {
 # Jumps by kind; the Gaussian and the mixture look as these theories do.
 _JUMPS: dict[str, dict[str, Any]] = {
     "none": {"color": "black", "linestyle": "-"},
+    "isotropic": {"color": MUTED, "linestyle": (0, (1, 1))},
     "gaussian": _MODELS["gaussian"],
     "mixture": _MODELS["mixture"],
     "samples": {"color": "#CC79A7", "linestyle": ":"},
@@ -119,6 +120,11 @@ def sequential() -> Colormap:
     return LinearSegmentedColormap.from_list(
         "underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)])
     )
+
+
+def floor(axes: Axes, value: float) -> None:
+    """A line where real images stand against real ones: what is below it is not better."""
+    axes.axhline(value, color="black", ls=":", lw=0.9, label="real images (floor)")
 
 
 def short(value: float) -> str:

@@ -15,7 +15,7 @@ def young(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
     """Distance to the trained network's images (A) and Frechet distance (B) by training step, with and without teleport.
 
     Args:
-        table: `training_step`, `skip`, `error`, `fd`, `n`; the largest step is the trained network.
+        table: `training_step`, `skip`, `error`, `fd`, `floor`, `n`; the largest step is the trained network.
         sampler: its label.
         extractor: name of the feature extractor.
     """
@@ -31,10 +31,11 @@ def young(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
         right.plot(rows["training_step"], rows["fd"], **look)
     alone = table[(table["skip"] == 0) & (table["training_step"] == last)]
     right.axhline(alone["fd"].iloc[0], color=style.MUTED, ls="--", lw=0.8, label="trained network alone")
+    style.floor(right, float(table["floor"].iloc[0]))
     _steps(left, last)
     _steps(right, last)
     style.plain_log(left, *_ends(table.loc[table["error"] > 0, "error"]))
-    style.plain_log(right, *_ends(table["fd"]))
+    style.plain_log(right, *_ends(pd.concat([table["fd"], table["floor"]])))
     left.set_ylabel("mean squared error per pixel")
     right.set_ylabel(distance)
     style.title(left, "A", "Difference from the trained network's images")

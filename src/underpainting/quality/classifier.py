@@ -13,7 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from underpainting import meter, tensor_files
+from underpainting import tensor_files
+from underpainting.quality import held_out
+from underpainting.quality.descent import descend, seeded
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,23 @@ class Trained(NamedTuple):
 
 
 def train(
-    images: Tensor, labels: Tensor, shape: ClassifierShape, epochs: int, seed: int, batch_size: int = 128
+    images: Tensor,
+    labels: Tensor,
+    held: Tensor,
+    shape: ClassifierShape,
+    epochs: int,
+    seed: int,
+    batch_size: int = 128,
 ) -> Trained:
-    """Train on nine tenths of the images, measure on the rest.
+    """Train on the images that are not held out, measure on those that are.
 
     Args:
         images: bytes, shape (sample, channel, height, width).
         labels: integers in [0, classes), shape (sample,).
+        held: numbers of the images held out, shape (held,).
         shape: sizes of the classifier.
         epochs: passes through the data.
-        seed: of weights, split and order.
+        seed: of weights and order.
         batch_size: images per step.
 
     Raises:
@@ -97,40 +106,16 @@ def train(
     if len(images) < 2 or shape.classes < 2:
         raise ValueError(f"a classifier needs two images and two classes, not {len(images)} and {shape.classes}")
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(images), generator=generator)
-    held = max(1, len(images) // 10)
-    test, rest = order[:held], order[held:]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        classifier = Classifier(shape)
-    _descend(classifier, images, labels, [rest] * epochs, batch_size, generator)
-    classifier.eval()
+    network = seeded(lambda: Classifier(shape), seed)
+    rest = torch.from_numpy(held_out.others(len(images), held.numpy()))
+
+    def loss(batch: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(network(images[batch]), labels[batch])
+
+    descend(network, loss, rest, epochs, batch_size, generator)
     with torch.inference_mode():
-        guesses = torch.cat([classifier(images[batch]).argmax(1) for batch in test.split(batch_size)])
-    return Trained(classifier, float((guesses == labels[test]).double().mean()))
-
-
-def _descend(
-    classifier: Classifier,
-    images: Tensor,
-    labels: Tensor,
-    passes: list[Tensor],
-    batch_size: int,
-    generator: torch.Generator,
-) -> None:
-    """Go through the images of each pass in random order, at a rate that rises and falls once."""
-    steps = sum(-(-len(entry) // batch_size) for entry in passes)
-    optimizer = torch.optim.AdamW(classifier.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    meter.plan(steps=steps)
-    for chosen in passes:
-        for batch in chosen[torch.randperm(len(chosen), generator=generator)].split(batch_size):
-            with meter.training_step():
-                loss = nn.functional.cross_entropy(classifier(images[batch]), labels[batch])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
+        guesses = torch.cat([network(images[batch]).argmax(1) for batch in held.split(batch_size)])
+    return Trained(network, float((guesses == labels[held]).double().mean()))
 
 
 def save(trained: Trained, path: str | Path) -> None:

@@ -9,22 +9,16 @@ kernel distance (KID), precision and recall. torch-fidelity is imported only whe
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-INCEPTION = "inception-v3-compat"
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-CLASSIFIER = "underpainting-classifier"
-NEIGHBOURS_AMONG = 10_000
+from underpainting.quality.extractors import Extractor
 
-Extractor = Callable[[Tensor], Tensor]
+NEIGHBOURS_AMONG = 10_000
 
 
 class Scores(NamedTuple):
@@ -48,118 +42,6 @@ class Scores(NamedTuple):
 def to_bytes(images: Tensor) -> Tensor:
     """Images in [-1, 1] as bytes, clipped and rounded: what every published FID is computed on."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-
-
-def inception_weights(path: str | None) -> Path:
-    """Where Inception's weights are: the path given, or torch-fidelity's cache.
-
-    Raises:
-        FileNotFoundError: they are in neither place.
-    """
-    found = Path(path) if path else Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
-    if not found.is_file():
-        raise FileNotFoundError(
-            f"Inception's weights are not at {found}: put torch-fidelity's {INCEPTION_FILE} there, give its path as "
-            "teleport.extractor.weights, or use the extractor `classifier`"
-        )
-    return found
-
-
-def inception_extractor(path: str | None) -> Extractor:
-    """torch-fidelity's Inception v3, 2048 features of float64 arithmetic (independent of the batch size).
-
-    Its own loader would execute the weights' pickle. Here they are read as tensors only, and handed on in a file
-    that holds nothing else.
-    """
-    from torch_fidelity.utils import create_feature_extractor
-
-    found = inception_weights(path)
-    if found.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        weights = load_file(found)
-    else:
-        weights = torch.load(found, weights_only=True, map_location="cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        clean = Path(folder) / "weights.pth"
-        torch.save(weights, clean)
-        network = create_feature_extractor(
-            INCEPTION,
-            ["2048"],
-            cuda=False,
-            verbose=False,
-            feature_extractor_weights_path=str(clean),
-            feature_extractor_internal_dtype="float64",
-        )
-
-    def extract(images: Tensor) -> Tensor:
-        colour = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-        features: Tensor = network(colour)[0]
-        return features
-
-    return extract
-
-
-def classifier_extractor(path: str | Path) -> Extractor:
-    """The features of a study's classifier."""
-    from underpainting.quality import classifier
-
-    return classifier.load(path).classifier.features
-
-
-def make_extractor(name: str, weights: str | None) -> Extractor:
-    """The extractor that a study chose.
-
-    Args:
-        name: `classifier` or `inception-v3-compat`.
-        weights: file of its weights; Inception's may lie in torch-fidelity's cache instead.
-
-    Raises:
-        ValueError: an unknown extractor, or a classifier without its file.
-    """
-    if name == INCEPTION:
-        return inception_extractor(weights)
-    if name == "classifier" and weights:
-        return classifier_extractor(weights)
-    raise ValueError(f"extractor {name!r} is unknown or lacks its file; use classifier or {INCEPTION}")
-
-
-def register_classifier(path: str | Path) -> str:
-    """Make a study's classifier known to torch-fidelity, for its own `calculate_metrics` and command line.
-
-    Args:
-        path: of the classifier.
-
-    Returns:
-        the name under which torch-fidelity knows it.
-    """
-    from torch_fidelity.feature_extractor_base import FeatureExtractorBase
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
-
-    extract = classifier_extractor(path)
-
-    class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc]
-        def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
-            super().__init__(name, features_list)
-
-        @staticmethod
-        def get_provided_features_list() -> tuple[str, ...]:
-            return ("features",)
-
-        @staticmethod
-        def get_default_feature_layer_for_metric(metric: str) -> str:  # noqa: ARG004  the name is torch-fidelity's
-            return "features"
-
-        @staticmethod
-        def can_be_compiled() -> bool:
-            return False
-
-        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-            return (extract(images),)
-
-    FEATURE_EXTRACTORS_REGISTRY.pop(CLASSIFIER, None)
-    register_feature_extractor(CLASSIFIER, ClassifierFeatures)
-    return CLASSIFIER
 
 
 @torch.inference_mode()

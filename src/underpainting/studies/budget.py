@@ -82,8 +82,17 @@ class SamplesJump(JumpBase):
     name: Literal["samples"]
 
 
-_ORDER = (GaussianJump, LowRankJump, MixtureJump, SamplesJump)  # in which tables and figures show them
-JumpChoice = Annotated[GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")]
+class IsotropicJump(JumpBase):
+    """The closed form of a Gaussian with the same variance along every direction: the null model of the other jumps."""
+
+    LABEL = "isotropic (null)"
+    name: Literal["isotropic"]
+
+
+_ORDER = (IsotropicJump, GaussianJump, LowRankJump, MixtureJump, SamplesJump)  # in which tables and figures show them
+JumpChoice = Annotated[
+    IsotropicJump | GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")
+]
 
 
 class BudgetConfig(Seeded):

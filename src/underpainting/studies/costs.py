@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from underpainting import samplers
 from underpainting.studies.denoiser import OwnDenoiser, TrainedDenoiser
+from underpainting.studies.files import solution
 from underpainting.studies.files.stages import headline_first
 from underpainting.studies.models import Study
 from underpainting.studies.sampling import (
@@ -22,7 +23,7 @@ from underpainting.studies.sampling import (
 )
 
 Wildcards = Mapping[str, str]
-_SEVERAL = re.compile(r"(?:(sample_teleport)|(sample_budget)_[a-z]+)_(\d+(?:_\d+)*)")
+_SEVERAL = re.compile(r"(?:(sample_teleport|sample_null)|(sample_budget)_[a-z]+)_(\d+(?:_\d+)*)")
 
 BACKWARD = 3
 """A training step on an image costs as much as so many calls: forward once, backward twice as much."""
@@ -87,6 +88,20 @@ def _teleport_calls(study: Study, wildcards: Wildcards) -> int:
     return seeds(wildcards) * calls(_chosen(study.teleport, wildcards), int(wildcards["skip"]))
 
 
+def _solution_calls(study: Study, _: Wildcards) -> int:
+    return study.teleport.solution.seeds * samplers.calls("heun", study.teleport.solution.steps)
+
+
+def _jump_solution_calls(study: Study, _: Wildcards) -> int:
+    chosen = solution.seeds(study)
+    own = [steps for *_, steps in solution.truncated(study)]
+    landed = [steps for entry in solution.landed("", study) for steps in entry.steps.values()]
+    both = len(set(chosen).intersection(study.budget.seed_range)) if study.budget else 0
+    return sum(
+        count * samplers.calls("heun", steps) for count, part in ((len(chosen), own), (both, landed)) for steps in part
+    )
+
+
 def _budget_calls(study: Study, wildcards: Wildcards) -> int:
     if study.budget is None:
         return 0
@@ -147,7 +162,7 @@ def _sample_bytes(study: Study, wildcards: Wildcards) -> float:
 def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
     extractor = study.teleport.extractor
     features = extractor.features if isinstance(extractor, ClassifierExtractor) else INCEPTION_FEATURES
-    return 8 * features * seeds(wildcards) * _PACKED_FEATURES
+    return 8 * (features + study.teleport.autoencoder.features) * seeds(wildcards) * _PACKED_FEATURES
 
 
 def _budget_bytes(study: Study, wildcards: Wildcards) -> float:
@@ -165,6 +180,9 @@ def _jump_bytes(study: Study, wildcards: Wildcards) -> float:
 _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "sample_trajectories": _trajectory_calls,
     "sample_teleport": _teleport_calls,
+    "sample_null": _teleport_calls,
+    "solve_flow": _solution_calls,
+    "solve_jumps": _jump_solution_calls,
     "sample_budget": _budget_calls,
     "measure_shortfall": _shortfall_calls,
     "perturb_trajectories": _perturbation_calls,
@@ -175,6 +193,7 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
 _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,
     "sample_teleport": _sample_bytes,
+    "sample_null": _sample_bytes,
     "extract_features": _feature_bytes,
     "sample_budget": _budget_bytes,
     "jump_ahead": _jump_bytes,

@@ -161,7 +161,7 @@ class Study(Model):
     def _images_suffice(self) -> None:
         """Has every set of images that a Frechet distance is taken of more images than features?"""
         features = self.teleport.extractor.features
-        sets = {"teleport.seeds": self.teleport.seeds}
+        sets = {"teleport.seeds": self.teleport.seeds, "teleport.null_seeds": self.teleport.null_seeds}
         if self.budget:
             sets["budget.seeds"] = self.budget.seeds
         if self.residual:

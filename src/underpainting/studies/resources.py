@@ -44,6 +44,10 @@ _HOLDS: dict[str, dict[str, float]] = {
     "train_form": {"training": 1, "weights": 6, "stored": 2, "basis": 2},
     "measure_residual": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24, "stored": 2},
     "train_classifier": {"blocks": 1, "stored": 5},
+    "train_autoencoder": {"blocks": 1, "stored": 5},
+    "sample_null": {"call": 1, "weights": 1, "basis": 2, "sweep": 20},
+    "solve_flow": {"call": 1, "weights": 1, "sweep": 8},
+    "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "budget": 24},
     "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
     "jump_ahead": {"basis": 2, "modes": 3, "budget": 24},
     "sample_budget": {"extractor": 1, "call": 1, "weights": 1, "budget": 24},
@@ -75,7 +79,7 @@ def _evaluations(rule: str, study: Study) -> float:
         first, stop = study.budget.shards[0]
         runs = [{"solver": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.budget.runs()]
         return max(costs.network_calls(rule, study, {**run, "first": str(first), "stop": str(stop)}) for run in runs)
-    stage = study.teleport if rule in ("sample_teleport", "measure_young") else study.trajectories
+    stage = study.teleport if rule in ("sample_teleport", "sample_null", "measure_young") else study.trajectories
     slowest = max(stage.samplers, key=costs.calls)
     first, stop = stage.shards[0]
     longest = study.residual.budgets[-1] if study.residual else 0
@@ -99,6 +103,8 @@ def _theory_seconds(rule: str, study: Study) -> float:
     if rule == "decompose_covariance":
         passes = 20 * components(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
         return 60 + passes * through / 10
+    if rule == "train_autoencoder":
+        return 3e3 * through * study.teleport.autoencoder.epochs
     if rule == "train_classifier" and study.teleport.extractor.name == "classifier":
         return 3e3 * through * study.teleport.extractor.epochs
     factors = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -97,6 +98,11 @@ class Seeded(Model):
     )
 
     @property
+    def seed_range(self) -> range:
+        """The seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
     def shards(self) -> list[tuple[int, int]]:
         """(first, stop) seed of every shard."""
         stop = self.first_seed + self.seeds
@@ -140,6 +146,32 @@ class InceptionExtractor(Model):
     weights: Place | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
 
 
+class AutoencoderConfig(Model):
+    """Features that know no labels: the code of a small autoencoder that the workflow trains on the study's images."""
+
+    width: int = Field(16, ge=4, multiple_of=2, description="Channels of the first layer.")
+    features: int = Field(32, ge=2, description="Length of the code.")
+    epochs: int = Field(20, ge=1, description="Passes through the data.")
+    seed: int = Field(0, ge=0, description="Of the weights and batches.")
+
+
+class SolutionConfig(Model):
+    """The network's own images: its probability flow solved finely, from the same noise as the first images of the sweep."""
+
+    seeds: int = Field(64, ge=2, description="Images; by default fewer where the sweep has fewer.")
+    steps: int = Field(
+        200,
+        ge=2,
+        le=1000,
+        description="Steps of Heun's method, on the grid of Karras et al. (2022), two calls each; after a jump as large a part "
+        "of them as the jump leaves.",
+    )
+
+    def steps_after(self, skipped: float) -> int:
+        """Steps after a jump over a part of the network's time, in [0, 1)."""
+        return max(2, math.ceil(self.steps * (1 - skipped)))
+
+
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
 
 
@@ -156,6 +188,19 @@ class TeleportConfig(Seeded):
     )
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
+    autoencoder: AutoencoderConfig = Field(
+        default_factory=AutoencoderConfig, description="Where the second set of features comes from."
+    )
+    solution: SolutionConfig = Field(
+        default_factory=SolutionConfig, description="What images are compared with one by one, from the same noise."
+    )
+    null_seeds: int = Field(
+        500,
+        ge=2,
+        le=10**7,
+        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default fewer where "
+        "the sweep has fewer.",
+    )
     kid_subset_size: int = Field(
         1000,
         ge=2,
@@ -184,6 +229,17 @@ class TeleportConfig(Seeded):
         """All skips, ascending."""
         return members(self.skip_groups)
 
+    @property
+    def null_groups(self) -> tuple[JobGroup, ...]:
+        """The skips after which the null model's jump is looked at, in their groups."""
+        groups = (tuple(skip for skip in group if skip) for group in self.skip_groups)
+        return tuple(group for group in groups if group)
+
+    @property
+    def null(self) -> TeleportConfig:
+        """The same sweep with as many seeds as the null model has."""
+        return self.model_copy(update={"seeds": self.null_seeds})
+
     @field_validator("skip_groups")
     @classmethod
     def _sorted(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
@@ -199,7 +255,15 @@ class TeleportConfig(Seeded):
                     f"teleport.skips | skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps} | "
                     f"keep every skip below {sampler.steps}"
                 )
-        self.default_to(kid_subset_size=min(1000, self.seeds), neighbourhood=min(3, self.seeds - 1))
+        self.default_to(
+            kid_subset_size=min(1000, self.seeds),
+            neighbourhood=min(3, self.seeds - 1),
+            null_seeds=min(max(500, 2 * self.extractor.features), self.seeds),
+        )
+        self.solution.default_to(seeds=min(64, self.seeds))
+        for key, count in {"null_seeds": self.null_seeds, "solution.seeds": self.solution.seeds}.items():
+            if count > self.seeds:
+                raise ValueError(f"teleport.{key} | {count} exceed the {self.seeds} seeds of the sweep | lower it")
         if self.neighbourhood >= self.seeds:
             raise ValueError(
                 f"teleport.neighbourhood | {self.neighbourhood} neighbours are not among {self.seeds} seeds | lower it"

@@ -2,6 +2,7 @@ r"""Jumps: maps that carry a state from one noise level to another without calli
 
     GaussianJump   the closed form (Eq. 9); with a truncated basis its low-rank form
     ClassJump      the closed form of each image's own class, for conditional networks
+    IsotropicJump  the closed form of mean and total variance alone: the null model of the others
     MixtureJump    the probability flow of a Gaussian mixture, integrated (Eq. 8, 84-100)
 
 Any of them may stand in front of any sampler: each gives what the sampler would have integrated, were the data so distributed.
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import NoiseGrid, NoiseLevel, vp_level
-from underpainting.theory import flow, gaussian
+from underpainting.theory import flow, gaussian, isotropic
 from underpainting.theory.mixtures import Mixture, MixtureDenoiser
 
 MIXTURE_STEPS = 24
@@ -49,6 +50,20 @@ class GaussianJump:
 
     def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
         return gaussian.state(self.basis, images, source, target)
+
+
+class IsotropicJump:
+    """The closed form of a Gaussian with the same variance along every direction: no covariance is known.
+
+    Args:
+        model: mean and variance of the data.
+    """
+
+    def __init__(self, model: isotropic.Isotropic) -> None:
+        self.model = model
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        return isotropic.state(self.model, images, source, target)
 
 
 class ClassJump:

@@ -1,67 +1,116 @@
 """What the table of the sweep (`results/STUDY/teleport.csv`) says: best skips, what can be skipped, what nothing else beats.
 
+Images are judged by three measures, each as the fraction by which a jump makes it larger (`LOSSES`): the Frechet distance in the
+features of the study's extractor and in those of an autoencoder, which knows no labels, both at infinitely many images and not
+counted below the floor that real images have; and the root mean squared difference from the network's own images. A jump is
+free where all of them are within the tolerance.
+
 Of the design "re-grid" a sampler is `NAME-STEPS`; here `solver` is its name alone. The best skip of a jump is chosen by the same
 images that its distance is of, so that the distance is a little too good: less so, the fewer skips there are to choose from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
+from underpainting.quality.extractors import INCEPTION
+
 TOLERANCE = 0.02
+NO_JUMP, NULL = "none", "isotropic"
+LOSSES = ("loss", "autoencoder_loss", "network_loss")
+"""By how much a jump makes each measure larger: columns of the table, with their `_low` and `_high`."""
 
 
 class Skippable(NamedTuple):
-    """The largest skip that loses no more than is tolerated.
+    """The largest skip that, with all smaller ones, loses no more than is tolerated.
 
     Attributes:
-        skip: steps.
-        nfe: network calls that are left.
-        share: of the network calls without a jump, that the jump saves.
+        skip: steps, by the losses as estimated.
+        low, high: by the upper and lower ends of their intervals.
+        nfe: network calls that are left after `skip`.
+        share, share_low, share_high: of the network calls without a jump, that the jumps save.
         n: images behind it.
     """
 
     skip: int
+    low: int
+    high: int
     nfe: int
     share: float
+    share_low: float
+    share_high: float
     n: int
 
 
 def distance_name(extractor: str) -> str:
     """What the Frechet distance in the features of an extractor is called."""
-    return "FID" if extractor == "inception-v3-compat" else f"FD ({extractor})"
+    return "FID" if extractor == INCEPTION else f"FD ({extractor})"
 
 
-def truncated(table: pd.DataFrame, sampler: str) -> pd.DataFrame:
-    """The rows of a sampler on its own grid, by the steps skipped."""
-    chosen = (table["design"] == "truncate") & (table["sampler"] == sampler)
-    return table[chosen].sort_values("skip")
+def measure_names(extractor: str) -> dict[str, str]:
+    """What is measured, by its loss."""
+    names = (distance_name(extractor), distance_name("autoencoder"), "difference from the network's own images")
+    return dict(zip(LOSSES, names, strict=True))
 
 
-def skippable(rows: pd.DataFrame, tolerance: float = TOLERANCE) -> Skippable | None:
-    """The largest skip whose interval excludes a loss above the tolerance.
+def judged(rows: pd.DataFrame, prefix: str = "") -> pd.Series:
+    """Frechet distances at infinitely many images, not below what real images have.
+
+    Args:
+        rows: of the table.
+        prefix: of the set of features, a key of `extractors.FEATURES`.
+    """
+    return rows[f"{prefix}fd_infinite"].clip(lower=rows[f"{prefix}floor_infinite"])
+
+
+def truncated(table: pd.DataFrame, sampler: str, jump: str = "gaussian") -> pd.DataFrame:
+    """The rows of a sampler on its own grid after a jump and without one, by the steps skipped.
+
+    Args:
+        table: the whole table.
+        sampler: its id.
+        jump: `gaussian`, or `isotropic` for the null model.
+    """
+    own = (table["design"] == "truncate") & (table["sampler"] == sampler)
+    return table[own & table["jump"].isin([NO_JUMP, jump])].sort_values("skip")
+
+
+def skippable(rows: pd.DataFrame, losses: Sequence[str] = LOSSES, tolerance: float = TOLERANCE) -> Skippable | None:
+    """The largest skip that, with all smaller ones, loses no more than is tolerated by any of some measures.
 
     Args:
         rows: of one sampler on its own grid, see `truncated`.
-        tolerance: fraction of the Frechet distance without a jump.
+        losses: columns; those that hold nothing, as the third does for stochastic samplers, are left out.
+        tolerance: fraction of the measure without a jump.
 
     Returns:
-        nothing, where the sampler was not run without a jump.
+        nothing, where the sampler was not run without a jump, or none of the losses was measured.
     """
-    if not (rows["skip"] == 0).any():
+    rows = rows.sort_values("skip")
+    known = [loss for loss in losses if rows[loss].notna().any()]
+    if not (rows["skip"] == 0).any() or not known:
         return None
     calls = int(rows.loc[rows["skip"] == 0, "nfe"].iloc[0])
-    last = rows[rows["loss_high"] <= tolerance].sort_values("skip").iloc[-1]
-    left = int(last["nfe"])
-    return Skippable(int(last["skip"]), left, (calls - left) / calls, int(last["n"]))
+    last = {end: _last_within(rows, [f"{loss}{end}" for loss in known], tolerance) for end in ("", "_high", "_low")}
+    shares = {end: (calls - int(row["nfe"])) / calls for end, row in last.items()}
+    skip, low, high = (int(last[end]["skip"]) for end in ("", "_high", "_low"))
+    left, images = int(last[""]["nfe"]), int(rows["n"].min())
+    return Skippable(skip, low, high, left, shares[""], shares["_high"], shares["_low"], images)
+
+
+def _last_within(rows: pd.DataFrame, columns: list[str], tolerance: float) -> pd.Series:
+    """The last of the rows up to which all are within the tolerance; nothing skipped loses nothing."""
+    within = (rows[columns] <= tolerance).all(axis=1) | (rows["skip"] == 0)
+    return rows[within.cummin()].iloc[-1]
 
 
 def few_calls(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the design "re-grid" at the budgets that were swept, with the column `solver`; no reference runs."""
     rows = _regridded(table)
-    jumped = rows[rows["jump"] != "none"].set_index(["solver", "nfe"]).index
+    jumped = rows[rows["jump"] != NO_JUMP].set_index(["solver", "nfe"]).index
     return rows[rows.set_index(["solver", "nfe"]).index.isin(jumped)]
 
 
@@ -78,8 +127,13 @@ def _regridded(table: pd.DataFrame) -> pd.DataFrame:
 
 def best(rows: pd.DataFrame) -> pd.DataFrame:
     """The row with the least distance for each solver, jump and number of calls, in the order of `rows`."""
-    chosen = rows.groupby(["solver", "jump", "nfe"])["fd"].idxmin()
+    chosen = judged(rows).groupby([rows["solver"], rows["jump"], rows["nfe"]]).idxmin()
     return rows.loc[chosen.sort_values()]
+
+
+def winners(rows: pd.DataFrame) -> pd.DataFrame:
+    """The row with the least distance for each number of calls, whatever the jump."""
+    return rows.loc[judged(rows).groupby(rows["nfe"]).idxmin()]
 
 
 def within(rows: pd.DataFrame, budget: int) -> pd.DataFrame:
@@ -90,6 +144,6 @@ def within(rows: pd.DataFrame, budget: int) -> pd.DataFrame:
 
 def pareto(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows that no other beats with as few calls, by calls."""
-    ordered = rows.sort_values(["nfe", "fd"], kind="stable")
-    before = ordered["fd"].cummin().shift()
-    return ordered[~(ordered["fd"] >= before)]
+    ordered = rows.assign(judged=judged(rows)).sort_values(["nfe", "judged"], kind="stable")
+    before = ordered["judged"].cummin().shift()
+    return ordered[~(ordered["judged"] >= before)].drop(columns="judged")

@@ -16,12 +16,12 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each form and budget, in the order of the table.
 
     Args:
-        table: a row per network, with `form`, `seed`, `steps`, `fd`, `loss`.
+        table: a row per network, with `form`, `seed`, `steps`, `fd`, `floor`, `loss`.
 
     Returns:
-        `form`, `steps`; `fd`, `loss`: means over seeds; `fd_least`, `fd_most`: among seeds; `ratio`: geometric mean over seeds
-        of fd / fd of plain training with the same seed and steps; `ratio_least`, `ratio_most`: among seeds; `trainings`. Ratios
-        are NaN where plain training is missing.
+        `form`, `steps`; `fd`, `loss`: means over seeds; `fd_least`, `fd_most`: among seeds; `floor`: what as many real images
+        have; `ratio`: geometric mean over seeds of fd / fd of plain training with the same seed and steps; `ratio_least`,
+        `ratio_most`: among seeds; `trainings`. Ratios are NaN where plain training is missing.
     """
     plain = table.loc[table["form"] == PLAIN, ["seed", "steps", "fd"]].rename(columns={"fd": "plain"})
     paired = table.merge(plain, how="left", on=["seed", "steps"])
@@ -30,6 +30,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         fd=("fd", "mean"),
         fd_least=("fd", "min"),
         fd_most=("fd", "max"),
+        floor=("floor", "mean"),
         loss=("loss", "mean"),
         ratio=("ratio", _geometric_mean),
         ratio_least=("ratio", "min"),

@@ -11,9 +11,9 @@ def mixture(name: str, study: Study) -> list[str]:
 
 
 def jumps(study: Study) -> dict[str, int | None]:
-    """The jumps whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
+    """The jumps to plan whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
     chosen = study.budget.jumps if study.budget else ()
-    known = {jump.id: getattr(jump, "rank", None) for jump in chosen if jump.name != "samples"}
+    known = {jump.id: getattr(jump, "rank", None) for jump in chosen if jump.name not in ("samples", "isotropic")}
     return {"gaussian": None, **known}
 
 

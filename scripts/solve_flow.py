@@ -1,0 +1,52 @@
+"""The network's own images: the probability flow from the noise of the sweep's first seeds, solved in many small steps."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from underpainting import artifacts, denoisers, meter, samplers, schedules
+from underpainting.artifacts import IMAGE_DIMS, array, image_array
+from underpainting.compute import Compute
+from underpainting.jobs import job
+from underpainting.origins import origin, use_threads
+from underpainting.quality import own_solution
+from underpainting.sampling import initial_noise, seed_batches
+from underpainting.teleportation import teleport
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
+    """Solve batch by batch; one batch is one chunk of the artifact."""
+    denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
+    schedule, seeds, steps = schedules.of_file(inputs["scheduler"]), range(*config["seeds"]), config["steps"]
+    meter.plan(images=len(seeds) * samplers.calls(own_solution.SOLVER, steps))
+    first = schedule.level(1.0)
+
+    def solved(batch: list[int]) -> xr.Dataset:
+        noise = teleport.ahead_of(None, schedule, initial_noise(batch, denoiser.image_shape), 1.0)
+        images = own_solution.solve(denoiser, schedule, noise, first, steps)
+        return xr.Dataset(
+            {
+                "images": image_array(images.numpy(), ("sample", *IMAGE_DIMS), "the network's own images"),
+                "seed": array(np.asarray(batch, np.int64), "sample", "seed of the initial noise"),
+            }
+        )
+
+    provenance = origin(study, config=config, network=artifacts.digest(inputs["weights"]))
+    with torch.inference_mode():
+        parts = (solved(batch) for batch in seed_batches(seeds, config["batch_size"]))
+        artifacts.save_stream(parts, output, "sample", provenance)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        inputs, names = dict(snakemake.input.items()), snakemake.wildcards
+        main(inputs, snakemake.output[0], names.study, snakemake.params.config, Compute.of_job(snakemake))

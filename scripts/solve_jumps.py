@@ -1,0 +1,103 @@
+"""How far each jump moves the network's own images: the flow from where it lands, solved as finely as from noise."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from underpainting import artifacts, denoisers, meter, samplers, schedules, trajectories
+from underpainting.artifacts import array
+from underpainting.basis import eigenbasis
+from underpainting.compute import Compute
+from underpainting.jobs import job
+from underpainting.noise import NoiseLevel
+from underpainting.origins import origin, use_threads
+from underpainting.quality import own_solution
+from underpainting.sampling import initial_noise
+from underpainting.teleportation import jumps, teleport
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+class Start(NamedTuple):
+    """Where a jump has landed; `sampler` is empty for the design "re-grid", which jumps alike for every sampler."""
+
+    sampler: str
+    jump: str
+    skip: int
+    steps: int
+    states: Tensor
+    level: NoiseLevel
+
+
+def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, config: dict[str, Any]) -> Iterator[Start]:
+    """The Gaussian's landings on the samplers' own grids."""
+    ahead, noise = jumps.GaussianJump(basis), initial_noise(seeds, basis.image_shape)
+    for name, skip, steps in config["truncated"]:
+        sampler = trajectories.make_sampler(config["samplers"][name], settings)
+        states = teleport.jump(ahead, sampler, noise, skip)
+        yield Start(name, "gaussian", skip, steps, states, sampler.grid[skip])
+
+
+def regridded(files: Iterator[str], seeds: list[int], config: dict[str, Any]) -> Iterator[Start]:
+    """The landings of the sweep over few network calls, from its files."""
+    for jump, count, every in config["landed"]:
+        shards = [artifacts.load(file) for file in islice(files, count)]
+        states = np.concatenate([shard["state"].values[np.isin(shard["seed"].values, seeds)] for shard in shards])
+        for place, (skip, steps) in enumerate(every):
+            level = NoiseLevel(*(float(shards[0][name][place]) for name in ("alpha", "sigma")))
+            yield Start("", jump, skip, steps, torch.from_numpy(states[:, place]), level)
+
+
+def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: list[Start], own: Tensor) -> xr.Dataset:
+    """Squared differences from the network's own images, start by start."""
+    errors = np.full((len(starts), len(own)), np.nan)
+    for place, start in enumerate(starts):
+        count = len(start.states)
+        images = own_solution.solve(denoiser, schedule, start.states, start.level, start.steps)
+        errors[place, :count] = own_solution.squared_errors(images, own[:count])
+    text = "squared difference from the network's own images, mean over pixels"
+    names = {
+        "sampler": "sampler on whose grid it landed, if any",
+        "jump": "jump",
+        "skip": "steps, or per cent of the time",
+    }
+    columns = {name: np.array([getattr(start, name) for start in starts]) for name in names}
+    return xr.Dataset(
+        {
+            "squared_error": array(errors, ("start", "sample"), text, missing="seeds that were not swept"),
+            **{name: array(values, "start", names[name]) for name, values in columns.items()},
+        }
+    )
+
+
+def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
+    """Solve from every landing, keep the squared differences."""
+    denoiser, settings = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
+    own, basis = artifacts.load(inputs["solution"]), eigenbasis.load(inputs["eigenbasis"])
+    seeds = own["seed"].values.tolist()
+    starts = [*truncated(basis, seeds, settings, config), *regridded(iter(inputs["landed"]), seeds, config)]
+    calls = [len(start.states) * samplers.calls(own_solution.SOLVER, start.steps) for start in starts]
+    meter.plan(images=sum(calls))
+    with torch.inference_mode():
+        schedule = schedules.of_file(inputs["scheduler"])
+        result = solved(denoiser, schedule, starts, torch.from_numpy(own["images"].values))
+    result = result.assign(seed=own["seed"].load())
+    artifacts.save(result, output, origin(study, config=config, network=artifacts.digest(inputs["weights"])))
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        inputs = dict(snakemake.input.items())
+        inputs["landed"] = [inputs["landed"]] if isinstance(inputs["landed"], str) else list(inputs["landed"])
+        names = snakemake.wildcards
+        main(inputs, snakemake.output[0], names.study, snakemake.params.config, Compute.of_job(snakemake))

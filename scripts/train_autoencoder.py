@@ -1,0 +1,34 @@
+"""Train a small autoencoder on a study's images; its code supplies features that know no labels."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from underpainting.images.training_images import load_bytes
+from underpainting.jobs import job
+from underpainting.origins import use_threads
+from underpainting.quality import autoencoder, held_out
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+log = logging.getLogger(__name__)
+
+
+def main(dataset: str, output: str, config: dict[str, Any]) -> None:
+    """Train, report what is given back of images held out, save."""
+    images = torch.from_numpy(load_bytes(dataset))
+    shape = autoencoder.AutoencoderShape(images.shape[1], images.shape[2], config["width"], config["features"])
+    held = torch.from_numpy(held_out.held_out(len(images)))
+    trained = autoencoder.train(images, held, shape, config["epochs"], config["seed"])
+    log.info("share of the variance of images held out that is given back: %.4f", trained.explained)
+    autoencoder.save(trained, output)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        use_threads(snakemake.threads)
+        main(snakemake.input.dataset, snakemake.output[0], snakemake.params.config)
