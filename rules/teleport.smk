@@ -3,7 +3,11 @@
 # any skip alone. They differ in their outputs only, never in `params` or `input`, so a skip that changes its group reruns nothing.
 # The null model's sweep is the same with the jump of an isotropic Gaussian, over fewer seeds.
 SWEEPS = {
-    "teleport": ("sample_teleport", "gaussian", lambda study: study.teleport.skip_groups),
+    "teleport": (
+        "sample_teleport",
+        "gaussian",
+        lambda study: study.teleport.skip_groups,
+    ),
     "null": ("sample_null", "isotropic", lambda study: study.teleport.null_groups),
 }
 SHARING = {
