@@ -1,12 +1,15 @@
-r"""What the seeds leave open about a Frechet distance: many resamples at once, and the intervals that follow.
+r"""Bootstrap confidence intervals for the Frechet distance.
 
     FD = ||mu_1 - mu_2||^2 + Tr S_1 + Tr S_2 - 2 Tr (S_2^(1/2) S_1 S_2^(1/2))^(1/2)                    (Eq. 19)
 
-The real images stay as they are; the generated ones are drawn anew, n of n with replacement. A resample's moments are products
-of counts and features, so none is gathered. The distance of a finite sample is too large, by a share that falls like 1 / n, and
-that of a resample is so once more: intervals are moved back by the mean excess of the resamples, so that they belong to the
-distance at n images, which is what a table shows. A ratio of two distances from the same seeds takes the same resamples in
-both: what both share, they do not leave open.
+The real images stay as they are; the generated ones are drawn again, n of n with replacement. With S_2 = F F^T the last trace
+is the sum of the singular values of the centred features times F. Their squares are the eigenvalues of a matrix of features
+times features or, where a resample holds fewer different images than that, of a Gram matrix of images times images, cut for
+each resample out of one that is computed once.
+
+The distance of a finite sample is too large, by a share that falls like 1 / n, and that of a resample is so once more: intervals
+are moved back by the mean excess of the resamples, so that they belong to the distance at n images. A ratio of two distances
+from the same seeds takes the same resamples in both: what both share, they do not leave open.
 """
 
 from __future__ import annotations
@@ -27,20 +30,22 @@ class Real(NamedTuple):
     Attributes:
         mean: shape (feature,).
         trace: of the covariance.
-        root: its symmetric square root, shape (feature, feature).
+        factor: its product with its own transpose is the covariance; shape (feature, direction), with as many directions as
+            features, or as images where these are fewer.
     """
 
     mean: FloatArray
     trace: float
-    root: FloatArray
+    factor: FloatArray
 
     @classmethod
     def of(cls, features: FloatArray) -> Real:
         """From features, shape (sample, feature)."""
-        covariance = np.cov(features, rowvar=False).reshape(features.shape[1], -1)
-        values, vectors = np.linalg.eigh(covariance)
-        root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
-        return cls(features.mean(0), float(np.trace(covariance)), root)
+        mean = features.mean(0)
+        centred = (features - mean) / np.sqrt(len(features) - 1)
+        if len(features) > features.shape[1]:  # a triangular factor is cheaper and more accurate than the covariance's root
+            centred = np.linalg.qr(centred, mode="r")
+        return cls(mean, float((centred**2).sum()), centred.T)
 
 
 class Bootstrapped(NamedTuple):
@@ -69,9 +74,52 @@ def distance(mean: FloatArray, covariance: FloatArray, real: Real) -> float:
         covariance: shape (feature, feature).
         real: the other Gaussian.
     """
-    between = real.root @ covariance @ real.root
-    shared = np.sqrt(np.linalg.eigvalsh(between).clip(min=0)).sum()
+    shared = _root_sum(np.linalg.eigvalsh(real.factor.T @ covariance @ real.factor))
     return float(((mean - real.mean) ** 2).sum() + np.trace(covariance) + real.trace - 2 * shared)
+
+
+class _Images:
+    """Generated images, for distances of sets that hold each of them so many times."""
+
+    def __init__(self, features: FloatArray, real: Real) -> None:
+        centre = features.mean(0)
+        self.real = real
+        self.offset = centre - real.mean
+        self.centred = features - centre
+        self.squares = (self.centred**2).sum(1)
+        self.turned = self.centred @ real.factor
+        few = len(features) / 2 < self.turned.shape[1]  # a resample holds about 0.63 n different images
+        self.gram = self.turned @ self.turned.T if few else None
+
+    def distance(self, counts: FloatArray) -> float:
+        """Frechet distance of the images taken so many times, counts of shape (sample,)."""
+        total = counts.sum()
+        mean = counts @ self.centred / total
+        trace = (counts @ self.squares - total * (mean @ mean)) / (total - 1)
+        gap = mean + self.offset
+        return float(gap @ gap + trace + self.real.trace - 2 * _root_sum(self._spectrum(counts) / (total - 1)))
+
+    def _spectrum(self, counts: FloatArray) -> FloatArray:
+        """Squared singular values of the centred and turned features: from the smaller of both matrices."""
+        (used,) = counts.nonzero()
+        roots = np.sqrt(counts[used])[:, None]
+        if self.gram is not None and len(used) <= self.turned.shape[1]:
+            return _centred_spectrum(self.gram[np.ix_(used, used)], counts[used])
+        weighted = self.turned[used] * roots
+        weighted -= roots * (roots.T @ weighted) / counts.sum()
+        return np.linalg.eigvalsh(weighted.T @ weighted)
+
+
+def _centred_spectrum(gram: FloatArray, counts: FloatArray) -> FloatArray:
+    """Eigenvalues of W^(1/2) C K C^T W^(1/2) without the zero that centring leaves, C the centring with counts as weights."""
+    roots, shares = np.sqrt(counts), counts / counts.sum()
+    means = gram @ shares
+    centred = gram - means[:, None] - means + shares @ means
+    return np.linalg.eigvalsh(centred * roots[:, None] * roots)[1:]
+
+
+def _root_sum(eigenvalues: FloatArray) -> float:
+    return float(np.sqrt(eigenvalues.clip(min=0)).sum())
 
 
 def bootstrap(features: FloatArray, real: Real, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrapped:
@@ -90,9 +138,9 @@ def bootstrap(features: FloatArray, real: Real, resamples: int = RESAMPLES, seed
         raise ValueError(
             f"features of shape {features.shape} do not fit {len(real.mean)} features of real images; give two images or more"
         )
-    ones = np.ones(len(features))
-    found = [distance(*_moments(features, counts), real) for counts in _draws(len(features), resamples, seed)]
-    return Bootstrapped(distance(*_moments(features, ones), real), np.array(found))
+    images = _Images(features, real)
+    found = [images.distance(counts) for counts in _draws(len(features), resamples, seed)]
+    return Bootstrapped(images.distance(np.ones(len(features))), np.array(found))
 
 
 def _draws(count: int, resamples: int, seed: int) -> Iterator[FloatArray]:
@@ -100,14 +148,6 @@ def _draws(count: int, resamples: int, seed: int) -> Iterator[FloatArray]:
     return (
         np.bincount(generator.integers(count, size=count), minlength=count).astype(np.float64) for _ in range(resamples)
     )
-
-
-def _moments(features: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and covariance of features taken so many times."""
-    total = counts.sum()
-    mean = counts @ features / total
-    centred = features - mean
-    return mean, (centred * counts[:, None]).T @ centred / (total - 1)
 
 
 def relative_loss(found: Bootstrapped, reference: Bootstrapped, level: float = 0.95) -> tuple[float, float, float]:
