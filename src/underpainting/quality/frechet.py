@@ -47,13 +47,18 @@ class Real(NamedTuple):
     @classmethod
     def of(cls, features: FloatArray) -> Real:
         """From features, shape (sample, feature)."""
-        count, mean = len(features), features.mean(0)
-        rows = (features - mean) / np.sqrt(count - 1)
-        if count > features.shape[1]:  # cheaper than the covariance's root, and more accurate
-            rows = np.linalg.qr(rows, mode="r")
-        else:  # the reflection of (1, ..., 1) into the first axis makes the first row zero
-            rows = rows[1:] - rows[0] / (np.sqrt(count) + 1)
-        return cls(mean, float((rows**2).sum()), rows.T)
+        mean = features.mean(0)
+        factor = _factor((features - mean) / np.sqrt(len(features) - 1))
+        return cls(mean, float((factor**2).sum()), factor)
+
+
+def _factor(centred: FloatArray) -> FloatArray:
+    """F of F F^T = X^T X, for X of shape (sample, feature) and mean 0, with few columns."""
+    count, width = centred.shape
+    if count > width:  # cheaper than the root of the product, and more accurate
+        return np.linalg.qr(centred, mode="r").T
+    # The reflection that turns (1, ..., 1) into the first axis makes the first row zero.
+    return (centred[1:] - centred[0] / (np.sqrt(count) + 1)).T
 
 
 class Bootstrapped(NamedTuple):
