@@ -17,7 +17,7 @@ from underpainting.quality.frechet import Bootstrapped, FloatArray, Real
 
 FEATURES, REAL_IMAGES, LARGE = 64, 5000, 400_000
 COUNTS = (128, 200, 400, 500, 800, 2000)
-TRIALS = {128: 200, 200: 200, 400: 150, 500: 150, 800: 120, 2000: 60}
+TRIALS = {128: 150, 200: 120, 400: 100, 500: 100, 800: 80, 2000: 40}
 Interval = tuple[float, float]
 
 

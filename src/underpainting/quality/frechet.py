@@ -56,7 +56,7 @@ def _factor(centred: FloatArray) -> FloatArray:
     """F of F F^T = X^T X, for X of shape (sample, feature) and mean 0, with few columns."""
     count, width = centred.shape
     if count > width:  # cheaper than the root of the product, and more accurate
-        return np.linalg.qr(centred, mode="r").T
+        return np.asarray(np.linalg.qr(centred, mode="r")).T
     # The reflection that turns (1, ..., 1) into the first axis makes the first row zero.
     return (centred[1:] - centred[0] / (np.sqrt(count) + 1)).T
 
