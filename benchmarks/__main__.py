@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from benchmarks.cloud import cloud_cost
+from benchmarks.frechet import bootstrap_cost
 from benchmarks.lowrank import lowrank_cost
 from benchmarks.measure import Ratio, print_each
 from benchmarks.sampling import jump_cost, loop_overhead
@@ -22,6 +23,7 @@ def main() -> None:
         "a jump": lambda: [jump_cost()],
         "moments": lambda: [moments_cost()],
         "point cloud and mixture": cloud_cost,
+        "the bootstrap of a Frechet distance": lambda: [bootstrap_cost()],
     }
     print_each(benchmarks)
     print(

@@ -1,4 +1,4 @@
-"""Frechet distances of resamples: the distance is torch-fidelity's, the intervals hold what they promise."""
+"""Frechet distances of resamples: the distance is torch-fidelity's, the intervals cover what they are of."""
 
 from __future__ import annotations
 
@@ -12,12 +12,29 @@ from underpainting.quality.frechet import Bootstrapped, Real
 
 Array = np.ndarray[Any, Any]
 FEATURES = 5
+WIDE = 24
 
 
 def features(count: int, seed: int, shift: float = 0.0, stretch: float = 1.0) -> Array:
     random = np.random.default_rng(seed)
     mixing = np.random.default_rng(99).standard_normal((FEATURES, FEATURES))
     return stretch * random.standard_normal((count, FEATURES)) @ mixing + shift
+
+
+def decaying(count: int, seed: int, width: int = WIDE, shift: float = 0.0) -> Array:
+    """Skewed features that are not negative, of decaying variance: as a classifier's last layer has them."""
+    spectrum = 3 * np.arange(1, width + 1) ** -0.75
+    mixing = np.linalg.qr(np.random.default_rng(98).standard_normal((width, width)))[0] * spectrum
+    values = np.random.default_rng(seed).standard_normal((count, width)) @ mixing.T
+    return np.logaddexp(0, values + shift)
+
+
+def exact(drawn: Array, real: Array) -> float:
+    """The distance from singular values, which no square has lost digits of."""
+    first, second = ((some - some.mean(0)) / np.sqrt(len(some) - 1) for some in (drawn, real))
+    shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    gap = drawn.mean(0) - real.mean(0)
+    return float(gap @ gap + (first**2).sum() + (second**2).sum() - 2 * shared)
 
 
 REAL = features(400, 0)
@@ -30,6 +47,42 @@ def test_the_distance_is_that_of_torch_fidelity(shift: float, stretch: float) ->
     assert found == pytest.approx(fidelity.frechet(generated, REAL), rel=1e-8)
     covariance = np.cov(generated, rowvar=False)
     assert frechet.distance(generated.mean(0), covariance, Real.of(REAL)) == pytest.approx(found, rel=1e-10)
+
+
+@pytest.mark.parametrize(("count", "width", "real_count"), [(30, 64, 200), (30, 64, 20), (64, 64, 200), (200, 16, 60)])
+@pytest.mark.parametrize("constant", [0, 3])
+def test_gram_matrices_and_those_of_features_agree_with_singular_values(
+    count: int, width: int, real_count: int, constant: int
+) -> None:
+    """Of all images and of resamples; few images, as many as features, many; few real ones; constant features."""
+    generated, real = decaying(count, 1, width, 0.3), decaying(real_count, 2, width)
+    generated[:, :constant] = real[:, :constant] = 0.7
+    found = frechet.bootstrap(generated, Real.of(real), resamples=5, seed=4)
+    random = np.random.default_rng(4)
+    wanted = [exact(generated[random.integers(count, size=count)], real) for _ in range(5)]
+    np.testing.assert_allclose(found.resamples, wanted, rtol=1e-9)
+    assert found.estimate == pytest.approx(exact(generated, real), rel=1e-9)
+
+
+def test_a_bootstrap_of_few_images_never_solves_an_eigenproblem_of_all_features(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes, solve = [], np.linalg.eigvalsh
+    monkeypatch.setattr(np.linalg, "eigvalsh", lambda matrix: sizes.append(len(matrix)) or solve(matrix))
+    frechet.bootstrap(decaying(40, 1, 300), Real.of(decaying(500, 2, 300)), resamples=20)
+    assert max(sizes) == 40 and np.mean(sorted(sizes)[:20]) < 30
+
+
+def test_an_influence_is_the_change_of_the_distance_with_an_image() -> None:
+    for width in (4, 60):  # from features and from a Gram matrix
+        generated, real = decaying(40, 1, width, 0.5), Real.of(decaying(300, 2, width))
+        images, step = frechet._Images(generated, real), 1e-4
+        ones, influence = np.ones(40), images.influence()
+        for image in range(3):
+            change = -step * ones
+            change[image] += 40 * step
+            slope = (images.distance(ones + change) - images.distance(ones - change)) / (2 * step)
+            assert slope == pytest.approx(influence[image], rel=1e-4)
 
 
 def test_features_that_do_not_vary_along_some_direction_have_a_distance() -> None:
@@ -62,14 +115,48 @@ def test_intervals_cover_the_distance_at_their_number_of_images(shift: float) ->
         assert within > 0.05 + np.mean([low <= wanted <= high for low, high in naive])
 
 
-def test_an_interval_is_moved_back_to_its_estimate() -> None:
+def test_intervals_are_moved_back_to_their_estimates() -> None:
     found = frechet.bootstrap(features(60, 1), Real.of(REAL))
-    (low, high), raw = found.interval(), np.quantile(found.resamples, [0.025, 0.975])
-    excess = found.resamples.mean() - found.estimate
-    assert excess > 0  # resamples hold fewer different images, so they are farther away
-    assert (raw[0] - low, raw[1] - high) == pytest.approx((excess, excess))
-    narrow = found.interval(0.5)
-    assert low < narrow[0] < found.estimate < narrow[1] < high
+    assert found.resamples.mean() > found.estimate > found.infinite
+    assert found.errors.mean() == pytest.approx(0, abs=1e-12)
+    (low, high), (narrow_low, narrow_high) = found.interval(), found.interval(0.5)
+    assert low < narrow_low < found.estimate < narrow_high < high
+    moved = np.subtract(found.infinite_interval(), found.interval())
+    assert moved == pytest.approx([found.infinite - found.estimate] * 2)
+
+
+def test_the_distance_at_infinite_n_does_not_depend_on_n() -> None:
+    real, few, many = Real.of(decaying(3000, 0)), 100, 800
+    sets = {few: 120, many: 30}
+    found = {
+        count: [frechet.bootstrap(decaying(count, 10 + one, shift=0.1), real, resamples=2) for one in range(several)]
+        for count, several in sets.items()
+    }
+    infinite = {count: np.array([one.infinite for one in some]) for count, some in found.items()}
+    error = np.sqrt(sum(values.var() / len(values) for values in infinite.values()))
+    assert abs(infinite[few].mean() - infinite[many].mean()) < 3 * error
+    finite = {count: np.mean([one.estimate for one in some]) for count, some in found.items()}
+    assert finite[few] - finite[many] > 8 * error
+
+
+def test_intervals_at_infinite_n_cover_the_distance_of_the_distribution() -> None:
+    """Which those at n miss: there the distance is larger by several of its errors."""
+    real, sets = Real.of(decaying(2000, 0)), 200
+    large = decaying(200_000, 1, shift=0.1)
+    truth = frechet.distance(large.mean(0), np.cov(large, rowvar=False), real)
+    found = [frechet.bootstrap(decaying(100, 10 + one, shift=0.1), real, resamples=100) for one in range(sets)]
+    infinite, finite = (
+        np.mean([low <= truth <= high for low, high in ends])
+        for ends in ([one.infinite_interval() for one in found], [one.interval() for one in found])
+    )
+    assert infinite > 0.9
+    assert finite < 0.6
+
+
+def test_there_is_no_distance_at_infinite_n_of_two_images() -> None:
+    found = frechet.bootstrap(features(2, 1), Real.of(REAL), resamples=3)
+    assert np.isfinite(found.estimate) and np.isnan(found.infinite)
+    assert np.isfinite(frechet.bootstrap(features(3, 1), Real.of(REAL), resamples=3).infinite)
 
 
 def test_two_sets_of_the_same_seeds_have_the_same_resamples() -> None:
@@ -96,15 +183,65 @@ def test_what_two_sets_share_their_ratio_does_not_leave_open() -> None:
     worse = base + 0.15
     first, second = (frechet.bootstrap(one, Real.of(REAL)) for one in (worse, base))
     loss, low, high = frechet.relative_loss(first, second)
-    assert loss == pytest.approx(first.estimate / second.estimate - 1)
+    assert loss == pytest.approx(first.infinite / second.infinite - 1)
     assert low < loss < high
     apart = frechet.relative_loss(first, frechet.bootstrap(base, Real.of(REAL), seed=1))
     assert high - low < 0.7 * (apart[2] - apart[1])
 
 
-def test_the_interval_of_a_ratio_is_one_of_fractions() -> None:
-    reference = Bootstrapped(2.0, np.array([2.0, 2.0, 2.0]))
-    assert frechet.relative_loss(Bootstrapped(3.0, np.array([3.0, 3.0, 3.0])), reference) == (0.5, 0.5, 0.5)
+def fixed(infinite: float, *errors: float) -> Bootstrapped:
+    """A result with a distance at n of no meaning."""
+    return Bootstrapped(99.0, np.array([100.0, 100.0, 100.0]), np.array(errors or (0.0, 0.0, 0.0)), infinite)
+
+
+def test_a_loss_is_a_fraction_of_the_distance_at_infinite_n() -> None:
+    assert frechet.relative_loss(fixed(3.0), fixed(2.0)) == (0.5, 0.5, 0.5)
+    assert frechet.relative_loss(fixed(3.0, -1.0, 0.0, 1.0), fixed(2.0)) == (0.5, 0.0, 1.0)
+
+
+def test_below_the_floor_no_distance_is_better_than_another() -> None:
+    assert frechet.relative_loss(fixed(0.5), fixed(0.1), floor=1.0) == (0, 0, 0)
+    assert frechet.relative_loss(fixed(3.0), fixed(-0.1), floor=2.0) == (0.5, 0.5, 0.5)
+    assert frechet.relative_loss(fixed(1.0), fixed(4.0), floor=2.0) == (-0.5, -0.5, -0.5)
+    assert frechet.relative_loss(fixed(3.0, -2.0, 0.0, 2.0), fixed(2.0, 0.0, 0.0, -3.0), floor=2.0) == (0.5, 0.0, 1.5)
+
+
+@pytest.mark.parametrize("reference", [0.0, -0.3, float("nan")])
+def test_a_loss_against_nothing_is_not_a_number(reference: float) -> None:
+    assert np.isnan(frechet.relative_loss(fixed(3.0), fixed(reference))).all()
+
+
+def test_a_reference_that_may_be_zero_leaves_the_loss_open_above() -> None:
+    loss, low, high = frechet.relative_loss(fixed(3.0), fixed(2.0, 1.0, 1.0, -2.0))
+    assert (loss, low, high) == (0.5, 0.0, float("inf"))
+    assert frechet.relative_loss(fixed(1.0, 0.0, 0.0, -1.0), fixed(1.0, 0.0, 0.0, -1.0)) == (0.0, 0.0, 0.0)
+
+
+def test_the_floor_is_the_distance_of_real_images() -> None:
+    """Against new real images, at other numbers than those of the splits, and the distribution itself."""
+    count, sets = 600, 60
+    large = decaying(100_000, 1)
+    mean, covariance = large.mean(0), np.cov(large, rowvar=False)
+    references = [decaying(count, 100 + one) for one in range(sets)]
+    infinite = np.mean([frechet.distance(mean, covariance, Real.of(real)) for real in references])
+    for n in (100, 900):  # below and above half the reference
+        floors = [frechet.floor(real, n, splits=4) for real in references]
+        pairs = [(decaying(n, 1000 + one), Real.of(real)) for one, real in enumerate(references)]
+        fresh = np.mean([frechet.bootstrap(new, real, resamples=0).estimate for new, real in pairs])
+        assert np.mean([one.at_n for one in floors]) == pytest.approx(fresh, rel=0.15)
+        assert np.mean([one.infinite for one in floors]) == pytest.approx(infinite, rel=0.15)
+        assert all(0 < one.infinite < one.at_n and one.low < one.at_n < one.high for one in floors)
+
+
+def test_a_floor_depends_on_its_seed_alone() -> None:
+    assert frechet.floor(REAL, 50) == frechet.floor(REAL, 50)
+    assert frechet.floor(REAL, 50).at_n != frechet.floor(REAL, 50, seed=1).at_n
+
+
+@pytest.mark.parametrize(("count", "n"), [(3, 10), (10, 1)])
+def test_a_floor_of_too_few_images_is_refused(count: int, n: int) -> None:
+    with pytest.raises(ValueError, match=f"two generated ones or more, not {count} and {n}"):
+        frechet.floor(REAL[:count], n)
 
 
 @pytest.mark.parametrize("shape", [(1, FEATURES), (10, FEATURES + 1)])
