@@ -60,6 +60,7 @@ def times(
 
     measured = statistics.of_means(products, log_ratio)
     rank = emergence.order(coefficients, variances, grid)
+    mean = emergence.mean_ratio(coefficients, variances, grid)
     begin, end = emergence.critical_period(variances, grid)
     per = "component"
     return {
@@ -83,6 +84,11 @@ def times(
         "rank_correlation": array(rank.estimate, (), "rank correlation of measured and predicted order", missing=NEVER),
         "rank_correlation_low": array(rank.low, (), "lower end of its 95 % interval", missing=NEVER),
         "rank_correlation_high": array(rank.high, (), "upper end of its 95 % interval", missing=NEVER),
+        "mean_ratio": array(
+            mean.estimate, (), "geometric mean over components of measured over predicted ratio", missing=NEVER
+        ),
+        "mean_ratio_low": array(mean.low, (), "lower end of its 95 % interval", missing=NEVER),
+        "mean_ratio_high": array(mean.high, (), "upper end of its 95 % interval", missing=NEVER),
         "variance": array(variances, per, "variance of the data along the component"),
     }
 

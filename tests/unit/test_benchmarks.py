@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
+from benchmarks import coverage
 from benchmarks.measure import Ratio, print_each, table
+from underpainting.measures.statistics import Interval
 
 
 def row(name: str) -> Ratio:
@@ -30,3 +33,30 @@ def test_each_row_is_printed_before_the_next_one_is_measured(capsys: pytest.Capt
 def test_a_table_that_is_printed_at_once_is_aligned() -> None:
     lines = table(iter([row("a"), row("a longer name")])).splitlines()
     assert len({len(line) for line in lines}) == 1 and len(lines) == 4
+
+
+def test_coverage_is_the_share_of_trials_whose_interval_holds_the_truth() -> None:
+    def draw(random: np.random.Generator) -> Interval:
+        low = np.array([random.random(), np.nan])
+        return Interval(low, low, np.array([2.0, 2.0]), 5)
+
+    case = coverage.Case(("a number", "one that is not defined"), "uniform", 5, draw, np.array([0.95, 1.0]), 2000)
+    found, undefined = coverage.simulate(case)
+    assert abs(found.share - 0.95) < 4 * found.error and found.error == pytest.approx(0.005, rel=0.2)
+    assert undefined.share == 0 and undefined.verdict() == "below"
+    assert coverage.row(found).startswith("| a number | uniform | 5 | 0.95 | 2000 | 0.9")
+    assert coverage.row(found).endswith("| yes |")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.925, "below, by chance?"), (0.9, "below"), (0.99, "above"), (0.95, "yes")]
+)
+def test_coverage_beyond_its_bounds_is_told(share: float, said: str) -> None:
+    assert coverage.Coverage("mean", "normal", 8, 0.0, 1000, share).verdict() == said
+
+
+def test_every_case_draws_an_interval_of_the_shape_of_its_truth() -> None:
+    for cases in coverage.CASES:
+        case = next(iter(cases()))
+        found = case.draw(np.random.default_rng(0))
+        assert found.low.shape == found.high.shape == case.truth.shape and found.n == case.n, case.name

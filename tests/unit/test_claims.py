@@ -113,17 +113,13 @@ def test_emergence_in_order_or_not() -> None:
             "distance": (("sample", "step"), np.linspace(0.001, 1, 21) * noisy(1.0, (30, 1))),
             "outside": (("sample", "step"), np.full((30, 21), 1e-3)),
             **{f"rank_correlation{end}": value for end, value in (("", 0.97), ("_low", 0.93), ("_high", 0.99))},
-            **{
-                f"measured_{end}": ("component", np.sqrt(variance) * shift)
-                for end, shift in (("ratio", 1), ("low", 0.9), ("high", 1.1))
-            },
-            "predicted_ratio": ("component", np.sqrt(variance)),
+            **{f"mean_ratio{end}": value for end, value in (("", 1.0), ("_low", 0.9), ("_high", 1.1))},
             "basis_variance": ("basis_component", variance),
             "basis_frequency": ("basis_component", np.linspace(1, 5, 12)),
         }
     )
     assert {row.reproduced for row in emergence.claims(data)} == {"yes"}
-    late = data.assign({f"measured_{end}": data[f"measured_{end}"] * 3 for end in ("ratio", "low", "high")})
+    late = data.assign({f"mean_ratio{end}": data[f"mean_ratio{end}"] * 3 for end in ("", "_low", "_high")})
     assert verdict(emergence.claims(late), "They emerge where sigma") == "no"
     rising = data.assign(basis_frequency=("basis_component", np.linspace(5, 1, 12)))
     assert verdict(emergence.claims(rising), "Large variance means") == "no"
@@ -195,12 +191,14 @@ def test_score_explained_and_contrasts() -> None:
 def test_retrieval_of_the_exact_score_and_of_the_network() -> None:
     data = xr.Dataset(
         {
-            "distance": (("origin", "sample"), np.stack([noisy(0.2, (30,)), noisy(0.001, (30,))])),
-            "ratio": (("origin", "sample"), np.stack([noisy(0.9, (30,)), noisy(0.01, (30,))])),
+            "distance": (("origin", "sample"), np.stack([noisy(0.2, (100,)), noisy(0.001, (100,))])),
+            "ratio": (("origin", "sample"), np.stack([noisy(0.9, (100,)), noisy(0.01, (100,))])),
         },
         attrs={"origins": ["network", "point_cloud"]},
     )
     assert [row.reproduced for row in retrieval.claims(data)] == ["yes", "yes"]
+    few = data.isel(sample=slice(30))
+    assert retrieval.claims(few)[-1].reproduced == "undecided"  # none of 30 is at most 12 %
     data["ratio"][0] = 0.1
     assert retrieval.claims(data)[-1].reproduced == "no"
 

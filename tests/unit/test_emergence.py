@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.measures import emergence
+from underpainting.measures import emergence, statistics
 from underpainting.noise import DATA, NoiseGrid, NoiseLevel, edm_grid, vp_level
 from underpainting.sampling import Sampler, initial_noise
 from underpainting.theory import gaussian
@@ -93,6 +93,51 @@ def test_a_real_sampler_has_nearly_the_predicted_steps(basis: Eigenbasis) -> Non
     assert np.abs(found.estimate - predicted.step).max() < 2
     order = emergence.order(coefficients, basis.variances.numpy(), sampler.grid, resamples=20)
     assert float(order.estimate) == pytest.approx(1) and float(order.low) == pytest.approx(1)
+
+
+def noisy_coefficients(random: np.random.Generator, grid: NoiseGrid, variances: np.ndarray, seeds: int) -> np.ndarray:
+    """Gaussian coefficients with the slopes of theory, and as much that the image does not have."""
+    slopes = np.stack([emergence.theory_slope(variances, level) for level in grid])
+    image, other = random.standard_normal((2, seeds, 1, len(variances))) * np.sqrt(variances)
+    return slopes * image + 2 * slopes * (1 - slopes) * other
+
+
+def test_geometric_mean_has_its_own_interval_and_covers() -> None:
+    grid = NoiseGrid.of([*(vp_level(ratio) for ratio in np.geomspace(30, 0.05, 30)), DATA])
+    variances, random = np.geomspace(20, 1, 6), np.random.default_rng(0)
+    found = [
+        emergence.mean_ratio(
+            noisy_coefficients(random, grid, variances, 32), variances, grid, resamples=100, seed=trial
+        )
+        for trial in range(200)
+    ]
+    log_ratio = emergence.crossing(
+        np.stack([emergence.theory_slope(variances, level) for level in grid]), emergence.noise_to_signal(grid)
+    ).log_ratio
+    truth = np.exp(np.mean(log_ratio - np.log(variances) / 2))
+    assert truth == pytest.approx(1, abs=0.01)
+    assert 0.9 < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
+    coefficients = noisy_coefficients(random, grid, variances, 32)
+    products, ratio = emergence.products(coefficients), emergence.noise_to_signal(grid)
+    each = statistics.of_means(
+        products, lambda mean: emergence.crossing(emergence.slopes_of_mean(mean), ratio).log_ratio
+    )
+    whole = emergence.mean_ratio(coefficients, variances, grid)
+    assert float(whole.estimate) == pytest.approx(np.exp(np.mean(each.estimate - np.log(variances) / 2)))
+    assert np.log(whole.high / whole.low) < 0.6 * np.mean(each.high - each.low)  # independent components: 6^-0.5
+
+
+def test_geometric_mean_leaves_out_what_never_emerges(basis: Eigenbasis) -> None:
+    coefficients, variances = coefficients_of(basis, FINE, seeds=8), basis.variances.numpy()
+    extra = np.concatenate(
+        [coefficients, np.zeros_like(coefficients[:, :, :1]), coefficients[:, -1:, :1] + 0 * coefficients[:, :, :1]], 2
+    )
+    found = emergence.mean_ratio(extra, np.append(variances, [0.0, 1.0]), FINE, resamples=20)
+    alone = emergence.mean_ratio(coefficients, variances, FINE, resamples=20)
+    assert float(alone.estimate) == pytest.approx(1, abs=1e-3)
+    assert [float(one) for one in found[:3]] == pytest.approx([float(one) for one in alone[:3]], rel=1e-12)
+    nothing = emergence.mean_ratio(coefficients, 0 * variances, FINE, resamples=20)
+    assert np.isnan([float(one) for one in nothing[:3]]).all()
 
 
 def test_a_crossing_is_the_last_one() -> None:

@@ -221,6 +221,40 @@ def order(
     )
 
 
+def mean_ratio(
+    coefficients: FloatArray,
+    variances: FloatArray,
+    grid: NoiseGrid,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Geometric mean over components of measured over predicted sigma / alpha at emergence, 1 by theory; seeds are resampled.
+
+    The mean is taken within each resample, over the components that cross there; those without variance are left out.
+
+    Args:
+        coefficients: shape (sample, step, component).
+        variances: lambda, shape (component,).
+        grid: the sampler's levels.
+        level, resamples, seed: as in `statistics.of_means`.
+
+    Returns:
+        numbers; NaN where no component crosses.
+    """
+    ratio, expected = noise_to_signal(grid), np.log(gaussian.critical_ratio(_positive(variances)))
+
+    def mean_log(mean: FloatArray) -> FloatArray:
+        excess = crossing(slopes_of_mean(mean), ratio).log_ratio - expected
+        found = excess[np.isfinite(excess)]
+        return np.asarray(found.mean() if len(found) else np.nan)
+
+    logs = statistics.of_means(products(coefficients), mean_log, level=level, resamples=resamples, seed=seed)
+    estimate, low, high = (np.asarray(np.exp(value)) for value in logs[:3])
+    return Interval(estimate, low, high, logs.n)
+
+
 def noise_to_signal(grid: NoiseGrid) -> FloatArray:
     """sigma / alpha of a grid, infinite for pure noise, shape (step,)."""
     return np.array([level.ratio for level in grid])
