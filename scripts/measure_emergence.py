@@ -37,12 +37,14 @@ def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbas
     square = (flat - basis.mean).square().sum(1)
     outside = 1 - inside.coefficients(flat).square().sum(1) / square
     coefficients = (flat - basis.mean) @ basis.vectors[:, :kept]
+    from_flat = (endpoints[:, 0].flatten(1) - torch.from_numpy(emergence.flat_image(basis))).square().sum(1)
     shape = endpoints.shape[:2]
     return xr.Dataset(
         {
             "coefficient": (("sample", "step", "component"), coefficients.reshape(*shape, -1).numpy()),
             "distance": (("sample", "step"), (square / basis.total_variance).reshape(shape).numpy()),
             "outside": (("sample", "step"), outside.reshape(shape).numpy()),
+            "null_distance": ("sample", (from_flat / basis.total_variance).numpy()),
             **{name: batch[name] for name in ("seed", "alpha", "sigma")},
         }
     )
@@ -60,6 +62,7 @@ def times(
 
     measured = statistics.of_means(products, log_ratio)
     rank = emergence.order(coefficients, variances, grid)
+    mean = emergence.mean_ratio(coefficients, variances, grid)
     begin, end = emergence.critical_period(variances, grid)
     per = "component"
     return {
@@ -83,6 +86,9 @@ def times(
         "rank_correlation": array(rank.estimate, (), "rank correlation of measured and predicted order", missing=NEVER),
         "rank_correlation_low": array(rank.low, (), "lower end of its 95 % interval", missing=NEVER),
         "rank_correlation_high": array(rank.high, (), "upper end of its 95 % interval", missing=NEVER),
+        "mean_ratio": array(mean.estimate, (), "measured over predicted ratio, geometric mean", missing=NEVER),
+        "mean_ratio_low": array(mean.low, (), "lower end of its 95 % interval", missing=NEVER),
+        "mean_ratio_high": array(mean.high, (), "upper end of its 95 % interval", missing=NEVER),
         "variance": array(variances, per, "variance of the data along the component"),
     }
 
@@ -115,6 +121,12 @@ def main(basis_file: str, files: list[str], output: str, study: str, components:
                 ("sample", "step"),
                 "fraction of it outside the components that hold 99.9 % of the variance",
             ),
+            "null_distance": array(
+                data["null_distance"].values,
+                "sample",
+                "squared distance of the first endpoint estimate from a flat image of the mean's brightness, over that variance",
+            ),
+            "mean_variance": array(basis.total_variance / basis.pixels, (), "mean variance of a pixel"),
             "manifold_rank": array(inside.rank, (), "number of those components"),
             **{name: data[name] for name in ("seed", "alpha", "sigma")},
         }

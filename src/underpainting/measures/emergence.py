@@ -221,6 +221,25 @@ def order(
     )
 
 
+def mean_ratio(
+    coefficients: FloatArray, variances: FloatArray, grid: NoiseGrid, *, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Geometric mean over components of the measured over the predicted noise-to-signal ratio; seeds are resampled."""
+    ratio, predicted = noise_to_signal(grid), 0.5 * np.log(_positive(variances))
+
+    def mean(products: FloatArray) -> FloatArray:
+        logs = crossing(slopes_of_mean(products), ratio).log_ratio - predicted
+        return np.asarray(np.exp(np.nanmean(logs)) if np.isfinite(logs).any() else np.nan)
+
+    return statistics.of_means(products(coefficients), mean, resamples=resamples, seed=seed)
+
+
+def flat_image(basis: Eigenbasis) -> FloatArray:
+    """An image of the mean image's mean brightness in each channel, shape (pixel,): the null model of the mean image."""
+    mean = basis.mean.reshape(basis.image_shape)
+    return np.asarray(mean.mean((1, 2), keepdim=True).expand_as(mean).flatten().numpy())
+
+
 def noise_to_signal(grid: NoiseGrid) -> FloatArray:
     """sigma / alpha of a grid, infinite for pure noise, shape (step,)."""
     return np.array([level.ratio for level in grid])

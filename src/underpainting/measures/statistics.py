@@ -127,6 +127,14 @@ def bootstrap(
     return _percentile(np.asarray(statistic(values), np.float64), np.stack(found), level, len(values))
 
 
+def proportion(count: int, n: int) -> Interval:
+    """A fraction of n trials with its exact binomial 95 % interval (Clopper & Pearson 1934)."""
+    from scipy import stats  # a second of start-up, which other intervals need not pay
+
+    ends = stats.binomtest(count, n).proportion_ci(0.95, method="exact")
+    return Interval(np.asarray(count / n), np.asarray(ends.low), np.asarray(ends.high), n)
+
+
 def paired_difference(
     first: FloatArray, second: FloatArray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> PairedDifference:
