@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-RESIDUALS = ("residual_top2", "residual_plane", "residual_rotation")
+RESIDUALS = (
+    "residual_top2",
+    "residual_top2_variance",
+    "residual_plane",
+    "residual_rotation_caption",
+    "residual_rotation",
+)
 SWEEP = ("sampler", "skip", "nfe", "sigma", "alpha", "fd", "kid")
 
 
@@ -28,7 +34,11 @@ def headline(names: list[str]) -> str:
 def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
     """Theory's errors (mean over seeds and pixels, per step) and geometry of one sampler."""
     data = artifacts.load(file)
-    dimensions = {"states": "dim_state", "differences": "dim_difference", "noise_predictions": "dim_noise"}
+    dimensions = {
+        "states": "dim_state_median",
+        "differences": "dim_difference_median",
+        "noise_predictions": "dim_noise_median",
+    }
     return {
         "gaussian_mse": data["state_error"].mean("sample").values.tolist(),
         "gaussian_endpoint_mse": data["endpoint_error"].mean("sample").values.tolist(),

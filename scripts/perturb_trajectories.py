@@ -74,7 +74,9 @@ def dataset(
             **arrays,
             "perturbed_at": array(np.array(steps), "step", "sampler step of the push"),
             "component": array(
-                np.array(pushes.components), "direction", "number of the component, 0 for the largest variance; -1 for none"
+                np.array(pushes.components),
+                "direction",
+                "number of the component, 0 for the largest variance; -1 for none",
             ),
             "variance": array(pushes.variances.numpy(), "direction", "data variance along the direction"),
             "mean_variance": array(mean_variance, (), "mean variance of a pixel of the data"),

@@ -1,4 +1,4 @@
-"""Claims about teleportation (Sec. 6.1), and the goals that this project has set itself beside them."""
+"""Claims about teleportation (Sec. 6.1), and this project's targets beside them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from underpainting.claims import paper
-from underpainting.claims.claim import OWN_GOAL, Claim, of_interval, of_number
+from underpainting.claims.claim import PROJECT_TARGET, Claim, of_interval, of_number
 from underpainting.measures.statistics import Interval
 from underpainting.samplers import SAMPLERS
 from underpainting.teleportation import sweep
@@ -18,7 +18,7 @@ BEHIND = 0.05
 
 
 def claims(table: pd.DataFrame, sampler: str, steps: int) -> list[Claim]:
-    """Claims from the sweep: the paper's, of one sampler, and our own goals, of all.
+    """Claims from the sweep: the paper's, of one sampler, and our targets, of all.
 
     Args:
         table: `teleport.csv`.
@@ -77,7 +77,7 @@ def _skippable(table: pd.DataFrame, sampler: str) -> Claim | None:
         return None
     return of_number(
         f"{sampler}: network calls saved by the largest skip whose interval excludes a loss above 2 %: at least 40 %",
-        OWN_GOAL,
+        PROJECT_TARGET,
         "",
         found.share,
         found.n,
@@ -86,15 +86,15 @@ def _skippable(table: pd.DataFrame, sampler: str) -> Claim | None:
 
 
 def _few_calls(rows: pd.DataFrame, label: str) -> list[Claim]:
-    """The goals at few network calls, of one sampler."""
+    """The targets at few network calls, of one sampler."""
     few, found = rows[(rows["jump"] != "none") & (rows["nfe"] <= FEW_CALLS)], []
     if len(few):
         text = f"{label}: loss of the best jump against none, at the worst NFE up to {FEW_CALLS}: below 0"
         winners = few.loc[few.groupby("nfe")["fd"].idxmin()]
-        found.append(of_interval(text, OWN_GOAL, "", _largest(winners, "loss"), at_most=0))
+        found.append(of_interval(text, PROJECT_TARGET, "", _largest(winners, "loss"), at_most=0))
     mixture = sweep.within(sweep.best(few[few["jump"] == "mixture"]), FEW_CALLS)
     if len(mixture) and mixture["behind"].notna().all():
         what = f"{label}: Frechet distance after the mixture's best jump at NFE {mixture['nfe'].iloc[0]}"
         text = f"{what}, over that of the plain run with many calls: at most 1.05"
-        found.append(of_interval(text, OWN_GOAL, "", _largest(mixture, "behind", plus=1), at_most=1 + BEHIND))
+        found.append(of_interval(text, PROJECT_TARGET, "", _largest(mixture, "behind", plus=1), at_most=1 + BEHIND))
     return found

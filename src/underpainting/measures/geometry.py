@@ -194,7 +194,9 @@ def nulls(states: FloatArray, others: FloatArray, grid: NoiseGrid, seeds: Iterab
         grid: the levels of the steps.
         seeds: of the trajectories; a walk depends on its seed and its step lengths alone.
     """
-    walks = np.stack([random_walk(one, np.random.default_rng((seed, 2))) for one, seed in zip(states, seeds, strict=True)])
+    walks = np.stack(
+        [random_walk(one, np.random.default_rng((seed, 2))) for one, seed in zip(states, seeds, strict=True)]
+    )
     total = np.square(states).sum((1, 2))
     off_chord = chord_distance(states)
     gaps = pure_rotation_gaps(states, grid)
