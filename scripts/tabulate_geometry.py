@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 NOTE = (
     "Residual: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories; `of variance` is "
-    "over the variance about the trajectory's mean. Rotation: alpha_t x_0 + sqrt(1 - alpha_t^2) x_T, as the caption of Table 2 of "
-    "Wang & Vastola (2023) has it (alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2) on other paths); `corrected` has the "
-    "weights that allow for the image in x_T. Dimension: median number of principal components that hold 99.9 % of the variance."
+    "over the variance about the trajectory's mean. Rotation: alpha_t x_0 + sqrt(1 - alpha_t^2) x_T, as the caption of Table 2 "
+    "of Wang & Vastola (2023) has it (alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2) on other paths); `corrected` has "
+    "the weights that allow for the image in x_T. Dimension: median number of principal components that "
+    "hold 99.9 % of the variance."
 )
 RESIDUALS = ("top2", "top2_variance", "plane", "rotation_caption", "rotation")
 

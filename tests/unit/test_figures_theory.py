@@ -33,7 +33,7 @@ def pushed(kinds: list[str], size: float = 2.0, pushes: int = 4) -> xr.Dataset:
     gain = 1 + (ends[:, None] - 1) * part
     gain[np.broadcast_to(time < at[:, None, None], gain.shape)] = np.nan
     measured = gain[:, None] * random.normal(1, 0.1, (1, 9, len(kinds), 1))
-    number = np.cumsum([kind == "component" for kind in kinds])
+    number = np.cumsum([kind == "component" for kind in kinds]) - 1
     dims = ("step", "sample", "direction", "time")
     return xr.Dataset(
         {
@@ -42,7 +42,7 @@ def pushed(kinds: list[str], size: float = 2.0, pushes: int = 4) -> xr.Dataset:
             "predicted_state": (("step", "direction", "time"), gain),
             "predicted_endpoint": (("step", "direction", "time"), gain * 0.8),
             "perturbed_at": ("step", at),
-            "component": ("direction", np.where(np.array(kinds) == "component", number, 0)),
+            "component": ("direction", np.where(np.array(kinds) == "component", number, -1)),
         },
         attrs={"kinds": kinds},
     )

@@ -63,8 +63,12 @@ class Claim(NamedTuple):
 
 def exact(model: str, value: float) -> Null:
     """A null model whose value is known without error."""
-    number = np.asarray(float(value))
-    return Null(model, Interval(number, number, number, 0))
+    return known(model, value, value, value)
+
+
+def known(model: str, value: float, low: float, high: float) -> Null:
+    """A null model whose value and interval are known without data."""
+    return Null(model, Interval(np.asarray(float(value)), np.asarray(float(low)), np.asarray(float(high)), 0))
 
 
 def judge(

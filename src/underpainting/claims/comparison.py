@@ -9,17 +9,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from underpainting.claims import paper
-from underpainting.claims.claim import Claim, Null, exact, of_interval, of_number
+from underpainting.claims.claim import Claim, Null, exact, known, of_interval, of_number
 from underpainting.measures import signed_rank, statistics
 from underpainting.measures.departure import NOTICEABLE, departure, final_error
-from underpainting.measures.statistics import Interval
 
 FloatArray = NDArray[np.float64]
 EARLY = 0.4
 ISOTROPIC = "isotropic Gaussian in its place"
 NAMES = {"gaussian": "Gaussian", "mixture": "mixture", "point_cloud": "exact score"}
 ONE_MODE = exact("one mode in place of the mixture", 0.0)
-UNIFORM = Null("random signs, under which p is uniform", Interval(*(np.asarray(end) for end in (0.5, 0.025, 0.975)), 0))
+UNIFORM = known("random signs, under which p is uniform", 0.5, 0.025, 0.975)
 
 
 def claims(models: Mapping[str, xr.Dataset], manifold_rank: int) -> list[Claim]:
@@ -116,7 +115,8 @@ def _against_cloud(models: Mapping[str, xr.Dataset]) -> list[Claim]:
     return [
         *(row for both in rows for row in both),
         of_interval(
-            "The exact score leaves the trajectory (error above 0.01) before the Gaussian: part of the steps between, mean above 0",
+            "The exact score leaves the trajectory (error above 0.01) before the Gaussian: mean part of the steps between "
+            "above 0",
             "Sec. 5, Fig. 4 D",
             "earlier",
             later,

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting.claims.claim import Claim, Null, exact, of_interval
+from underpainting.claims.claim import Claim, Null, exact, known, of_interval
 from underpainting.measures import statistics
 from underpainting.measures.statistics import Interval
 
@@ -52,7 +52,7 @@ def _endpoints(data: xr.Dataset, pixels: int) -> list[Claim]:
 def shuffled(count: int) -> Null:
     """Rank correlation of a number of components with themselves in random order, by the normal approximation."""
     reach = NORMAL_QUANTILE / np.sqrt(max(count - 1, 1))
-    return Null("shuffled components", Interval(np.asarray(0.0), np.asarray(-reach), np.asarray(reach), count))
+    return known("shuffled components", 0.0, -reach, reach)
 
 
 def _emerging(data: xr.Dataset) -> NDArray[np.bool_]:
@@ -87,7 +87,8 @@ def _place(data: xr.Dataset) -> Claim:
 
 
 def _stored(data: xr.Dataset, name: str) -> Interval:
-    return Interval(*(data[f"{name}{end}"].values for end in ("", "_low", "_high")), data.sizes["sample"])
+    estimate, low, high = (data[f"{name}{end}"].values for end in ("", "_low", "_high"))
+    return Interval(estimate, low, high, data.sizes["sample"])
 
 
 def _coarse_first(data: xr.Dataset) -> Claim:

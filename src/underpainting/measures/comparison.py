@@ -68,7 +68,8 @@ def isotropic_errors(basis: Eigenbasis, states: Tensor, endpoints: Tensor, grid:
         grid: the sampler's levels.
     """
     model = Isotropic.of(basis)
-    state, along = [], []
+    state: list[Tensor] = []
+    along: list[Tensor] = []
     moved = states[:, 0]
     for step, level in enumerate(grid):
         moved = isotropic.state(model, states[:, 0], grid[0], level) if step else moved

@@ -95,7 +95,7 @@ def rotation(states: FloatArray, grid: NoiseGrid) -> FloatArray:
 def rotation_of_caption(states: FloatArray, grid: NoiseGrid) -> FloatArray:
     """alpha_t x_0 + sqrt(1 - alpha_t^2) x_T, as the caption of Table 2 has it for variance-preserving paths.
 
-    On any path the caption takes x_T for noise of unit size: here alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2), which is
+    The caption takes x_T for noise of unit size. On any path: alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2), that is
     the caption's on a variance-preserving path, and x_0 + sigma_t x_T / sqrt(1 + sigma_T^2) on a variance-exploding one.
 
     Args:
@@ -121,7 +121,7 @@ def explained_variance(points: FloatArray) -> FloatArray:
         points: states, their differences or noise predictions, shape (sample, step, pixel).
 
     Returns:
-        shape (sample, component) with min(step, pixel) components, increasing to 1; 1 for points that do not move beyond rounding.
+        shape (sample, component) with min(step, pixel) components, increasing to 1; 1 for points that move by rounding alone.
     """
     centred = points - points.mean(1, keepdims=True)
     small = min(centred.shape[1:])
@@ -256,8 +256,8 @@ def pure_rotation_gaps(states: FloatArray, grid: NoiseGrid) -> tuple[NDArray[np.
     Returns:
         dimensions of differences less those of states, and of noise predictions less those of differences, shape (sample,).
     """
-    triangular = np.linalg.qr(states[:, [0, -1]].transpose(0, 2, 1), mode="r")
-    ends = triangular.transpose(0, 2, 1)  # x_T and x_0 in coordinates of their plane
+    spanning = states[:, [0, -1]]
+    ends = spanning @ np.linalg.qr(spanning.transpose(0, 2, 1))[0]  # x_T and x_0 in coordinates of their plane
     turned = rotation(ends, grid)
     noise = noise_predictions(turned, np.repeat(ends[:, -1:], len(grid), 1), grid)
     state, difference, predicted = (
