@@ -221,3 +221,15 @@ def test_ticks_of_gains_reach_the_top_and_no_further() -> None:
     for top, expected in ((2.5, [0, 0.1, 0.2, 0.5, 1, 2]), (40.0, [0, 0.1, 1, 10]), (0.05, [0])):
         style.gain_ticks(axes.yaxis, top, 0.1)
         np.testing.assert_allclose(axes.get_yticks(), expected)
+
+
+def test_the_null_model_of_the_score_is_not_drawn() -> None:
+    with_null, without = (
+        score.score(explained(names), LABELS, {}) for names in (["gaussian", "isotropic"], ["gaussian"])
+    )
+    assert [len(axes.lines) for axes in with_null.axes] == [len(axes.lines) for axes in without.axes]
+
+
+def test_components_are_named_from_one() -> None:
+    labels = [group.label for group in perturbation.groups(pushed(KINDS))]
+    assert labels[:2] == ["$u_{1}$", "$u_{2}$"]

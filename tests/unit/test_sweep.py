@@ -129,7 +129,7 @@ def test_nothing_is_below_the_front_with_as_few_calls() -> None:
     assert all(((front["nfe"] <= calls) & (front["fd"] <= fd)).any() for calls, fd in others[["nfe", "fd"]].to_numpy())
 
 
-def test_own_goals_hold_and_fail() -> None:
+def test_project_targets_hold_and_fail() -> None:
     table = pd.concat([sweeps.truncated("ddim-50", LOSSES), sweeps.regridded(["ddim"], BUDGETS)])
     skipped, beats, mixture = (
         claim for claim in teleport.claims(table, "other-9", 9) if claim.source == PROJECT_TARGET
