@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
-RESIDUALS = ("residual_top2", "residual_plane", "residual_rotation")
+RESIDUALS = (
+    "residual_top2",
+    "residual_top2_variance",
+    "residual_plane",
+    "residual_rotation_caption",
+    "residual_rotation",
+)
 SWEEP = (
     *("sampler", "jump", "skip", "nfe", "sigma", "alpha", "fd", "fd_infinite", "floor", "floor_infinite", "kid"),
     *("autoencoder_fd", "autoencoder_fd_infinite", "rmse_to_network"),
@@ -31,7 +37,11 @@ def headline(names: list[str]) -> str:
 def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
     """Theory's errors (mean over seeds and pixels, per step) and geometry of one sampler."""
     data = artifacts.load(file)
-    dimensions = {"states": "dim_state", "differences": "dim_difference", "noise_predictions": "dim_noise"}
+    dimensions = {
+        "states": "dim_state_median",
+        "differences": "dim_difference_median",
+        "noise_predictions": "dim_noise_median",
+    }
     return {
         "gaussian_mse": data["state_error"].mean("sample").values.tolist(),
         "gaussian_endpoint_mse": data["endpoint_error"].mean("sample").values.tolist(),

@@ -33,21 +33,32 @@ def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], 
     return lambda initial, grid: flow.integrate(denoiser, initial, grid, method)
 
 
-def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset) -> xr.Dataset:
-    """The errors of one batch of trajectories, and the model's own images."""
-    states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
-    prediction = predict(states[:, 0], trajectories.grid_of(batch))
-    errors = comparison.errors(basis, prediction, states, endpoints)
+def of_errors(errors: comparison.Errors, prefix: str = "", whose: str = "") -> dict[str, xr.DataArray]:
+    """The errors as arrays."""
     per_step, per_component = ("sample", "step"), ("sample", "component")
+    return {
+        f"{prefix}state_error": array(
+            errors.state.numpy(), per_step, f"squared error of the state, mean over pixels{whose}"
+        ),
+        f"{prefix}endpoint_error": array(
+            errors.endpoint.numpy(), per_step, f"squared error of the endpoint estimate, mean over pixels{whose}"
+        ),
+        f"{prefix}component_error": array(
+            errors.component.numpy(), per_component, f"squared error of the final image along each component{whose}"
+        ),
+    }
+
+
+def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset, null: bool) -> xr.Dataset:
+    """The errors of one batch of trajectories, the null model's if it is wanted, and the model's own images."""
+    states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
+    grid = trajectories.grid_of(batch)
+    found = comparison.isotropic_errors(basis, states, endpoints, grid) if null else None
+    prediction = predict(states[:, 0], grid)
     return xr.Dataset(
         {
-            "state_error": array(errors.state.numpy(), per_step, "squared error of the state, mean over pixels"),
-            "endpoint_error": array(
-                errors.endpoint.numpy(), per_step, "squared error of the endpoint estimate, mean over pixels"
-            ),
-            "component_error": array(
-                errors.component.numpy(), per_component, "squared error of the final image along each component"
-            ),
+            **of_errors(comparison.errors(basis, prediction, states, endpoints)),
+            **(of_errors(found, "isotropic_", ", of the isotropic Gaussian") if found else {}),
             "image": array(prediction.state[:, -1].numpy(), ("sample", *IMAGE_DIMS), "the model's final image"),
             "endpoint": array(
                 prediction.endpoint[:EXAMPLES].numpy(),
@@ -63,7 +74,10 @@ def main(inputs: dict[str, Any], output: str, study: str, model: str, config: di
     """Stream the shards."""
     basis = eigenbasis.load(inputs["eigenbasis"])
     predict = predictor(model, basis, inputs, config)
-    parts = [compare(basis, predict, batch) for batch in shards.batches(inputs["trajectories"], config["batch_size"])]
+    parts = [
+        compare(basis, predict, batch, null=model == "gaussian")
+        for batch in shards.batches(inputs["trajectories"], config["batch_size"])
+    ]
     examples = parts[0]["endpoint"]
     result = shards.concatenate(part.drop_vars("endpoint") for part in parts).assign(endpoint=examples)
     digests = {name: artifacts.digest(file) for name, file in inputs.items() if name != "trajectories"}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 SUMS = ("ratio", "model", "sample")
+NULL = "isotropic"
 
 
 def chosen_images(dataset: str, count: int) -> torch.Tensor:
@@ -43,9 +44,10 @@ def explain(
 
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
-    """Noise, denoise with the network and with each theory, keep the sums per image."""
+    """Noise, denoise with the network, with each theory and with the null model, keep the sums per image."""
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
-    models = [theories.load(name, inputs) for name in config["models"]]
+    names = [*config["models"], NULL]
+    models = [theories.load(name, inputs) for name in names]
     clean = chosen_images(inputs["dataset"], config["images"])
     meter.plan(images=len(config["ratios"]) * len(clean))
     with torch.inference_mode():
@@ -60,7 +62,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
             ),
             "noise_to_signal": array(np.array(config["ratios"]), "ratio", "sigma / alpha"),
         },
-        attrs={"models": list(config["models"])},
+        attrs={"models": names},
     )
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis", "dataset")}
     artifacts.save(result, output, origin(study, **digests, config=config))

@@ -37,12 +37,14 @@ def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbas
     square = (flat - basis.mean).square().sum(1)
     outside = 1 - inside.coefficients(flat).square().sum(1) / square
     coefficients = (flat - basis.mean) @ basis.vectors[:, :kept]
+    from_flat = (endpoints[:, 0].flatten(1) - torch.from_numpy(emergence.flat_image(basis))).square().sum(1)
     shape = endpoints.shape[:2]
     return xr.Dataset(
         {
             "coefficient": (("sample", "step", "component"), coefficients.reshape(*shape, -1).numpy()),
             "distance": (("sample", "step"), (square / basis.total_variance).reshape(shape).numpy()),
             "outside": (("sample", "step"), outside.reshape(shape).numpy()),
+            "null_distance": ("sample", (from_flat / basis.total_variance).numpy()),
             **{name: batch[name] for name in ("seed", "alpha", "sigma")},
         }
     )
@@ -121,6 +123,12 @@ def main(basis_file: str, files: list[str], output: str, study: str, components:
                 ("sample", "step"),
                 "fraction of it outside the components that hold 99.9 % of the variance",
             ),
+            "null_distance": array(
+                data["null_distance"].values,
+                "sample",
+                "squared distance of the first endpoint estimate from a flat image of the mean's brightness, over that variance",
+            ),
+            "mean_variance": array(basis.total_variance / basis.pixels, (), "mean variance of a pixel"),
             "manifold_rank": array(inside.rank, (), "number of those components"),
             **{name: data[name] for name in ("seed", "alpha", "sigma")},
         }

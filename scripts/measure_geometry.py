@@ -1,6 +1,7 @@
-"""Geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10."""
+"""Geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10, and their null models."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -17,19 +18,45 @@ if TYPE_CHECKING:
 
     snakemake: Snakemake
 
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+TEXTS = {
+    "top2": "squared norm outside the top two components over the squared norm",
+    "top2_variance": "variance outside the top two components over the variance about the trajectory's mean",
+    "plane": "squared norm outside the plane of noise and image over the squared norm",
+    "rotation": "squared norm left over by the rotation with the weights corrected for alpha_T, over the squared norm",
+    "rotation_caption": "squared norm left over by the rotation of Table 2's caption, over the squared norm",
+    "plane_step": "the same as plane, step by step",
+    "rotation_step": "the same as rotation, step by step",
+    "rotation_peak": "largest squared distance from the rotation over the squared norm of the initial noise",
+}
+NULL_TEXTS = {
+    "top2": "the same as top2, of a random walk with the same step lengths",
+    "plane": "the same as plane, with another trajectory's image",
+    "rotation": "the same as rotation, of the straight line between the ends in place of the rotation",
+    "rotation_peak": "the same as rotation_peak, of the straight line",
+    "dim_state": "components for 99.9 % of variance of a random walk with the same step lengths",
+    "dim_difference_gap": "components of differences less those of states, of a pure rotation",
+    "dim_noise_gap": "components of noise predictions less those of differences, of a pure rotation",
+}
 
-def flat(values: xr.DataArray) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+
+def flat(values: xr.DataArray) -> FloatArray:
     """Trajectories with flattened pixels, shape (sample, step, pixel), float64."""
     return values.values.reshape(*values.shape[:2], -1).astype(np.float64)
 
 
-def measure(batch: xr.Dataset) -> xr.Dataset:
-    """Residuals, explained variance and dimensions of one batch of trajectories."""
+def measure(batch: xr.Dataset, before: FloatArray) -> xr.Dataset:
+    """Residuals, explained variance and dimensions of one batch of trajectories, and the null models'.
+
+    Args:
+        batch: of a sampler.
+        before: image of the trajectory before the batch, shape (1, pixel); each trajectory is paired with the one before it.
+    """
     grid = NoiseGrid(batch["alpha"].values, batch["sigma"].values)
     states, endpoints = flat(batch["state"]), flat(batch["endpoint"])
     noise = geometry.noise_predictions(states, endpoints, grid)
     arrays = {
-        name: array(values, ("sample", "step")[: values.ndim], f"residual variance: {name}")
+        name: array(values, ("sample", "step")[: values.ndim], TEXTS[name])
         for name, values in geometry.residuals(states, grid)._asdict().items()
     }
     for name, points in {"state": states, "difference": np.diff(states, axis=1), "noise": noise}.items():
@@ -40,13 +67,26 @@ def measure(batch: xr.Dataset) -> xr.Dataset:
         arrays[f"dim_{name}"] = array(
             geometry.dimension(explained), "sample", f"components for 99.9 % of variance: {name}"
         )
+    others = np.concatenate([before, states[:-1, -1]])
+    for name, values in geometry.nulls(states, others, grid, batch["seed"].values.tolist())._asdict().items():
+        arrays[f"null_{name}"] = array(values, "sample", NULL_TEXTS[name])
     return xr.Dataset({**arrays, "seed": batch["seed"], "alpha": batch["alpha"], "sigma": batch["sigma"]})
+
+
+def measured(files: list[str]) -> Iterator[xr.Dataset]:
+    """Batch by batch; the very first trajectory is paired with the very last."""
+    last = artifacts.load(files[-1])["state"].isel(sample=[-1], step=-1)
+    before = last.values.reshape(1, -1).astype(np.float64)
+    for batch in shards.batches(files):
+        yield measure(batch, before)
+        before = batch["state"].values[-1:, -1].reshape(1, -1).astype(np.float64)
 
 
 def main(files: list[str], output: str, study: str) -> None:
     """Stream the shards."""
-    result = shards.concatenate(measure(batch) for batch in shards.batches(files))
-    artifacts.save(result, output, origin(study, shards=[artifacts.digest(file) for file in files]))
+    artifacts.save(
+        shards.concatenate(measured(files)), output, origin(study, shards=[artifacts.digest(file) for file in files])
+    )
 
 
 if __name__ == "__main__":

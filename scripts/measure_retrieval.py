@@ -12,7 +12,9 @@ from underpainting import artifacts, shards
 from underpainting.artifacts import array
 from underpainting.jobs import job
 from underpainting.measures import retrieval
+from underpainting.noise import NoiseGrid
 from underpainting.origins import origin, use_threads
+from underpainting.sampling import initial_noise
 from underpainting.theory import point_cloud
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 BASELINE = 200
+NULL_SEEDS = 64
 TWINS = "images of which the data hold two"
 
 
@@ -49,6 +52,20 @@ def of_origins(found: dict[str, retrieval.Neighbours]) -> dict[str, xr.DataArray
     }
 
 
+def last_step(cloud: point_cloud.PointCloud, models: list[str]) -> dict[str, xr.DataArray]:
+    """Distances of what the exact score's last step alone makes of noise, where the exact score is compared."""
+    files = [file for file in models if Path(file).name == "point_cloud.zarr.zip"]
+    if not files:
+        return {}
+    data = artifacts.load(files[0])
+    grid = NoiseGrid(data["alpha"].values, data["sigma"].values)
+    level = grid[int(np.flatnonzero(grid.sigma > 0)[-1])]
+    noise = initial_noise(data["seed"].values[:NULL_SEEDS].tolist(), cloud.image_shape)
+    distance = point_cloud.nearest(cloud, point_cloud.last_step(cloud, noise, level))[0][:, 0]
+    text = "distance to the nearest training image of noise carried through the exact score's last step alone"
+    return {"null_distance": array(distance.numpy(), "null", text)}
+
+
 def main(dataset: str, trajectories: list[str], models: list[str], output: str, study: str) -> None:
     """Search for every image's neighbours; training images against all others are the baseline."""
     cloud = point_cloud.from_dataset(dataset)
@@ -61,6 +78,7 @@ def main(dataset: str, trajectories: list[str], models: list[str], output: str, 
     result = xr.Dataset(
         {
             **of_origins(found),
+            **last_step(cloud, models),
             "baseline_distance": array(baseline.distance, "training", f"the same distance {others}"),
             "baseline_ratio": array(baseline.ratio, "training", f"the same ratio {others}", missing=TWINS),
         },

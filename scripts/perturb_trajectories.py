@@ -51,7 +51,12 @@ def measured(
 
 
 def dataset(
-    sampler: Sampler, pushes: Directions, responses: list[Response], predicted: list[Any], steps: list[int]
+    sampler: Sampler,
+    pushes: Directions,
+    responses: list[Response],
+    predicted: list[Any],
+    steps: list[int],
+    mean_variance: float,
 ) -> xr.Dataset:
     """Everything as one dataset; `time` is the sampler step at which a difference is looked at."""
     length = len(sampler.grid)
@@ -68,8 +73,13 @@ def dataset(
         {
             **arrays,
             "perturbed_at": array(np.array(steps), "step", "sampler step of the push"),
-            "component": array(np.array(pushes.components) + 1, "direction", "number of the component, 0 for none"),
+            "component": array(
+                np.array(pushes.components),
+                "direction",
+                "number of the component, 0 for the largest variance; -1 for none",
+            ),
             "variance": array(pushes.variances.numpy(), "direction", "data variance along the direction"),
+            "mean_variance": array(mean_variance, (), "mean variance of a pixel of the data"),
             "alpha": array(sampler.grid.alpha, "time", "signal scale"),
             "sigma": array(sampler.grid.sigma, "time", "noise scale"),
         },
@@ -84,7 +94,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     pushes = perturbation.directions(
         basis,
-        [number - 1 for number in config["components"]],
+        [number - 1 for number in config["components"]],  # study files count from 1
         config["random"],
         config["off_manifold"],
         seed=config["seed"],
@@ -94,7 +104,8 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
         responses = measured(sampler, denoiser, pushes, basis.image_shape, config)
     predicted = [perturbation.predict(basis, pushes, sampler.grid, step) for step in config["steps"]]
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
-    result = dataset(sampler, pushes, responses, predicted, config["steps"])
+    mean_variance = basis.total_variance / basis.pixels
+    result = dataset(sampler, pushes, responses, predicted, config["steps"], mean_variance)
     artifacts.save(result, output, origin(study, **digests, config=config))
 
 

@@ -57,8 +57,8 @@ def main(table: str, html: str, config: dict[str, Any]) -> None:
     note = (
         f"{distance} at infinitely many images with its 95 % interval by resampling seeds; lower is better. Floor, at {images} "
         f"and at infinitely many real images: {floor}; what is below it is not better. In brackets the share of the network's "
-        "time that the best jump skips, chosen among those tried by this very distance, and the calls, where a sampler cannot use "
-        "all that a column allows. Below: how much larger than without a jump the same distance is in features of an "
+        "time that the best jump skips, chosen among those tried by this very distance, and the calls, where a sampler cannot "
+        "use all that a column allows. Below: how much larger than without a jump the same distance is in features of an "
         "autoencoder, which know no labels, and the root mean squared difference from the network's own images."
     )
     write_text(tables.pages(parts, "Few network calls", note), html)

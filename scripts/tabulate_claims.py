@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from underpainting import artifacts, tables
-from underpainting.claims import Claim, comparison, emergence, geometry, perturbation, retrieval, score, teleport
+from underpainting.claims import Claim, comparison, emergence, geometry, paper, perturbation, retrieval, score, teleport
 from underpainting.jobs import job
 from underpainting.writing import write_text
 
@@ -22,15 +22,35 @@ HEADINGS = {
     "paper": "Paper",
     "estimate": "Here",
     "interval": "95 % interval",
+    "null_model": "Null model",
+    "null": "Null",
+    "null_interval": "Null's 95 % interval",
     "n": "n",
     "reproduced": "Reproduced",
 }
+TAIL = 0.025
+"""Probability that a 95 % interval lies wholly on one side of the truth."""
 NOTE = (
-    "Intervals by resampling seeds (components, where the claim is about components); n counts them. A claim is reproduced "
-    "where its whole interval lies within the bounds that it names, not reproduced where all of it lies outside; claims "
-    "without an interval are judged by the estimate alone. The paper's values are those that it prints for its own networks. "
-    "Bounds with the source `own goal` are this project's, and no claims of the paper."
+    "Intervals by resampling seeds (components, where the claim is about components), of counts exact binomial ones; n counts "
+    "them. The null is what the same quantity is for a model that knows nothing of what the claim is about; an exact one has no "
+    "interval. Reproduced is `no` where the whole interval lies outside of the bounds that the claim names, `undecided` where it "
+    "straddles one, `trivial` where it lies within them but the null's whole interval does, too (the bound refutes nothing), "
+    "`undecided` where it overlaps with the null's, else `yes`. Claims without an interval are judged by the estimate alone, "
+    "claims without a null by their bounds alone. A p value that so few pairs cannot give leaves its claim undecided. "
+    "The paper's values are those that it prints for its own networks. Bounds from its Table 2 are those of the model that the "
+    "study names as `paper`, without one the largest that is printed for a model of pixel space, each with half a unit of its "
+    f"last digit; {paper.SCORE_MODEL} alone is judged by the printed fractions of score variance. "
+    "Bounds with the source `project target` are this project's, and no claims of the paper."
 )
+
+
+def chance(table: pd.DataFrame) -> str:
+    """How many rows would be `no` by chance alone."""
+    judged = int(table["low"].notna().sum())
+    return (
+        f"Of the {len(table)} rows, {judged} are judged by an interval. If every truth lay just on its bound, "
+        f"{TAIL:.1%} of them, {TAIL * judged:.1f}, would be `no` by chance."
+    )
 
 
 def gather(inputs: dict[str, Any], config: dict[str, Any]) -> list[Claim]:
@@ -42,20 +62,24 @@ def gather(inputs: dict[str, Any], config: dict[str, Any]) -> list[Claim]:
     return [
         *geometry.claims(artifacts.load(inputs["geometry"]), rank, pixels, config["paper"]),
         *comparison.claims(models, rank),
-        *emergence.claims(emerged),
+        *emergence.claims(emerged, pixels),
         *perturbation.claims(artifacts.load(inputs["perturbation"])),
-        *score.claims(artifacts.load(inputs["score"])),
+        *score.claims(artifacts.load(inputs["score"]), config["paper"]),
         *retrieval.claims(artifacts.load(inputs["retrieval"])),
         *teleport.claims(pd.read_csv(inputs["teleport"]), config["sampler"], config["steps"]),
     ]
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The table for people: estimate and interval in few digits."""
+    """The table for people: estimates and intervals in few digits."""
     text = table.copy().astype(object)
-    text["estimate"] = [f"{value:.3g}" for value in table["estimate"]]
-    ends = zip(table["low"], table["high"], strict=True)
-    text["interval"] = ["" if np.isnan(low) else f"{low:.3g} to {high:.3g}" for low, high in ends]
+    for name, low, high, interval in (
+        ("estimate", "low", "high", "interval"),
+        ("null", "null_low", "null_high", "null_interval"),
+    ):
+        text[name] = ["" if np.isnan(value) else f"{value:.3g}" for value in table[name]]
+        ends = zip(table[low], table[high], strict=True)
+        text[interval] = ["" if np.isnan(low) or low == high else f"{low:.3g} to {high:.3g}" for low, high in ends]
     return text[list(HEADINGS)].rename(columns=HEADINGS)
 
 
@@ -63,7 +87,7 @@ def main(inputs: dict[str, Any], csv: str, html: str, config: dict[str, Any]) ->
     """Gather the rows, write both forms."""
     table = pd.DataFrame(gather(inputs, config), columns=Claim._fields)
     write_text(tables.csv(table), csv)
-    write_text(tables.page(shown(table), "Claims of the paper", NOTE, {}), html)
+    write_text(tables.page(shown(table), "Claims of the paper", f"{NOTE} {chance(table)}", {}), html)
 
 
 if __name__ == "__main__":

@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 NOTE = (
-    "Residual variance: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories. "
-    "Dimension: median number of principal components that hold 99.9 % of the variance. As Table 2 of Wang & Vastola (2023)."
+    "Residual: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories; `of variance` is "
+    "over the variance about the trajectory's mean. Rotation: alpha_t x_0 + sqrt(1 - alpha_t^2) x_T, as the caption of Table 2 "
+    "of Wang & Vastola (2023) has it (alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2) on other paths); `corrected` has "
+    "the weights that allow for the image in x_T. Dimension: median number of principal components that "
+    "hold 99.9 % of the variance."
 )
+RESIDUALS = ("top2", "top2_variance", "plane", "rotation_caption", "rotation")
 
 
 def row(file: str) -> dict[str, Any]:
-    """One sampler's means over trajectories."""
+    """One sampler's residuals, means over trajectories, and dimensions, medians."""
     data = artifacts.load(file)
-    residuals = {f"residual_{name}": float(data[name].mean()) for name in ("top2", "plane", "rotation")}
+    residuals = {f"residual_{name}": float(data[name].mean()) for name in RESIDUALS}
     dimensions = {
-        f"dim_{name}": float(np.median(data[f"dim_{name}"].values)) for name in ("state", "difference", "noise")
+        f"dim_{name}_median": float(np.median(data[f"dim_{name}"].values)) for name in ("state", "difference", "noise")
     }
     name = Path(file).name.removesuffix(".zarr.zip")
     return {"sampler": name, **residuals, **dimensions, "n": data.sizes["sample"]}

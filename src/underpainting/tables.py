@@ -12,12 +12,14 @@ import pandas as pd
 GEOMETRY = {
     "study": "Study",
     "sampler": "Sampler",
-    "residual_top2": "Top 2 PC proj.",
-    "residual_plane": "x₀, x_T proj.",
-    "residual_rotation": "x₀, x_T rotation",
-    "dim_state": "dim x_t",
-    "dim_difference": "dim Δx_t",
-    "dim_noise": "dim ε(x_t)",
+    "residual_top2": "Mean top 2 PC proj.",
+    "residual_top2_variance": "Mean top 2 PC proj., of variance",
+    "residual_plane": "Mean x₀, x_T proj.",
+    "residual_rotation_caption": "Mean x₀, x_T rotation",
+    "residual_rotation": "Mean x₀, x_T rotation, corrected",
+    "dim_state_median": "Median dim x_t",
+    "dim_difference_median": "Median dim Δx_t",
+    "dim_noise_median": "Median dim ε(x_t)",
     "n": "Trajectories",
 }
 """Columns of Table 2 and their headings."""

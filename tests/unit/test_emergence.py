@@ -238,3 +238,23 @@ def test_slips_are_told() -> None:
         emergence.slopes(np.zeros((3, 4)))
     with pytest.raises(ValueError, match="do not fit a grid"):
         emergence.crossing(np.zeros((3, 4)), np.zeros(4))
+
+
+def test_the_mean_ratio_is_one_for_gaussian_data_and_follows_another_prediction(basis: Eigenbasis) -> None:
+    coefficients, variances = coefficients_of(basis, FINE), basis.variances.numpy()
+    found = emergence.mean_ratio(coefficients, variances, FINE, resamples=20)
+    assert float(found.estimate) == pytest.approx(1, abs=1e-3)
+    assert found.low <= found.estimate <= found.high
+    assert float(emergence.mean_ratio(coefficients, 4 * variances, FINE, resamples=20).estimate) == pytest.approx(
+        0.5, abs=1e-3
+    )
+
+
+def test_a_flat_image_has_the_brightness_of_each_channel() -> None:
+    mean = np.random.default_rng(0).standard_normal((3, 2, 4))
+    basis = Eigenbasis(
+        torch.from_numpy(mean.ravel()), torch.zeros(24, 0, dtype=torch.float64), torch.zeros(0), 1.0, (3, 2, 4)
+    )
+    flat = emergence.flat_image(basis).reshape(3, 2, 4)
+    for channel in range(3):
+        np.testing.assert_allclose(flat[channel], mean[channel].mean())

@@ -33,7 +33,7 @@ def pushed(kinds: list[str], size: float = 2.0, pushes: int = 4) -> xr.Dataset:
     gain = 1 + (ends[:, None] - 1) * part
     gain[np.broadcast_to(time < at[:, None, None], gain.shape)] = np.nan
     measured = gain[:, None] * random.normal(1, 0.1, (1, 9, len(kinds), 1))
-    number = np.cumsum([kind == "component" for kind in kinds])
+    number = np.cumsum([kind == "component" for kind in kinds]) - 1
     dims = ("step", "sample", "direction", "time")
     return xr.Dataset(
         {
@@ -42,7 +42,7 @@ def pushed(kinds: list[str], size: float = 2.0, pushes: int = 4) -> xr.Dataset:
             "predicted_state": (("step", "direction", "time"), gain),
             "predicted_endpoint": (("step", "direction", "time"), gain * 0.8),
             "perturbed_at": ("step", at),
-            "component": ("direction", np.where(np.array(kinds) == "component", number, 0)),
+            "component": ("direction", np.where(np.array(kinds) == "component", number, -1)),
         },
         attrs={"kinds": kinds},
     )
@@ -221,3 +221,15 @@ def test_ticks_of_gains_reach_the_top_and_no_further() -> None:
     for top, expected in ((2.5, [0, 0.1, 0.2, 0.5, 1, 2]), (40.0, [0, 0.1, 1, 10]), (0.05, [0])):
         style.gain_ticks(axes.yaxis, top, 0.1)
         np.testing.assert_allclose(axes.get_yticks(), expected)
+
+
+def test_the_null_model_of_the_score_is_not_drawn() -> None:
+    with_null, without = (
+        score.score(explained(names), LABELS, {}) for names in (["gaussian", "isotropic"], ["gaussian"])
+    )
+    assert [len(axes.lines) for axes in with_null.axes] == [len(axes.lines) for axes in without.axes]
+
+
+def test_components_are_named_from_one() -> None:
+    labels = [group.label for group in perturbation.groups(pushed(KINDS))]
+    assert labels[:2] == ["$u_{1}$", "$u_{2}$"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from underpainting import shards, trajectories
 from underpainting.basis import eigenbasis
@@ -40,9 +41,126 @@ def rotating(seed: int, levels: NoiseGrid) -> np.ndarray:
 @settings(max_examples=25, deadline=None)
 def test_a_rotation_leaves_nothing_over(seed: int) -> None:
     levels = grid()
-    result = geometry.residuals(rotating(seed, levels), levels)
-    for values in result:
+    result = geometry.residuals(rotating(seed, levels), levels)._asdict()
+    caption = result.pop("rotation_caption")
+    for values in result.values():
         np.testing.assert_allclose(values, 0, atol=1e-12)
+    assert (caption > 1e-7).all(), "the caption takes x_T for pure noise, which it is not at alpha_T = 0.01"
+    assert (caption < 1e-3).all()
+
+
+def without_image(levels: NoiseGrid, seed: int = 0) -> np.ndarray:
+    """The same from pure noise."""
+    image, noise = ends(seed)
+    return levels.alpha[:, None] * image[:, None] + levels.sigma[:, None] * noise[:, None]
+
+
+@pytest.mark.parametrize("kind", ["preserving", "flow", "exploding"])
+def test_the_rotation_of_the_caption_from_pure_noise(kind: str) -> None:
+    time = np.linspace(1, 0, 11)
+    angle = np.pi / 2 * time
+    paths = {
+        "preserving": NoiseGrid(np.append(0.0, np.cos(angle[1:])), np.sin(angle)),
+        "flow": NoiseGrid(1 - time, time),
+        "exploding": NoiseGrid(np.ones(11), 1e6 * time),
+    }
+    levels = paths[kind]
+    states = without_image(levels)
+    np.testing.assert_allclose(geometry.residuals(states, levels).rotation_caption, 0, atol=1e-10)
+    if kind == "preserving":
+        expected = levels.alpha[:, None] * states[:, -1:] + np.sqrt(1 - levels.alpha[:, None] ** 2) * states[:, :1]
+        np.testing.assert_allclose(geometry.rotation_of_caption(states, levels), expected, atol=1e-12)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_the_top_two_over_the_norm_and_over_the_variance(seed: int) -> None:
+    levels = grid()
+    states = rotating(seed, levels) + np.random.default_rng(seed).standard_normal((3, len(levels), 12))
+    result = geometry.residuals(states, levels)
+    for number, one in enumerate(states):
+        values = np.square(np.linalg.svd(one - one.mean(0), compute_uv=False))
+        assert result.top2[number] == pytest.approx(values[2:].sum() / np.square(one).sum())
+        assert result.top2_variance[number] == pytest.approx(values[2:].sum() / values.sum())
+
+
+def trembling(seed: int, samples: int = 3, steps: int = 9, pixels: int = 12) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((samples, steps, pixels)).cumsum(1)
+
+
+@given(seed=SEEDS, pixels=st.integers(3, 30))
+@settings(max_examples=25, deadline=None)
+def test_a_random_walk_keeps_start_and_step_lengths(seed: int, pixels: int) -> None:
+    states = trembling(seed, pixels=pixels)[0]
+    walk = geometry.random_walk(states, np.random.default_rng(seed))
+    assert walk.shape == (9, min(9, pixels))
+    assert np.linalg.norm(walk[0]) == pytest.approx(np.linalg.norm(states[0]))
+    lengths = [np.linalg.norm(np.diff(points, axis=0), axis=1) for points in (walk, states)]
+    np.testing.assert_allclose(lengths[0], lengths[1])
+
+
+@pytest.mark.parametrize("pixels", [4, 40])
+def test_a_random_walk_is_distributed_as_one_in_pixel_space(pixels: int) -> None:
+    random, states = np.random.default_rng(0), trembling(1, pixels=pixels)[0]
+    lengths = np.linalg.norm(np.diff(states, axis=0), axis=1)
+    steps = random.standard_normal((4000, 8, pixels))
+    steps *= (lengths / np.linalg.norm(steps, axis=2))[:, :, None]
+    plain = np.concatenate([np.tile(states[:1], (4000, 1, 1)), states[0] + steps.cumsum(1)], 1)
+    drawn = np.stack([geometry.random_walk(states, random) for _ in range(4000)])
+    for measure in (
+        lambda walks: np.square(walks[:, -1]).sum(1),  # feels the angles to the start
+        lambda walks: geometry.explained_variance(walks)[:, 0],
+        lambda walks: geometry.explained_variance(walks)[:, 1],
+    ):
+        assert stats.ks_2samp(measure(plain), measure(drawn)).pvalue > 1e-3
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_the_chord_is_as_near_as_any_of_its_points(seed: int) -> None:
+    states = trembling(seed)
+    found = geometry.chord_distance(states)
+    places = np.linspace(0, 1, 2001)[:, None]
+    for number, one in enumerate(states):
+        chord = one[0] + places * (one[-1] - one[0])
+        brute = np.square(one[:, None] - chord).sum(2).min(1)
+        np.testing.assert_allclose(found[number], brute, atol=1e-5 * np.square(one[-1] - one[0]).sum())
+        assert (found[number] <= brute + 1e-9).all()
+
+
+def test_another_image_spans_another_plane() -> None:
+    states, levels = trembling(0), NoiseGrid(np.linspace(0.1, 1, 9), np.linspace(1, 0, 9))
+    others = np.roll(states[:, -1], 1, 0)
+    found = geometry.nulls(states, others, levels, range(3))
+    for number, one in enumerate(states):
+        spanning = np.stack([one[0], others[number]], 1)
+        left = one.T - spanning @ np.linalg.lstsq(spanning, one.T)[0]
+        assert found.plane[number] == pytest.approx(np.square(left).sum() / np.square(one).sum())
+    itself = geometry.nulls(states, states[:, -1], levels, range(3))
+    np.testing.assert_allclose(itself.plane, geometry.residuals(states, levels).plane, rtol=1e-9)
+
+
+def test_a_walk_belongs_to_its_seed() -> None:
+    states, levels = trembling(0, samples=4), NoiseGrid(np.linspace(0.1, 1, 9), np.linspace(1, 0, 9))
+    together = geometry.nulls(states, states[:, -1], levels, range(4))
+    alone = geometry.nulls(states[2:], states[2:, -1], levels, [2, 3])
+    np.testing.assert_array_equal(together.top2[2:], alone.top2)
+    assert len(set(together.top2)) == 4
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_a_pure_rotation_in_pixel_space_has_the_gaps_of_the_null(seed: int) -> None:
+    levels, states = grid(), trembling(seed, steps=21)
+    turned = geometry.rotation(states, levels)
+    noise = geometry.noise_predictions(turned, np.repeat(turned[:, -1:], 21, 1), levels)
+    state, difference, predicted = (
+        geometry.dimension(geometry.explained_variance(points)) for points in (turned, np.diff(turned, axis=1), noise)
+    )
+    gaps = geometry.pure_rotation_gaps(states, levels)
+    np.testing.assert_array_equal(gaps[0], difference - state)
+    assert (predicted == 1).all(), "noise predictions that all point at the noise do not move"
+    np.testing.assert_array_equal(gaps[1], 1 - difference)
 
 
 @given(seed=SEEDS)
@@ -149,3 +267,14 @@ def test_shards_are_read_in_order_and_found_by_seed(tmp_path: Path) -> None:
     assert int(shards.sample(files, 4)["seed"]) == 4
     with pytest.raises(artifacts.ArtifactError, match="seed 9"):
         shards.sample(files, 9)
+
+
+def test_errors_of_the_isotropic_gaussian_are_those_of_a_gaussian_without_directions() -> None:
+    basis, data = gaussian_trajectories(10)
+    flat = eigenbasis.dense(basis.mean.numpy(), np.eye(16) * basis.total_variance / 16, (1, 4, 4))
+    states, endpoints = torch.from_numpy(data["state"].values), torch.from_numpy(data["endpoint"].values)
+    levels = trajectories.grid_of(data)
+    found = comparison.isotropic_errors(basis, states, endpoints, levels)
+    expected = comparison.errors(basis, comparison.predict(flat, states[:, 0], levels), states, endpoints)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)

@@ -262,3 +262,24 @@ def test_slips_are_named() -> None:
         PointCloud(torch.zeros(0, 1, 4, 4))
     with pytest.raises(ValueError, match="at least one image"):
         PointCloud(torch.zeros(3, 1, 4, 4), -1)
+
+
+@pytest.mark.parametrize("chunk", [7, 50])
+def test_moments_are_those_of_all_points(chunk: int) -> None:
+    cloud = byte_cloud(chunk=chunk)
+    points = cloud.take(torch.arange(50)).numpy()
+    mean, variance = point_cloud.isotropic_moments(cloud)
+    np.testing.assert_allclose(mean.numpy(), points.mean(0).reshape(1, 4, 4))
+    assert variance == pytest.approx(points.var(0).mean())
+
+
+def test_the_last_step_alone_ends_at_a_training_image_where_its_noise_is_small() -> None:
+    cloud, noise = byte_cloud(), random(9, 1, 4, 4)
+    small = point_cloud.last_step(cloud, noise, NoiseLevel(1.0, 1e-4))
+    assert float(point_cloud.nearest(cloud, small)[0].max()) < 1e-12
+    level = NoiseLevel(1e-3, 1.0)
+    large = point_cloud.last_step(cloud, noise, level)
+    torch.testing.assert_close(large, point_cloud.isotropic_moments(cloud)[0].expand_as(large), atol=0.02, rtol=0)
+    mean, variance = point_cloud.isotropic_moments(cloud)
+    states = 1e-3 * mean + (1 + 1e-6 * variance) ** 0.5 * noise
+    torch.testing.assert_close(large, brute(cloud, states, level)[1])

@@ -240,3 +240,13 @@ def test_a_fit_finds_slope_and_share() -> None:
     assert found.theory_r_squared.high < 0.95 < found.r_squared.low
     with pytest.raises(ValueError, match="at least two cases"):
         statistics.fit_through_origin(np.zeros((3, 2)), np.zeros(2))
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 20), (7, 20), (20, 20)])
+def test_a_proportion_has_the_exact_binomial_interval(count: int, n: int) -> None:
+    found = statistics.proportion(count, n)
+    assert (float(found.estimate), found.n) == (count / n, n)
+    if count:
+        assert stats.binom.sf(count - 1, n, float(found.low)) == pytest.approx(0.025)
+    if count < n:
+        assert stats.binom.cdf(count, n, float(found.high)) == pytest.approx(0.025)

@@ -13,7 +13,7 @@ from scripts import tabulate_budget, tabulate_teleport
 from tests.unit import legible, sweeps
 from underpainting import samplers, tables
 from underpainting.claims import teleport
-from underpainting.claims.claim import OWN_GOAL
+from underpainting.claims.claim import PROJECT_TARGET
 from underpainting.figures import budget, few_calls, skipping
 from underpainting.studies import files, find_studies
 from underpainting.studies.models import Study
@@ -129,15 +129,17 @@ def test_nothing_is_below_the_front_with_as_few_calls() -> None:
     assert all(((front["nfe"] <= calls) & (front["fd"] <= fd)).any() for calls, fd in others[["nfe", "fd"]].to_numpy())
 
 
-def test_own_goals_hold_and_fail() -> None:
+def test_project_targets_hold_and_fail() -> None:
     table = pd.concat([sweeps.truncated("ddim-50", LOSSES), sweeps.regridded(["ddim"], BUDGETS)])
-    skipped, beats, mixture = (claim for claim in teleport.claims(table, "other-9", 9) if claim.source == OWN_GOAL)
+    skipped, beats, mixture = (
+        claim for claim in teleport.claims(table, "other-9", 9) if claim.source == PROJECT_TARGET
+    )
     assert (skipped.reproduced, skipped.estimate) == ("yes", pytest.approx(0.4))
     assert (beats.reproduced, beats.estimate, beats.high) == ("yes", pytest.approx(-0.4), pytest.approx(-0.37))
     assert (mixture.reproduced, mixture.estimate) == ("no", pytest.approx(1.2))
     wide = table["loss_high"] + 0.45 * (table["jump"] != "none")
     worse = table.assign(loss_high=wide, behind=0.0, behind_low=-0.04, behind_high=0.04)
-    skipped, beats, *rest = (claim for claim in teleport.claims(worse, "other-9", 9) if claim.source == OWN_GOAL)
+    skipped, beats, *rest = (claim for claim in teleport.claims(worse, "other-9", 9) if claim.source == PROJECT_TARGET)
     assert (skipped.reproduced, beats.reproduced) == ("no", "undecided")
     assert [claim.reproduced for claim in rest] == ["yes"]
 

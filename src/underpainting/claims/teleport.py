@@ -1,8 +1,8 @@
 """Claims about teleportation (Sec. 6.1), and this project's targets beside them.
 
-Frechet distances are those at infinitely many images, not counted below the floor of real images. The null model of every jump
-is that of an isotropic Gaussian (`sweep.NULL`), which knows the mean and the total variance alone. The interval of a largest value
-is that of the largest ends: a bound on it holds at every number of calls at once.
+Frechet distances are those at infinitely many images, not counted below the floor of real images. The null model of every
+jump is that of an isotropic Gaussian (`sweep.NULL`), which knows the mean and the total variance alone. The interval of a largest
+value is that of the largest ends: a bound on it holds at every number of calls at once.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def _of_paper(table: pd.DataFrame, sampler: str, steps: int) -> Iterator[Claim]:
 
 
 def _share(found: sweep.Skippable, steps: int) -> Interval:
-    return Interval(*(np.asarray(skip / steps) for skip in (found.skip, found.low, found.high)), found.n)
+    estimate, low, high = (np.asarray(skip / steps) for skip in (found.skip, found.low, found.high))
+    return Interval(estimate, low, high, found.n)
 
 
 def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
@@ -92,7 +93,8 @@ def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
 
 
 def _saved(found: sweep.Skippable) -> Interval:
-    return Interval(*(np.asarray(share) for share in (found.share, found.share_low, found.share_high)), found.n)
+    estimate, low, high = (np.asarray(share) for share in (found.share, found.share_low, found.share_high))
+    return Interval(estimate, low, high, found.n)
 
 
 def _few_calls(rows: pd.DataFrame, label: str) -> Iterator[Claim]:

@@ -43,7 +43,7 @@ def perturbation(data: xr.Dataset, sampler: str) -> Figure:
 
     Args:
         data: `state`, `endpoint` (step, sample, direction, time), `predicted_state`, `predicted_endpoint` (step, direction,
-            time), `perturbed_at` (step), `component`, `variance` (direction); the attribute `kinds`.
+            time), `perturbed_at` (step), `component` (from 0), `variance` (direction); the attribute `kinds`.
         sampler: its label.
     """
     found = groups(data)
@@ -83,7 +83,7 @@ def groups(data: xr.Dataset) -> list[Group]:
     shades = style.sequential()(np.linspace(0, 1, len(components)))
     numbers = data["component"].values
     found = [
-        Group(f"$u_{{{numbers[place]}}}$", [int(place)], shade, "o")
+        Group(f"$u_{{{numbers[place] + 1}}}$", [int(place)], shade, "o")  # the paper counts from 1
         for place, shade in zip(components, shades, strict=True)
     ]
     return found + [

@@ -37,13 +37,15 @@ def score(data: xr.Dataset, labels: Mapping[str, str], printed: Mapping[float, f
 
     Args:
         data: `residual` (ratio, model, sample), `total` (ratio, sample), `noise_to_signal` (ratio); the attribute `models`.
-        labels: of the models.
+        labels: of the models to draw; the null model has none.
         printed: the fractions that the authors print for the Gaussian, by noise level; empty for none.
     """
     figure = style.canvas(2.8)
     left, right = figure.subplots(1, 2)
     ratio, total = data["noise_to_signal"].values, data["total"].values
     for place, name in enumerate(data.attrs["models"]):
+        if name not in labels:
+            continue
         interval = explained(data["residual"].values[:, place], total)
         look = style.look_of_model(name) | {"label": labels[name]}
         _curve(left, ratio, interval.estimate, (interval.low, interval.high), **look)

@@ -255,6 +255,12 @@ def mean_ratio(
     return Interval(estimate, low, high, logs.n)
 
 
+def flat_image(basis: Eigenbasis) -> FloatArray:
+    """An image of the mean image's mean brightness in each channel, shape (pixel,): the null model of the mean image."""
+    mean = basis.mean.reshape(basis.image_shape)
+    return np.asarray(mean.mean((1, 2), keepdim=True).expand_as(mean).flatten().numpy())
+
+
 def noise_to_signal(grid: NoiseGrid) -> FloatArray:
     """sigma / alpha of a grid, infinite for pure noise, shape (step,)."""
     return np.array([level.ratio for level in grid])

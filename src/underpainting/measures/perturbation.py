@@ -42,7 +42,7 @@ class Directions:
     Attributes:
         vectors: of length 1, float64, shape (direction, pixel); random ones are not made orthogonal to each other.
         kinds: "component", "random" or "off_manifold", one per direction.
-        components: the component's number, -1 for other kinds; one per direction.
+        components: the component's number, counted from 0, -1 for other kinds; one per direction.
         variances: v^T Sigma v, the data variance along each as the basis knows it, shape (direction,).
         off_manifold_dimension: dimension of the space from which the off-manifold directions are drawn.
     """
@@ -88,7 +88,7 @@ def directions(
     span of the last components: those beyond the fewest that hold the fraction `manifold` of the variance.
 
     Args:
-        components: numbers of the components, 0 for the largest variance.
+        components: numbers of the components, counted from 0 (the largest variance); study files count from 1.
         random: how many directions with equal chances in all of pixel space.
         off_manifold: how many such directions within the off-manifold space.
         manifold: used for a complete basis alone, in (0, 1).

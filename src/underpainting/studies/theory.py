@@ -122,7 +122,8 @@ class PerturbationConfig(Model):
     components: tuple[int, ...] = Field(
         (1, 2, 4, 8, 16),
         min_length=1,
-        description="Components perturbed, 1 the one of largest variance; by default those that there are.",
+        description="Components perturbed, counted from 1, the largest variance (arrays count from 0); by default those that "
+        "there are.",
     )
     random: int = Field(2, ge=0, description="Random directions.")
     off_manifold: int = Field(2, ge=0, description="Random directions among those of least variance.")

@@ -235,6 +235,31 @@ def score(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
     return (pull / level.sigma**2).reshape(images.shape).to(images.dtype)
 
 
+def isotropic_moments(cloud: PointCloud) -> tuple[Tensor, float]:
+    """Mean image, shape (channel, height, width), float64, and mean variance of a pixel."""
+    total = torch.zeros(cloud.pixels, dtype=torch.float64, device=cloud.points.device)
+    for _, points in cloud.chunks():
+        total += points.sum(0)
+    mean = total / len(cloud)
+    variance = (cloud.squares.mean() - mean.square().sum()) / cloud.pixels
+    return mean.reshape(cloud.image_shape), max(float(variance), 0.0)
+
+
+def last_step(cloud: PointCloud, noise: Tensor, level: NoiseLevel) -> Tensor:
+    """Endpoint estimates for states of an isotropic Gaussian: what the exact score's last step alone makes of noise.
+
+    x = alpha mu + sqrt(sigma^2 + alpha^2 lambda) eps with the data's mean mu and the mean variance lambda of a pixel.
+
+    Args:
+        cloud: the training images.
+        noise: eps, standard normal, shape (sample, channel, height, width).
+        level: of the states; the last one with sigma > 0.
+    """
+    mean, variance = isotropic_moments(cloud)
+    states = level.alpha * mean + (level.sigma**2 + level.alpha**2 * variance) ** 0.5 * noise.to(mean)
+    return endpoint(cloud, states, level)
+
+
 def nearest(cloud: PointCloud, images: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
     """The k training images nearest to each image.
 

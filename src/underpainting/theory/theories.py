@@ -7,12 +7,17 @@ from pathlib import Path
 
 from underpainting.basis import eigenbasis
 from underpainting.denoisers import Denoiser, GaussianDenoiser
-from underpainting.theory import mixtures, point_cloud
+from underpainting.theory import isotropic, mixtures, point_cloud
 
 
 def gaussian(path: str | Path) -> Denoiser:
     """One Gaussian, from an eigenbasis artifact."""
     return GaussianDenoiser(eigenbasis.load(path))
+
+
+def flat(path: str | Path) -> Denoiser:
+    """The isotropic Gaussian, from an eigenbasis artifact; the null model of the Gaussian."""
+    return isotropic.IsotropicDenoiser(isotropic.Isotropic.of(eigenbasis.load(path)))
 
 
 def mixture(path: str | Path) -> Denoiser:
@@ -27,6 +32,7 @@ def cloud(path: str | Path) -> Denoiser:
 
 LOADERS: Mapping[str, tuple[str, Callable[[str | Path], Denoiser]]] = {
     "gaussian": ("eigenbasis", gaussian),
+    "isotropic": ("eigenbasis", flat),
     "mixture": ("mixture", mixture),
     "point_cloud": ("dataset", cloud),
 }
@@ -36,7 +42,7 @@ def load(name: str, files: Mapping[str, str]) -> Denoiser:
     """The denoiser of a theory.
 
     Args:
-        name: `gaussian`, `mixture` or `point_cloud`.
+        name: `gaussian`, `isotropic`, `mixture` or `point_cloud`.
         files: artifacts by kind: `eigenbasis`, `mixture`, `dataset`; only that of the theory is read.
 
     Raises:
