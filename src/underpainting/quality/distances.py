@@ -66,8 +66,9 @@ class Measured(NamedTuple):
 
 
 def with_ends(name: str, values: tuple[float, float, float]) -> Columns:
-    """An estimate and the ends of its interval under the names of columns."""
-    return {f"{name}{end}": float(value) for end, value in zip(("", "_low", "_high"), values, strict=True)}
+    """An estimate and the ends of its interval under the names of columns; none for what is not finite."""
+    ends = zip(("", "_low", "_high"), values, strict=True)
+    return {f"{name}{end}": float(value) for end, value in ends if np.isfinite(value)}
 
 
 def references(path: str | Path) -> dict[str, Reference]:
