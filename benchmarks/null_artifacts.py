@@ -12,11 +12,23 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting.claims import Claim, comparison, emergence, geometry, paper, perturbation, retrieval, score
+from underpainting.claims import (
+    Claim,
+    comparison,
+    emergence,
+    geometry,
+    paper,
+    perturbation,
+    retrieval,
+    score,
+    teleport,
+)
 from underpainting.measures import statistics
+from underpainting.teleportation import sweep
 from underpainting.theory import rotation
 
 FloatArray = NDArray[np.float64]
@@ -209,6 +221,40 @@ def of_retrieval(random: np.random.Generator, place: Place) -> list[Claim]:
     return retrieval.claims(data)
 
 
+LOSS = {"inside": -0.5, "at": 0.0, "outside": 0.5, "holds": -0.5}
+ERROR = 0.02
+"""Standard error of a loss of the sweep's table."""
+
+
+def _losses(random: np.random.Generator, true: float) -> dict[str, float]:
+    """Every loss of a row, measured with an error that its interval knows."""
+    columns = {}
+    for name in (*sweep.LOSSES, "behind", "autoencoder_behind"):
+        found = true + ERROR * random.standard_normal()
+        columns |= {name: found, f"{name}_low": found - 1.96 * ERROR, f"{name}_high": found + 1.96 * ERROR}
+    return columns
+
+
+def of_teleport(random: np.random.Generator, place: Place) -> list[Claim]:
+    """Claims about jumps: the sweep's rows of the jump and of the null model are draws of one distribution."""
+    steps, own = 50, {"sampler": "ddim-50", "design": "truncate"}
+    limit = {"inside": 35, "at": 20, "outside": 10, "holds": 35}[place]
+    same = dict.fromkeys(_losses(random, 0.0), 0.0)
+    rows = [{**own, "jump": "none", "skip": 0, "nfe": steps, **same}]
+    for jump in ("gaussian", sweep.NULL):
+        least = 10 if place == "holds" and jump == sweep.NULL else limit
+        for skip in (10, 20, 30, 40):
+            edge = teleport.TOLERANCE if skip == least else (-0.2 if skip < least else 0.5)
+            rows.append({**own, "jump": jump, "skip": skip, "nfe": steps - skip, **_losses(random, edge)})
+    few = {"sampler": "ddim-5", "design": "regrid", "nfe": 5}
+    rows.append({**few, "jump": "none", "skip": 0, **_losses(random, 0.0)})
+    for jump in ("gaussian", "mixture", sweep.NULL):
+        true = 0.3 if place == "holds" and jump == sweep.NULL else LOSS[place]
+        rows.append({**few, "jump": jump, "skip": 60, **_losses(random, true)})
+    table = pd.DataFrame(rows).assign(fd_infinite=1.0, floor_infinite=0.1, n=500, extractor="classifier")
+    return teleport.claims(table, "ddim-50", steps)
+
+
 FAMILIES: Mapping[str, Callable[[np.random.Generator, Place], list[Claim]]] = {
     "geometry": of_geometry,
     "comparison": of_comparison,
@@ -216,6 +262,7 @@ FAMILIES: Mapping[str, Callable[[np.random.Generator, Place], list[Claim]]] = {
     "perturbation": of_perturbation,
     "score": of_score,
     "retrieval": of_retrieval,
+    "teleport": of_teleport,
 }
 
 
