@@ -228,7 +228,7 @@ ERROR = 0.02
 
 def _losses(random: np.random.Generator, true: float) -> dict[str, float]:
     """Every loss of a row, measured with an error that its interval knows."""
-    columns = {}
+    columns: dict[str, float] = {}
     for name in (*sweep.LOSSES, "behind", "autoencoder_behind"):
         found = true + ERROR * random.standard_normal()
         columns |= {name: found, f"{name}_low": found - 1.96 * ERROR, f"{name}_high": found + 1.96 * ERROR}
