@@ -495,10 +495,17 @@ def test_a_frechet_distance_needs_more_images_than_features(tmp_path: Path, key:
     assert ("features" in error.remedy) == ("2048" not in problem)
 
 
-def test_the_data_set_has_more_images_than_features() -> None:
-    study = Study.model_validate({**SMALLEST, "dataset": {**SMALLEST["dataset"], "limit": 64}})
-    with pytest.raises(StudyError, match="64 images of the data set are too few for a Frechet distance of 64 features"):
-        check_number(study, 64, 10, "mine.yaml")
+def test_as_many_images_are_held_out_as_a_frechet_distance_needs() -> None:
+    """Features are trained on one half of the data set and compared with the other."""
+    extractor = {"name": "classifier", "features": 35}
+    study = Study.model_validate(SMALLEST | {"teleport": {**SMALLEST["teleport"], "extractor": extractor}})
+    with pytest.raises(StudyError, match="35 images held out, half of all, are too few") as caught:
+        check_number(study, 70, 10, "here.yaml")
+    assert caught.value.key == "teleport.extractor" and "more than 71 images" in caught.value.remedy
+    check_number(study, 72, 10, "here.yaml")
+    fewer = Study.model_validate(SMALLEST | {"dataset": {**SMALLEST["dataset"], "limit": 40}})
+    assert (fewer.teleport.extractor.features, fewer.teleport.autoencoder.features) == (19, 19)
+    check_number(fewer, 40, 10, "here.yaml")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from underpainting.studies.data import Dataset
 from underpainting.studies.denoiser import Denoiser, OwnDenoiser, TrainedDenoiser
 from underpainting.studies.planner import PlannerConfig
 from underpainting.studies.residual import ResidualConfig
-from underpainting.studies.sampling import SamplerChoice, TeleportConfig, TrajectoriesConfig
+from underpainting.studies.sampling import ClassifierExtractor, SamplerChoice, TeleportConfig, TrajectoriesConfig
 from underpainting.studies.theory import (
     ComparisonConfig,
     EigenbasisConfig,
@@ -147,6 +147,9 @@ class Study(Model):
         seeds = self.budget.seeds if self.budget else limit
         usual = self.perturbation.components
         self.teleport.default_to(kid_subset_size=min(self.teleport.kid_subset_size, max(2, min(limit, seeds))))
+        if isinstance(self.teleport.extractor, ClassifierExtractor):
+            self.teleport.extractor.default_to(features=min(64, max(2, limit // 2 - 1)))
+        self.teleport.autoencoder.default_to(features=min(32, self.teleport.extractor.features))
         self.perturbation.default_to(
             seeds=min(32, self.trajectories.seeds),
             components=tuple(number for number in usual if number <= self._components),
@@ -160,7 +163,8 @@ class Study(Model):
 
     def _images_suffice(self) -> None:
         """Has every set of images that a Frechet distance is taken of more images than features?"""
-        features = self.teleport.extractor.features
+        extractor, coded = self.teleport.extractor, self.teleport.autoencoder.features
+        features = max(extractor.features, coded)
         sets = {"teleport.seeds": self.teleport.seeds, "teleport.null_seeds": self.teleport.null_seeds}
         if self.budget:
             sets["budget.seeds"] = self.budget.seeds
@@ -168,7 +172,9 @@ class Study(Model):
             sets["residual.images"] = self.residual.images
         if isinstance(self.denoiser, TrainedDenoiser) and self.denoiser.training.snapshots:
             sets["young.seeds"] = self.young.seeds
-        lower = ", or lower teleport.extractor.features" if self.teleport.extractor.name == "classifier" else ""
+        trained = extractor.name == "classifier" or coded == features
+        largest = "teleport.autoencoder" if coded == features else "teleport.extractor"
+        lower = f", or lower {largest}.features" if trained else ""
         for key, images in sets.items():
             if images <= features:
                 problem = f"{images} images are too few for a Frechet distance of {features} features"

@@ -130,7 +130,9 @@ class ClassifierExtractor(Model):
 
     name: Literal["classifier"]
     width: int = Field(32, ge=4, description="Channels of the first layer.")
-    features: int = Field(64, ge=2, description="Length of the feature vector.")
+    features: int = Field(
+        64, ge=2, description="Length of the feature vector; by default less where half of `dataset.limit` is no more."
+    )
     epochs: int = Field(20, ge=1, description="Passes through the data.")
     seed: int = Field(0, ge=0, description="Of the weights and batches.")
     labels: Literal["dataset", "mixture"] = Field(
@@ -150,7 +152,9 @@ class AutoencoderConfig(Model):
     """Features that know no labels: the code of a small autoencoder that the workflow trains on the study's images."""
 
     width: int = Field(16, ge=4, multiple_of=2, description="Channels of the first layer.")
-    features: int = Field(32, ge=2, description="Length of the code.")
+    features: int = Field(
+        32, ge=2, description="Length of the code; by default less where the extractor has fewer features."
+    )
     epochs: int = Field(20, ge=1, description="Passes through the data.")
     seed: int = Field(0, ge=0, description="Of the weights and batches.")
 
