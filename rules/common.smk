@@ -53,6 +53,7 @@ LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
 CODE = {}
 code.recall(PARSED)
 records.record_names(LAYOUT.results)
+records.age_by_outputs()
 
 foreign_code.announce(files.sources.code_folders(STUDIES))
 

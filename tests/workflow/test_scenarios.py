@@ -60,6 +60,16 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(world.colleague, (), *MOMENTS)
 
 
+@row("an input made again, to the same bytes, where the benchmark files are older")
+def _(world: World) -> tuple[Plan, set[str]]:
+    dataset = "results/tiny/dataset.zarr.zip"
+    assert any((world.producer.folder / "logs/tiny/benchmarks").rglob("*.tsv"))
+    before = (world.producer.folder / dataset).read_bytes()
+    world.producer.snakemake("--quiet=all", "--force", dataset)
+    assert (world.producer.folder / dataset).read_bytes() == before
+    return changed(world.producer)
+
+
 def _linked(world: World, kind: str) -> Workplace:
     """Another clone, whose results DVC lays out as links of some kind."""
     place = world.producer.clone(kind)

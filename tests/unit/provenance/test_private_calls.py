@@ -40,7 +40,7 @@ def test_it_is_there(owner: type, name: str) -> None:
     assert callable(getattr(owner, name, None)), f"{owner.__module__}.{owner.__name__}.{name} is gone: see records.py"
 
 
-@pytest.mark.parametrize("name", ["threads", "resources"])
+@pytest.mark.parametrize("name", ["threads", "resources", "output_mintime"])
 def test_a_job_tells_what_it_asks_for(name: str) -> None:
     assert isinstance(getattr(Job, name, None), property), f"snakemake.jobs.Job.{name} is gone: see records.py"
 
