@@ -134,10 +134,11 @@ def saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         for (text, one), other in zip(found.items(), beside, strict=True)
     ]
     which = f"any of {len(known)} measures" if len(known) > 1 else f"the {names[known[0]]}"
+    null_saves = _beside(numbers, _share, f"the jump of {NULL_MODEL}, saves")
     sentence = (
         f"A jump saves {_text(numbers[0], _share, '95 % interval ')} of the network calls of {swept.label} "
         f"({every.skip} of {swept.steps} steps) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; by the "
-        f"{names['loss']} alone it saves {_text(numbers[1], _share)}{_beside(numbers, _share, f'the jump of {NULL_MODEL}, saves')}."
+        f"{names['loss']} alone it saves {_text(numbers[1], _share)}{null_saves}."
     )
     tried = sorted(jumped.loc[jumped["skip"] > 0, "skip"])
     meaning = (
@@ -177,8 +178,8 @@ def few_calls(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         )
         numbers += [number._replace(name=f"{number.name}, {_calls(best)}") for number in found.values()]
     meaning = (
-        f"Less is better; compared is the same sampler with as many calls and no jump. The best of {real['jump'].nunique()} jumps "
-        "and all their skips is chosen by the very distance that is reported, which is therefore a little too good."
+        f"Less is better; compared is the same sampler with as many calls and no jump. The best of {real['jump'].nunique()} "
+        "jumps and all their skips is chosen by the very distance that is reported, which is therefore a little too good."
     )
     return Finding(
         "What a jump brings at few network calls", " ".join(sentences), meaning, tuple(numbers), "fig_budget"
@@ -241,7 +242,8 @@ def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     plain = jumped[(jumped["skip"] == 0) & jumped["rmse_to_network"].notna()]
     if len(plain):
         numbers.append(_number("rmse to the network without a jump", _of_row(plain.iloc[0], "rmse_to_network"), None))
-        sentence += f" Without a jump, {swept.label} with its {_calls(plain.iloc[0])} ends {_text(numbers[1], _plain)} away from them."
+        end = _text(numbers[1], _plain)
+        sentence += f" Without a jump, {swept.label} with its {_calls(plain.iloc[0])} ends {end} away from them."
     meaning = (
         "The network's own images are its probability flow from the same noise, solved in many small steps. What the jump moves "
         "cannot be won back by more calls; what the sampler adds can."
