@@ -24,7 +24,8 @@ from underpainting.teleportation import sweep
 FEW_CALLS = 10
 SHARE = 0.4
 """Of the steps: the jump that is looked at where the study does not say which one is free."""
-NULL_MODEL = "an isotropic Gaussian, which knows the mean and the total variance alone"
+NULL_MODEL = "an isotropic Gaussian"
+"""It knows the mean and the total variance alone, as the front page says."""
 
 
 class Number(NamedTuple):
@@ -134,7 +135,7 @@ def saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         for (text, one), other in zip(found.items(), beside, strict=True)
     ]
     which = f"any of {len(known)} measures" if len(known) > 1 else f"the {names[known[0]]}"
-    null_saves = _beside(numbers, _share, f"the jump of {NULL_MODEL}, saves")
+    null_saves = _beside(numbers, _share, f"the jump of {NULL_MODEL} saves")
     sentence = (
         f"A jump saves {_text(numbers[0], _share, '95 % interval ')} of the network calls of {swept.label} "
         f"({every.skip} of {swept.steps} steps) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; by the "
@@ -221,7 +222,7 @@ def _changes(found: Mapping[str, Number]) -> str:
     for name, number in found.items():
         limit, bracket = (", at infinitely many images,", "95 % interval ") if not parts else ("", "")
         parts.append(f"the {name}{limit} by {_text(number, _change, bracket)}")
-    return f"changes {_listed(parts)}{_beside(found.values(), _change, f'the jump of {NULL_MODEL}, changes them by')}."
+    return f"changes {_listed(parts)}{_beside(found.values(), _change, f'the jump of {NULL_MODEL} changes them by')}."
 
 
 def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
@@ -237,7 +238,7 @@ def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     sentence = (
         f"A jump over {row['skip']} of {swept.steps} steps of {swept.label} moves the network's own images by "
         f"{_text(numbers[0], _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
-        f"calls follow{_beside(numbers, _plain, f'the jump of {NULL_MODEL}, moves them by')}."
+        f"calls follow{_beside(numbers, _plain, f'the jump of {NULL_MODEL} moves them by')}."
     )
     plain = jumped[(jumped["skip"] == 0) & jumped["rmse_to_network"].notna()]
     if len(plain):
@@ -261,7 +262,7 @@ def holds(gaussian: xr.Dataset, followed: str) -> Finding | None:
     number = _number("share of the steps until the Gaussian leaves", found, null)
     sentence = (
         f"The Gaussian, which calls no network, follows {followed} for {_text(number, _share, '95 % interval ')} of the steps, "
-        f"until its squared error per pixel is above {NOTICEABLE:g}{_beside([number], _share, f'{NULL_MODEL}, does so for')}."
+        f"until its squared error per pixel is above {NOTICEABLE:g}{_beside([number], _share, f'{NULL_MODEL} does so for')}."
     )
     meaning = (
         f"A mean over {number.n} trajectories, of which {_share(float((left == 1).mean()))} are followed to the end; an error of "
@@ -279,7 +280,7 @@ def fixed(emerged: xr.Dataset) -> Finding | None:
     number = _number("measured over predicted noise-to-signal ratio at which features are fixed", found, null)
     sentence = (
         f"Features are fixed at {_text(number, _factor, '95 % interval ')} times the noise-to-signal ratio that the Gaussian "
-        f"predicts{_beside([number], _factor, f'of what {NULL_MODEL}, predicts it is')}."
+        f"predicts{_beside([number], _factor, f'of what {NULL_MODEL} predicts it is')}."
     )
     if number.low > 1:
         when = "earlier than predicted, while there is still more noise"
@@ -360,7 +361,7 @@ def _share(value: float) -> str:
 
 
 def _change(value: float) -> str:
-    return f"{100 * value:+.0f} %" if abs(value) >= 0.1 else f"{100 * value:+.1f} %"
+    return f"{100 * value:+.0f} %" if abs(value) >= 1 else f"{100 * value:+.1f} %"
 
 
 def _plain(value: float) -> str:

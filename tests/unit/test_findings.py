@@ -137,7 +137,7 @@ def test_at_few_calls_the_best_jump_is_reported_at_the_fewest_and_at_ten() -> No
         "With 5 network calls the best jump (mixture, over 60 % of the network's time, before UniPC)"
         in finding.sentence
     )
-    assert "by -40 % (95 % interval -40 % to -40 %), the FD (autoencoder) by -25 %" in finding.sentence
+    assert "by -40.0 % (95 % interval -40.5 % to -39.5 %), the FD (autoencoder) by -25.0 %" in finding.sentence
     assert "(mixture, over 50 % of" in finding.sentence, "another jump is best with 10 calls"
 
 
