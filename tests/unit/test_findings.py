@@ -191,11 +191,12 @@ def test_json_has_null_for_what_is_unknown() -> None:
 
 def test_a_picture_is_small_and_comes_back_from_its_address(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (600, 900, 3), dtype=np.uint8)
-    Image.fromarray(np.kron(noise[:100, :150], np.ones((6, 6, 1), np.uint8))).save(tmp_path / "large.png")
+    Image.fromarray(np.kron(noise[:20, :30], np.ones((30, 30, 1), np.uint8))).save(tmp_path / "large.png")
     Image.new("RGB", (300, 200), "red").save(tmp_path / "small.png")
     large, small = (front.picture(tmp_path / name) for name in ("large.png", "small.png"))
     assert Image.open(io.BytesIO(small)).size == (300, 200), "nothing is made larger"
     assert Image.open(io.BytesIO(large)).width in front.WIDTHS
+    assert len(large) <= front.LARGEST
     lines = front.address(large)
     assert all(len(line) < 10_000 for line in lines), "longer lines are refused by docutils"
     assert base64.b64decode("".join(lines).removeprefix("data:image/png;base64,")) == large
