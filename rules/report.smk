@@ -8,8 +8,8 @@ config["about"] = {
     for name, entry in STUDIES.items()
 }
 # only for the second Snakemake, by scripts/render_report.py: other jobs are given the configuration, without pictures
-if "UNDERPAINTING_FRONT" in os.environ:
-    front = json.loads(Path(os.environ["UNDERPAINTING_FRONT"]).read_text("utf-8"))
+if FRONT := os.getenv("UNDERPAINTING_FRONT"):
+    front = json.loads(Path(FRONT).read_text("utf-8"))
     config["about"] = {
         name: {**text, **front.get(name, {})} for name, text in config["about"].items()
     }

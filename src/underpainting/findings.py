@@ -170,7 +170,7 @@ def few_calls(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
     choices = {int(rows["nfe"].max()): rows for rows in (fewest, sweep.within(real, FEW_CALLS)) if len(rows)}
     sentences, numbers = [], []
     for rows in choices.values():
-        best = rows.loc[sweep.judged(rows).idxmin()]
+        best = _least(rows)
         found = _losses(best, _best_null(few, best))
         name, label = jumps.get(str(best["jump"]), str(best["jump"])), SAMPLERS[best["solver"]].label
         sentences.append(
@@ -191,7 +191,12 @@ def _best_null(few: pd.DataFrame, best: pd.Series) -> pd.Series | None:
     """The null model's best jump with the same sampler and calls."""
     same = (few["jump"] == sweep.NULL) & (few["solver"] == best["solver"]) & (few["nfe"] == best["nfe"])
     rows = few[same & sweep.judged(few).notna()]
-    return rows.loc[sweep.judged(rows).idxmin()] if len(rows) else None
+    return _least(rows) if len(rows) else None
+
+
+def _least(rows: pd.DataFrame) -> pd.Series:
+    """The row with the least distance."""
+    return rows.iloc[int(sweep.judged(rows).to_numpy().argmin())]
 
 
 def skipped(table: pd.DataFrame, swept: Swept) -> Finding | None:
@@ -218,7 +223,7 @@ def _losses(row: pd.Series, null: pd.Series | None) -> dict[str, Number]:
 
 def _changes(found: Mapping[str, Number]) -> str:
     """The losses in words, the end of a sentence."""
-    parts = []
+    parts: list[str] = []
     for name, number in found.items():
         limit, bracket = (", at infinitely many images,", "95 % interval ") if not parts else ("", "")
         parts.append(f"the {name}{limit} by {_text(number, _change, bracket)}")
@@ -323,7 +328,7 @@ def _of_row(row: pd.Series | None, column: str) -> Interval | None:
 
 def _number(name: str, found: Interval | None, null: Interval | None) -> Number:
     """A number from its interval and the null model's."""
-    unknown = Interval(*[np.asarray(nan)] * 3, n=0)
+    unknown = Interval(np.asarray(nan), np.asarray(nan), np.asarray(nan), 0)
     measured, beside = found or unknown, null or unknown
     value, low, high = (float(end) for end in measured[:3])
     null_value, null_low, null_high = (float(end) for end in beside[:3])

@@ -68,8 +68,8 @@ def test_the_front_page_shows_the_findings_with_pictures_that_load(built: Projec
     findings = json.loads((results / "findings.json").read_text(encoding="utf-8"))
     assert {"fig_budget", "fig04d_models"} <= {finding["figure"] for finding in findings}
     page = tmp_path / "report.html"
-    text = (results / "report.html").read_text(encoding="utf-8")
-    page.write_text(text.replace("</body>", f"<script>{WIDTHS}</script></body>"), encoding="utf-8")
+    before, end, after = (results / "report.html").read_text(encoding="utf-8").rpartition("</body>")
+    page.write_text(f"{before}<script>{WIDTHS}</script>{end}{after}", encoding="utf-8")
     shown = opened(page, tmp_path / "profile")
     plain = html.unescape(re.sub(r"<[^>]*>", "", shown))
     for number, finding in enumerate(findings, 1):
