@@ -28,17 +28,18 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 """
 
 # What to import for a package: as much of it as any use of it brings along.
-MODULES = {"matplotlib": "matplotlib.backends.backend_agg", "xarray": "xarray, zarr.storage"}
+MODULES = {"PIL": "PIL.Image", "matplotlib": "matplotlib.backends.backend_agg", "xarray": "xarray, zarr.storage"}
 # Heavy packages, by script. A package that another one imports is not named: xarray and seaborn bring pandas, seaborn
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
-    (): ("render_report",),
+    ("PIL",): ("render_report",),
     ("pandas",): ("tabulate_budget", "tabulate_residual", "tabulate_studies", "tabulate_teleport"),
     ("xarray",): (
         "collect_metrics",
         "estimate_moments",
         "measure_geometry",
         "tabulate_claims",
+        "tabulate_findings",
         "tabulate_geometry",
     ),
     ("pydantic", "xarray"): ("tabulate_models",),

@@ -1,10 +1,18 @@
 # A study's report: Snakemake's own, written by a second Snakemake that only reads.
+import json
+import os
 
 # for workflow/report/workflow.rst, which sees the configuration
 config["about"] = {
     name: {"title": as_rst(entry.title), "description": as_rst(entry.description)}
     for name, entry in STUDIES.items()
 }
+# only for the second Snakemake, by scripts/render_report.py: other jobs are given the configuration, without pictures
+if FRONT := os.getenv("UNDERPAINTING_FRONT"):
+    front = json.loads(Path(FRONT).read_text("utf-8"))
+    config["about"] = {
+        name: {**text, **front.get(name, {})} for name, text in config["about"].items()
+    }
 
 
 localrules:

@@ -9,6 +9,7 @@ localrules:
     collect_metrics,
     tabulate_models,
     tabulate_claims,
+    tabulate_findings,
     tabulate_studies,
 
 
@@ -168,6 +169,37 @@ rule tabulate_claims:
         ),
     script:
         "../scripts/tabulate_claims.py"
+
+
+rule tabulate_findings:
+    input:
+        unpack(files_of(files.theories.findings_inputs)),
+    output:
+        "results/{study}/findings.json",
+    log:
+        "logs/{study}/findings.log",
+    benchmark:
+        "logs/{study}/benchmarks/findings.tsv"
+    params:
+        code=code_of("tabulate_findings"),
+        packages=packages_of("tabulate_findings"),
+        config=of_study(
+            lambda study: {
+                "swept": {
+                    "sampler": files.stages.headline_first(study.teleport)[0].id,
+                    "label": files.stages.headline_first(study.teleport)[0].label,
+                    "steps": files.stages.headline_first(study.teleport)[0].steps,
+                },
+                "followed": files.stages.headline_first(study.trajectories)[0].label,
+                "jumps": (
+                    files.budget.names(study)["jumps"]
+                    if files.budget.swept(study)
+                    else {}
+                ),
+            }
+        ),
+    script:
+        "../scripts/tabulate_findings.py"
 
 
 rule tabulate_studies:

@@ -1,10 +1,14 @@
 """Render Snakemake's report of a study into one page that opens offline."""
 
+import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from underpainting import front
 from underpainting.jobs import job
 from underpainting.writing import replacing
 
@@ -15,13 +19,25 @@ if TYPE_CHECKING:
 
 
 def main(snakefile: Path, study: str, output: str, log: str) -> None:
-    """Ask a second Snakemake, which takes no lock and runs no job, for the report of all tables and figures."""
-    with replacing(output) as scratch, Path(log).open("a", encoding="utf-8") as messages:
-        page = scratch.with_suffix(".html")
+    """Ask a second Snakemake, which takes no lock and runs no job, for the report of all tables and figures.
+
+    What its front page shows of the results is in a file that it alone is told of: `rules/report.smk` reads it.
+    """
+    with (
+        replacing(output) as scratch,
+        Path(log).open("a", encoding="utf-8") as messages,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        page, shown = scratch.with_suffix(".html"), Path(folder) / "front.json"
+        shown.write_text(json.dumps({study: front.of_study(Path(output).parent)}), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", "1", "--nolock"]
-        command += ["--report", str(page), "--config", f"studies={study}", "--", "figures", "tables"]
+        command += ["--report", str(page), "--config", f"studies={study}"]
+        command += ["--report-html-stylesheet-path", str(snakefile.parent / "workflow/report/front.css")]
+        environment = {**os.environ, "UNDERPAINTING_FRONT": str(shown)}
         try:
-            subprocess.run(command, check=True, stdout=messages, stderr=messages)
+            subprocess.run(
+                [*command, "--", "figures", "tables"], check=True, stdout=messages, stderr=messages, env=environment
+            )
             page.replace(scratch)
         finally:
             page.unlink(missing_ok=True)

@@ -437,6 +437,7 @@ def _partial(world: World) -> Workplace:
         "geometry.csv",
         "models.csv",
         "claims.csv",
+        "findings.json",
         "plan.csv",
     )
     place.tool("pull", *(f"results/tiny/{name}" for name in names))

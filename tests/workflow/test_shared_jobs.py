@@ -23,6 +23,7 @@ BEHIND = (
     "figure_budget_samples",
     "collect_metrics",
     "tabulate_claims",
+    "tabulate_findings",
     "render_report",
 )
 

@@ -70,11 +70,16 @@ def _order(data: xr.Dataset) -> Claim:
     )
 
 
-def _place(data: xr.Dataset) -> Claim:
+def place(data: xr.Dataset) -> tuple[Interval, Interval]:
+    """Where components emerge: measured over predicted ratio, geometric mean, by the Gaussian and by the isotropic one."""
     predicted = np.log(data["predicted_ratio"].values[_emerging(data)])
     factor = np.exp(predicted.mean() - 0.5 * np.log(float(data["mean_variance"]))) if len(predicted) else np.nan
     found = _stored(data, "mean_ratio")
-    null = Interval(found.estimate * factor, found.low * factor, found.high * factor, found.n)
+    return found, Interval(found.estimate * factor, found.low * factor, found.high * factor, found.n)
+
+
+def _place(data: xr.Dataset) -> Claim:
+    found, null = place(data)
     return of_interval(
         "They emerge where sigma = alpha sqrt(lambda): measured over predicted ratio, geometric mean, 0.8 to 1.25",
         "Sec. 4.2, Eq. 13",

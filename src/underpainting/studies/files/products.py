@@ -26,7 +26,7 @@ FIGURES = (
     "fig_retrieval",
     "fig_score",
 )
-TABLES = ("metrics.json", "teleport.csv", "plan.csv", "geometry.csv", "models.csv", "claims.csv")
+TABLES = ("metrics.json", "teleport.csv", "plan.csv", "geometry.csv", "models.csv", "claims.csv", "findings.json")
 TABLE_PAGES = ("teleport", "plan", "geometry", "models", "claims")
 OF_BUDGETS = ("fig_budget", "fig_budget_skips", "fig_budget_samples")
 ACROSS_STUDIES = ("results/table2.csv", "results/table2.html")

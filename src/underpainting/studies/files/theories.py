@@ -54,6 +54,15 @@ def claims_inputs(name: str, study: Study) -> dict[str, str | list[str]]:
     }
 
 
+def findings_inputs(name: str, study: Study) -> dict[str, str]:
+    """What the findings of the report's front page are drawn from."""
+    return {
+        "emergence": trajectories.of_main("emergence", name, study),
+        "gaussian": comparisons(name, study)[0],
+        "teleport": f"results/{name}/teleport.csv",
+    }
+
+
 def moments(name: str, _: Study) -> list[str]:
     """Moments and eigenbasis."""
     return [f"results/{name}/moments.zarr.zip", f"results/{name}/eigenbasis.zarr.zip"]

@@ -1,0 +1,33 @@
+"""The five findings with the largest consequences for a user: the report's front page."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from underpainting import artifacts
+from underpainting.findings import Swept, findings
+from underpainting.jobs import job
+from underpainting.writing import write_json
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(inputs: dict[str, str], output: str, config: dict[str, Any]) -> None:
+    """Gather the findings, write them as a list."""
+    made = findings(
+        pd.read_csv(inputs["teleport"]),
+        artifacts.load(inputs["gaussian"]),
+        artifacts.load(inputs["emergence"]),
+        Swept(**config["swept"]),
+        config["followed"],
+        config["jumps"],
+    )
+    write_json([finding.plain() for finding in made], output)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        main(dict(snakemake.input.items()), snakemake.output[0], snakemake.params.config)
