@@ -37,7 +37,7 @@ def noisy(mean: float, shape: tuple[int, ...], spread: float = 0.01) -> np.ndarr
 def test_a_verdict_says_where_the_interval_lies(a: float, b: float, c: float, d: float) -> None:
     low, high = sorted((a, b))
     floor, ceiling = sorted((c, d))
-    found = judge(low, high, floor, ceiling)
+    found = judge(low, high, floor, ceiling, ceiling + 1, ceiling + 2)
     points = np.linspace(low, high, 50)
     inside = (points >= floor) & (points <= ceiling)
     if found == "yes":
@@ -52,9 +52,10 @@ def test_a_verdict_says_where_the_interval_lies(a: float, b: float, c: float, d:
 def test_a_null_takes_away_a_yes_and_nothing_else(a: float, b: float, c: float, d: float, e: float, f: float) -> None:
     (low, high), (floor, ceiling), (null_low, null_high) = sorted((a, b)), sorted((c, d)), sorted((e, f))
     alone, found = judge(low, high, floor, ceiling), judge(low, high, floor, ceiling, null_low, null_high)
-    if alone != "yes":
+    if not floor <= low <= high <= ceiling:
         assert found == alone
         return
+    assert alone == "undecided"
     null = np.linspace(null_low, null_high, 50)
     passes = (null >= floor) & (null <= ceiling)
     if found == "trivial":
@@ -80,8 +81,8 @@ def test_verdicts_do_not_change_with_the_sign(a: float, b: float, bound: float) 
 
 def test_no_interval_no_verdict() -> None:
     assert judge(nan, 1.0, at_most=2.0) == "undecided"
-    assert judge(-inf, inf) == "yes"
-    assert judge(0.0, 1.0, at_most=2.0, null_low=nan, null_high=nan) == "yes"
+    assert judge(0.0, 1.0, at_most=2.0, null_low=nan, null_high=nan) == "undecided"
+    assert judge(0.0, 1.0, at_most=2.0, null_low=3.0, null_high=inf) == "yes"
 
 
 def test_a_number_is_judged_by_its_estimate_and_an_exact_null_has_equal_ends() -> None:

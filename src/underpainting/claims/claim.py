@@ -82,8 +82,8 @@ def judge(
     """Does an interval lie within the bounds, and does that say anything?
 
     In this order: `no` where all of it lies outside of the bounds; `undecided` where it straddles one; `trivial` where all of the
-    null's interval lies within the bounds too, so that the bound refutes nothing; `undecided` where the two intervals overlap;
-    `yes` else.
+    null's interval lies within the bounds too, so that the bound refutes nothing; `undecided` where the two intervals overlap, or
+    where no null model was measured; `yes` else.
 
     Args:
         low, high: the interval; twice the estimate for a number without one. A NaN leaves the claim undecided.
@@ -97,7 +97,7 @@ def judge(
     if low < at_least or high > at_most:
         return "undecided"
     if isnan(null_low) or isnan(null_high):
-        return "yes"
+        return "undecided"
     if null_low >= at_least and null_high <= at_most:
         return "trivial"
     return "undecided" if low <= null_high and null_low <= high else "yes"
