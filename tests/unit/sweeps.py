@@ -90,7 +90,8 @@ def truncated(
             known = relative("loss", loss, spread) if 0 in losses else {}
             if network is None or skip in network:
                 alone = jump == "isotropic" or network is None
-                known |= from_network(loss if alone else network[skip], spread, name)  # type: ignore[index]
+                jumped = name if jump == "gaussian" else "none"  # the flow is not solved after the null model's jumps
+                known |= from_network(loss if alone else network[skip], spread, jumped)  # type: ignore[index]
             place = {"skip": skip, "nfe": per_step * (steps - skip), "sigma": 1 - skip / (steps + 5)}
             rows.append(row(PLAIN * (1 + loss), sampler=sampler, design="truncate", jump=name, **place, **known))
     table = pd.DataFrame(rows, columns=COLUMNS)

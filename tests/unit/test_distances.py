@@ -28,7 +28,7 @@ def features(seed: int, count: int = 80, shift: float = 0.0) -> dict[str, Any]:
 
 
 def real(count: int = 120) -> dict[str, distances.Reference]:
-    return {prefix: distances.Reference.of(values) for prefix, values in features(9, count).items()}
+    return {prefix: distances.Reference(values) for prefix, values in features(9, count).items()}
 
 
 def test_columns_are_complete_and_what_their_names_say() -> None:
@@ -90,7 +90,8 @@ class Constant:
 
     def load(self) -> dict[str, Any]:
         return {
-            name: lambda images, factor=factor: factor * images.float().mean((2, 3)) for factor, name in enumerate(NAMES, 1)
+            name: lambda images, factor=factor: factor * images.float().mean((2, 3))
+            for factor, name in enumerate(NAMES, 1)
         }
 
 

@@ -99,11 +99,11 @@ def test_images_are_cut_to_their_range() -> None:
     assert images.min() >= -1 and images.max() == 1
 
 
-@pytest.mark.parametrize("time", [0.7, 0.4])
+@pytest.mark.parametrize("ratio", [0.5, 0.15])
 @pytest.mark.parametrize("kind", SCHEDULES)
-def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(kind: str, time: float) -> None:
+def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(kind: str, ratio: float) -> None:
     schedule = SCHEDULES[kind]
-    first, here = schedule.level(1.0), schedule.level(time)
+    first, here = schedule.level(1.0), schedule.at(ratio)
     noise = first.sigma * states_at(NoiseLevel(0.0, 1.0), 40)
     own = exact(noise, first)
 
@@ -113,9 +113,9 @@ def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(k
 
     wrong = IsotropicJump(Isotropic.of(BASIS))
     closed_form = float((exact(wrong(noise, first, here), here) - own).square().mean().sqrt())
-    assert closed_form > 0.01
+    assert closed_form > 0.005
     assert bias(wrong, 60) == pytest.approx(closed_form, rel=0.05)
-    assert bias(GaussianJump(BASIS), 60) < 0.03 * closed_form
+    assert bias(GaussianJump(BASIS), 60) < 0.15 * closed_form
 
 
 def test_errors_are_those_of_numpy() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,11 +43,12 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
             _line(axes, rows, column, label, style.look_of(number))
         null = sweep.truncated(table, first, sweep.NULL)
         _line(axes, null, column, f"{labels[first]}, isotropic (null)", NULL_LOOK)
-        if floor:
-            style.floor(axes, float(drawn[0][floor].iloc[0]))
+        real = drawn[0][floor].to_list()[:1] if floor else []
+        for value in real:
+            style.floor(axes, value)
         style.title(axes, letter, heading)
         shown = pd.concat([*drawn, null])
-        style.spread(axes, *(shown[f"{column}{end}"].to_numpy() for end in ("", "_low", "_high")))
+        style.spread(axes, *(np.append(shown[f"{column}{end}"], real) for end in ("", "_low", "_high")))
         _skip_axes(axes, drawn[0], labels[first])
     left = figure.axes[0]
     if (table["skip"] == 0).any():
