@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from diffusers import DDIMPipeline
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
@@ -97,8 +96,7 @@ def test_calls_of_perturbations_are_those_made(basis: Eigenbasis, name: str) -> 
 
 def network_folder(tmp_path: Path, network: UNet2DModel) -> dict[str, str]:
     """Stands in for a network that was trained: random weights; and the basis of Gaussian images of its size."""
-    pipeline = DDIMPipeline(network, DDIMScheduler(clip_sample=False))
-    pipeline.save_pretrained(tmp_path / "denoiser", safe_serialization=True)
+    denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "denoiser")
     eigenbasis.save(
         replace(make_basis(64, [1.0, 0.3, 0.1], 0), image_shape=(1, 8, 8)), tmp_path / "eigenbasis.zarr.zip"
     )

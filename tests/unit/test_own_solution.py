@@ -113,9 +113,9 @@ def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(k
 
     wrong = IsotropicJump(Isotropic.of(BASIS))
     closed_form = float((exact(wrong(noise, first, here), here) - own).square().mean().sqrt())
-    assert closed_form > 0.005
+    assert closed_form > 0.003
     assert bias(wrong, 60) == pytest.approx(closed_form, rel=0.05)
-    assert bias(GaussianJump(BASIS), 60) < 0.15 * closed_form
+    assert bias(GaussianJump(BASIS), 60) < 0.2 * closed_form
 
 
 def test_errors_are_those_of_numpy() -> None:

@@ -173,8 +173,8 @@ def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) ->
 
 
 def plain_log(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic y axis over few decades, labelled in plain numbers; `low` and `high` are the values to be shown."""
-    steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)
+    """A logarithmic y axis, labelled in plain numbers; `low` and `high` are the values to be shown."""
+    steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5) if high < 500 * low else (1,)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=steps))
     decade = 10.0 ** np.floor(np.log10(low))

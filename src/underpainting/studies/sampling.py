@@ -200,8 +200,8 @@ class TeleportConfig(Seeded):
         500,
         ge=2,
         le=10**7,
-        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default fewer where "
-        "the sweep has fewer.",
+        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default two for "
+        "each feature where these are more, and fewer where the sweep has fewer.",
     )
     kid_subset_size: int = Field(
         1000,
