@@ -409,7 +409,7 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", SMALL)
 def test_a_small_study_is_not_refused_for_a_default(tmp_path: Path, case: str) -> None:
     study = load_study(written({**SMALLEST, **SMALL[case]}, tmp_path))
-    check_number(study, 70, 10, "mine.yaml")
+    check_number(study, 140, 10, "mine.yaml")
     assert study.perturbation.seeds == study.trajectories.seeds
     assert study.teleport.kid_subset_size == 65
     assert Study.model_validate(study.model_dump(by_alias=True)) == study
