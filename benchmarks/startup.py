@@ -33,7 +33,7 @@ MODULES = {"PIL": "PIL.Image", "matplotlib": "matplotlib.backends.backend_agg", 
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("PIL",): ("render_report",),
-    ("pandas",): ("tabulate_budget", "tabulate_residual", "tabulate_studies", "tabulate_teleport"),
+    ("pandas",): ("tabulate_budget", "tabulate_residual", "tabulate_studies"),
     ("xarray",): (
         "collect_metrics",
         "estimate_moments",
@@ -41,12 +41,14 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "tabulate_claims",
         "tabulate_findings",
         "tabulate_geometry",
+        "tabulate_teleport",
     ),
     ("pydantic", "xarray"): ("tabulate_models",),
     ("PIL", "pydantic", "xarray"): ("prepare_dataset",),
     ("matplotlib", "pandas"): (
         "figure_budget",
         "figure_budget_skips",
+        "figure_fidelity",
         "figure_residual",
         "figure_skipping",
         "figure_young",
@@ -65,7 +67,6 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "figure_theory",
         "figure_training",
     ),
-    ("seaborn",): ("figure_fidelity",),
     ("seaborn", "xarray"): (
         "figure_error",
         "figure_geometry",
@@ -93,6 +94,9 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "sample_budget",
         "sample_teleport",
         "sample_trajectories",
+        "solve_flow",
+        "solve_jumps",
+        "train_autoencoder",
         "train_classifier",
         "train_denoiser",
     ),

@@ -45,7 +45,7 @@ def main(
     meter.plan(images=config["images"] * sum(sampler.calls() for sampler in samplers))
     extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
     real = distances.references(inputs["real"][0])[""]
-    floor = frechet.floor(real.features, config["images"]).at_n
+    floor = real.floor(config["images"]).at_n
     images = torch.from_numpy(load_bytes(inputs["dataset"][0]))
     rows = []
     for steps, (denoiser, schedule), sampler in zip(config["budgets"], found, samplers, strict=True):

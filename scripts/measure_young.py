@@ -11,7 +11,7 @@ from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
 from underpainting.jobs import job
 from underpainting.origins import use_threads
-from underpainting.quality import distances, fidelity, frechet
+from underpainting.quality import distances, fidelity
 from underpainting.quality.extractors import make_extractor
 from underpainting.sampling import Sampler, initial_noise, last, seed_batches
 from underpainting.teleportation import jumps, teleport
@@ -57,7 +57,7 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: C
     skips = (0, max(1, int(config["fraction"] * sampler.steps)))
     extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
     real = distances.references(inputs["real"])[""]
-    floor = frechet.floor(real.features, config["seeds"]).at_n
+    floor = real.floor(config["seeds"]).at_n
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
     young = networks(inputs["snapshots"], trained, config["training_steps"])
     walks = [0, *(skip for _ in young for skip in skips)]

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """Where a jump has landed; `sampler` is empty for the design "re-grid", which jumps alike for every sampler."""
+    """Where a jump has landed, and which of the network's own images begin with the same noise.
+
+    `sampler` is empty for the design "re-grid", which jumps alike for every sampler.
+    """
 
     sampler: str
     jump: str
@@ -36,6 +39,7 @@ class Start(NamedTuple):
     steps: int
     states: Tensor
     level: NoiseLevel
+    images: list[int]
 
 
 def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, config: dict[str, Any]) -> Iterator[Start]:
@@ -44,26 +48,28 @@ def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, con
     for name, skip, steps in config["truncated"]:
         sampler = trajectories.make_sampler(config["samplers"][name], settings)
         states = teleport.jump(ahead, sampler, noise, skip)
-        yield Start(name, "gaussian", skip, steps, states, sampler.grid[skip])
+        yield Start(name, "gaussian", skip, steps, states, sampler.grid[skip], list(range(len(seeds))))
 
 
 def regridded(files: Iterator[str], seeds: list[int], config: dict[str, Any]) -> Iterator[Start]:
     """The landings of the sweep over few network calls, from its files."""
     for jump, count, every in config["landed"]:
         shards = [artifacts.load(file) for file in islice(files, count)]
-        states = np.concatenate([shard["state"].values[np.isin(shard["seed"].values, seeds)] for shard in shards])
+        chosen = [np.isin(shard["seed"].values, seeds) for shard in shards]
+        states = np.concatenate([shard["state"].values[part] for shard, part in zip(shards, chosen, strict=True)])
+        found = np.concatenate([shard["seed"].values[part] for shard, part in zip(shards, chosen, strict=True)])
+        images = [seeds.index(seed) for seed in found.tolist()]
         for place, (skip, steps) in enumerate(every):
             level = NoiseLevel(*(float(shards[0][name][place]) for name in ("alpha", "sigma")))
-            yield Start("", jump, skip, steps, torch.from_numpy(states[:, place]), level)
+            yield Start("", jump, skip, steps, torch.from_numpy(states[:, place]), level, images)
 
 
 def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: list[Start], own: Tensor) -> xr.Dataset:
     """Squared differences from the network's own images, start by start."""
     errors = np.full((len(starts), len(own)), np.nan)
     for place, start in enumerate(starts):
-        count = len(start.states)
         images = own_solution.solve(denoiser, schedule, start.states, start.level, start.steps)
-        errors[place, :count] = own_solution.squared_errors(images, own[:count])
+        errors[place, start.images] = own_solution.squared_errors(images, own[start.images])
     text = "squared difference from the network's own images, mean over pixels"
     names = {
         "sampler": "sampler on whose grid it landed, if any",

@@ -12,19 +12,31 @@ from underpainting import samplers
 
 JUMPS = {
     "none": "no jump",
+    "isotropic": "isotropic (null)",
     "gaussian": "Gaussian",
     "lowrank16": "low rank (16)",
     "mixture": "mixture",
     "samples": "own samples",
 }
-FACTORS = {"none": 1.0, "gaussian": 0.8, "lowrank16": 0.85, "mixture": 0.6, "samples": 0.82}
-SKIPS = {"gaussian": (40, 70), "lowrank16": (40,), "mixture": (60, 80), "samples": (55,)}
+FACTORS = {"none": 1.0, "isotropic": 1.5, "gaussian": 0.8, "lowrank16": 0.85, "mixture": 0.6, "samples": 0.82}
+SKIPS = {"isotropic": (40, 70), "gaussian": (40, 70), "lowrank16": (40,), "mixture": (60, 80), "samples": (55,)}
 PLAIN = 0.5
+FLOOR, FLOOR_OF_N = 0.02, 0.05
+BIAS = 0.03
+AUTOENCODER = 0.1
+"""Distances in features of the autoencoder, over those of the study's extractor."""
+RMSE = 0.05
+NULL_LOSS = 3.0
 WIDTH = 0.03
 
 
+def ends(name: str, value: float, spread: float) -> dict[str, float]:
+    """A quantity with its interval."""
+    return {name: value, f"{name}_low": value - spread, f"{name}_high": value + spread}
+
+
 def row(fd: float, **others: Any) -> dict[str, Any]:
-    """A row with intervals of 3 % to each side."""
+    """A row with intervals of 3 % to each side; `fd` is the distance at infinitely many images."""
     scores = {
         "kid": fd / 100,
         "kid_std": fd / 900,
@@ -33,24 +45,59 @@ def row(fd: float, **others: Any) -> dict[str, Any]:
         "n": 500,
         "extractor": "classifier",
     }
-    ends = {"fd": fd, "fd_low": (1 - WIDTH) * fd, "fd_high": (1 + WIDTH) * fd}
-    return {**scores, **ends, "alpha": 0.5, "sigma": 0.9, **others}
+    distances: dict[str, float] = {}
+    for prefix, scale in {"": 1.0, "autoencoder_": AUTOENCODER}.items():
+        distances |= ends(f"{prefix}fd", scale * (fd + BIAS), scale * WIDTH * fd)
+        distances |= ends(f"{prefix}fd_infinite", scale * fd, scale * WIDTH * fd)
+        distances |= {f"{prefix}floor": scale * FLOOR_OF_N, f"{prefix}floor_infinite": scale * FLOOR}
+    return {**scores, **distances, "alpha": 0.5, "sigma": 0.9, **others}
 
 
 def relative(name: str, value: float, spread: float = WIDTH) -> dict[str, float]:
-    """A ratio with its interval."""
-    return {name: value, f"{name}_low": value - spread, f"{name}_high": value + spread}
+    """How much larger something is, in both sets of features, with its interval."""
+    return {**ends(name, value, spread), **ends(f"autoencoder_{name}", value, spread)}
 
 
-def truncated(sampler: str, losses: Mapping[int, float], steps: int = 50, per_step: int = 1) -> pd.DataFrame:
-    """A sampler on its own grid: loss by skip, intervals 1 % wide to each side; nothing is known without a skip of 0."""
+def from_network(loss: float, spread: float = WIDTH, jump: str = "none", plain: float = RMSE) -> dict[str, float]:
+    """Difference from the network's own images, how much larger it is than without a jump, and the jump's own part of it."""
+    found = {**ends("rmse_to_network", plain * (1 + loss), plain * spread), **ends("network_loss", loss, spread)}
+    return found | (ends("rmse_of_jump", plain / 2, plain * spread) if jump != "none" else {})
+
+
+def truncated(
+    sampler: str,
+    losses: Mapping[int, float],
+    steps: int = 50,
+    per_step: int = 1,
+    null: Mapping[int, float] | None = None,
+    network: Mapping[int, float] | None = None,
+) -> pd.DataFrame:
+    """A sampler on its own grid: loss by skip, intervals 1 % wide to each side; nothing is known without a skip of 0.
+
+    Args:
+        sampler: its id.
+        losses: by both Frechet distances, by skip.
+        steps: of the sampler.
+        per_step: network calls of each.
+        null: those of the null model; by default `NULL_LOSS` at every skip.
+        network: by the difference from the network's own images; by default as the others. Nothing of it is known if empty.
+    """
+    beside = {skip: NULL_LOSS for skip in losses if skip} if null is None else null
     rows = []
-    for skip, loss in losses.items():
-        known = relative("loss", loss, 0.01 if skip else 0.0) if 0 in losses else {}
-        place = {"skip": skip, "nfe": per_step * (steps - skip), "sigma": 1 - skip / (steps + 5)}
-        jump = "gaussian" if skip else "none"
-        rows.append(row(PLAIN * (1 + loss), sampler=sampler, design="truncate", jump=jump, **place, **known))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    for jump, of_jump in {"gaussian": losses, "isotropic": beside}.items():
+        for skip, loss in of_jump.items():
+            name, spread = jump if skip else "none", 0.01 if skip else 0.0
+            known = relative("loss", loss, spread) if 0 in losses else {}
+            if network is None or skip in network:
+                alone = jump == "isotropic" or network is None
+                jumped = name if jump == "gaussian" else "none"  # the flow is not solved after the null model's jumps
+                known |= from_network(loss if alone else network[skip], spread, jumped)  # type: ignore[index]
+            place = {"skip": skip, "nfe": per_step * (steps - skip), "sigma": 1 - skip / (steps + 5)}
+            rows.append(row(PLAIN * (1 + loss), sampler=sampler, design="truncate", jump=name, **place, **known))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    if 0 not in losses:
+        table[[f"network_loss{end}" for end in ("", "_low", "_high")]] = float("nan")
+    return table
 
 
 def regridded(
@@ -68,6 +115,8 @@ def regridded(
                     behind = relative("behind", fd / PLAIN - 1) if reference else {}
                     place = {"sampler": f"{solver}-{steps}", "jump": jump, "skip": skip, "nfe": calls}
                     known = relative("loss", loss, WIDTH if skip else 0.0)
+                    if not samplers.SAMPLERS[solver].stochastic:
+                        known |= from_network(loss, WIDTH if skip else 0.0, jump, 1 / calls)
                     rows.append(row(fd, design="regrid", **place, **known, **behind))
         if reference:
             place = {"sampler": f"{solver}-50", "jump": "none", "skip": 0, "nfe": 50}

@@ -375,12 +375,20 @@ def test_retrieval_of_the_exact_score_and_of_the_network() -> None:
 
 
 def test_teleport_counts_what_can_be_skipped() -> None:
-    rows = teleport.claims(sweeps.truncated("ddim-50", {0: 0.0, 10: 0.0, 20: 0.025, 30: 1.0}), "ddim-50", 50)
-    assert [row.reproduced for row in rows[:2]] == ["yes", "yes"]
+    losses = {0: 0.0, 10: 0.0, 20: 0.025, 30: 1.0}
+    rows = teleport.claims(sweeps.truncated("ddim-50", losses), "ddim-50", 50)
+    assert [row.reproduced for row in rows[:4]] == ["yes"] * 4
+    assert ["FD (classifier)" in row.claim for row in rows[:4]] == [True, True, False, False]
+    assert ["FD (autoencoder)" in row.claim for row in rows[:4]] == [False, False, True, True]
     assert rows[0].estimate == pytest.approx(0.4)
     assert (rows[1].low, rows[1].high) == (pytest.approx(1.015), pytest.approx(1.035))
+    assert (rows[0].null, rows[1].null) == (0.0, pytest.approx(4.0))
     worse = teleport.claims(sweeps.truncated("ddim-50", {0: 0.0, 20: 0.045}), "ddim-50", 50)
     assert worse[1].reproduced == "undecided"
+    shared = teleport.claims(sweeps.truncated("ddim-50", losses, null=losses), "ddim-50", 50)
+    assert [row.reproduced for row in shared[:4]] == ["trivial"] * 4
+    later = teleport.claims(sweeps.truncated("ddim-50", {0: 0.0, 10: 0.2, 20: 0.0}), "ddim-50", 50)
+    assert [row.reproduced for row in later[:2]] == ["no", "yes"], "what a larger skip loses is another claim"
     alone = sweeps.truncated("ddim-50", {10: 0.0, 20: 0.0})
     assert teleport.claims(alone, "ddim-50", 50) == []
 

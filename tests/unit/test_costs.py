@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import forecast
+from scripts import jump_ahead, sample_teleport, solve_flow, solve_jumps
+from tests.unit.bases import make_basis
+from underpainting import artifacts, denoisers, forecast, meter, samplers, schedules
+from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.compute import Compute
 from underpainting.denoisers import CountingDenoiser, Denoiser, GaussianDenoiser
 from underpainting.measures import perturbation
+from underpainting.noise import NoiseLevel
 from underpainting.provenance.plan import Job
+from underpainting.quality import own_solution
 from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
-from underpainting.studies import SamplerChoice, Study, costs
+from underpainting.studies import SamplerChoice, Study, costs, files
+from underpainting.teleportation.jumps import IsotropicJump
+from underpainting.theory.isotropic import Isotropic
 from underpainting.watching.record import Activity, Record, Request, State, write
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
@@ -81,6 +92,120 @@ def test_calls_of_perturbations_are_those_made(basis: Eigenbasis, name: str) -> 
         for step in steps:
             perturbation.perturb(sampler, counting, states[step], step, pushes, 0.5)
     assert costs.network_calls("perturb_trajectories", study, {"sampler": f"{name}-6"}) == counting.images
+
+
+def network_folder(tmp_path: Path, network: UNet2DModel) -> dict[str, str]:
+    """Stands in for a network that was trained: random weights; and the basis of Gaussian images of its size."""
+    denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "denoiser")
+    eigenbasis.save(
+        replace(make_basis(64, [1.0, 0.3, 0.1], 0), image_shape=(1, 8, 8)), tmp_path / "eigenbasis.zarr.zip"
+    )
+    folder = tmp_path / "denoiser"
+    return {
+        "index": str(folder / "model_index.json"),
+        "weights": str(folder / "unet/diffusion_pytorch_model.safetensors"),
+        "scheduler": str(folder / "scheduler/scheduler_config.json"),
+        "eigenbasis": str(tmp_path / "eigenbasis.zarr.zip"),
+        "solution": str(tmp_path / "solution.zarr.zip"),
+    }
+
+
+def spent() -> int:
+    """What networks were asked for since the last time, which is what the job had planned."""
+    work = meter.reading()
+    meter.reset()
+    assert work.images == work.images_planned
+    return work.images
+
+
+def squared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.square(one.clip(-1, 1).astype(float) - other).mean((1, 2, 3))
+
+
+def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_path: Path, network: UNet2DModel) -> None:
+    """The sweeps have other seeds: of 3 to 8 the network's own images are solved, of 6 to 17 there are jumps."""
+    study = study_with(
+        teleport={"first_seed": 3, "skips": [0, 2, 4], "solution": {"seeds": 6, "steps": 5}, "batch_size": 4},
+        budget={"first_seed": 6, "shard_size": 5, "jumps": [{"name": "isotropic", "skips": [50, 80]}]},
+    )
+    inputs: dict[str, Any] = network_folder(tmp_path, network)
+    meter.reset()
+    settings = files.solution.settings(study)
+    solve_flow.main(inputs, inputs["solution"], "tiny", settings, Compute("cpu"))
+    assert spent() == costs.network_calls("solve_flow", study, {}) == 6 * 9
+    own = artifacts.load(inputs["solution"])
+    assert own["seed"].values.tolist() == [3, 4, 5, 6, 7, 8]
+
+    config: Any = files.solution.jump_settings(study)
+    assert [entry[:2] for entry in config["landed"]] == [["isotropic", 1]], "the shard of 6 to 10 alone has any of them"
+    inputs["landed"] = [str(tmp_path / "seeds_6-11.zarr.zip")]
+    jump = {"name": "isotropic", "skips": [50, 80], "batch_size": 4}
+    jump_ahead.main(inputs, inputs["landed"][0], "tiny", range(6, 11), jump)
+    solve_jumps.main(inputs, str(tmp_path / "jumps.zarr.zip"), "tiny", config, Compute("cpu"))
+    assert spent() == costs.network_calls("solve_jumps", study, {})
+    found = artifacts.load(tmp_path / "jumps.zarr.zip")
+    assert found["jump"].values.tolist() == ["gaussian"] * 2 + ["isotropic"] * 2
+    assert found["skip"].values.tolist() == [2, 4, 50, 80]
+    errors = found["squared_error"].values
+    np.testing.assert_array_equal(np.isnan(errors), [[False] * 6] * 2 + [[True] * 3 + [False] * 3] * 2)
+
+    landed = artifacts.load(inputs["landed"][0])
+    denoiser, _ = denoisers.load_denoiser(tmp_path / "denoiser", Compute("cpu"))
+    schedule = schedules.of_file(inputs["scheduler"])
+    level = NoiseLevel(*(float(landed[name][1]) for name in ("alpha", "sigma")))
+    steps = study.teleport.solution.steps_after(0.8)
+    with torch.inference_mode():
+        states = torch.from_numpy(landed["state"].values[:3, 1])
+        images = own_solution.solve(denoiser, schedule, states, level, steps).numpy()
+    np.testing.assert_allclose(errors[3, 3:], squared(images, own["images"].values[3:]), rtol=1e-4)
+
+
+def test_sweeps_without_a_seed_in_common_need_no_landings() -> None:
+    study = study_with(budget={"first_seed": 10_000})
+    assert files.solution.landed_files("tiny", study) == []
+    config: Any = files.solution.jump_settings(study)
+    assert config["landed"] == []
+    assert costs.network_calls("solve_jumps", study, {}) == 24 * samplers.calls(
+        "heun", study.teleport.solution.steps_after(2 / 6)
+    )
+
+
+def test_no_flow_is_solved_after_jumps_of_stochastic_samplers() -> None:
+    choices = [{"name": "ddim", "steps": 6}, {"name": "ddpm", "steps": 6}]
+    assert [start[0] for start in files.solution.truncated(study_with(teleport={"samplers": choices}))] == ["ddim-6"]
+
+
+def test_the_null_models_sweep_costs_what_it_calls(tmp_path: Path, network: UNet2DModel) -> None:
+    study = study_with(teleport={"null_seeds": 20, "skips": [0, [2, 4]]})
+    inputs = network_folder(tmp_path, network)
+    config = {"sampler": {"name": "ddim", "steps": 6}, "jump": "isotropic", "batch_size": 8}
+    outputs = {skip: str(tmp_path / f"skip_{skip}.zarr.zip") for skip in (2, 4)}
+    meter.reset()
+    sample_teleport.main(inputs, outputs, "tiny", range(20), config, Compute("cpu"))
+    wildcards = {"sampler": "ddim-6", "first": "0", "stop": "20"}
+    assert spent() == costs.network_calls("sample_null_2_4", study, wildcards) == 20 * (4 + 2)
+    each = [costs.network_calls("sample_null", study, {**wildcards, "skip": skip}) for skip in ("2", "4")]
+    assert each == [20 * 4, 20 * 2]
+    assert study.teleport.null_groups == ((2, 4),)
+    found = artifacts.load(outputs[2])
+    basis, sampler = eigenbasis.load(inputs["eigenbasis"]), Sampler("ddim", 6, DDIMScheduler(clip_sample=False))
+    denoiser, _ = denoisers.load_denoiser(tmp_path / "denoiser", Compute("cpu"))
+    with torch.inference_mode():
+        begin = sampler.start(initial_noise(range(8), (1, 8, 8)))
+        state = IsotropicJump(Isotropic.of(basis))(begin, sampler.grid[0], sampler.grid[2])
+        images = sample(sampler, denoiser, state, 2).clamp(-1, 1)
+    np.testing.assert_allclose(found["images"].values[:8], images.numpy(), atol=1e-5)
+
+
+def test_the_null_models_shards_hold_its_own_seeds_alone() -> None:
+    study = study_with(teleport={"null_seeds": 20, "shard_size": 8})
+    own = files.sweep.features("tiny", study, "ddim-6", 2)
+    null = files.sweep.features("tiny", study, "ddim-6", 2, "null")
+    ranges = [[file.rsplit("seeds_")[1].split(".")[0] for file in listed] for listed in (own, null)]
+    assert ranges == [["0-8", "8-16", "16-24"], ["0-8", "8-16", "16-20"]]
+    plain = files.sweep.plain_features("tiny", study, "ddim-6", "2", "null")
+    assert [file.rsplit("/", 1)[1] for file in plain] == [file.rsplit("/", 1)[1] for file in own]
+    assert all("/teleport/ddim-6/skip_0/" in file for file in plain)
 
 
 def test_calls_of_young_networks() -> None:

@@ -340,7 +340,7 @@ def test_dark_pictures_are_remarked_once_before_any_job(tmp_path: Path, caplog: 
     study["dataset"] = {"source": "folder", "path": str(tmp_path / "images"), "image_size": 8, "channels": 1}
     study["teleport"] |= {
         "kid_subset_size": 8,
-        "extractor": {"name": "classifier", "labels": "mixture", "features": 16},
+        "extractor": {"name": "classifier", "labels": "mixture", "features": 8},
     }
     with caplog.at_level(logging.WARNING):
         suitability.check(Study.model_validate(study), "config/studies/dark.yaml")
@@ -676,6 +676,7 @@ def test_unusable_data_are_refused_with_file_key_and_remedy(
 ) -> None:
     prepare, key, problem = REFUSED[case]
     study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    study["teleport"]["extractor"]["features"] = 4
     prepare(tmp_path, study)
     (tmp_path / "config/studies").mkdir(parents=True)
     (tmp_path / "config/studies/tiny.yaml").write_text(yaml.safe_dump(study))
@@ -714,6 +715,7 @@ def test_how_to_get_missing_data_is_told(tmp_path: Path, dataset: dict[str, Any]
 
 def test_classes_are_not_counted_where_nothing_needs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text())
+    study["teleport"]["extractor"]["features"] = 4
     npz(images=BYTES, labels=EMPTY_CLASS)(tmp_path, study)
     study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans"}}
     monkeypatch.chdir(tmp_path)

@@ -18,7 +18,7 @@ from tests.unit.test_residual import SCHEDULE, basis_of_digits, digits
 from underpainting import artifacts, denoisers
 from underpainting.basis import eigenbasis
 from underpainting.compute import Compute
-from underpainting.quality import classifier, fidelity
+from underpainting.quality import classifier, extractors, fidelity, frechet, held_out
 from underpainting.sampling import Sampler, initial_noise, sample
 from underpainting.training import equal_budgets
 from underpainting.training.trainer import Recipe, held_out_loss
@@ -27,7 +27,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def row(form: str, seed: int, fd: float, steps: int = 100) -> dict[str, Any]:
-    return {"form": form, "seed": seed, "steps": steps, "fd": fd, "loss": 0.1 * fd}
+    return {"form": form, "seed": seed, "steps": steps, "fd": fd, "floor": 0.5, "loss": 0.1 * fd}
 
 
 def test_ratios_compare_the_same_seed_and_budget() -> None:
@@ -35,6 +35,7 @@ def test_ratios_compare_the_same_seed_and_budget() -> None:
     found = equal_budgets.summary(pd.DataFrame([*rows, row("velocity", 0, 9.0, 200)])).set_index(["form", "steps"])
     ahead = found.loc[("velocity", 100)]
     assert (ahead["fd"], ahead["fd_least"], ahead["fd_most"], ahead["trainings"]) == (2.5, 1.0, 4.0, 2)
+    assert ahead["floor"] == 0.5
     assert ahead["ratio"] == pytest.approx(0.5)  # the root of 1/8 times 2
     assert (ahead["ratio_least"], ahead["ratio_most"]) == (0.125, 2.0)
     assert found.loc[("none", 100), "ratio"] == 1.0
@@ -70,11 +71,17 @@ def made(tmp_path: Path) -> dict[str, list[str]]:
     eigenbasis.save(basis_of_digits(), tmp_path / "eigenbasis.zarr.zip")
     torch.manual_seed(0)
     shape = classifier.ClassifierShape(1, 10, 8, 6)
-    trained = classifier.train(images, torch.arange(300) % 10, shape, epochs=1, seed=0)
+    held = held_out.held_out(300)
+    trained = classifier.train(images, torch.arange(300) % 10, torch.from_numpy(held), shape, epochs=1, seed=0)
     classifier.save(trained, tmp_path / "classifier.safetensors")
-    extractor = fidelity.make_extractor("classifier", str(tmp_path / "classifier.safetensors"))
-    features = artifacts.array(fidelity.extract(extractor, images), ("sample", "feature"), "features")
-    artifacts.save(xr.Dataset({"features": features}), tmp_path / "real.zarr.zip", {})
+    extractor = extractors.make_extractor("classifier", str(tmp_path / "classifier.safetensors"))
+    found = fidelity.extract(extractor, images[held])
+    real = {
+        "features": artifacts.array(found, ("sample", "feature"), "features"),
+        "autoencoder_features": artifacts.array(found, ("sample", "autoencoder_feature"), "features"),
+        "held_out": artifacts.array(np.ones(len(held), bool), "sample", "whether no features were learned from it"),
+    }
+    artifacts.save(xr.Dataset(real, attrs={"trained_here": True}), tmp_path / "real.zarr.zip", {})
     train = runpy.run_path(str(SCRIPTS / "train_denoiser.py"))["main"]
     for steps in (2, 3):
         recipe = {"steps": steps, "batch_size": 8, "prediction_type": "v_prediction", "seed": 1, "residual": "velocity"}
@@ -115,14 +122,15 @@ def test_networks_are_measured_budget_by_budget(made: dict[str, list[str]], tmp_
     denoiser, schedule = denoisers.load_denoiser(Path(made["index"][1]).parent, Compute("cpu"))
     with torch.inference_mode():
         images = sample(Sampler("ddim", 3, schedule), denoiser, initial_noise(range(10, 50), (1, 8, 8)))
-    extractor = fidelity.make_extractor("classifier", made["extractor"][0])
+    extractor = extractors.make_extractor("classifier", made["extractor"][0])
     features = fidelity.extract(extractor, fidelity.to_bytes(images))
     real = artifacts.load(made["real"][0])["features"].values
     assert rows[1]["fd"] == pytest.approx(fidelity.frechet(features, real), rel=1e-5)
+    assert rows[0]["floor"] == rows[1]["floor"] == frechet.floor(real, 40).at_n
     tabulate = runpy.run_path(str(SCRIPTS / "tabulate_residual.py"))["main"]
     tabulate([str(tmp_path / "rows.json")], str(tmp_path / "t.csv"), str(tmp_path / "t.html"), "classifier")
     table = pd.read_csv(tmp_path / "t.csv")
-    assert list(table) == ["form", "seed", "steps", "fd", "fd_low", "fd_high", "loss", "n"]
+    assert list(table) == ["form", "seed", "steps", "fd", "fd_low", "fd_high", "floor", "loss", "n"]
     assert table["fd"].tolist() == [found["fd"] for found in rows]
     page = (tmp_path / "t.html").read_text(encoding="utf-8")
     assert "FD (classifier)" in page

@@ -12,7 +12,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from underpainting.quality import classifier, fidelity
+from underpainting.quality import autoencoder, classifier, extractors, fidelity, held_out
 
 SHAPE = classifier.ClassifierShape(channels=1, classes=3, width=8, features=12)
 
@@ -67,7 +67,7 @@ def test_bytes_survive_the_way_to_the_librarys_range_and_back() -> None:
 def test_a_classifier_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
     labels = torch.arange(90) % 3
     images = byte_images(90) // 4 + (labels * 90).to(torch.uint8)[:, None, None, None]
-    trained = classifier.train(images, labels, SHAPE, epochs=15, seed=0)
+    trained = classifier.train(images, labels, torch.from_numpy(held_out.held_out(90)), SHAPE, epochs=15, seed=0)
     assert trained.accuracy == 1.0
     classifier.save(trained, tmp_path / "c.safetensors")
     loaded = classifier.load(tmp_path / "c.safetensors")
@@ -77,9 +77,22 @@ def test_a_classifier_learns_and_comes_back_from_its_file(tmp_path: Path) -> Non
 
 def test_training_a_classifier_twice_gives_the_same_file(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        trained = classifier.train(byte_images(40), torch.arange(40) % 3, SHAPE, epochs=2, seed=5)
+        held = torch.arange(0, 40, 2)
+        trained = classifier.train(byte_images(40), torch.arange(40) % 3, held, SHAPE, epochs=2, seed=5)
         classifier.save(trained, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_classifier_learns_nothing_from_images_held_out_and_is_judged_by_them() -> None:
+    images, labels, held = byte_images(40), torch.arange(40) % 3, torch.arange(0, 40, 2)
+    other = labels.clone()
+    other[held] = (labels[held] + 1) % 3
+    first, second = (classifier.train(images, known, held, SHAPE, epochs=2, seed=0) for known in (labels, other))
+    for one, two in zip(first.classifier.parameters(), second.classifier.parameters(), strict=True):
+        assert torch.equal(one, two)
+    guesses = first.classifier(images[held]).argmax(1)
+    assert first.accuracy == pytest.approx(float((guesses == labels[held]).double().mean()))
+    assert second.accuracy == pytest.approx(float((guesses == other[held]).double().mean()))
 
 
 @pytest.fixture
@@ -91,12 +104,22 @@ def classifier_file(tmp_path: Path) -> Path:
 
 
 def test_features_do_not_depend_on_the_batch(classifier_file: Path) -> None:
-    extractor = fidelity.make_extractor("classifier", str(classifier_file))
+    extractor = extractors.make_extractor("classifier", str(classifier_file))
     whole = fidelity.extract(extractor, byte_images(), 30)
     np.testing.assert_allclose(fidelity.extract(extractor, byte_images(), 7), whole, atol=1e-5)
 
 
-def test_torch_fidelity_itself_finds_the_registered_classifier(classifier_file: Path) -> None:
+@pytest.fixture
+def autoencoder_file(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "a.safetensors"
+    network = autoencoder.Autoencoder(autoencoder.AutoencoderShape(1, 8, width=4, features=12)).eval()
+    autoencoder.save(autoencoder.Trained(network, 0.5), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["classifier", "autoencoder"])
+def test_torch_fidelity_itself_finds_what_is_registered(kind: str, request: pytest.FixtureRequest) -> None:
     import torch_fidelity
     from torch.utils.data import Dataset
 
@@ -110,14 +133,24 @@ def test_torch_fidelity_itself_finds_the_registered_classifier(classifier_file: 
         def __getitem__(self, index: int) -> Tensor:
             return self.images[index]
 
-    name = fidelity.register_classifier(classifier_file)
+    file = request.getfixturevalue(f"{kind}_file")
+    name = extractors.register(kind, file)
+    assert name == f"underpainting-{kind}"
     sets = byte_images(80).split(40)
     theirs = torch_fidelity.calculate_metrics(
         input1=Pictures(sets[0]), input2=Pictures(sets[1]), fid=True, feature_extractor=name, cuda=False, verbose=False
     )
-    extractor = fidelity.classifier_extractor(classifier_file)
+    extractor = extractors.make_extractor(kind, str(file))
     ours = fidelity.compare(*(fidelity.extract(extractor, images) for images in sets), kid_subset_size=20)
     assert ours.fd == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "weights"), [("other", "a file"), ("classifier", None), ("autoencoder", None)])
+def test_an_unknown_extractor_or_one_without_its_file_is_refused(name: str, weights: str | None) -> None:
+    with pytest.raises(
+        ValueError, match=f"'{name}' is unknown or lacks its file; use classifier, autoencoder or inception"
+    ):
+        extractors.make_extractor(name, weights)
 
 
 class Payload:
@@ -134,7 +167,7 @@ def test_a_malicious_pickle_is_refused_as_inception_weights(tmp_path: Path) -> N
     mark = tmp_path / "executed"
     (tmp_path / "weights.pth").write_bytes(pickle.dumps(Payload(mark)))
     with pytest.raises(pickle.UnpicklingError):
-        fidelity.inception_extractor(str(tmp_path / "weights.pth"))
+        extractors.inception_extractor(str(tmp_path / "weights.pth"))
     assert not mark.exists()
 
 
@@ -153,7 +186,7 @@ def inception_state() -> dict[str, Tensor]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "load", lambda *_, **__: {})
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", capture)
-        FeatureExtractorInceptionV3(fidelity.INCEPTION, ["2048"], feature_extractor_weights_path="none")
+        FeatureExtractorInceptionV3(extractors.INCEPTION, ["2048"], feature_extractor_weights_path="none")
     assert torch.load is original
     return captured
 
@@ -169,7 +202,7 @@ def test_inception_is_read_from_tensors_and_takes_grey_images(
         from safetensors.torch import save_file
 
         save_file({key: value.contiguous() for key, value in inception_state.items()}, path)
-    extractor = fidelity.make_extractor(fidelity.INCEPTION, str(path))
+    extractor = extractors.make_extractor(extractors.INCEPTION, str(path))
     values = fidelity.extract(extractor, byte_images(3), 2)
     assert values.shape == (3, 2048)
     assert values.dtype == np.float64
@@ -179,10 +212,10 @@ def test_inception_is_read_from_tensors_and_takes_grey_images(
 def test_inception_is_looked_for_in_torch_fidelitys_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"teleport\.extractor\.weights"):
-        fidelity.inception_weights(None)
+        extractors.inception_weights(None)
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / fidelity.INCEPTION_FILE).touch()
-    assert fidelity.inception_weights(None).name == fidelity.INCEPTION_FILE
+    (tmp_path / "checkpoints" / extractors.INCEPTION_FILE).touch()
+    assert extractors.inception_weights(None).name == extractors.INCEPTION_FILE
 
 
 def test_precision_and_recall_take_a_bounded_number_of_images() -> None:

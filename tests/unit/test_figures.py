@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from tests.unit import legible
+from tests.unit import legible, sweeps
 from underpainting.figures import (
     comparison,
     errors,
@@ -96,23 +96,19 @@ def shapes(steps: int) -> xr.Dataset:
     return xr.Dataset(parts)
 
 
-def sweep(samplers: list[str], kid_shift: float) -> pd.DataFrame:
-    """A teleport table in which the last skips ruin the images."""
-    rows = [
-        {
-            "sampler": sampler,
-            "skip": skip,
-            "nfe": 50 - skip,
-            "sigma": 1 - skip / 60,
-            "fd": 0.6 + 0.01 * np.exp(skip / 8),
-            "fd_low": 0.5 + 0.01 * np.exp(skip / 8),
-            "fd_high": 0.9 + 0.01 * np.exp(skip / 8),
-        }
-        | {"kid": kid_shift + 1e-5 * np.exp(skip / 5), "kid_std": 1e-4, "extractor": "classifier"}
-        for sampler in samplers
-        for skip in (0, 10, 15, 20, 25, 30, 35, 40, 45)
-    ]
-    return pd.DataFrame(rows)
+RUINED = {skip: 0.02 * float(np.exp(skip / 8)) - 0.02 for skip in (0, 10, 15, 20, 25, 30, 35, 40, 45)}
+
+
+def draw_fidelity(samplers: list[str], network: dict[int, float] | None = None) -> Figure:
+    """The last skips ruin the images, and the null model's do so by far."""
+    tables = [sweeps.truncated(sampler, RUINED, network=network) for sampler in samplers]
+    return fidelity.fidelity(pd.concat(tables), {sampler: sampler for sampler in samplers})
+
+
+def draw_stochastic() -> Figure:
+    """Of the second sampler nothing is known beside the network's own images."""
+    tables = [sweeps.truncated("ddim-50", RUINED), sweeps.truncated("ddpm-50", RUINED, network={}, null={})]
+    return fidelity.fidelity(pd.concat(tables), {"ddim-50": LABELS[0], "ddpm-50": "DDPM, 50 steps"})
 
 
 def draw_endpoint(shape: tuple[int, ...]) -> Figure:
@@ -155,8 +151,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "hybrid-grey": lambda: draw_hybrid(GREY),
     "hybrid-rgb": lambda: draw_hybrid(RGB),
-    "fidelity": lambda: fidelity.fidelity(sweep(["ddim-50"], -1e-4), {"ddim-50": LABELS[0]}),
-    "fidelity-many": lambda: fidelity.fidelity(sweep(LABELS, 1e-3), {label: label for label in LABELS}),
+    "fidelity": lambda: draw_fidelity(["DDIM, 50 steps"]),
+    "fidelity-many": lambda: draw_fidelity(LABELS),
+    "fidelity-one-is-stochastic": draw_stochastic,
+    "fidelity-stochastic": lambda: draw_fidelity(["DDPM, 50 steps"], network={}),
     "geometry": lambda: geometry.shape({LABELS[0]: shapes(50)}),
     "geometry-many": lambda: geometry.shape({label: shapes(50 - number) for number, label in enumerate(LABELS)}),
     "eigenbasis-grey": lambda: draw_eigenbasis(GREY),

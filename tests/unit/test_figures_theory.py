@@ -110,7 +110,8 @@ def draw_retrieval(shape: tuple[int, ...], seeds: int, origins: list[str]) -> Fi
 
 def networks(extractor: str) -> Figure:
     rows = [
-        {"training_step": step, "skip": skip, "error": (900 / step - 1 + skip / 50) / 10, "fd": 90 / step, "n": 9}
+        {"training_step": step, "skip": skip, "error": (900 / step - 1 + skip / 50) / 10, "fd": 90 / step}
+        | {"floor": 0.05, "n": 9}
         for step in (900, 10, 100)
         for skip in (0, 20)
     ]
@@ -119,7 +120,8 @@ def networks(extractor: str) -> Figure:
 
 def trainings(forms: list[str], extractor: str) -> Figure:
     rows = [
-        {"form": form, "seed": seed, "steps": steps, "fd": 900 / steps + seed + number, "loss": 0.3 + 5 / steps}
+        {"form": form, "seed": seed, "steps": steps, "fd": 900 / steps + seed + number}
+        | {"floor": 0.4, "loss": 0.3 + 5 / steps}
         for number, form in enumerate(forms)
         for seed in range(3)
         for steps in (100, 300, 900)

@@ -16,7 +16,7 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
 from underpainting.measures import perturbation
 from underpainting.noise import training_grid
-from underpainting.quality import classifier
+from underpainting.quality import autoencoder, classifier
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,8 +97,15 @@ def test_training_steps_are_counted_and_planned_from_the_checkpoint_on(tmp_path:
 
 def test_the_steps_of_a_classifier_are_counted() -> None:
     shape = classifier.ClassifierShape(1, 4, 8, 4)
-    classifier.train(test_training.images(), torch.arange(40) % 4, shape, 3, 0, batch_size=16)
+    classifier.train(test_training.images(), torch.arange(40) % 4, torch.arange(7), shape, 3, 0, batch_size=16)
     assert meter.reading().steps == meter.reading().steps_planned == 9
+
+
+def test_the_steps_of_an_autoencoder_are_counted() -> None:
+    """Of 40 images 7 are held out: three steps for each pass."""
+    shape = autoencoder.AutoencoderShape(*test_training.images().shape[1:3], width=4, features=4)
+    autoencoder.train(test_training.images(), torch.arange(7), shape, 2, 0, batch_size=16)
+    assert meter.reading().steps == meter.reading().steps_planned == 6
 
 
 def test_counting_is_cheap() -> None:
@@ -109,7 +116,10 @@ def test_counting_is_cheap() -> None:
     assert time.process_time() - begin < 0.05, "a call of the smallest network takes milliseconds"
 
 
-@pytest.mark.parametrize("script", ["sample_trajectories", "train_denoiser", "train_classifier", "explain_score"])
+@pytest.mark.parametrize(
+    "script",
+    ["sample_trajectories", "train_denoiser", "train_classifier", "train_autoencoder", "solve_flow", "explain_score"],
+)
 def test_no_result_depends_on_the_meter_or_the_records(script: str) -> None:
     reached = jobs.code_of(ROOT / f"scripts/{script}.py")
     assert "underpainting/artifacts.py" in reached

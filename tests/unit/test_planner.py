@@ -97,19 +97,56 @@ def test_few_steps_begin_later_than_many(basis: Eigenbasis) -> None:
 
 
 def sweep(**columns: list[float]) -> pd.DataFrame:
+    """Rows of one sampler; in features of the autoencoder, and from the network's own images, the shortest jump is the best."""
     rows = len(columns["skip"])
     base = {"sampler": ["ddim-9"] * rows, "design": ["truncate"] * rows, "alpha": [1.0] * rows, "n": [100] * rows}
-    return pd.DataFrame({**base, "jump": ["gaussian" if skip else "none" for skip in columns["skip"]], **columns})
+    jumps = ["gaussian" if skip else "none" for skip in columns["skip"]]
+    others = {"floor_infinite": 0.5, "autoencoder_floor_infinite": 0.0}
+    measures = {
+        name: [1.0 + skip for skip in columns["skip"]] for name in ("autoencoder_fd_infinite", "rmse_to_network")
+    }
+    return pd.DataFrame({**base, "jump": jumps, **others, **measures, **columns})
+
+
+SHORTFALL = {"gaussian": Shortfall(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.0, 0.0, 1.0, 9.0]]))}
+
+
+def three_rows(distances: list[float]) -> pd.DataFrame:
+    return sweep(skip=[6, 0, 3], sigma=[1.0, 9.0, 4.0], nfe=[3, 9, 6], fd_infinite=distances, step_loss=[0.2, 0.4, 0.3])
 
 
 def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
-    rows = sweep(skip=[6, 0, 3], sigma=[1.0, 9.0, 4.0], nfe=[3, 9, 6], fd=[4.0, 2.0, 1.0], step_loss=[0.2, 0.4, 0.3])
-    shortfall = Shortfall(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.0, 0.0, 1.0, 9.0]]))
-    found = plan_table.compare(rows, {"gaussian": shortfall}, wanted=0.01, calls=9).iloc[0]
+    rows = three_rows([4.0, 2.0, 1.0])
+    found = plan_table.compare(rows, SHORTFALL, wanted=0.01, calls=9).iloc[0]
     assert (found["planned"], found["best"], found["fd"], found["excess"]) == (3, 3, 1.0, 0.0)
     assert (found["jump_loss"], found["step_loss"]) == (0.0, 0.3)
     assert found["cost"] == 9 / (100 * 18)
-    bolder = plan_table.compare(rows, {"gaussian": shortfall}, wanted=50.0, calls=9).iloc[0]
+    bolder = plan_table.compare(rows, SHORTFALL, wanted=50.0, calls=9).iloc[0]
     assert (bolder["planned"], bolder["excess"]) == (6, 3.0)
-    longer = plan_table.compare(rows.assign(step_loss=[0.2, 9.0, 8.0]), {"gaussian": shortfall}, wanted=0.01, calls=9)
+    longer = plan_table.compare(rows.assign(step_loss=[0.2, 9.0, 8.0]), SHORTFALL, wanted=0.01, calls=9)
     assert longer.iloc[0]["planned"] == 6, "steps that lose more than the jump are worth skipping"
+
+
+def test_each_measure_has_its_own_best_skip() -> None:
+    found = plan_table.compare(three_rows([4.0, 2.0, 1.0]), SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    for prefix in ("autoencoder_", "network_"):
+        assert (found[f"{prefix}best"], found[f"{prefix}excess"]) == (0, 3.0)
+    assert list(found.index) == plan_table.COLUMNS
+
+
+def test_what_is_below_the_floor_is_no_better_than_the_floor() -> None:
+    found = plan_table.compare(three_rows([0.5, 0.1, 0.2]), SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    assert (found["planned"], found["excess"], found["fd"], found["best_fd"]) == (3, 0.0, 0.5, 0.5)
+
+
+def test_a_stochastic_sampler_has_no_best_by_the_networks_own_images() -> None:
+    rows = three_rows([4.0, 2.0, 1.0]).assign(rmse_to_network=np.nan)
+    found = plan_table.compare(rows, SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    assert np.isnan(found["network_best"]) and np.isnan(found["network_excess"]) and found["best"] == 3
+
+
+def test_the_null_model_is_neither_planned_nor_part_of_the_cost() -> None:
+    rows = three_rows([4.0, 2.0, 1.0])
+    null = rows[rows["skip"] > 0].assign(jump="isotropic", fd_infinite=0.6)
+    both = plan_table.compare(pd.concat([rows, null]), SHORTFALL, wanted=0.01, calls=9)
+    pd.testing.assert_frame_equal(both, plan_table.compare(rows, SHORTFALL, wanted=0.01, calls=9))

@@ -17,7 +17,7 @@ RULES = {
     name
     for file in (ROOT / "rules").glob("*.smk")
     for name in re.findall(r"^(?:use )?rule (?:\w+ as )?(\w+)", file.read_text(encoding="utf-8"), re.M)
-} | {"sample_teleport", "sample_budget"}  # their names are made
+} | {"sample_teleport", "sample_null", "sample_budget"}  # their names are made
 FIGURES = {rule for rule in RULES if rule.startswith("figure_")}
 
 
@@ -37,7 +37,8 @@ def shipped(name: str, **changes: Any) -> Study:
 def test_rules_that_ask_exist_and_rules_say_what_they_ask() -> None:
     assert set(resources._HOLDS) <= RULES
     text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "rules").glob("*.smk"))
-    assert set(re.findall(r'\*\*needs\("(\w+)"[,)]', text)) == set(resources._HOLDS)
+    of_sweeps = re.findall(r'\(\s*"(\w+)",\s*"(?:gaussian|isotropic)"', text)  # of the table that makes their rules
+    assert {*re.findall(r'\*\*needs\("(\w+)"[,)]', text), *of_sweeps} == set(resources._HOLDS)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,9 @@ def test_rules_that_ask_exist_and_rules_say_what_they_ask() -> None:
         ("sample_teleport", {"teleport__batch_size": 64}, {"teleport__batch_size": 256}),
         ("sample_trajectories", {"trajectories__batch_size": 16}, {"trajectories__batch_size": 64}),
         ("train_classifier", {"dataset__limit": 1000}, {"dataset__limit": 60_000}),
+        ("train_autoencoder", {"dataset__limit": 1000}, {"dataset__limit": 60_000}),
+        ("solve_flow", {"teleport__batch_size": 64}, {"teleport__batch_size": 256}),
+        ("sample_null", {"teleport__batch_size": 64}, {"teleport__batch_size": 256}),
         ("fit_mixture", {"moments__per_class": True}, {"mixture__fit": "kmeans"}),
         ("measure_fidelity", {"dataset__limit": 1000}, {"teleport__seeds": 9000}),
     ],
@@ -58,6 +62,12 @@ def test_time_follows_seeds_and_skips_are_alike() -> None:
     small, large = (shipped("cifar10", teleport__seeds=n, teleport__shard_size=n) for n in (2000, 8000))
     ratio = resources.runtime("sample_teleport", large) / resources.runtime("sample_teleport", small)
     assert ratio == pytest.approx(4, rel=0.05)
+
+
+def test_the_time_of_solutions_follows_their_steps() -> None:
+    few, many = (shipped("cifar10", teleport__solution={"seeds": 256, "steps": steps}) for steps in (250, 1000))
+    for rule in ("solve_flow", "solve_jumps"):
+        assert 2 < resources.runtime(rule, many) / resources.runtime(rule, few) < 4.2
 
 
 def test_a_gpu_is_asked_for_less_time() -> None:

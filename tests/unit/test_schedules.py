@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.noise import DATA, NoiseLevel, edm_grid
-from underpainting.schedules import Schedule, karras_grid, of_file, schedule_of
+from underpainting.schedules import Schedule, karras_from, karras_grid, of_file, schedule_of
 
 VP = DDIMScheduler(beta_schedule="squaredcos_cap_v2", num_train_timesteps=200)
 SCHEDULERS: dict[str, Any] = {
@@ -178,3 +178,20 @@ def test_every_scheduler_with_betas_tells_the_same_levels() -> None:
 def test_a_network_that_ends_without_signal_is_refused() -> None:
     with pytest.raises(ValueError, match=r"end at alpha = 0 \(rescale_betas_zero_snr"):
         schedule_of(DDIMScheduler(rescale_betas_zero_snr=True))
+
+
+@given(kind=kinds, steps=steps, ratio=st.floats(1e-5, 900))
+def test_a_karras_grid_begins_anywhere_and_ends_at_the_image(kind: str, steps: int, ratio: float) -> None:
+    """Even from less noise than the network knows, where all levels are the same."""
+    grid = karras_from(SCHEDULES[kind], ratio, steps)
+    assert len(grid) == steps + 1 and grid[steps] == DATA
+    assert grid[0].ratio == pytest.approx(ratio)
+    assert all(ON_PATH[kind](level) == pytest.approx(1) for level in grid)
+    least = SCHEDULES[kind].level(0.0).ratio or SCHEDULES[kind].level(1e-3).ratio
+    assert steps == 1 or grid[steps - 1].ratio == pytest.approx(min(least, ratio))
+
+
+@given(kind=kinds, steps=steps, start=starts)
+def test_from_a_time_or_from_its_level_it_is_the_same_grid(kind: str, steps: int, start: float) -> None:
+    here = karras_from(SCHEDULES[kind], SCHEDULES[kind].level(start).ratio, steps)
+    np.testing.assert_allclose(here.angle, karras_grid(SCHEDULES[kind], steps, start).angle)

@@ -20,7 +20,7 @@ from underpainting.sampling import SAMPLERS, Sampler
 from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, files, find_studies, load_study
 from underpainting.studies.counts import check_number
 from underpainting.studies.reference import json_schema
-from underpainting.studies.sampling import Seeded
+from underpainting.studies.sampling import Seeded, SolutionConfig
 from underpainting.training.trainer import make_unet
 
 ROOT = Path(__file__).parents[2]
@@ -373,7 +373,7 @@ def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
 
 SMALLEST: dict[str, Any] = {
     "title": "Small",
-    "dataset": {"source": "sklearn", "image_size": 8, "channels": 1, "limit": 70},
+    "dataset": {"source": "sklearn", "image_size": 8, "channels": 1, "limit": 140},
     "denoiser": {"source": "train", "training": {"steps": 1}},
     "trajectories": {"samplers": [{"name": "ddim", "steps": 5}], "seeds": 8},
     "teleport": {
@@ -392,7 +392,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "few components": {"eigenbasis": {"rank": 3}},
     "randomized": {"eigenbasis": {"method": "randomized", "rank": 3}},
     "gram": {"eigenbasis": {"method": "gram"}},
-    "odd size": {"dataset": {"source": "sklearn", "image_size": 7, "channels": 1, "resize": "crop", "limit": 70}},
+    "odd size": {"dataset": {"source": "sklearn", "image_size": 7, "channels": 1, "resize": "crop", "limit": 140}},
     "widths": {
         "denoiser": {"source": "train", "architecture": {"block_out_channels": [12, 20]}, "training": {"steps": 1}}
     },
@@ -409,7 +409,7 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", SMALL)
 def test_a_small_study_is_not_refused_for_a_default(tmp_path: Path, case: str) -> None:
     study = load_study(written({**SMALLEST, **SMALL[case]}, tmp_path))
-    check_number(study, 70, 10, "mine.yaml")
+    check_number(study, 140, 10, "mine.yaml")
     assert study.perturbation.seeds == study.trajectories.seeds
     assert study.teleport.kid_subset_size == 65
     assert Study.model_validate(study.model_dump(by_alias=True)) == study
@@ -417,7 +417,7 @@ def test_a_small_study_is_not_refused_for_a_default(tmp_path: Path, case: str) -
 
 @pytest.mark.parametrize("size", [7, 8, 9])
 def test_the_usual_network_takes_images_of_any_size(size: int) -> None:
-    dataset = {"source": "sklearn", "image_size": size, "channels": 1, "resize": "crop", "limit": 70}
+    dataset = {"source": "sklearn", "image_size": size, "channels": 1, "resize": "crop", "limit": 140}
     study = Study.model_validate({**SMALLEST, "dataset": dataset})
     network = make_unet((1, size, size), **study.denoiser.model_dump()["architecture"])
     images = torch.zeros(2, 1, size, size)
@@ -454,12 +454,71 @@ WRITTEN: dict[str, tuple[dict[str, Any], str, str]] = {
         "denoiser.edm.sigma_max",
         "0.001 is not above 0.002",
     ),
+    "more null seeds than seeds": (
+        {"teleport": {**SMALLEST["teleport"], "null_seeds": 66}},
+        "teleport.null_seeds",
+        "66 exceed the 65 seeds of the sweep",
+    ),
+    "more solutions than seeds": (
+        {"teleport": {**SMALLEST["teleport"], "solution": {"seeds": 66}}},
+        "teleport.solution.seeds",
+        "66 exceed the 65 seeds of the sweep",
+    ),
+    "fewer null seeds than features": (
+        {"teleport": {**SMALLEST["teleport"], "null_seeds": 64}},
+        "teleport.null_seeds",
+        "64 images are too few for a Frechet distance of 64 features",
+    ),
+    "more codes than null seeds": (
+        {"teleport": {**SMALLEST["teleport"], "autoencoder": {"features": 65}}},
+        "teleport.autoencoder.features",
+        "65 features are too many for a Frechet distance of 65 images",
+    ),
+    "neighbours of the null model": (
+        {"teleport": {**SMALLEST["teleport"], "seeds": 200, "null_seeds": 70, "neighbourhood": 70}},
+        "teleport.neighbourhood",
+        "70 neighbours are not among 70 seeds of the null model",
+    ),
+    "one solution": (
+        {"teleport": {**SMALLEST["teleport"], "solution": {"seeds": 1}}},
+        "teleport.solution.seeds",
+        "",
+    ),
     "neighbours": (
         {"teleport": {**SMALLEST["teleport"], "neighbourhood": 65}},
         "teleport.neighbourhood",
         "65 neighbours are not among 65 seeds",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("seeds", "features", "null", "solved", "codes"),
+    [(65, 64, 65, 64, 32), (2000, 64, 500, 64, 32), (9000, 2000, 4000, 64, 32), (40, 8, 40, 40, 8)],
+)
+def test_the_null_model_the_solutions_and_the_autoencoder_follow_the_seeds(
+    seeds: int, features: int, null: int, solved: int, codes: int
+) -> None:
+    extractor = {"name": "classifier", "features": features}
+    teleport = Study.model_validate(
+        {**SMALLEST, "teleport": {**SMALLEST["teleport"], "seeds": seeds, "extractor": extractor}}
+    ).teleport
+    assert (teleport.null_seeds, teleport.solution.seeds, teleport.autoencoder.features) == (null, solved, codes)
+    assert teleport.null.seed_range == range(null)
+
+
+@pytest.mark.parametrize(("steps", "skipped", "left"), [(200, 0.0, 200), (200, 0.3, 140), (7, 0.5, 4), (50, 0.99, 2)])
+def test_steps_after_a_jump_are_the_part_that_it_leaves_rounded_up_and_two_at_least(
+    steps: int, skipped: float, left: int
+) -> None:
+    assert SolutionConfig(steps=steps).steps_after(skipped) == left
+
+
+def test_a_jump_over_so_many_per_cent_leaves_exactly_the_rest() -> None:
+    solution = SolutionConfig(steps=200)
+    assert [solution.steps_after(percent / 100) for percent in range(99)] == [
+        2 * (100 - percent) for percent in range(99)
+    ]
 
 
 @pytest.mark.parametrize("case", WRITTEN)
@@ -495,17 +554,34 @@ def test_a_frechet_distance_needs_more_images_than_features(tmp_path: Path, key:
     assert ("features" in error.remedy) == ("2048" not in problem)
 
 
-def test_as_many_images_are_held_out_as_a_frechet_distance_needs() -> None:
-    """Features are trained on one half of the data set and compared with the other."""
-    extractor = {"name": "classifier", "features": 35}
-    study = Study.model_validate(SMALLEST | {"teleport": {**SMALLEST["teleport"], "extractor": extractor}})
-    with pytest.raises(StudyError, match="35 images held out, half of all, are too few") as caught:
-        check_number(study, 70, 10, "here.yaml")
-    assert caught.value.key == "teleport.extractor" and "more than 71 images" in caught.value.remedy
-    check_number(study, 72, 10, "here.yaml")
-    fewer = Study.model_validate(SMALLEST | {"dataset": {**SMALLEST["dataset"], "limit": 40}})
-    assert (fewer.teleport.extractor.features, fewer.teleport.autoencoder.features) == (19, 19)
-    check_number(fewer, 40, 10, "here.yaml")
+@pytest.mark.parametrize(
+    ("images", "features", "codes", "key"),
+    [(129, 64, 32, "extractor"), (130, 64, 32, None), (67, 8, 33, "autoencoder"), (68, 8, 33, None)],
+)
+def test_more_images_are_held_out_than_there_are_features(
+    tmp_path: Path, images: int, features: int, codes: int, key: str | None
+) -> None:
+    extractor = {"name": "classifier", "features": features}
+    teleport = {**SMALLEST["teleport"], "extractor": extractor, "autoencoder": {"features": codes}}
+    study = load_study(written({**SMALLEST, "teleport": teleport}, tmp_path))
+    if key is None:
+        check_number(study, images, 10, "mine.yaml")
+        return
+    with pytest.raises(
+        StudyError, match=f"{images // 2} images held out of {images} are too few for a Frechet"
+    ) as error:
+        check_number(study, images, 10, "mine.yaml")
+    assert error.value.key == f"teleport.{key}"
+    assert f"lower teleport.{key}.features, or use more than" in error.value.remedy
+
+
+def test_inception_is_compared_with_all_images(tmp_path: Path) -> None:
+    teleport = {**SMALLEST["teleport"], "seeds": 2100, "extractor": {"name": "inception-v3-compat"}}
+    content = {**SMALLEST, "dataset": {**SMALLEST["dataset"], "limit": None}, "teleport": teleport}
+    study = load_study(written(content, tmp_path))
+    check_number(study, 2049, 10, "mine.yaml")
+    with pytest.raises(StudyError, match="2048 images of the data set are too few for a Frechet distance of 2048"):
+        check_number(study, 2048, 10, "mine.yaml")
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extract
     for axes in panels:
         style.floor(axes, float(rows["floor_infinite"].iloc[0]))
     for axes in panels[::columns]:
-        axes.set_ylabel(f"{sweep.distance_name(extractor)}, n to infinity")
+        axes.set_ylabel(f"{sweep.distance_name(extractor)}\nn to infinity")
 
 
 def _call_axis(axes: Axes, calls: FloatArray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -32,9 +33,9 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     entries = len(labels) + 3
     figure = style.canvas(2.9 + 0.15 * -(-entries // LEGEND))
     names = list(sweep.measure_names(str(table["extractor"].iloc[0])).values())
-    headings = [f"{name}, n to infinity" for name in names[:2]] + ["RMSE to the network's own images"]
+    headings = [*((name, "at infinitely many images") for name in names[:2]), ("RMSE to the network", "image units")]
     first = next(iter(labels))
-    for axes, letter, (column, floor), heading in zip(
+    for axes, letter, (column, floor), (heading, unit) in zip(
         figure.subplots(1, 3), "ABC", PANELS.items(), headings, strict=True
     ):
         drawn = [sweep.truncated(table, sampler) for sampler in labels]
@@ -42,11 +43,13 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
             _line(axes, rows, column, label, style.look_of(number))
         null = sweep.truncated(table, first, sweep.NULL)
         _line(axes, null, column, f"{labels[first]}, isotropic (null)", NULL_LOOK)
-        if floor:
-            style.floor(axes, float(drawn[0][floor].iloc[0]))
+        real = drawn[0][floor].to_list()[:1] if floor else []
+        for value in real:
+            style.floor(axes, value)
         style.title(axes, letter, heading)
+        axes.set_ylabel(unit)
         shown = pd.concat([*drawn, null])
-        style.spread(axes, *(shown[f"{column}{end}"].to_numpy() for end in ("", "_low", "_high")))
+        style.spread(axes, *(np.append(shown[f"{column}{end}"], real) for end in ("", "_low", "_high")))
         _skip_axes(axes, drawn[0], labels[first])
     left = figure.axes[0]
     if (table["skip"] == 0).any():

@@ -63,11 +63,12 @@ def _points(axes: Axes, rows: pd.DataFrame, column: str, loss: str, number: int 
 
 def _distances(axes: Axes, rows: pd.DataFrame, distance: str) -> None:
     _points(axes, rows, "fd_infinite", "loss")
-    style.floor(axes, float(rows["floor_infinite"].iloc[0]))
+    real = float(rows["floor_infinite"].iloc[0])
+    style.floor(axes, real)
     if (alone := sweep.judged(rows[rows["skip"] == 0])).size:
         axes.axhline(alone.iloc[0], color=style.MUTED, ls="--", lw=0.8)
         axes.axhline((1 + sweep.TOLERANCE) * alone.iloc[0], color=LIMIT, ls=":", lw=0.9)
-    style.spread(axes, *(rows[f"fd_infinite{end}"].to_numpy() for end in ("", "_low", "_high")))
+    style.spread(axes, *(np.append(rows[f"fd_infinite{end}"], real) for end in ("", "_low", "_high")))
     axes.set_ylabel(distance)
 
 

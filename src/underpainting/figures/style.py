@@ -105,7 +105,7 @@ def look_of_model(name: str) -> dict[str, Any]:
 
 
 def looks_of_jumps(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line style of each jump, by its id (`none`, `gaussian`, `lowrank16`, `mixture`, `samples`)."""
+    """Colour and line style of each jump, by its id (`none`, `isotropic`, `gaussian`, `lowrank16`, `mixture`, `samples`)."""
     listed = list(names)
     low_rank = [name for name in listed if name not in _JUMPS]
     others = {
@@ -158,12 +158,14 @@ def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) ->
     Args:
         axes: whose y axis it is.
         values: that are drawn.
-        low, high: ends of their bars.
+        low, high: ends of their bars; what was not measured (NaN) does not count.
     """
-    least, most = float(np.min(low)), float(np.max(high))
+    if not np.isfinite(values).any():
+        return
+    least, most = float(np.nanmin(low)), float(np.nanmax(high))
     if least > 0 and most > 3 * least:
         plain_log(axes, least, most)
-    elif least <= 0 and most > 10 * (linear := max(float(np.median(np.abs(values))) / 2, -least)) > 0:
+    elif least <= 0 and most > 10 * (linear := max(float(np.nanmedian(np.abs(values))) / 2, -least)) > 0:
         axes.set_yscale("symlog", linthresh=linear)
         axes.set_ylim(least - linear / 2, 1.4 * most)
         axes.set_yticks([0, *10 ** np.arange(np.ceil(np.log10(linear)), np.log10(most) + 0.1)])
@@ -171,8 +173,8 @@ def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) ->
 
 
 def plain_log(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic y axis over few decades, labelled in plain numbers; `low` and `high` are the values to be shown."""
-    steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5)
+    """A logarithmic y axis, labelled in plain numbers; `low` and `high` are the values to be shown."""
+    steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5) if high < 500 * low else (1,)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=steps))
     decade = 10.0 ** np.floor(np.log10(low))

@@ -17,21 +17,25 @@ from underpainting.quality.frechet import Bootstrapped, FloatArray
 Columns = dict[str, float]
 
 
-class Reference(NamedTuple):
+class Reference:
     """The real images of one set of features.
 
-    Attributes:
+    Args:
         features: shape (sample, feature).
+
+    Attributes:
         moments: their mean and covariance.
     """
 
-    features: FloatArray
-    moments: frechet.Real
+    def __init__(self, features: FloatArray) -> None:
+        self.features, self.moments = features, frechet.Real.of(features)
+        self._floors: dict[int, frechet.Floor] = {}
 
-    @classmethod
-    def of(cls, features: FloatArray) -> Reference:
-        """From features, shape (sample, feature)."""
-        return cls(features, frechet.Real.of(features))
+    def floor(self, count: int) -> frechet.Floor:
+        """What as many real images have; it takes as long as tens of distances, and is found once for each number."""
+        if count not in self._floors:
+            self._floors[count] = frechet.floor(self.features, count)
+        return self._floors[count]
 
 
 class Measured(NamedTuple):
@@ -80,7 +84,7 @@ def references(path: str | Path) -> dict[str, Reference]:
     held = data["held_out"].values
     whole = held if data.attrs["trained_here"] else np.ones_like(held)
     chosen = dict(zip(FEATURES, (whole, held), strict=True))
-    return {prefix: Reference.of(data[name].values[chosen[prefix]]) for prefix, name in FEATURES.items()}
+    return {prefix: Reference(data[name].values[chosen[prefix]]) for prefix, name in FEATURES.items()}
 
 
 def features_of(shards: list[xr.Dataset], count: int | None = None) -> dict[str, FloatArray]:
@@ -104,5 +108,5 @@ def measure(
     distances, floors = {}, {}
     for prefix, reference in real.items():
         distances[prefix] = frechet.bootstrap(features[prefix], reference.moments, resamples, seed)
-        floors[prefix] = frechet.floor(reference.features, len(features[prefix]))
+        floors[prefix] = reference.floor(len(features[prefix]))
     return Measured(distances, floors)

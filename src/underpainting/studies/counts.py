@@ -7,13 +7,14 @@ What N images of C classes and D values can give:
     clusters                  at most N
     rank of the covariance    at most min(N - 1, D)
     kernel distance           subsets of at most N images
-    Frechet distance          of fewer features than N; than N / 2 where the features are trained on the other half
+    Frechet distance          of fewer features than N or, of features learned here, than the images held out
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from underpainting.quality.held_out import MOST
 from underpainting.studies.errors import StudyError
 from underpainting.studies.models import Study
 
@@ -39,7 +40,6 @@ def check_number(study: Study, images: int, classes: int, file: str | Path) -> N
     if written and images < study.teleport.kid_subset_size:
         problem = f"{study.teleport.kid_subset_size} exceeds the {images} images of the data set"
         raise StudyError(file, "teleport.kid_subset_size", problem, f"set it to {images} or less")
-    _check_references(study, images, file)
     if rank is not None and rank > min(images - 1, pixels):
         problem = (
             f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
@@ -48,17 +48,18 @@ def check_number(study: Study, images: int, classes: int, file: str | Path) -> N
     if study.compares("mixture") and study.mixture.fit != "classes" and images < modes:
         problem = f"{images} images cannot fill {modes} clusters"
         raise StudyError(file, "mixture.modes", problem, f"set it to {images} or less")
+    _check_features(study, images, file)
 
 
-def _check_references(study: Study, images: int, file: str | Path) -> None:
-    """More real images to compare with than features?"""
-    extractor, trained = study.teleport.extractor, {"teleport.autoencoder": study.teleport.autoencoder.features}
-    if extractor.name == "classifier":
-        trained["teleport.extractor"] = extractor.features
-    elif images <= extractor.features:
+def _check_features(study: Study, images: int, file: str | Path) -> None:
+    """Has every set of features fewer of them than there are real images to compare with?"""
+    held, extractor = min(images // 2, MOST), study.teleport.extractor
+    if extractor.name != "classifier" and images <= extractor.features:
         problem = f"{images} images of the data set are too few for a Frechet distance of {extractor.features} features"
         raise StudyError(file, "teleport.extractor", problem, f"use more than {extractor.features} images")
-    for key, features in trained.items():
-        if (held := images // 2) <= features:
-            problem = f"{held} images held out, half of all, are too few for a Frechet distance of {features} features"
-            raise StudyError(file, key, problem, f"lower {key}.features, or use more than {2 * features + 1} images")
+    trained = {"extractor": extractor.features} if extractor.name == "classifier" else {}
+    for key, features in {**trained, "autoencoder": study.teleport.autoencoder.features}.items():
+        if held <= features:
+            problem = f"{held} images held out of {images} are too few for a Frechet distance of {features} features"
+            remedy = f"lower teleport.{key}.features, or use more than {2 * features + 1} images"
+            raise StudyError(file, f"teleport.{key}", problem, remedy)

@@ -163,8 +163,7 @@ class Study(Model):
 
     def _images_suffice(self) -> None:
         """Has every set of images that a Frechet distance is taken of more images than features?"""
-        extractor, coded = self.teleport.extractor, self.teleport.autoencoder.features
-        features = max(extractor.features, coded)
+        features, codes = self.teleport.extractor.features, self.teleport.autoencoder.features
         sets = {"teleport.seeds": self.teleport.seeds, "teleport.null_seeds": self.teleport.null_seeds}
         if self.budget:
             sets["budget.seeds"] = self.budget.seeds
@@ -172,13 +171,15 @@ class Study(Model):
             sets["residual.images"] = self.residual.images
         if isinstance(self.denoiser, TrainedDenoiser) and self.denoiser.training.snapshots:
             sets["young.seeds"] = self.young.seeds
-        trained = extractor.name == "classifier" or coded == features
-        largest = "teleport.autoencoder" if coded == features else "teleport.extractor"
-        lower = f", or lower {largest}.features" if trained else ""
+        lower = ", or lower teleport.extractor.features" if self.teleport.extractor.name == "classifier" else ""
         for key, images in sets.items():
             if images <= features:
                 problem = f"{images} images are too few for a Frechet distance of {features} features"
                 raise ValueError(f"{key} | {problem} | use more than {features} images{lower}")
+        compared = [images for key, images in sets.items() if key.startswith(("teleport.", "budget."))]
+        if (fewest := min(compared)) <= codes:
+            problem = f"{codes} features are too many for a Frechet distance of {fewest} images"
+            raise ValueError(f"teleport.autoencoder.features | {problem} | lower it below {fewest}, or use more images")
 
     def _budget_fits(self) -> None:
         """Do the jumps have what they are made from?"""

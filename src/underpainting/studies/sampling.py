@@ -153,7 +153,7 @@ class AutoencoderConfig(Model):
 
     width: int = Field(16, ge=4, multiple_of=2, description="Channels of the first layer.")
     features: int = Field(
-        32, ge=2, description="Length of the code; by default less where the extractor has fewer features."
+        32, ge=2, description="Length of the code; by default no more than the features of the study's extractor."
     )
     epochs: int = Field(20, ge=1, description="Passes through the data.")
     seed: int = Field(0, ge=0, description="Of the weights and batches.")
@@ -173,7 +173,7 @@ class SolutionConfig(Model):
 
     def steps_after(self, skipped: float) -> int:
         """Steps after a jump over a part of the network's time, in [0, 1)."""
-        return max(2, math.ceil(self.steps * (1 - skipped)))
+        return max(2, math.ceil(round(self.steps * (1 - skipped), 6)))  # 0.45 of 200 is 90, not a little more
 
 
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
@@ -202,8 +202,8 @@ class TeleportConfig(Seeded):
         500,
         ge=2,
         le=10**7,
-        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default fewer where "
-        "the sweep has fewer.",
+        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default two for "
+        "each feature where these are more, and fewer where the sweep has fewer.",
     )
     kid_subset_size: int = Field(
         1000,
@@ -261,17 +261,18 @@ class TeleportConfig(Seeded):
                 )
         self.default_to(
             kid_subset_size=min(1000, self.seeds),
-            neighbourhood=min(3, self.seeds - 1),
             null_seeds=min(max(500, 2 * self.extractor.features), self.seeds),
         )
+        self.default_to(neighbourhood=min(3, self.null_seeds - 1, self.seeds - 1))
+        self.autoencoder.default_to(features=min(32, self.extractor.features))
         self.solution.default_to(seeds=min(64, self.seeds))
         for key, count in {"null_seeds": self.null_seeds, "solution.seeds": self.solution.seeds}.items():
             if count > self.seeds:
                 raise ValueError(f"teleport.{key} | {count} exceed the {self.seeds} seeds of the sweep | lower it")
-        if self.neighbourhood >= self.seeds:
-            raise ValueError(
-                f"teleport.neighbourhood | {self.neighbourhood} neighbours are not among {self.seeds} seeds | lower it"
-            )
+        if self.neighbourhood >= self.null_seeds:
+            problem = f"{self.neighbourhood} neighbours are not among {self.null_seeds} seeds"
+            of_null = "" if self.null_seeds == self.seeds else " of the null model"
+            raise ValueError(f"teleport.neighbourhood | {problem}{of_null} | lower it")
         if self.kid_subset_size > self.seeds:
             raise ValueError(
                 f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "

@@ -49,7 +49,7 @@ def landed(name: str, study: Study) -> list[Landed]:
     if study.budget is None:
         return []
     pattern = f"results/{name}/jumps/{{jump}}/seeds_{{{{first}}}}-{{{{stop}}}}.zarr.zip"
-    return [
+    found = [
         Landed(
             jump.id,
             stages.shards(pattern.format(jump=jump.id), study.budget, seeds(study)),
@@ -57,6 +57,7 @@ def landed(name: str, study: Study) -> list[Landed]:
         )
         for jump in study.budget.jumps
     ]
+    return [entry for entry in found if entry.files]  # none, where both sweeps have no seed in common
 
 
 def landed_files(name: str, study: Study) -> list[str]:
