@@ -264,7 +264,6 @@ class TeleportConfig(Seeded):
             null_seeds=min(max(500, 2 * self.extractor.features), self.seeds),
         )
         self.default_to(neighbourhood=min(3, self.null_seeds - 1, self.seeds - 1))
-        self.autoencoder.default_to(features=min(32, self.extractor.features))
         self.solution.default_to(seeds=min(64, self.seeds))
         for key, count in {"null_seeds": self.null_seeds, "solution.seeds": self.solution.seeds}.items():
             if count > self.seeds:
