@@ -266,8 +266,9 @@ def holds(gaussian: xr.Dataset, followed: str) -> Finding | None:
     found, null = (statistics.within(statistics.of_means(values), 0, 1) for values in (left, isotropic))
     number = _number("share of the steps until the Gaussian leaves", found, null)
     sentence = (
-        f"The Gaussian, which calls no network, follows {_named(followed)} for {_text(number, _share, '95 % interval ')} of the steps, "
-        f"until its squared error per pixel is above {NOTICEABLE:g}{_beside([number], _share, f'{NULL_MODEL} does so for')}."
+        f"The Gaussian, which calls no network, follows {_named(followed)} for {_text(number, _share, '95 % interval ')} of the "
+        f"steps, until its squared error per pixel is above {NOTICEABLE:g}"
+        f"{_beside([number], _share, f'{NULL_MODEL} does so for')}."
     )
     meaning = (
         f"A mean over {number.n} trajectories, of which {_share(float((left == 1).mean()))} are followed to the end; an error of "
