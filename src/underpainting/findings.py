@@ -81,7 +81,7 @@ class Swept(NamedTuple):
 
     Attributes:
         sampler: its id.
-        label: its name.
+        label: its name in figures, e.g. `DDIM, 50 steps`.
         steps: that it takes without a jump.
     """
 
@@ -137,8 +137,8 @@ def saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     which = f"any of {len(known)} measures" if len(known) > 1 else f"the {names[known[0]]}"
     null_saves = _beside(numbers, _share, f"the jump of {NULL_MODEL} saves")
     sentence = (
-        f"A jump saves {_text(numbers[0], _share, '95 % interval ')} of the network calls of {swept.label} "
-        f"({every.skip} of {swept.steps} steps) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; by the "
+        f"A jump saves {_text(numbers[0], _share, '95 % interval ')} of the network calls of {_named(swept.label)} "
+        f"({every.skip} steps skipped) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; by the "
         f"{names['loss']} alone it saves {_text(numbers[1], _share)}{null_saves}."
     )
     tried = sorted(jumped.loc[jumped["skip"] > 0, "skip"])
@@ -206,7 +206,7 @@ def skipped(table: pd.DataFrame, swept: Swept) -> Finding | None:
     if row is None:
         return None
     found = _losses(row, _same_skip(null, row))
-    sentence = f"A jump over {row['skip']} of {swept.steps} steps of {swept.label} {_changes(found)}"
+    sentence = f"A jump over {row['skip']} steps of {_named(swept.label)} {_changes(found)}"
     meaning = f"Less is better; compared is the same sampler without a jump. The jump leaves {_calls(row)}."
     return Finding("What a jump costs", sentence, meaning, tuple(found.values()), "fig17_skipping")
 
@@ -241,7 +241,7 @@ def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     column = "rmse_of_jump"
     numbers = [_number("rmse of the jump", _of_row(row, column), _of_row(_same_skip(null, row), column))]
     sentence = (
-        f"A jump over {row['skip']} of {swept.steps} steps of {swept.label} moves the network's own images by "
+        f"A jump over {row['skip']} steps of {_named(swept.label)} moves the network's own images by "
         f"{_text(numbers[0], _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
         f"calls follow{_beside(numbers, _plain, f'the jump of {NULL_MODEL} moves them by')}."
     )
@@ -249,7 +249,7 @@ def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     if len(plain):
         numbers.append(_number("rmse to the network without a jump", _of_row(plain.iloc[0], "rmse_to_network"), None))
         end = _text(numbers[1], _plain)
-        sentence += f" Without a jump, {swept.label} with its {_calls(plain.iloc[0])} ends {end} away from them."
+        sentence += f" Without a jump, {_named(swept.label)} ends {end} away from them."
     meaning = (
         "The network's own images are its probability flow from the same noise, solved in many small steps. What the jump moves "
         "cannot be won back by more calls; what the sampler adds can."
@@ -266,8 +266,9 @@ def holds(gaussian: xr.Dataset, followed: str) -> Finding | None:
     found, null = (statistics.within(statistics.of_means(values), 0, 1) for values in (left, isotropic))
     number = _number("share of the steps until the Gaussian leaves", found, null)
     sentence = (
-        f"The Gaussian, which calls no network, follows {followed} for {_text(number, _share, '95 % interval ')} of the steps, "
-        f"until its squared error per pixel is above {NOTICEABLE:g}{_beside([number], _share, f'{NULL_MODEL} does so for')}."
+        f"The Gaussian, which calls no network, follows {_named(followed)} for {_text(number, _share, '95 % interval ')} of the "
+        f"steps, until its squared error per pixel is above {NOTICEABLE:g}"
+        f"{_beside([number], _share, f'{NULL_MODEL} does so for')}."
     )
     meaning = (
         f"A mean over {number.n} trajectories, of which {_share(float((left == 1).mean()))} are followed to the end; an error of "
@@ -359,6 +360,11 @@ def _listed(parts: Sequence[str]) -> str:
 def _calls(row: pd.Series) -> str:
     """The network calls of a row."""
     return f"{row['nfe']} network call{'' if row['nfe'] == 1 else 's'}"
+
+
+def _named(label: str) -> str:
+    """`DDIM, 50 steps` as a sentence names it."""
+    return label.replace(", ", " with ", 1)
 
 
 def _share(value: float) -> str:

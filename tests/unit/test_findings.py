@@ -19,7 +19,7 @@ from scripts.tabulate_teleport import COLUMNS
 from underpainting import front
 from underpainting.findings import NULL_MODEL, Finding, Swept, findings
 
-SWEPT = Swept("ddim-50", "DDIM", 50)
+SWEPT = Swept("ddim-50", "DDIM, 50 steps", 50)
 JUMPS = {"gaussian": "Gaussian", "mixture": "mixture", "isotropic": "isotropic Gaussian"}
 LOSSES = {10: 0.0, 20: 0.01, 30: 0.5}
 EXACT = {"floor": 0.0, "floor_infinite": 0.0, "autoencoder_floor": 0.0, "autoencoder_floor_infinite": 0.0}
@@ -105,7 +105,7 @@ def found(
     """The findings from rows of the table, beside a comparison and an emergence."""
     table = pd.DataFrame(rows, columns=COLUMNS)
     parts = comparison() if gaussian is None else gaussian, emerged() if late is None else late
-    return findings(table, *parts, SWEPT, "DDIM (50 steps)", JUMPS)
+    return findings(table, *parts, SWEPT, "DDIM, 50 steps", JUMPS)
 
 
 def test_a_study_with_everything_has_five_findings_each_with_its_figure() -> None:
@@ -123,8 +123,8 @@ def test_what_a_jump_saves_is_limited_by_the_strictest_measure() -> None:
     assert (every.low, every.high) == (0.2, 0.2)
     assert (every.null, distance.null) == (0.0, 0.0)
     assert finding.sentence.startswith(
-        "A jump saves 20 % (95 % interval 20 % to 20 %) of the network calls of DDIM (10 of 50 steps) before any of 3 measures "
-        "grows by more than 2 %; by the FD (classifier) alone it saves 40 % (40 % to 40 %); the jump of"
+        "A jump saves 20 % (95 % interval 20 % to 20 %) of the network calls of DDIM with 50 steps (10 steps skipped) before "
+        "any of 3 measures grows by more than 2 %; by the FD (classifier) alone it saves 40 % (40 % to 40 %); the jump of"
     )
 
 
@@ -144,7 +144,7 @@ def test_at_few_calls_the_best_jump_is_reported_at_the_fewest_and_at_ten() -> No
 def test_a_study_without_few_calls_says_what_40_per_cent_cost() -> None:
     finding = found(own_grid())[1]
     assert finding.figure == "fig17_skipping"
-    assert finding.sentence.startswith("A jump over 20 of 50 steps of DDIM changes the FD (classifier)")
+    assert finding.sentence.startswith("A jump over 20 steps of DDIM with 50 steps changes the FD (classifier)")
     assert [(number.value, number.null) for number in finding.numbers] == [(0.01, 0.9), (0.0, 0.8), (0.1, 0.7)]
 
 
