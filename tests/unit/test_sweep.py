@@ -276,7 +276,9 @@ def test_a_claim_is_undecided_where_the_null_model_may_do_as_well() -> None:
 
 def test_without_rows_of_the_null_model_no_claim_holds() -> None:
     few = sweeps.regridded(["ddim"], BUDGETS, jumps=["none", "gaussian", "mixture"])
-    assert [(claim.reproduced, claim.null_model) for claim in targets(few)] == [("undecided", "")] * 3 + [("no", "")] * 2
+    assert [(claim.reproduced, claim.null_model) for claim in targets(few)] == [("undecided", "")] * 3 + [
+        ("no", "")
+    ] * 2
 
 
 def test_without_few_calls_or_a_reference_there_are_no_claims_about_them() -> None:

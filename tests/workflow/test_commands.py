@@ -93,6 +93,9 @@ def test_gc_removes_what_is_no_longer_made_and_nothing_else(world: World) -> Non
         "teleport/ddim-6/skip_2/fidelity.json",
         "teleport/ddim-6/skip_2/features/seeds_0-24.zarr.zip",
         "teleport/ddim-6/skip_2/samples/seeds_0-24.zarr.zip",
+        "null/ddim-6/skip_2/fidelity.json",
+        "null/ddim-6/skip_2/features/seeds_0-24.zarr.zip",
+        "null/ddim-6/skip_2/samples/seeds_0-24.zarr.zip",
     }
     assert all((place.folder / "results" / name).exists() for name in kept)
     recorded = (place.folder / "workflow/provenance/tiny.jsonl").read_text().splitlines()

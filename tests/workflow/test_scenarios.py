@@ -151,7 +151,11 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("jumps in another order")
 def _(world: World) -> tuple[Plan, set[str]]:
-    jumps = [{"name": "mixture", "skips": [80]}, {"name": "gaussian", "skips": [50, 80]}]
+    jumps = [
+        {"name": "mixture", "skips": [80]},
+        {"name": "isotropic", "skips": [50]},
+        {"name": "gaussian", "skips": [50, 80]},
+    ]
     world.colleague.study({"budget.jumps": jumps})
     return changed(world.colleague)
 
@@ -288,13 +292,15 @@ def _(world: World) -> tuple[Plan, set[str]]:
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"teleport.skips": [0, 2, 4]})
     plan = world.colleague.plan()
-    return plan, plan.behind({name for name in plan.jobs if "/skip_4/samples" in name})
+    new = {name for name in plan.jobs if "/skip_4/samples" in name}
+    assert len(new) == 2, "of the sweep and of its null model"
+    return plan, plan.behind(new | plan.of_rules("solve_jumps"))
 
 
 @row("skip removed")
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"teleport.skips": [0]})
-    return changed(world.colleague, ("tabulate_teleport", "figure_hybrid"))
+    return changed(world.colleague, ("tabulate_teleport", "solve_jumps", "figure_hybrid"))
 
 
 @row("skips that ran alone put into one job")
@@ -308,7 +314,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"teleport.skips": [[0, 2], [3, 4]]})
     plan = world.colleague.plan()
     assert len(plan.of_rules("sample_teleport_3_4")) == 1
-    return plan, plan.behind(plan.of_rules("sample_teleport_3_4"))
+    return plan, plan.behind(plan.of_rules("sample_teleport_3_4", "sample_null_3_4", "solve_jumps"))
 
 
 @row("sampler added")

@@ -54,12 +54,15 @@ def expected() -> set[Task]:
     shards = ((0, 24), (2, 0), (2, 24), (4, 0), (4, 24))  # skip, first seed
     return {
         *(Task.of("sample_trajectories", sampler=name, first=0, stop=8) for name in ("euler-4", "heun-4")),
-        *(Task.of("measure_fidelity", skip=skip, **SWEEP) for skip in (0, 2, 4)),
+        *(Task.of("measure_fidelity", skip=skip, sweep="teleport", **SWEEP) for skip in (0, 2, 4)),
+        Task.of("measure_fidelity", skip=4, sweep="null", **SWEEP),
+        *(Task.of("sample_teleport", skip=skip, first=first, stop=first + 24, **SWEEP) for skip, first in shards),
+        Task.of("sample_null", skip=4, first=0, stop=24, **SWEEP),
         *(
-            Task.of(rule, skip=skip, first=first, stop=first + 24, **SWEEP)
-            for rule in ("sample_teleport", "extract_features")
-            for skip, first in shards
+            Task.of("extract_features", skip=skip, sweep=sweep, first=first, stop=first + 24, **SWEEP)
+            for sweep, skip, first in (*(("teleport", *shard) for shard in shards), ("null", 4, 0))
         ),
+        Task.of("solve_jumps"),
     }
 
 

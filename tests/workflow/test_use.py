@@ -30,10 +30,14 @@ def test_every_job_has_left_its_record(built: Project, records: list[Record]) ->
 def test_jobs_did_just_what_they_planned(built: Project, records: list[Record]) -> None:
     study, found = load_study(built.file), {one.job: one.work for one in records}
     planned = {one.rule for one in records if one.work.images_planned}
-    sampling = {"sample_trajectories", "sample_teleport", "sample_budget"}
+    sampling = {"sample_trajectories", "sample_teleport", "sample_null", "sample_budget", "solve_flow", "solve_jumps"}
     asking = {*sampling, "perturb_trajectories", "explain_score", "measure_young", "measure_shortfall"}
     assert planned == asking == {one.rule for one in records if one.work.calls}
-    assert {one.rule for one in records if one.work.steps_planned} == {"train_denoiser", "train_classifier"}
+    assert {one.rule for one in records if one.work.steps_planned} == {
+        "train_denoiser",
+        "train_classifier",
+        "train_autoencoder",
+    }
     assert all(work.images == (work.images_planned or 0) for work in found.values())
     assert all(work.steps == (work.steps_planned or 0) for work in found.values())
     assert study.trajectories.seeds == 8 and study.teleport.seeds == 24
