@@ -142,8 +142,9 @@ def saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         f"{names['loss']} alone it saves {_text(numbers[1], _share)}{null_saves}."
     )
     tried = sorted(jumped.loc[jumped["skip"] > 0, "skip"])
+    measures, skips = _listed([names[loss] for loss in known]), _listed([str(skip) for skip in tried])
     meaning = (
-        f"Measured are: {', '.join(names[loss] for loss in known)}. Tried were {len(tried)} jumps over {tried[0]} to {tried[-1]} "
+        f"Measured are: {measures}. Tried were jumps over {skips} "
         f"of {swept.steps} steps; what can be saved lies between the jump that is named and the next one tried."
     )
     return Finding("What a jump saves", sentence, meaning, tuple(numbers), "fig04f_fidelity")
@@ -179,8 +180,9 @@ def few_calls(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         )
         numbers += [number._replace(name=f"{number.name}, {_calls(best)}") for number in found.values()]
     meaning = (
-        f"Less is better; compared is the same sampler with as many calls and no jump. The best of {real['jump'].nunique()} "
-        "jumps and all their skips is chosen by the very distance that is reported, which is therefore a little too good."
+        "Less is better; compared is the same sampler with as many calls and no jump. The best of all jumps tried "
+        f"({real['jump'].nunique()} models and their skips) is chosen by the very distance that is reported, which is "
+        "therefore a little too good."
     )
     return Finding(
         "What a jump brings at few network calls", " ".join(sentences), meaning, tuple(numbers), "fig_budget"
