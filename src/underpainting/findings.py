@@ -232,6 +232,9 @@ def _changes(found: Mapping[str, Number]) -> str:
     return f"changes {_listed(parts)}{_beside(found.values(), _change, f'the jump of {NULL_MODEL} changes them by')}."
 
 
+_END = "rmse_to_network"
+
+
 def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     """How far a jump moves the network's own images for good."""
     jumped, null = _with_null(table, swept)
@@ -240,23 +243,28 @@ def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     row = _at(jumped[jumped["rmse_of_jump"].notna()], place)
     if row is None:
         return None
-    column = "rmse_of_jump"
-    numbers = [_number("rmse of the jump", _of_row(row, column), _of_row(_same_skip(null, row), column))]
+    jump = _number("rmse of the jump", _of_row(row, "rmse_of_jump"), None)
+    beside, plain = _same_skip(null, row), jumped[jumped["skip"] == 0]
+    ends = [
+        _number("rmse to the network without a jump", _of_row(plain.iloc[0] if len(plain) else None, _END), None),
+        _number("rmse to the network after the jump", _of_row(row, _END), _of_row(beside, _END)),
+    ]
     sentence = (
         f"A jump over {row['skip']} steps of {_named(swept.label)} moves the network's own images by "
-        f"{_text(numbers[0], _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
-        f"calls follow{_beside(numbers, _plain, f'the jump of {NULL_MODEL} moves them by')}."
+        f"{_text(jump, _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
+        "calls follow."
     )
-    plain = jumped[(jumped["skip"] == 0) & jumped["rmse_to_network"].notna()]
-    if len(plain):
-        numbers.append(_number("rmse to the network without a jump", _of_row(plain.iloc[0], "rmse_to_network"), None))
-        end = _text(numbers[1], _plain)
-        sentence += f" Without a jump, {_named(swept.label)} ends {end} away from them."
+    known = {when: end for when, end in zip(("without a jump", "after it"), ends, strict=True) if isfinite(end.value)}
+    if known:
+        parts = [f"{_text(end, _plain)} {when}" for when, end in known.items()]
+        null_ends = _beside(known.values(), _plain, f"after the jump of {NULL_MODEL}")
+        sentence += f" The sampler's images end away from them by {_listed(parts)}{null_ends}."
+    numbers = (jump, *known.values())
     meaning = (
         "The network's own images are its probability flow from the same noise, solved in many small steps. What the jump moves "
         "cannot be won back by more calls; what the sampler adds can."
     )
-    return Finding("What a jump changes for good", sentence, meaning, tuple(numbers), "fig04e_hybrid")
+    return Finding("What a jump changes for good", sentence, meaning, numbers, "fig04e_hybrid")
 
 
 def holds(gaussian: xr.Dataset, followed: str) -> Finding | None:
