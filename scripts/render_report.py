@@ -32,7 +32,7 @@ def main(snakefile: Path, study: str, output: str, log: str) -> None:
         shown.write_text(json.dumps({study: front.of_study(Path(output).parent)}), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--cores", "1", "--nolock"]
         command += ["--report", str(page), "--config", f"studies={study}"]
-        command += ["--report-html-stylesheet-path", str(snakefile.parent / "workflow/report/front.css")]
+        command += ["--report-stylesheet", str(snakefile.parent / "workflow/report/front.css")]
         environment = {**os.environ, "UNDERPAINTING_FRONT": str(shown)}
         try:
             subprocess.run(

@@ -142,8 +142,9 @@ def saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         f"{names['loss']} alone it saves {_text(numbers[1], _share)}{null_saves}."
     )
     tried = sorted(jumped.loc[jumped["skip"] > 0, "skip"])
+    measures, skips = _listed([names[loss] for loss in known]), _listed([str(skip) for skip in tried])
     meaning = (
-        f"Measured are: {', '.join(names[loss] for loss in known)}. Tried were {len(tried)} jumps over {tried[0]} to {tried[-1]} "
+        f"Measured are: {measures}. Tried were jumps over {skips} "
         f"of {swept.steps} steps; what can be saved lies between the jump that is named and the next one tried."
     )
     return Finding("What a jump saves", sentence, meaning, tuple(numbers), "fig04f_fidelity")
@@ -179,8 +180,9 @@ def few_calls(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         )
         numbers += [number._replace(name=f"{number.name}, {_calls(best)}") for number in found.values()]
     meaning = (
-        f"Less is better; compared is the same sampler with as many calls and no jump. The best of {real['jump'].nunique()} "
-        "jumps and all their skips is chosen by the very distance that is reported, which is therefore a little too good."
+        "Less is better; compared is the same sampler with as many calls and no jump. The best of all jumps tried "
+        f"({real['jump'].nunique()} models and their skips) is chosen by the very distance that is reported, which is "
+        "therefore a little too good."
     )
     return Finding(
         "What a jump brings at few network calls", " ".join(sentences), meaning, tuple(numbers), "fig_budget"
@@ -230,6 +232,9 @@ def _changes(found: Mapping[str, Number]) -> str:
     return f"changes {_listed(parts)}{_beside(found.values(), _change, f'the jump of {NULL_MODEL} changes them by')}."
 
 
+_END = "rmse_to_network"
+
+
 def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     """How far a jump moves the network's own images for good."""
     jumped, null = _with_null(table, swept)
@@ -238,23 +243,28 @@ def moved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     row = _at(jumped[jumped["rmse_of_jump"].notna()], place)
     if row is None:
         return None
-    column = "rmse_of_jump"
-    numbers = [_number("rmse of the jump", _of_row(row, column), _of_row(_same_skip(null, row), column))]
+    jump = _number("rmse of the jump", _of_row(row, "rmse_of_jump"), None)
+    beside, plain = _same_skip(null, row), jumped[jumped["skip"] == 0]
+    ends = [
+        _number("rmse to the network without a jump", _of_row(plain.iloc[0] if len(plain) else None, _END), None),
+        _number("rmse to the network after the jump", _of_row(row, _END), _of_row(beside, _END)),
+    ]
     sentence = (
         f"A jump over {row['skip']} steps of {_named(swept.label)} moves the network's own images by "
-        f"{_text(numbers[0], _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
-        f"calls follow{_beside(numbers, _plain, f'the jump of {NULL_MODEL} moves them by')}."
+        f"{_text(jump, _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
+        "calls follow."
     )
-    plain = jumped[(jumped["skip"] == 0) & jumped["rmse_to_network"].notna()]
-    if len(plain):
-        numbers.append(_number("rmse to the network without a jump", _of_row(plain.iloc[0], "rmse_to_network"), None))
-        end = _text(numbers[1], _plain)
-        sentence += f" Without a jump, {_named(swept.label)} ends {end} away from them."
+    known = {when: end for when, end in zip(("without a jump", "after it"), ends, strict=True) if isfinite(end.value)}
+    if known:
+        parts = [f"{_text(end, _plain)} {when}" for when, end in known.items()]
+        null_ends = _beside(known.values(), _plain, f"after the jump of {NULL_MODEL}")
+        sentence += f" The sampler's images end away from them by {_listed(parts)}{null_ends}."
+    numbers = (jump, *known.values())
     meaning = (
         "The network's own images are its probability flow from the same noise, solved in many small steps. What the jump moves "
         "cannot be won back by more calls; what the sampler adds can."
     )
-    return Finding("What a jump changes for good", sentence, meaning, tuple(numbers), "fig04e_hybrid")
+    return Finding("What a jump changes for good", sentence, meaning, numbers, "fig04e_hybrid")
 
 
 def holds(gaussian: xr.Dataset, followed: str) -> Finding | None:

@@ -72,6 +72,7 @@ def test_the_front_page_shows_the_findings_with_pictures_that_load(built: Projec
     page.write_text(f"{before}<script>{WIDTHS}</script>{end}{after}", encoding="utf-8")
     shown = opened(page, tmp_path / "profile")
     plain = html.unescape(re.sub(r"<[^>]*>", "", shown))
+    assert "read from its top and its left edge" in before, "its style is the report's own"
     for number, finding in enumerate(findings, 1):
         assert f"{number}. {finding['title']}" in plain
         assert finding["sentence"] in plain
