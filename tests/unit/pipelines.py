@@ -21,6 +21,7 @@ from underpainting.compute import Compute
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
 from underpainting.sampling import SAMPLERS, Sampler
 from underpainting.sampling.schedulers import SCHEDULE_KEYS
+from underpainting.teleportation import jumps
 
 SMALL: dict[str, Any] = {
     "sample_size": 8,
@@ -82,7 +83,9 @@ def workflow(
     """The images of the workflow's script for the network in a folder, in [-1, 1]."""
     denoiser, noise_schedule = denoisers.load_denoiser(pipe_folder, Compute("cpu"))
     with torch.inference_mode():
-        found = hybrid(stored().whole, Sampler(sampler, steps, noise_schedule, **options), denoiser, seeds, skip)
+        whole = stored().whole
+        ahead, walk = jumps.GaussianJump(whole), Sampler(sampler, steps, noise_schedule, **options)
+        found = hybrid(ahead, whole.image_shape, walk, denoiser, seeds, skip)
     return found["images"].values
 
 

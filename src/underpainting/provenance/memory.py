@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ def check(content: Any) -> str:
 
 
 def remember(file: Path, content: Any) -> None:
-    """Write plain values, and a check over them."""
-    write_atomically(file, json.dumps({"check": check(content), "content": content}))
+    """Write plain values, and a check over them; where a folder stands in the way, nothing is remembered."""
+    with suppress(IsADirectoryError):
+        write_atomically(file, json.dumps({"check": check(content), "content": content}))
 
 
 def recall(file: Path) -> Any:
