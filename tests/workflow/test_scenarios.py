@@ -335,7 +335,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("data file changed")
 def _(world: World) -> tuple[Plan, set[str]]:
-    write_images(world.colleague, np.zeros((24, 8, 8), np.uint8))
+    write_images(world.colleague, np.zeros((40, 8, 8), np.uint8))
     return changed(world.colleague, ("prepare_dataset",), *MOMENTS)
 
 
@@ -376,7 +376,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("commit whose artifacts were not rebuilt: data")
 def _(world: World) -> tuple[Plan, set[str]]:
-    write_images(world.producer, np.zeros((24, 8, 8), np.uint8))
+    write_images(world.producer, np.zeros((40, 8, 8), np.uint8))
     _committed(world)
     return changed(world.colleague, ("prepare_dataset",), *MOMENTS)
 
@@ -554,7 +554,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("clock set back: an input altered, older than what is made of it")
 def _(world: World) -> tuple[Plan, set[str]]:
-    write_images(world.colleague, np.zeros((24, 8, 8), np.uint8))
+    write_images(world.colleague, np.zeros((40, 8, 8), np.uint8))
     os.utime(world.colleague.folder / "images/images.npz", (0, 1e9))
     return changed(world.colleague, ("prepare_dataset",), *MOMENTS)
 

@@ -59,8 +59,8 @@ class World:
 
 
 def add_bytes(place: Workplace) -> None:
-    """The tiny study on 24 images in an npz file that is in git."""
-    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), np.uint8)
+    """The tiny study on 40 images in an npz file that is in git."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
     write_images(place, images)
     shutil.copy(place.folder / "config/studies/tiny.yaml", place.folder / "config/studies/bytes.yaml")
     place.study({"title": "Bytes", "dataset": SOURCE}, "bytes")
