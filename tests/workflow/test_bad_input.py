@@ -137,7 +137,7 @@ def test_bad_input_is_refused_before_any_job(fresh: Project, spoil: Callable[[Pr
 
 
 def test_dark_images_are_remarked_once_at_the_start_and_in_the_log_of_the_job(fresh: Project) -> None:
-    np.savez(fresh.folder / "a.npz", images=np.arange(24 * 64, dtype=np.uint8).reshape(40, 8, 8) % 16)
+    np.savez(fresh.folder / "a.npz", images=np.arange(40 * 64, dtype=np.uint16).astype(np.uint8).reshape(40, 8, 8) % 16)
     study = fresh.study()
     study["dataset"] = {"source": "npz", "path": "a.npz", "image_size": 8, "channels": 1}
     study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans", "modes": 2}}

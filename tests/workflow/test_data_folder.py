@@ -12,11 +12,11 @@ DATASET = "results/tiny/dataset.zarr.zip"
 
 
 def with_npz(project: Project, folder: str) -> None:
-    """The tiny study on 24 images of two classes in an npz file of the data folder."""
+    """The tiny study on 40 images of two classes in an npz file of the data folder."""
     place = project.folder / folder
     place.mkdir()
-    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), np.uint8)
-    np.savez(place / "images.npz", images=images, labels=np.arange(24) % 2)
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez(place / "images.npz", images=images, labels=np.arange(40) % 2)
     study = project.study()
     npz = {"source": "npz", "path": "{data}/images.npz", "labels_key": "labels"}
     study["dataset"] = {**npz, "image_size": 8, "channels": 1}
