@@ -28,7 +28,7 @@ def test_moved_data_are_the_same_data(fresh: Project, monkeypatch: pytest.Monkey
     monkeypatch.setenv("UNDERPAINTING_DATA", "one place")
     fresh.build(DATASET)
     assert fresh.planned(DATASET) == {}
-    assert len(artifacts.load(fresh.folder / DATASET)["images"]) == 24
+    assert len(artifacts.load(fresh.folder / DATASET)["images"]) == 40
     assert b"one place" not in (fresh.folder / DATASET).read_bytes()
 
     (fresh.folder / "one place").rename(fresh.folder / "another")
