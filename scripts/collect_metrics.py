@@ -54,11 +54,11 @@ def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
 def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str, study: str) -> None:
     """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
     geometry = pd.read_csv(geometry_file).set_index("sampler").to_dict("index")
-    sweep = pd.read_csv(teleport_file).query("design == 'truncate'")
+    sweep = pd.read_csv(teleport_file).query("design == 'truncate' and jump != 'isotropic'")
     names = {Path(file).parent.name: file for file in comparison}
     samplers = {name: sampler_metrics(file, geometry[name]) for name, file in names.items()}
     main_sampler = headline(list(samplers))
-    rows = sweep[list(SWEEP)].to_dict("records")
+    rows = sweep[list(SWEEP)].astype(object).where(sweep[list(SWEEP)].notna(), None).to_dict("records")
     extractor = {"feature_extractor": str(sweep["extractor"].iloc[0]), "teleport_images": int(sweep["n"].iloc[0])}
     content = {
         **origin(study),

@@ -47,7 +47,8 @@ def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -
     table = gather({Path(file).parent.name: file for file in files}, models)
     table["n"] = table["n"].astype("Int64")
     write_text(tables.csv(table), csv)
-    shown = table.astype(object).where(table.notna(), "")
+    texts = ["study", "sampler", "n"]
+    shown = table.assign(**{name: table[name].astype(object).where(table[name].notna(), "") for name in texts})
     write_text(tables.geometry_page(shown, "Trajectory geometry of all studies (Table 2)", NOTE), html)
 
 

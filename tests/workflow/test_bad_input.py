@@ -28,7 +28,7 @@ def corrupt_image(project: Project) -> None:
     study = project.study()
     study["dataset"] = {"source": "folder", "path": "images", "image_size": 8, "channels": 1}
     project.write(study)
-    for index in range(24):
+    for index in range(40):
         place = project.folder / "images" / f"class{index % 2}"
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 8), index, np.uint8)).save(place / f"{index}.png")
@@ -43,7 +43,7 @@ def npz_labels(project: Project, labels: np.ndarray[Any, Any]) -> None:
 
 
 def empty_class(project: Project) -> None:
-    npz_labels(project, np.arange(24) % 5 * 2)
+    npz_labels(project, np.arange(40) % 5 * 2)
 
 
 def unknown_placeholder(project: Project) -> None:
@@ -97,7 +97,7 @@ def folder_that_is_a_list(project: Project) -> None:
 
 
 def key_twice(project: Project) -> None:
-    project.file.write_text(project.file.read_text().replace("  seeds: 8\n", "  seeds: 8\n  seeds: 16\n"))
+    project.file.write_text(project.file.read_text().replace("  seeds: 8\n", "  seeds: 8\n  seeds: 16\n", 1))
 
 
 @pytest.mark.parametrize(

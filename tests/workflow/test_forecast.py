@@ -44,7 +44,7 @@ def test_bytes_foretold_are_near_those_on_disk(built: Project, jobs: list[Job], 
             size = sum((built.folder / path).stat().st_size for path in job.outputs)
             assert 1 / FACTOR < foretold / size < FACTOR, job.outputs
             checked += 1
-    assert checked == 11
+    assert checked == 15
 
 
 def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -> None:
@@ -57,7 +57,7 @@ def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -
     calls = 72 * (6 + 4 + 3)
     assert re.search(rf"^sample_teleport +7 +9 +{calls - 24 * (6 + 4)} +{calls} ", told, re.M), told
     assert re.search(r"^sample_trajectories +0 +2 +0 +104 ", told, re.M), told
-    assert "largest array: 7 jobs" in told
+    assert "largest array: 8 jobs of extract_features" in told
     assert copy.file.read_text() == before
 
 
