@@ -655,7 +655,9 @@ REFUSED: dict[str, tuple[Break, str, str]] = {
     ),
     "missing Inception weights": (
         lambda _, study: [
-            study["teleport"].update(extractor={"name": "inception-v3-compat", "weights": "no.pth"}, seeds=2049),
+            study["teleport"].update(
+                extractor={"name": "inception-v3-compat", "weights": "no.pth"}, seeds=2049, null_seeds=2049
+            ),
             study["budget"].update(seeds=2049),
             study["young"].update(seeds=2049),
         ],
