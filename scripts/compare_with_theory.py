@@ -50,7 +50,7 @@ def of_errors(errors: comparison.Errors, prefix: str = "", whose: str = "") -> d
 
 
 def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset, null: bool) -> xr.Dataset:
-    """The errors of one batch of trajectories, the null model's if it is wanted, and the model's own images."""
+    """The errors of one batch of trajectories, the null model's if requested, and the model's own images."""
     states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
     grid = trajectories.grid_of(batch)
     found = comparison.isotropic_errors(basis, states, endpoints, grid) if null else None

@@ -65,8 +65,8 @@ def main(runs: list[Run], real_file: str, output: str, sampler: str, config: dic
     """All rows of a sampler."""
     real = distances.references(real_file)
     rows = [row for run in runs for row in measured(run, real, config)]
-    whole = [compared(row, rows, config["reference"]) for row in rows]
-    write_json([{"sampler": f"{sampler}-{row['steps']}", "design": "regrid", **row} for row in whole], output)
+    complete = [compared(row, rows, config["reference"]) for row in rows]
+    write_json([{"sampler": f"{sampler}-{row['steps']}", "design": "regrid", **row} for row in complete], output)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def main(snakefile: Path, study: str, output: str, log: str) -> None:
     """Ask a second Snakemake, which takes no lock and runs no job, for the report of all tables and figures.
 
-    What its front page shows of the results is in a file that it alone is told of: `rules/report.smk` reads it.
+    What its front page shows of the results is in a file that only it is given: `rules/report.smk` reads it.
     """
     with (
         replacing(output) as scratch,

@@ -106,7 +106,7 @@ def with_interval(rows: pd.DataFrame, name: str, form: str) -> list[str]:
     ]
 
 
-def verdicts(rows: pd.DataFrame, extractor: str) -> str:
+def skippable_steps(rows: pd.DataFrame, extractor: str) -> str:
     """What can be skipped, measure by measure and by all of them, in sentences."""
     limit, names = f"{100 * sweep.TOLERANCE:g} %", sweep.measure_names(extractor)
     found = {text: sweep.skippable(rows, [loss]) for loss, text in names.items()}
@@ -127,7 +127,7 @@ def part(table: pd.DataFrame, sampler: str, label: str, extractor: str, jump: st
     shown = rows.assign(**{name: with_interval(rows, name, form) for name, form in WITH_INTERVAL.items()})
     headings = {**HEADINGS, "fd": distance, "fd_infinite": f"{distance}, n to infinity"}
     shown = shown[list(headings)].rename(columns=headings)
-    return tables.Part(label, verdicts(rows, extractor), shown, {**FORMATS, distance: "{:.3f}"})
+    return tables.Part(label, skippable_steps(rows, extractor), shown, {**FORMATS, distance: "{:.3f}"})
 
 
 def main(truncated: list[str], budgets: list[str], jumps: str, csv: str, html: str, config: dict[str, Any]) -> None:

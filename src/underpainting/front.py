@@ -44,11 +44,11 @@ def _shown(finding: dict[str, Any], figures: Path) -> dict[str, Any]:
 def picture(file: Path) -> bytes:
     """A figure as a PNG of few colours, made smaller until it is no larger than `LARGEST` bytes if that can be."""
     with Image.open(file) as image:
-        whole = image.convert("RGB")
+        colour = image.convert("RGB")
     content = b""
     for width in WIDTHS:
         for colours in COLOURS:
-            content = _reduced(whole, min(width, whole.width), colours)
+            content = _reduced(colour, min(width, colour.width), colours)
             if len(content) <= LARGEST:
                 return content
     return content

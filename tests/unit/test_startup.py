@@ -110,3 +110,10 @@ def test_they_really_stay_out(scripts: list[str], absent: str) -> None:
     code = f"import sys; sys.path.insert(0, 'scripts'); import {', '.join(scripts)}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {*absent.split()} & {*result.stdout.split()}
+
+
+def test_what_the_snakefile_imports_of_studies_brings_no_arrays() -> None:
+    """Every start of Snakemake, also of each job on a cluster, pays for it."""
+    code = "import sys, underpainting.studies, underpainting.preflight; print({'numpy', 'torch', 'xarray'} & {*sys.modules})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

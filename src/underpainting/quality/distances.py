@@ -82,8 +82,8 @@ def references(path: str | Path) -> dict[str, Reference]:
     """
     data = artifacts.load(path)
     held = data["held_out"].values
-    whole = held if data.attrs["trained_here"] else np.ones_like(held)
-    chosen = dict(zip(FEATURES, (whole, held), strict=True))
+    chosen_by_study = held if data.attrs["trained_here"] else np.ones_like(held)
+    chosen = dict(zip(FEATURES, (chosen_by_study, held), strict=True))
     return {prefix: Reference(data[name].values[chosen[prefix]]) for prefix, name in FEATURES.items()}
 
 

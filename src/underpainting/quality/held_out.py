@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST = 10_000
 
@@ -16,10 +19,14 @@ def held_out(count: int, most: int = MOST, seed: int = 0) -> NDArray[np.int64]:
         most: how many are held out at most.
         seed: of the draw.
     """
+    import numpy as np  # the checks of a start read `MOST` alone
+
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[: min(count // 2, most)])
 
 
 def others(count: int, held: NDArray[np.int64]) -> NDArray[np.int64]:
     """The numbers of the images that are not held out, ascending."""
+    import numpy as np
+
     return np.setdiff1d(np.arange(count), held)

@@ -43,7 +43,7 @@ def state(model: Isotropic, images: Tensor, source: NoiseLevel, target: NoiseLev
         model: of the data.
         images: x_s, shape (sample, channel, height, width).
         source: their level, sigma > 0.
-        target: the level wanted.
+        target: the level to carry them to.
 
     Returns:
         x_t, in the shape and dtype of `images`.
