@@ -387,4 +387,4 @@ def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:
         [10, "mixture"],
         [50, "none"],
     ]
-    assert files.budget.pictures("x", shipped("digits"))[1] == "results/x/budget/ddim-5/gaussian/seeds_0-500.zarr.zip"
+    assert files.budget.pictures("x", shipped("digits"))[1] == "results/x/budget/ddim-5/gaussian/seeds_0-400.zarr.zip"
