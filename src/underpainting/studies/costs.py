@@ -159,10 +159,6 @@ def _sample_bytes(study: Study, wildcards: Wildcards) -> float:
     return seeds(wildcards) * _image_bytes(study)
 
 
-def _solution_bytes(study: Study, _: Wildcards) -> float:
-    return study.teleport.solution.seeds * _image_bytes(study)
-
-
 def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
     extractor = study.teleport.extractor
     features = extractor.features if isinstance(extractor, ClassifierExtractor) else INCEPTION_FEATURES
@@ -198,7 +194,6 @@ _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,
     "sample_teleport": _sample_bytes,
     "sample_null": _sample_bytes,
-    "solve_flow": _solution_bytes,
     "extract_features": _feature_bytes,
     "sample_budget": _budget_bytes,
     "jump_ahead": _jump_bytes,
