@@ -20,10 +20,10 @@ from pathlib import Path
 import yaml
 
 from benchmarks.measure import processor_seconds, ratio, seconds, table
-from underpainting.provenance import manifest
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.plan import Job, plan
+from snakemake_provenance import manifest
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.plan import Job, plan
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARD = 24

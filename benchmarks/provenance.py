@@ -16,15 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measure import ratio, seconds
-from underpainting.provenance import manifest, session
-from underpainting.provenance.layout import MEMORY, Layout
+from snakemake_provenance import manifest, session
+from snakemake_provenance.layout import MEMORY, Layout
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNT = 2000
 BYTES = 65_536
 SCRIPT = """
 from pathlib import Path
-from underpainting.provenance.testimony import witnessed
+from snakemake_provenance.testimony import witnessed
 with witnessed(list(snakemake.input), list(snakemake.output), {}):
     Path(snakemake.output[0]).write_bytes(bytes(%d))
 """
@@ -40,8 +40,8 @@ rule part:
 """
 HOOKS = """
 from pathlib import Path
-from underpainting.provenance import locks, records, session
-from underpainting.provenance.layout import Layout
+from snakemake_provenance import locks, records, session
+from snakemake_provenance.layout import Layout
 if workflow.is_main_process:
     locks.hold(Path(".snakemake"), lambda: session.begin(Layout()))
     records.tell_plan(workflow)
@@ -80,7 +80,7 @@ def forget_records() -> None:
 
 def status() -> None:
     """The command, as typed."""
-    code = "from underpainting.provenance import plan, session, status; from underpainting.provenance.layout import Layout; "
+    code = "from snakemake_provenance import plan, session, status; from snakemake_provenance.layout import Layout; "
     code += "jobs = plan.plan(); print(status.summary(status.status(jobs, session.look(Layout()), {})))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == f"{COUNT} fresh", result.stdout
@@ -115,8 +115,8 @@ import json, sys, time
 from pathlib import Path
 start = time.perf_counter()
 from underpainting import jobs
-from underpainting.provenance import code, packages
-from underpainting.provenance.layout import PARSED
+from snakemake_provenance import code, packages
+from snakemake_provenance.layout import PARSED
 code.recall(PARSED)
 for script in sorted(Path("scripts").glob("*.py")):
     jobs.code_of(script)

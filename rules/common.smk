@@ -6,15 +6,15 @@ from pathlib import Path
 
 from underpainting import foreign_code, jobs, preflight
 from underpainting.messages import as_rst
-from underpainting.provenance import (
+from snakemake_provenance import (
     code,
     locks,
     packages,
     records,
     session,
 )
-from underpainting.provenance.layout import PARSED, SNAKEMAKE, Layout
-from underpainting.provenance.refusal import refusing
+from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
+from snakemake_provenance.refusal import refusing
 from underpainting.studies import (
     StudyError,
     configuration,

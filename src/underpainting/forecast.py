@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from underpainting.provenance.plan import Job
+from snakemake_provenance.plan import Job
 from underpainting.studies import costs
 from underpainting.studies.models import Study
 from underpainting.watching.record import State, read_all

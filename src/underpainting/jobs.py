@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from underpainting.origins import versions
-from underpainting.provenance import code
-from underpainting.provenance.layout import PARSED
-from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
+from snakemake_provenance import code, locks
+from snakemake_provenance.layout import PARSED
+from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
 from underpainting.watching.recorder import recorded
 
 if TYPE_CHECKING:

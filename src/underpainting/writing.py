@@ -1,7 +1,7 @@
-"""Files that are complete or absent, after a power cut, too, and that are only written by a job whose run is the newest.
+"""Writes files that are complete or absent, even after a power cut.
 
-Written under a temporary name beside the file, synced to disk, and renamed at the end. The module stands alone, so that a job
-which writes text or a figure need not load what reads arrays.
+A file is written under a temporary name beside its final one, synced to disk, and renamed at the end. The module imports
+nothing else of the package, so that a job which writes text or a figure need not load what reads arrays.
 """
 
 from __future__ import annotations
@@ -11,28 +11,26 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-
-RUN = "UNDERPAINTING_RUN"
-"""Variable of the environment: the name of the run that a job belongs to, a space, and the file that names the newest run."""
 
 _NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)  # file systems that sync no folder
 
 
-class SupersededError(RuntimeError):
-    """A job outlived its run, and another run has begun, which this job's result does not belong to."""
+_guard: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+def guard_with(guard: Callable[[], AbstractContextManager[None]]) -> None:
+    """Rename and remove files only within a context from now on; it may raise to refuse a result of this process."""
+    global _guard
+    _guard = guard
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise.
-
-    Raises:
-        SupersededError: the job's run is no longer the newest.
-    """
+    """Give a temporary path beside `path`, renamed to it when the block ends well and removed otherwise."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
@@ -45,19 +43,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def publish(scratch: Path, path: Path) -> None:
-    """Give a finished file its name, if the job's run is the newest; the one place where results get theirs.
-
-    Raises:
-        SupersededError: it is not.
-    """
+    """Sync a finished file and rename it, within the guard: the one place where results get their names."""
     _sync(scratch)
-    with _newest_run():
+    with _guard():
         scratch.replace(path)
     _sync(path.parent)
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small file that is no result, whichever run this is: a reader sees the old text or the new one."""
+    """Write a small text file without the guard; a reader sees the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -67,30 +61,6 @@ def write_atomically(path: Path, text: str) -> None:
     finally:
         scratch.unlink(missing_ok=True)
     _sync(path.parent)
-
-
-@contextmanager
-def _newest_run() -> Iterator[None]:
-    """Keeps another run from beginning (`provenance.locks.supersede`); without a run, as by hand, there is nothing to keep.
-
-    Raises:
-        SupersededError: another one has begun.
-    """
-    name, _, file = os.environ.get(RUN, "").partition(" ")
-    if not file:
-        yield
-        return
-    import fcntl
-
-    try:
-        newest = Path(file).open(encoding="utf-8", errors="replace")  # noqa: SIM115  closed below
-    except FileNotFoundError as error:
-        raise SupersededError(f"{file} is gone, so this job's run is, too; start the workflow again") from error
-    with newest:
-        fcntl.flock(newest, fcntl.LOCK_SH)
-        if newest.read() != name:
-            raise SupersededError("the run that this job belongs to was killed, and another run has begun since")
-        yield
 
 
 def _sync(path: Path) -> None:
@@ -106,12 +76,8 @@ def _sync(path: Path) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what jobs that were killed left of this artifact; a run has one job at a time for it.
-
-    Raises:
-        SupersededError: the job's run is no longer the newest; what lies there may be another job's at work.
-    """
-    with _newest_run():
+    """Remove the temporary files that killed jobs left beside a file, within the guard."""
+    with _guard():
         for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
             if f".{os.getpid()}." in leftover.name:
                 continue

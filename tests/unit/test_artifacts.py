@@ -26,7 +26,7 @@ from zarr.storage import ZipStore
 from tests.unit.networks import small_unet
 from underpainting import artifacts, denoisers, writing
 from underpainting.artifacts import ArtifactError
-from underpainting.provenance import locks
+from snakemake_provenance import locks
 from underpainting.training import checkpoints
 
 DIMS = ("sample", *artifacts.IMAGE_DIMS)
@@ -452,23 +452,32 @@ def test_nan_needs_a_meaning_and_infinity_has_none(tmp_path: Path) -> None:
 # --- a job that outlives its run -------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def guarded() -> Iterator[None]:
+    """As in a job: results are published by the newest run alone."""
+    writing.guard_with(locks.newest_run)
+    yield
+    writing.guard_with(nullcontext)
+
+
+@pytest.mark.usefixtures("guarded")
 def test_only_the_newest_run_publishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(writing.RUN, "")
+    monkeypatch.setenv(locks.RUN, "")
     locks.supersede(tmp_path)
     artifacts.save(dataset_of(), tmp_path / "out" / "a.zarr.zip")
-    former = os.environ[writing.RUN]
+    former = os.environ[locks.RUN]
     locks.supersede(tmp_path)
     artifacts.save(dataset_of(5), tmp_path / "out" / "a.zarr.zip")
     newest = (tmp_path / "out" / "a.zarr.zip").read_bytes()
 
-    monkeypatch.setenv(writing.RUN, former)
+    monkeypatch.setenv(locks.RUN, former)
     for write in (
         lambda: artifacts.save(dataset_of(), tmp_path / "out" / "a.zarr.zip"),
         lambda: writing.write_text("x", tmp_path / "out" / "b.txt"),
         lambda: checkpoints.write(tmp_path / "out" / "c.safetensors", {}, "run"),
         lambda: denoisers.save_pipeline(small_unet(), DDIMScheduler(), tmp_path / "out"),
     ):
-        with pytest.raises(writing.SupersededError, match="another run has begun"):
+        with pytest.raises(locks.SupersededError, match="another run has begun"):
             write()
     assert [file.name for file in (tmp_path / "out").rglob("*") if file.is_file()] == ["a.zarr.zip"]
     assert (tmp_path / "out" / "a.zarr.zip").read_bytes() == newest
@@ -478,9 +487,9 @@ def test_only_the_newest_run_publishes(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_run_begins_once_the_last_job_has_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(writing.RUN, "")
+    monkeypatch.setenv(locks.RUN, "")
     locks.supersede(tmp_path)
-    with (tmp_path / "underpainting.run").open() as held:
+    with (tmp_path / "snakemake_provenance.run").open() as held:
         fcntl.flock(held, fcntl.LOCK_SH)  # as a job that publishes just now
         other = threading.Thread(target=locks.supersede, args=(tmp_path,))
         other.start()
@@ -490,21 +499,22 @@ def test_a_run_begins_once_the_last_job_has_published(tmp_path: Path, monkeypatc
     assert not other.is_alive()
 
 
+@pytest.mark.usefixtures("guarded")
 def test_a_job_of_a_former_run_leaves_the_newest_ones_work_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(writing.RUN, "")
+    monkeypatch.setenv(locks.RUN, "")
     locks.supersede(tmp_path)
-    former = os.environ[writing.RUN]
+    former = os.environ[locks.RUN]
     locks.supersede(tmp_path)
     for scratch in (".a.zarr.zip.1.x.tmp", ".model_index.json.1.x.tmp"):
         (tmp_path / scratch / "store").mkdir(parents=True)
-    monkeypatch.setenv(writing.RUN, former)
+    monkeypatch.setenv(locks.RUN, former)
     for write in (
         lambda: artifacts.save(dataset_of(), tmp_path / "a.zarr.zip"),
         lambda: denoisers.save_pipeline(small_unet(), DDIMScheduler(), tmp_path),
     ):
-        with pytest.raises(writing.SupersededError):
+        with pytest.raises(locks.SupersededError):
             write()
     assert len(list(tmp_path.glob(".*.tmp/store"))) == 2
 

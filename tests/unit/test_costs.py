@@ -23,7 +23,7 @@ from underpainting.compute import Compute
 from underpainting.denoisers import CountingDenoiser, Denoiser, GaussianDenoiser
 from underpainting.measures import perturbation
 from underpainting.noise import NoiseLevel
-from underpainting.provenance.plan import Job
+from snakemake_provenance.plan import Job
 from underpainting.quality import own_solution
 from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
 from underpainting.studies import SamplerChoice, Study, costs, files

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from underpainting.messages import LONGEST, as_rst, shown
-from underpainting.provenance.refusal import Refused, refusing
+from snakemake_provenance.refusal import Refused, refusing
 from underpainting.studies import StudyError, configuration, plain_yaml
 from underpainting.studies.base import Repository
 from underpainting.studies.plain_yaml import PlainYamlError

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 from underpainting import cli, meter
-from underpainting.provenance.plan import Job
+from snakemake_provenance.plan import Job
 from underpainting.watching import efficiency, process, record
 from underpainting.watching.progress import progress
 from underpainting.watching.record import Activity, Record, Request, State

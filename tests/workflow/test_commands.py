@@ -196,7 +196,7 @@ def test_outside_a_project_the_tool_says_where_to_go(tmp_path: Path, monkeypatch
 
 def test_nothing_is_pushed_or_removed_while_a_run_is_under_way(world: World) -> None:
     place = world.colleague
-    code = "import time; from pathlib import Path; from underpainting.provenance import locks; "
+    code = "import time; from pathlib import Path; from snakemake_provenance import locks; "
     code += "locks.hold(Path('.snakemake')); print('held', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=place.folder, env=place.environment, stdout=subprocess.PIPE, text=True

@@ -11,7 +11,7 @@ import pytest
 
 from tests.workflow.project import ROOT, Project
 from underpainting import artifacts
-from underpainting.provenance.plan import Job, plan
+from snakemake_provenance.plan import Job, plan
 from underpainting.studies import Study, costs, load_study
 
 FACTOR = 1.3

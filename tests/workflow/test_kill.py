@@ -75,14 +75,14 @@ def test_a_job_that_outlives_its_run_replaces_no_result_of_the_next(fresh: Proje
     )
     orphans = fresh.orphans_when(lambda: alive(log), weights, "results/tiny/training.zarr.zip")
     assert orphans
-    run = fresh.folder / ".snakemake/underpainting.run"
+    run = fresh.folder / ".snakemake/snakemake_provenance.run"
     before = run.read_text()
     assert fresh.planned(weights)
     assert run.read_text() == before, "a dry run bars nobody"
     study = fresh.study()
     study["denoiser"]["training"]["seed"] = 7
     fresh.write(study)
-    with (fresh.folder / ".snakemake/underpainting.lock").open() as looks_on:
+    with (fresh.folder / ".snakemake/snakemake_provenance.lock").open() as looks_on:
         fcntl.flock(looks_on, fcntl.LOCK_SH)  # as a dry run does
         fresh.build(weights)
     built = fresh.artifacts()

@@ -20,7 +20,7 @@ import pytest
 
 from tests.workflow.workplace import Plan, Workplace
 from tests.workflow.world import MOMENTS, World, write_images
-from underpainting.provenance import code
+from snakemake_provenance import code
 
 Row = Callable[[World], tuple[Plan, set[str]]]
 ROWS: dict[str, Row] = {}

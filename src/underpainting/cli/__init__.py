@@ -14,14 +14,14 @@ from pathlib import Path
 
 from underpainting.cli import estimating, forecasting, inspecting, sharing, upkeep, watching
 from underpainting.cli.estimating import BasisRefusedError
-from underpainting.provenance.crate import UnfinishedError
-from underpainting.provenance.hooks import HookInTheWayError
-from underpainting.provenance.locks import RunUnderWayError
-from underpainting.provenance.plan import WorkflowFailedError
-from underpainting.provenance.refusal import of_system
-from underpainting.provenance.sharing import NothingToShareError
-from underpainting.provenance.tools import ToolFailedError
-from underpainting.provenance.why import NotAnArtifactError
+from snakemake_provenance.crate import UnfinishedError
+from snakemake_provenance.hooks import HookInTheWayError
+from snakemake_provenance.locks import RunUnderWayError
+from snakemake_provenance.plan import WorkflowFailedError
+from snakemake_provenance.refusal import of_system
+from snakemake_provenance.sharing import NothingToShareError
+from snakemake_provenance.tools import ToolFailedError
+from snakemake_provenance.why import NotAnArtifactError
 from underpainting.studies import StudyError
 
 ERRORS = (

@@ -11,8 +11,8 @@ from typing import Any
 
 from underpainting.cli import project
 from underpainting.forecast import Row, forecast, measured_rates, total
-from underpainting.provenance.plan import plan
-from underpainting.provenance.variant import variant
+from snakemake_provenance.plan import plan
+from snakemake_provenance.variant import variant
 from underpainting.studies import Study, StudyError, costs, load_study, plain_yaml
 from underpainting.studies.loading import study_name
 

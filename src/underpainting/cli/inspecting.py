@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from underpainting.cli import project
-from underpainting.provenance import session, verifying
-from underpainting.provenance.hashes import Hashes
-from underpainting.provenance.judgement import latest
-from underpainting.provenance.layout import MEMORY
-from underpainting.provenance.plan import plan
-from underpainting.provenance.status import Condition, status, summary
-from underpainting.provenance.why import why
+from snakemake_provenance import session, verifying
+from snakemake_provenance.hashes import Hashes
+from snakemake_provenance.judgement import latest
+from snakemake_provenance.layout import MEMORY
+from snakemake_provenance.plan import plan
+from snakemake_provenance.status import Condition, status, summary
+from snakemake_provenance.why import why
 
 SHOWN, REASONS = 30, 4
 WELL = (Condition.FRESH, Condition.ELSEWHERE)

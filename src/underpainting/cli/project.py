@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from underpainting.provenance import manifest as manifests
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.ledger import Ledger
+from snakemake_provenance import manifest as manifests
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.ledger import Ledger
 from underpainting.studies.loading import CONFIG, configuration, data_folder
 
 SHOWN = 20  # lines that do not count

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from underpainting.cli import project
-from underpainting.provenance import hooks, locks, merging, session, sharing, stages
-from underpainting.provenance.judgement import State
-from underpainting.provenance.layout import SNAKEMAKE
-from underpainting.provenance.restoring import Report
-from underpainting.provenance.stages import Recording
-from underpainting.provenance.tools import ToolFailedError, dvc
+from snakemake_provenance import hooks, locks, merging, session, sharing, stages
+from snakemake_provenance.judgement import State
+from snakemake_provenance.layout import SNAKEMAKE
+from snakemake_provenance.restoring import Report
+from snakemake_provenance.stages import Recording
+from snakemake_provenance.tools import ToolFailedError, dvc
 
 RECORDING = Recording(
     metrics=("metrics.json",),

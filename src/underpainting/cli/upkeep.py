@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from underpainting.cli import project
-from underpainting.provenance import garbage, locks, session
-from underpainting.provenance.crate import UnfinishedError, archive
-from underpainting.provenance.judgement import State
-from underpainting.provenance.layout import SNAKEMAKE
-from underpainting.provenance.plan import plan
-from underpainting.provenance.status import Condition, status
-from underpainting.provenance.tools import uncommitted
+from snakemake_provenance import garbage, locks, session
+from snakemake_provenance.crate import UnfinishedError, archive
+from snakemake_provenance.judgement import State
+from snakemake_provenance.layout import SNAKEMAKE
+from snakemake_provenance.plan import plan
+from snakemake_provenance.status import Condition, status
+from snakemake_provenance.tools import uncommitted
 
 KEPT = ("*.checkpoint.safetensors",)  # a killed training goes on from it
 

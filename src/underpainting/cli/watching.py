@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from underpainting.cli import project
-from underpainting.provenance.plan import plan
+from snakemake_provenance.plan import plan
 from underpainting.watching import efficiency, record
 from underpainting.watching.efficiency import Total, Use
 from underpainting.watching.progress import Pace, Progress, progress

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
-from underpainting.provenance.plan import Job
+from snakemake_provenance.plan import Job
 from underpainting.watching.record import Record, State
 
 

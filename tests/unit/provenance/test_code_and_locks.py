@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from underpainting.provenance import code, locks
+from snakemake_provenance import code, locks
 
 FILES = {
     "package/__init__.py": "",
@@ -109,7 +109,7 @@ def test_what_was_parsed_is_remembered_until_the_file_changes(tree: Path, tmp_pa
     assert not code._memory
 
 
-HOLD = "import sys, time; from pathlib import Path; from underpainting.provenance import locks\n"
+HOLD = "import sys, time; from pathlib import Path; from snakemake_provenance import locks\n"
 HOLD += "locks.hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
 
 

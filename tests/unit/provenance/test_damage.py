@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 
 from tests.unit.provenance.test_facts import fact
-from underpainting.provenance import code, locks, manifest, session
-from underpainting.provenance.judgement import State
-from underpainting.provenance.layout import PARSED, SNAKEMAKE, Layout
-from underpainting.provenance.records import Records
-from underpainting.provenance.refusal import refusing
-from underpainting.provenance.testimony import witnessed
+from snakemake_provenance import code, locks, manifest, session
+from snakemake_provenance.judgement import State
+from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
+from snakemake_provenance.records import Records
+from snakemake_provenance.refusal import refusing
+from snakemake_provenance.testimony import witnessed
 
 LAYOUT = Layout(places={"{data}": "data"})
 OUTPUT, LATER, SOURCE = "results/study/out", "results/study/later", "data/source"

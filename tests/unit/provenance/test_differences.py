@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from underpainting.provenance import merging, packages
-from underpainting.provenance.differences import differences
-from underpainting.provenance.layout import Layout
+from snakemake_provenance import merging, packages
+from snakemake_provenance.differences import differences
+from snakemake_provenance.layout import Layout
 
 CODE = {"a 1": {"a.py": "x", "lib.py": "y"}, "a 2": {"a.py": "x", "lib.py": "z"}}
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting.provenance import manifest
-from underpainting.provenance.facts import Fact, NotAFactError
+from snakemake_provenance import manifest
+from snakemake_provenance.facts import Fact, NotAFactError
 
 
 def fact(path: str = "results/a/x", content: str = "1", **inputs: str) -> Fact:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from underpainting.provenance import hashes
-from underpainting.provenance.hashes import Hashes
+from snakemake_provenance import hashes
+from snakemake_provenance.hashes import Hashes
 
 
 @pytest.fixture

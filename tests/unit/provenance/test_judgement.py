@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.judgement import Judge, State, Verdict
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.judgement import Judge, State, Verdict
 
 SOURCE, MIDDLE, END = "{data}/source", "results/a/middle", "results/a/end"
 MADE = Fact(MIDDLE, "m", 1, {}, {SOURCE: "s"}, {})

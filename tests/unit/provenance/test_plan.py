@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from underpainting.provenance.plan import plan
-from underpainting.provenance.variant import variant
+from snakemake_provenance.plan import plan
+from snakemake_provenance.variant import variant
 
 WORKFLOW = """
-from underpainting.provenance import records
+from snakemake_provenance import records
 configfile: "config/count.yaml"
 records.tell_plan(workflow)
 rule all:

@@ -13,8 +13,8 @@ from snakemake.iocontainers import InputFiles, OutputFiles
 from snakemake.jobs import Job
 from snakemake.persistence.file import FilePersistence
 
-from underpainting.provenance import dvc_process
-from underpainting.provenance.records import KEPT, STALE, Records
+from snakemake_provenance import dvc_process
+from snakemake_provenance.records import KEPT, STALE, Records
 
 
 @pytest.mark.parametrize(

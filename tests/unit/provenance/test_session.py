@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import pytest
 
 from underpainting import jobs
-from underpainting.provenance import code, manifest, session
-from underpainting.provenance.judgement import State, latest
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.ledger import Ledger
-from underpainting.provenance.records import STALE, Records
-from underpainting.provenance.testimony import ChangedDuringJobError, witnessed
-from underpainting.provenance.verifying import verify
+from snakemake_provenance import code, manifest, session
+from snakemake_provenance.judgement import State, latest
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.ledger import Ledger
+from snakemake_provenance.records import STALE, Records
+from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
+from snakemake_provenance.verifying import verify
 
 pytestmark = pytest.mark.usefixtures("place")
 

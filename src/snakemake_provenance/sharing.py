@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from underpainting.provenance import manifest as manifests
-from underpainting.provenance import session, stages
-from underpainting.provenance.judgement import State
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.merging import DRIVER
-from underpainting.provenance.stages import Recording
-from underpainting.provenance.tools import ToolFailedError, dvc, git, git_succeeds, uncommitted
+from snakemake_provenance import manifest as manifests
+from snakemake_provenance import session, stages
+from snakemake_provenance.judgement import State
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.merging import DRIVER
+from snakemake_provenance.stages import Recording
+from snakemake_provenance.tools import ToolFailedError, dvc, git, git_succeeds, uncommitted
 
 _BATCH = 200  # paths per command line
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from underpainting.provenance.differences import Code, differences
-from underpainting.provenance.judgement import State, Verdict
-from underpainting.provenance.plan import Job, by_output
-from underpainting.provenance.records import STALE
-from underpainting.provenance.restoring import Report
+from snakemake_provenance.differences import Code, differences
+from snakemake_provenance.judgement import State, Verdict
+from snakemake_provenance.plan import Job, by_output
+from snakemake_provenance.records import STALE
+from snakemake_provenance.restoring import Report
 
 
 class Condition(StrEnum):

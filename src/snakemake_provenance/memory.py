@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from underpainting.writing import write_atomically
+from snakemake_provenance.writing import write_atomically
 
 CHECK_DIGITS = 16
 

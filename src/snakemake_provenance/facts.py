@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from underpainting.messages import shortened
-from underpainting.provenance.memory import check
+from snakemake_provenance.messages import shortened
+from snakemake_provenance.memory import check
 
 
 class NotAFactError(ValueError):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from underpainting.provenance.differences import Code
-from underpainting.provenance.judgement import State, Verdict
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.plan import Job, by_output
-from underpainting.provenance.restoring import Report
-from underpainting.provenance.status import reasons
+from snakemake_provenance.differences import Code
+from snakemake_provenance.judgement import State, Verdict
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.plan import Job, by_output
+from snakemake_provenance.restoring import Report
+from snakemake_provenance.status import reasons
 
 WIDTH = 12  # digits of a hash that are shown
 

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from underpainting.provenance import memory as memories
-from underpainting.provenance.hashes import Hashes, Stamp
-from underpainting.provenance.layout import MEMORY
+from snakemake_provenance import memory as memories
+from snakemake_provenance.hashes import Hashes, Stamp
+from snakemake_provenance.layout import MEMORY
 
 FOLDER = "testimonies"
 

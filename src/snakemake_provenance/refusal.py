@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from snakemake.exceptions import WorkflowError
 
-from underpainting.messages import shown
+from snakemake_provenance.messages import shown
 
 _REMEDIES = {
     errno.ENOENT: "bring back what belongs there, or remove it",

@@ -16,14 +16,14 @@ from typing import Any
 
 from filelock import FileLock
 
-from underpainting.provenance import memory as memories
-from underpainting.provenance import testimony
-from underpainting.provenance.facts import Fact, NotAFactError
-from underpainting.provenance.hashes import Hashes, Stamp
-from underpainting.provenance.layout import MEMORY, Layout, is_inside
-from underpainting.provenance.records import KEPT, Records
-from underpainting.provenance.testimony import Testimony
-from underpainting.writing import write_atomically
+from snakemake_provenance import memory as memories
+from snakemake_provenance import testimony
+from snakemake_provenance.facts import Fact, NotAFactError
+from snakemake_provenance.hashes import Hashes, Stamp
+from snakemake_provenance.layout import MEMORY, Layout, is_inside
+from snakemake_provenance.records import KEPT, Records
+from snakemake_provenance.testimony import Testimony
+from snakemake_provenance.writing import write_atomically
 
 KEEP = 8  # facts per output
 _SAME_TIME = 1e-3  # seconds; Snakemake keeps times as floats

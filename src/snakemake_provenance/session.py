@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from underpainting.provenance import ledger as ledgers
-from underpainting.provenance import leftovers, locks
-from underpainting.provenance import manifest as manifests
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.hashes import Hashes
-from underpainting.provenance.judgement import State, Verdict
-from underpainting.provenance.layout import MEMORY, SNAKEMAKE, Layout
-from underpainting.provenance.ledger import Ledger
-from underpainting.provenance.manifest import Manifest
-from underpainting.provenance.records import Records
-from underpainting.provenance.restoring import Report, judge, restore
+from snakemake_provenance import ledger as ledgers
+from snakemake_provenance import leftovers, locks
+from snakemake_provenance import manifest as manifests
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.hashes import Hashes
+from snakemake_provenance.judgement import State, Verdict
+from snakemake_provenance.layout import MEMORY, SNAKEMAKE, Layout
+from snakemake_provenance.ledger import Ledger
+from snakemake_provenance.manifest import Manifest
+from snakemake_provenance.records import Records
+from snakemake_provenance.restoring import Report, judge, restore
 
 
 def look_first(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:

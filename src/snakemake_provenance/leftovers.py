@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from underpainting.messages import shortened
+from snakemake_provenance.messages import shortened
 
 log = logging.getLogger(__name__)
 

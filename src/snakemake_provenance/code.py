@@ -1,4 +1,4 @@
-"""Digest of the code behind a script: itself, every module of its package that it reaches, the packages that it uses.
+"""Digest of the code behind a script: itself, every module of its own packages that it reaches, the packages that it uses.
 
 Snakemake notices a changed script, but not a changed module that the script imports, nor another version of a package.
 So each rule carries both among its params. Imports are followed through the syntax tree, within functions too;
@@ -19,10 +19,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from underpainting.provenance import memory
-from underpainting.provenance.hashes import Stamp
+from snakemake_provenance import memory
+from snakemake_provenance.hashes import Stamp
 
 DIGITS = 16
+
+Packages = tuple[Path, ...]
+"""Folders of the packages whose code counts."""
 
 _FILE_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")  # a text that may name a file
 
@@ -125,9 +128,9 @@ def data_files(package: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in found if not path.name.startswith(".")))
 
 
-def _digest_of(file: Path, package: Path) -> str:
+def _digest_of(file: Path, packages: Packages) -> str:
     if file.suffix == ".py":
-        return _parsed(file, _module(file, package)).digest
+        return _parsed(file, _module(file, packages)).digest
     return hashlib.sha256(file.read_bytes()).hexdigest()[:DIGITS]
 
 
@@ -145,63 +148,71 @@ def _imports(tree: ast.AST, own: str) -> Iterator[str]:
 
 
 @cache
-def _files(name: str, package: Path, without: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of a dotted name below a package: every `__init__` on the way, and the module itself."""
+def _files(name: str, packages: Packages, without: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files of a dotted name below its package: every `__init__` on the way, and the module itself."""
     parts = name.split(".")
-    if parts[0] != package.name or any(f"{name}.".startswith(f"{package.name}.{room}.") for room in without):
+    package = next((package for package in packages if package.name == parts[0]), None)
+    if package is None or any(f"{name}.".startswith(f"{left_out}.") for left_out in without):
         return ()
     places = [package.joinpath(*parts[1:depth]) for depth in range(1, len(parts) + 1)]
     files = (file for place in places for file in (place / "__init__.py", place.with_suffix(".py")))
     return tuple(file for file in files if file.is_file())
 
 
+def _home(file: Path, packages: Packages) -> Path | None:
+    """The package that a file belongs to."""
+    return next((package for package in packages if file.is_relative_to(package)), None)
+
+
 @cache
-def _module(file: Path, package: Path) -> str:
-    """Dotted name of a file; empty for one outside the package."""
-    if not file.is_relative_to(package):
+def _module(file: Path, packages: Packages) -> str:
+    """Dotted name of a file; empty for one outside the packages."""
+    if (package := _home(file, packages)) is None:
         return ""
     parts = file.relative_to(package.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @cache
-def _reach(script: Path, package: Path, without: tuple[str, ...]) -> tuple[tuple[Path, ...], frozenset[str]]:
-    """Files of the package that a script reaches, sorted, and every name imported in them."""
+def _reach(script: Path, packages: Packages, without: tuple[str, ...]) -> tuple[tuple[Path, ...], frozenset[str]]:
+    """Files of the packages that a script reaches, sorted, and every name imported in them."""
     found, waiting, names = {script}, [script], set[str]()
     while waiting:
         file = waiting.pop()
-        parsed = _parsed(file, _module(file, package))
+        parsed = _parsed(file, _module(file, packages))
         for name in set(parsed.imports) - names:
             names.add(name)
-            new = set(_files(name, package, without)) - found
+            new = set(_files(name, packages, without)) - found
             waiting.extend(new)
             found |= new
-        found.update(data for data in data_files(package) if data.name in parsed.files)
+        found.update(data for package in packages for data in data_files(package) if data.name in parsed.files)
     return tuple(sorted(found)), frozenset(names)
 
 
-def closure(script: Path, package: Path, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
-    """The script and every file of the package that it reaches, by import or by name, sorted.
+def closure(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
+    """The script and every file of the packages that it reaches, by import or by name, sorted.
 
     Args:
         script: the entry.
-        package: folder of the package; imports of other packages are not followed.
-        without: sub-packages that results cannot depend on.
+        packages: folders of the packages; imports of others are not followed.
+        without: dotted names of packages and modules that results cannot depend on.
     """
-    return _reach(script, package, without)[0]
+    return _reach(script, packages, without)[0]
 
 
-def imported(script: Path, package: Path, without: tuple[str, ...] = ()) -> frozenset[str]:
+def imported(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> frozenset[str]:
     """Top-level names of the other packages that a script or anything that it reaches imports."""
-    return frozenset(name.partition(".")[0] for name in _reach(script, package, without)[1]) - {package.name}
+    own = {package.name for package in packages}
+    return frozenset(name.partition(".")[0] for name in _reach(script, packages, without)[1]) - own
 
 
-def parts(script: Path, package: Path, without: tuple[str, ...] = ()) -> dict[str, str]:
+def parts(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> dict[str, str]:
     """A digest for each file that a script reaches, by name: to tell which of them differs."""
     found = {}
-    for file in closure(script, package, without):
-        name = file.relative_to(package.parent).as_posix() if file.is_relative_to(package) else file.name
-        found[name] = _digest_of(file, package)
+    for file in closure(script, packages, without):
+        package = _home(file, packages)
+        name = file.relative_to(package.parent).as_posix() if package else file.name
+        found[name] = _digest_of(file, packages)
     return found
 
 
@@ -211,9 +222,9 @@ def combined(found: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()[:DIGITS]
 
 
-def digest(script: Path, package: Path, without: tuple[str, ...] = ()) -> str:
+def digest(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> str:
     """Sixteen hexadecimal digits that change when, and only when, code reached by the script does."""
-    return combined(parts(script, package, without))
+    return combined(parts(script, packages, without))
 
 
 def of_files(folder: Path) -> str:

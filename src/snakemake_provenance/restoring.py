@@ -14,13 +14,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.hashes import Hashes, Stamp
-from underpainting.provenance.judgement import Judge, State, Verdict, candidates
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.ledger import Ledger
-from underpainting.provenance.manifest import Manifest
-from underpainting.provenance.records import KEPT, STALE, Records
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.hashes import Hashes, Stamp
+from snakemake_provenance.judgement import Judge, State, Verdict, candidates
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.ledger import Ledger
+from snakemake_provenance.manifest import Manifest
+from snakemake_provenance.records import KEPT, STALE, Records
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from underpainting.provenance import memory
+from snakemake_provenance import memory
 
 _YOUNG = 100_000_000  # ns; a file changed twice within the clock's resolution would look unchanged
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.ledger import Ledger
-from underpainting.provenance.manifest import Manifest
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.ledger import Ledger
+from snakemake_provenance.manifest import Manifest
 
 
 class State(StrEnum):

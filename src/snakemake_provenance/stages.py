@@ -15,8 +15,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from underpainting.provenance.layout import ACROSS, Layout
-from underpainting.writing import write_atomically
+from snakemake_provenance.layout import ACROSS, Layout
+from snakemake_provenance.writing import write_atomically
 
 FILE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 

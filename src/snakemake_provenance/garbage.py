@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from underpainting.provenance import manifest as manifests
-from underpainting.provenance.layout import Layout
-from underpainting.provenance.ledger import Ledger
-from underpainting.provenance.manifest import Manifest
+from snakemake_provenance import manifest as manifests
+from snakemake_provenance.layout import Layout
+from snakemake_provenance.ledger import Ledger
+from snakemake_provenance.manifest import Manifest
 
 
 def unmentioned(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.hashes import content
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.hashes import content
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""DVC, with the host keys of SSH remotes checked: `python -m underpainting.provenance.dvc_process ARGUMENTS`.
+"""DVC, with the host keys of SSH remotes checked: `python -m snakemake_provenance.dvc_process ARGUMENTS`.
 
 DVC's file system for SSH sets `known_hosts=None`, which accepts any host that answers. Here asyncssh's default is put
 back: the host must be in the user's known_hosts. DVC's private parts are touched in this module alone.

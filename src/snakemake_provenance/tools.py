@@ -29,7 +29,7 @@ def uncommitted() -> list[str]:
 
 def dvc(*arguments: str) -> str:
     """Run DVC, host keys checked; returns what it printed."""
-    return _run([sys.executable, "-m", "underpainting.provenance.dvc_process"], "dvc", arguments)
+    return _run([sys.executable, "-m", "snakemake_provenance.dvc_process"], "dvc", arguments)
 
 
 def _run(program: Sequence[str], name: str, arguments: Sequence[str]) -> str:

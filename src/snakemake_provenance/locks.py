@@ -6,7 +6,7 @@ Snakemake's files are left over. Two runs at once are still told apart by Snakem
 
 A job can outlive its run, when only Snakemake's own process is killed. So each run has a name, which its jobs know from the
 environment; a run that begins alone, not a dry one, writes its name over that of the last one, and from then on no job of an
-older run can publish a result (`writing.publish`).
+older run can publish a result (`newest_run`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import fcntl
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from underpainting.writing import RUN
 
 log = logging.getLogger(__name__)
+
+RUN = "SNAKEMAKE_PROVENANCE_RUN"
+"""Environment variable: the name of the run that a job belongs to, a space, and the file that names the newest run."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _held: list[IO[str]] = []
@@ -39,7 +42,7 @@ def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
         whether this process is alone; if not, Snakemake's own locks stand.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / "underpainting.lock").open("a")
+    file = (folder / "snakemake_provenance.lock").open("a")
     alone = _try_alone(file)
     if alone:
         _remove_leftovers(folder)
@@ -59,7 +62,7 @@ def hold_run(folder: Path) -> bool:
         whether no other run is under way; dry ones and commands that look on do not count.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / "underpainting.running").open("a")
+    file = (folder / "snakemake_provenance.running").open("a")
     if not _try_alone(file):
         file.close()
         return False
@@ -93,7 +96,7 @@ def join(folder: Path) -> None:
 
 def _newest(folder: Path) -> Path:
     """The file that names the newest run."""
-    return folder / "underpainting.run"
+    return folder / "snakemake_provenance.run"
 
 
 def _belong(folder: Path, name: str) -> None:
@@ -105,6 +108,32 @@ def _remove_leftovers(folder: Path) -> None:
     for leftover in (folder / "locks").glob("*.lock"):
         log.info("removing %s of a run that was killed", leftover)
         leftover.unlink(missing_ok=True)
+
+
+class SupersededError(RuntimeError):
+    """A job outlived its run, and another run has begun, which this job's result does not belong to."""
+
+
+@contextmanager
+def newest_run() -> Iterator[None]:
+    """Keep another run from beginning while a job publishes a result; without a run, as by hand, do nothing.
+
+    Raises:
+        SupersededError: another one has begun.
+    """
+    name, _, file = os.environ.get(RUN, "").partition(" ")
+    if not file:
+        yield
+        return
+    try:
+        newest = Path(file).open(encoding="utf-8", errors="replace")  # noqa: SIM115  closed below
+    except FileNotFoundError as error:
+        raise SupersededError(f"{file} is gone, so this job's run is, too; start the workflow again") from error
+    with newest:
+        fcntl.flock(newest, fcntl.LOCK_SH)
+        if newest.read() != name:
+            raise SupersededError("the run that this job belongs to was killed, and another run has begun since")
+        yield
 
 
 class NoLocksError(RuntimeError):

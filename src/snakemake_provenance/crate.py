@@ -15,8 +15,8 @@ from pathlib import Path
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from underpainting.provenance.facts import Fact
-from underpainting.provenance.tools import git
+from snakemake_provenance.facts import Fact
+from snakemake_provenance.tools import git
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from underpainting.provenance.merging import DRIVER
-from underpainting.provenance.sharing import driver
-from underpainting.provenance.tools import git
+from snakemake_provenance.merging import DRIVER
+from snakemake_provenance.sharing import driver
+from snakemake_provenance.tools import git
 
 MARK = "# written by `underpainting hooks`"
 NAMES = ("post-checkout", "post-merge", "post-rewrite")

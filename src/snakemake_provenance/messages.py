@@ -1,0 +1,21 @@
+"""Quotes other people's text in messages: never at length, never with control characters."""
+
+from __future__ import annotations
+
+LONGEST = 200
+
+
+def shown(value: object, longest: int = LONGEST) -> str:
+    """Quote a value: the start of it, where it is longer than `longest` characters."""
+    return shortened(repr(value), longest)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Cut a text after `longest` characters and spell out control characters other than line breaks."""
+    cut = text if len(text) <= longest else f"{text[: longest - 20]}... ({len(text)} characters)"
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in cut)
+
+
+def is_text(name: str) -> bool:
+    """Return whether a file's name is valid UTF-8, as Snakemake and its records need it."""
+    return not any("\ud800" <= one <= "\udfff" for one in name)
