@@ -75,7 +75,7 @@ gallery: env
 	$(BIN)/python workflow/sweeps.py
 
 schema: env
-	$(BIN)/python -m underpainting.studies
+	$(BIN)/python -m underpainting_workflow.studies
 
 docs: env
 	$(BIN)/python workflow/equations.py

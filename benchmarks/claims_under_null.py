@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.null_artifacts import FAMILIES, PLACES, fractions
-from underpainting.measures import statistics
+from underpainting.analysis import statistics
 
 TRIALS = 200
 MOST = 0.05

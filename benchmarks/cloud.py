@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.job import cost
 from benchmarks.measure import Ratio, ratio, table
-from underpainting.noise import NoiseLevel
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import mixtures, point_cloud
 from underpainting.theory.mixtures import Mixture, Mode
 from underpainting.theory.point_cloud import PointCloud

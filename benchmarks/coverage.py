@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting.measures import emergence, statistics
-from underpainting.measures.statistics import Interval
-from underpainting.noise import DATA, NoiseGrid, vp_level
+from underpainting.analysis import emergence, statistics
+from underpainting.analysis.statistics import Interval
+from underpainting.noise.levels import DATA, NoiseGrid, vp_level
 
 FloatArray = NDArray[np.float64]
 Measure = Callable[..., Interval]

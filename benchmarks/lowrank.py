@@ -76,7 +76,7 @@ def workflow(npz: Path, folder: Path) -> dict[str, Cost]:
 
 def explained(path: Path) -> float:
     """Fraction of the variance that a stored basis explains."""
-    from underpainting import artifacts
+    from underpainting.io import artifacts
 
     data = artifacts.load(path)
     return float(data["variances"].sum() / data["total_variance"])

@@ -16,7 +16,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting.claims import (
+from underpainting.analysis import statistics
+from underpainting.teleport import sweep
+from underpainting.theory import rotation
+from underpainting_workflow.claims import (
     Claim,
     comparison,
     emergence,
@@ -27,9 +30,6 @@ from underpainting.claims import (
     score,
     teleport,
 )
-from underpainting.measures import statistics
-from underpainting.teleportation import sweep
-from underpainting.theory import rotation
 
 FloatArray = NDArray[np.float64]
 Place = Literal["inside", "at", "outside", "holds"]

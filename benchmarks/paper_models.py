@@ -17,11 +17,12 @@ from benchmarks.measure import Ratio, ratio, table
 from benchmarks.sampling import jump_cost
 from tests.snapshots import SNAPSHOTS, write
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.compute import Compute
 from underpainting.denoisers import load_denoiser
-from underpainting.sampling import Sampler, initial_noise, sample
-from underpainting.teleportation.jumps import GaussianJump
-from underpainting.teleportation.teleport import jump
+from underpainting.denoisers.compute import Compute
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport.jumps import GaussianJump
+from underpainting.teleport.teleport import jump
 
 
 def low_rank_basis(shape: tuple[int, int, int], rank: int) -> Eigenbasis:

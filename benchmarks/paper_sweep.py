@@ -17,10 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import ratio, table
 from tests.snapshots import write
-from underpainting.compute import Compute
 from underpainting.denoisers import load_denoiser
-from underpainting.sampling import initial_noise
-from underpainting.studies import SamplerChoice, costs
+from underpainting.denoisers.compute import Compute
+from underpainting.samplers.randomness import initial_noise
+from underpainting_workflow.studies import SamplerChoice, costs
 
 NAME, BATCH = "ddpm_cifar10", 8
 HEUN = SamplerChoice(name="heun", steps=18)

@@ -120,7 +120,7 @@ from snakemake_provenance.layout import PARSED
 code.recall(PARSED)
 for script in sorted(Path("scripts").glob("*.py")):
     jobs.code_of(script)
-    packages.versions(code.imported(script, jobs.PACKAGE, jobs.APART))
+    packages.versions(code.imported(script, jobs.PACKAGES, jobs.APART))
 print(json.dumps(time.perf_counter() - start))
 """
 

@@ -8,11 +8,12 @@ from torch import nn
 from benchmarks.measure import Ratio, ratio
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import DiffusersDenoiser
-from underpainting.noise import training_grid
-from underpainting.sampling import Sampler, initial_noise
-from underpainting.studies.denoiser import NoiseSchedule
+from underpainting.noise.levels import training_grid
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
 from underpainting.training.trainer import make_unet
+from underpainting_workflow.studies.denoiser import NoiseSchedule
 
 
 def schedule() -> object:

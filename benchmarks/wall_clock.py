@@ -15,13 +15,15 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import Ratio, ratio, table
-from underpainting import samplers, schedules
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
 from underpainting.denoisers import CountingDenoiser, load_denoiser
+from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.networks import NetworkDenoiser
-from underpainting.sampling import Sampler, initial_noise, sample
-from underpainting.teleportation import jumps, teleport
+from underpainting.noise import schedules
+from underpainting.samplers import registry
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport import jumps, teleport
 from underpainting.theory import mixtures
 
 BUDGET, START = 10, 0.4
@@ -64,13 +66,13 @@ def measured(study: Path, name: str, batch: int, pairs: int) -> list[Ratio]:
     """The ratios of one sampler, in milliseconds per image."""
     denoiser, _ = load_denoiser(study / "denoiser", Compute("cpu"))
     schedule = schedules.of_file(study / "denoiser" / SCHEDULER)
-    noise, steps, rows = initial_noise(range(batch), denoiser.image_shape), samplers.steps_within(name, BUDGET), []
+    noise, steps, rows = initial_noise(range(batch), denoiser.image_shape), registry.steps_within(name, BUDGET), []
     for jump, ahead in known_jumps(study).items():
         sampler = teleport.regridded(name, schedule, steps, START if ahead else 1.0)
         counting = CountingDenoiser(denoiser)
         generate(sampler, counting, noise, ahead, schedule)
         ours = partial(generate, sampler, denoiser, noise, ahead, schedule)
-        label = f"{samplers.SAMPLERS[name].label}, {jump}"
+        label = f"{registry.SAMPLERS[name].label}, {jump}"
         peer = f"{counting.calls} network calls"
         found = ratio(label, ours, peer, partial(bare, denoiser, noise, counting.calls), "-", pairs=pairs)
         each = 1000 / batch

@@ -4,8 +4,9 @@ from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 
-from underpainting import foreign_code, jobs, preflight
-from underpainting.messages import as_rst
+from underpainting.io import third_party_code
+from underpainting_workflow import jobs, preflight
+from underpainting.io.messages import as_rst
 from snakemake_provenance import (
     code,
     locks,
@@ -15,14 +16,8 @@ from snakemake_provenance import (
 )
 from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
 from snakemake_provenance.refusal import refusing
-from underpainting.studies import (
-    StudyError,
-    configuration,
-    data_folder,
-    files,
-    find_studies,
-)
-from underpainting.studies.resources import memory, runtime
+from underpainting_workflow.studies import StudyError, configuration, data_folder, files, find_studies
+from underpainting_workflow.studies.resources import memory, runtime
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +50,7 @@ code.recall(PARSED)
 records.record_names(LAYOUT.results)
 records.age_by_outputs()
 
-foreign_code.announce(files.sources.code_folders(STUDIES))
+third_party_code.announce(files.sources.code_folders(STUDIES))
 
 # what compares studies, where there are several
 ACROSS_STUDIES = files.products.ACROSS_STUDIES if len(STUDIES) > 1 else ()
@@ -138,7 +133,7 @@ def code_of(script):
 def packages_of(script):
     """The versions of the packages that a script's results can depend on."""
     return packages.versions(
-        code.imported(ROOT / "scripts" / f"{script}.py", jobs.PACKAGE, jobs.APART)
+        code.imported(ROOT / "scripts" / f"{script}.py", jobs.PACKAGES, jobs.APART)
     )
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import artifacts
-from underpainting.jobs import job
-from underpainting.origins import origin
-from underpainting.writing import write_json
+from underpainting.io import artifacts
+from underpainting.io.writing import write_json
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, shards, trajectories
-from underpainting.artifacts import IMAGE_DIMS, array
+from underpainting.analysis import comparison
 from underpainting.basis import eigenbasis
-from underpainting.jobs import job
-from underpainting.measures import comparison
-from underpainting.noise import NoiseGrid
-from underpainting.origins import origin, use_threads
+from underpainting.io import artifacts, shards
+from underpainting.io.artifacts import IMAGE_DIMS, array
+from underpainting.noise.levels import NoiseGrid
+from underpainting.samplers import trajectories
 from underpainting.theory import flow, theories
 from underpainting.theory.flow import Trajectory
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

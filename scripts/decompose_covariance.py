@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from underpainting import artifacts
 from underpainting.basis import eigenbasis
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
+from underpainting.io import artifacts
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from underpainting import artifacts
-from underpainting.artifacts import array
 from underpainting.basis import moments
-from underpainting.jobs import job
-from underpainting.origins import origin
+from underpainting.io import artifacts
+from underpainting.io.artifacts import array
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

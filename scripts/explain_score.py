@@ -7,14 +7,15 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, meter
-from underpainting.artifacts import array
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.measures import score_variance
-from underpainting.noise import vp_level
-from underpainting.origins import origin, use_threads
+from underpainting import denoisers, meter
+from underpainting.analysis import score_variance
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import array
+from underpainting.noise.levels import vp_level
 from underpainting.theory import theories
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

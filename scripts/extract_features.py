@@ -6,11 +6,11 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
+from underpainting.io import artifacts
 from underpainting.quality import fidelity, held_out
 from underpainting.quality.extractors import INCEPTION, Extractors
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

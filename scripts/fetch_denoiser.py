@@ -6,10 +6,11 @@ Safetensors only, but for a published EDM network that the study trusts: its pic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from underpainting import denoisers, trajectories
+from underpainting import denoisers
 from underpainting.denoisers import pickles
-from underpainting.jobs import job
-from underpainting.origins import origin
+from underpainting.samplers import trajectories
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from underpainting import artifacts
-from underpainting.figures import few_calls, style
-from underpainting.jobs import job
-from underpainting.teleportation import sweep
+from underpainting.io import artifacts
+from underpainting.plotting import few_calls, style
+from underpainting.teleport import sweep
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import shards, trajectories
+from underpainting.analysis import comparison, perturbation
 from underpainting.basis import eigenbasis
-from underpainting.figures import components, style
-from underpainting.jobs import job
-from underpainting.measures import comparison, perturbation
-from underpainting.origins import use_threads
+from underpainting.io import shards
+from underpainting.plotting import components, style
+from underpainting.samplers import trajectories
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

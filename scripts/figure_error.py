@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from underpainting import artifacts
-from underpainting.figures import errors, style
-from underpainting.jobs import job
+from underpainting.io import artifacts
+from underpainting.plotting import errors, style
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

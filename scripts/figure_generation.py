@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from underpainting import shards
-from underpainting.figures import generation, style
-from underpainting.jobs import job
+from underpainting.io import shards
+from underpainting.plotting import generation, style
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

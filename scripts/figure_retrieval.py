@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from underpainting import artifacts, shards
-from underpainting.figures import retrieval, style
-from underpainting.jobs import job
+from underpainting.io import artifacts, shards
+from underpainting.plotting import retrieval, style
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from underpainting import artifacts
-from underpainting.claims import paper
-from underpainting.figures import score, style
-from underpainting.jobs import job
+from underpainting.io import artifacts
+from underpainting.plotting import score, style
+from underpainting_workflow.claims import paper
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from underpainting import artifacts
-from underpainting.figures import style, theory
-from underpainting.jobs import job
-from underpainting.noise import NoiseGrid
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseGrid
+from underpainting.plotting import style, theory
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

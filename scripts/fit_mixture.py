@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from underpainting import artifacts
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
+from underpainting.io import artifacts
 from underpainting.theory import mixture_fit, mixture_moments, mixtures
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

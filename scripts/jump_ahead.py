@@ -7,14 +7,15 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, schedules
-from underpainting.artifacts import IMAGE_DIMS, array
 from underpainting.basis import eigenbasis
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
-from underpainting.sampling import initial_noise, seed_batches
-from underpainting.teleportation import jumps, teleport
+from underpainting.io import artifacts
+from underpainting.io.artifacts import IMAGE_DIMS, array
+from underpainting.noise import schedules
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.teleport import jumps, teleport
 from underpainting.theory import isotropic, mixtures
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, shards, trajectories
-from underpainting.artifacts import array
+from underpainting.analysis import emergence, statistics
 from underpainting.basis import eigenbasis
-from underpainting.jobs import job
-from underpainting.measures import emergence, statistics
-from underpainting.noise import NoiseGrid
-from underpainting.origins import origin, use_threads
+from underpainting.io import artifacts, shards
+from underpainting.io.artifacts import array
+from underpainting.noise.levels import NoiseGrid
+from underpainting.samplers import trajectories
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

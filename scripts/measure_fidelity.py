@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from underpainting import artifacts
-from underpainting.jobs import job
-from underpainting.origins import use_threads
+from underpainting.io import artifacts
+from underpainting.io.writing import write_json
 from underpainting.quality import distances, fidelity, own_solution
-from underpainting.writing import write_json
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

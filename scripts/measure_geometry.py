@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from underpainting import artifacts, shards
-from underpainting.artifacts import array
-from underpainting.jobs import job
-from underpainting.measures import geometry
-from underpainting.noise import NoiseGrid
-from underpainting.origins import origin
+from underpainting.analysis import geometry
+from underpainting.io import artifacts, shards
+from underpainting.io.artifacts import array
+from underpainting.noise.levels import NoiseGrid
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

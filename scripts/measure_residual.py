@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from underpainting import denoisers, meter, trajectories
-from underpainting.compute import Compute
+from underpainting import denoisers, meter
+from underpainting.denoisers.compute import Compute
 from underpainting.images.training_images import load_bytes
-from underpainting.jobs import job
-from underpainting.origins import use_threads
+from underpainting.io.writing import write_json
 from underpainting.quality import distances, fidelity, frechet
 from underpainting.quality.extractors import Extractor, make_extractor
-from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
+from underpainting.samplers import trajectories
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.samplers.walk import Sampler, sample
 from underpainting.training.trainer import Recipe, held_out_loss
-from underpainting.writing import write_json
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, shards
-from underpainting.artifacts import array
-from underpainting.jobs import job
-from underpainting.measures import retrieval
-from underpainting.noise import NoiseGrid
-from underpainting.origins import origin, use_threads
-from underpainting.sampling import initial_noise
+from underpainting.analysis import retrieval
+from underpainting.io import artifacts, shards
+from underpainting.io.artifacts import array
+from underpainting.noise.levels import NoiseGrid
+from underpainting.samplers.randomness import initial_noise
 from underpainting.theory import point_cloud
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

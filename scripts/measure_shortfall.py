@@ -7,14 +7,16 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, meter, schedules
-from underpainting.artifacts import array
+from underpainting import denoisers, meter
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
-from underpainting.teleportation import planner
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import array
+from underpainting.noise import schedules
+from underpainting.teleport import planner
 from underpainting.theory import mixtures
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

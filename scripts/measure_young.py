@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from underpainting import denoisers, meter, tables, tensor_files, trajectories
+from underpainting import denoisers, meter
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.origins import use_threads
+from underpainting.denoisers.compute import Compute
+from underpainting.io import tensor_files
+from underpainting.io.writing import write_text
 from underpainting.quality import distances, fidelity
 from underpainting.quality.extractors import make_extractor
-from underpainting.sampling import Sampler, initial_noise, last, seed_batches
-from underpainting.teleportation import jumps, teleport
+from underpainting.samplers import trajectories
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.samplers.walk import Sampler, last
+from underpainting.teleport import jumps, teleport
 from underpainting.training import checkpoints
-from underpainting.writing import write_text
+from underpainting_workflow import tables
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

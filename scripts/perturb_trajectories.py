@@ -7,15 +7,18 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, meter, trajectories
-from underpainting.artifacts import array
+from underpainting import denoisers, meter
+from underpainting.analysis import perturbation
+from underpainting.analysis.perturbation import Directions, Response
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.measures import perturbation
-from underpainting.measures.perturbation import Directions, Response
-from underpainting.origins import origin, use_threads
-from underpainting.sampling import Sampler, initial_noise
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import array
+from underpainting.samplers import trajectories
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from underpainting import artifacts, schedules, tables, trajectories
 from underpainting.basis import eigenbasis
-from underpainting.jobs import job
-from underpainting.origins import use_threads
-from underpainting.sampling import Sampler
-from underpainting.sampling.schedulers import followed
-from underpainting.teleportation import discretisation, plan_table, planner, teleport
-from underpainting.writing import write_text
+from underpainting.io import artifacts
+from underpainting.io.writing import write_text
+from underpainting.noise import schedules
+from underpainting.samplers import trajectories
+from underpainting.samplers.schedulers import followed
+from underpainting.samplers.walk import Sampler
+from underpainting.teleport import discretisation, planner, teleport
+from underpainting_workflow import plan_table, tables
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from pydantic import TypeAdapter
 
-from underpainting import artifacts
 from underpainting.images import datasets
-from underpainting.jobs import job
-from underpainting.origins import origin
-from underpainting.studies.data import Dataset, DatasetBase, place_key
+from underpainting.io import artifacts
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin
+from underpainting_workflow.studies.data import Dataset, DatasetBase, place_key
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from underpainting import front
-from underpainting.jobs import job
-from underpainting.writing import replacing
+from underpainting.io.writing import replacing
+from underpainting_workflow import front
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -10,17 +10,20 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from underpainting import artifacts, denoisers, meter, schedules
-from underpainting.artifacts import IMAGE_DIMS, array
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
+from underpainting import denoisers, meter
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import IMAGE_DIMS, array
+from underpainting.noise import schedules
 from underpainting.quality import fidelity, own_solution
 from underpainting.quality.extractors import Extractor, Extractors
-from underpainting.samplers import SAMPLERS
-from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
-from underpainting.sampling.schedulers import followed
-from underpainting.teleportation import teleport
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.schedulers import followed
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport import teleport
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

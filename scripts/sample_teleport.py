@@ -9,15 +9,18 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, meter, trajectories
-from underpainting.artifacts import IMAGE_DIMS, array, image_array
+from underpainting import denoisers, meter
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
-from underpainting.sampling import Sampler, initial_noise, last, seed_batches
-from underpainting.teleportation import jumps, teleport
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import IMAGE_DIMS, array, image_array
+from underpainting.samplers import trajectories
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.samplers.walk import Sampler, last
+from underpainting.teleport import jumps, teleport
 from underpainting.theory import isotropic
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import artifacts, denoisers, meter, trajectories
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
-from underpainting.sampling import seed_batches
+from underpainting import denoisers, meter
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.samplers import trajectories
+from underpainting.samplers.randomness import seed_batches
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -7,14 +7,17 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers, meter, samplers, schedules
-from underpainting.artifacts import IMAGE_DIMS, array, image_array
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads
+from underpainting import denoisers, meter
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import IMAGE_DIMS, array, image_array
+from underpainting.noise import schedules
 from underpainting.quality import own_solution
-from underpainting.sampling import initial_noise, seed_batches
-from underpainting.teleportation import teleport
+from underpainting.samplers import registry
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.teleport import teleport
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -26,7 +29,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     """Solve batch by batch; one batch is one chunk of the artifact."""
     denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule, seeds, steps = schedules.of_file(inputs["scheduler"]), range(*config["seeds"]), config["steps"]
-    meter.plan(images=len(seeds) * samplers.calls(own_solution.SOLVER, steps))
+    meter.plan(images=len(seeds) * registry.calls(own_solution.SOLVER, steps))
     first = schedule.level(1.0)
 
     def solved(batch: list[int]) -> xr.Dataset:

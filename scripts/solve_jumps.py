@@ -10,16 +10,19 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from underpainting import artifacts, denoisers, meter, samplers, schedules, trajectories
-from underpainting.artifacts import array
+from underpainting import denoisers, meter
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
-from underpainting.jobs import job
-from underpainting.noise import NoiseLevel
-from underpainting.origins import origin, use_threads
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.io.artifacts import array
+from underpainting.noise import schedules
+from underpainting.noise.levels import NoiseLevel
 from underpainting.quality import own_solution
-from underpainting.sampling import initial_noise
-from underpainting.teleportation import jumps, teleport
+from underpainting.samplers import registry, trajectories
+from underpainting.samplers.randomness import initial_noise
+from underpainting.teleport import jumps, teleport
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -91,7 +94,7 @@ def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]
     own, basis = artifacts.load(inputs["solution"]), eigenbasis.load(inputs["eigenbasis"])
     seeds = own["seed"].values.tolist()
     starts = [*truncated(basis, seeds, settings, config), *regridded(iter(inputs["landed"]), seeds, config)]
-    calls = [len(start.states) * samplers.calls(own_solution.SOLVER, start.steps) for start in starts]
+    calls = [len(start.states) * registry.calls(own_solution.SOLVER, start.steps) for start in starts]
     meter.plan(images=sum(calls))
     with torch.inference_mode():
         schedule = schedules.of_file(inputs["scheduler"])

@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from underpainting import artifacts, tables
-from underpainting.claims import Claim, comparison, emergence, geometry, paper, perturbation, retrieval, score, teleport
-from underpainting.jobs import job
-from underpainting.writing import write_text
+from underpainting.io import artifacts
+from underpainting.io.writing import write_text
+from underpainting_workflow import tables
+from underpainting_workflow.claims import (
+    Claim,
+    comparison,
+    emergence,
+    geometry,
+    paper,
+    perturbation,
+    retrieval,
+    score,
+    teleport,
+)
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import artifacts
-from underpainting.findings import Swept, findings
-from underpainting.jobs import job
-from underpainting.writing import write_json
+from underpainting.io import artifacts
+from underpainting.io.writing import write_json
+from underpainting_workflow.findings import Swept, findings
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

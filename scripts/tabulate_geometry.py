@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from underpainting import artifacts, tables
-from underpainting.jobs import job
-from underpainting.writing import write_text
+from underpainting.io import artifacts
+from underpainting.io.writing import write_text
+from underpainting_workflow import tables
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

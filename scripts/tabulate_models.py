@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import artifacts, tables
-from underpainting.jobs import job
-from underpainting.measures import statistics
-from underpainting.measures.departure import departure, final_error
-from underpainting.measures.statistics import Interval
-from underpainting.studies.theory import THEORY_LABELS
-from underpainting.writing import write_text
+from underpainting.analysis import statistics
+from underpainting.analysis.departure import departure, final_error
+from underpainting.analysis.statistics import Interval
+from underpainting.io import artifacts
+from underpainting.io.writing import write_text
+from underpainting_workflow import tables
+from underpainting_workflow.jobs import job
+from underpainting_workflow.studies.theory import THEORY_LABELS
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

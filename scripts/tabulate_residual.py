@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from underpainting import tables
-from underpainting.jobs import job
-from underpainting.teleportation import sweep
-from underpainting.training import equal_budgets
-from underpainting.writing import write_text
+from underpainting.io.writing import write_text
+from underpainting.teleport import sweep
+from underpainting_workflow import equal_budgets, tables
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

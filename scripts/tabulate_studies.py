@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from underpainting import tables
-from underpainting.claims.paper import TABLE_2
-from underpainting.jobs import job
-from underpainting.writing import write_text
+from underpainting.io.writing import write_text
+from underpainting_workflow import tables
+from underpainting_workflow.claims.paper import TABLE_2
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

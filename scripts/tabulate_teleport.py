@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from underpainting import artifacts, tables
-from underpainting.jobs import job
+from underpainting.io import artifacts
+from underpainting.io.writing import write_text
 from underpainting.quality import own_solution
 from underpainting.quality.extractors import FEATURES
-from underpainting.teleportation import sweep
-from underpainting.writing import write_text
+from underpainting.teleport import sweep
+from underpainting_workflow import tables
+from underpainting_workflow.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

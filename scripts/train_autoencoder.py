@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from underpainting.images.training_images import load_bytes
-from underpainting.jobs import job
-from underpainting.origins import use_threads
 from underpainting.quality import autoencoder, held_out
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from underpainting import artifacts
 from underpainting.images.training_images import load_bytes
-from underpainting.jobs import job
-from underpainting.origins import use_threads
+from underpainting.io import artifacts
 from underpainting.quality import classifier, held_out
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import use_threads
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

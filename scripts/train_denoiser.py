@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
-from underpainting import artifacts, denoisers
+from underpainting import denoisers
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute, pick_device
 from underpainting.denoisers import residual
+from underpainting.denoisers.compute import Compute, pick_device
 from underpainting.images.training_images import load_bytes
-from underpainting.jobs import job
-from underpainting.origins import origin, use_threads, versions
+from underpainting.io import artifacts
 from underpainting.training import checkpoints, objectives
 from underpainting.training.trainer import Recipe, Trainer, make_unet
+from underpainting_workflow.jobs import job
+from underpainting_workflow.origins import origin, use_threads, versions
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from underpainting.studies.loading import load_study
-from underpainting.studies.models import Study
-from underpainting.writing import replacing, write_text
+from underpainting.io.writing import replacing, write_text
+from underpainting_workflow.studies.loading import load_study
+from underpainting_workflow.studies.models import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 1100

@@ -13,11 +13,11 @@ from typing import Any
 
 from safetensors import safe_open
 
-from underpainting import artifacts
-from underpainting.studies.denoiser import TrainedDenoiser
-from underpainting.studies.loading import load_study
-from underpainting.studies.models import Study
-from underpainting.writing import write_text
+from underpainting.io import artifacts
+from underpainting.io.writing import write_text
+from underpainting_workflow.studies.denoiser import TrainedDenoiser
+from underpainting_workflow.studies.loading import load_study
+from underpainting_workflow.studies.models import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_BYTES = 5_000_000

@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 from gallery import PICTURES, ROOT, markdown, picture
 
-from underpainting.studies.loading import load_study
-from underpainting.studies.models import Study
-from underpainting.teleportation import plan_table, sweep
-from underpainting.training import equal_budgets
-from underpainting.writing import write_text
+from underpainting.io.writing import write_text
+from underpainting.teleport import sweep
+from underpainting_workflow import equal_budgets, plan_table
+from underpainting_workflow.studies.loading import load_study
+from underpainting_workflow.studies.models import Study
 
 FEW = 10
 FIGURES = ("fig17_skipping", "fig_budget", "fig_budget_skips", "fig_budget_samples", "fig_young", "fig_residual")

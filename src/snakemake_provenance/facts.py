@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from snakemake_provenance.messages import shortened
 from snakemake_provenance.memory import check
+from snakemake_provenance.messages import shortened
 
 
 class NotAFactError(ValueError):

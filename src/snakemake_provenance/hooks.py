@@ -7,15 +7,15 @@ from pathlib import Path
 
 from snakemake_provenance.merging import DRIVER
 from snakemake_provenance.sharing import driver
-from snakemake_provenance.tools import git
+from snakemake_provenance.tools import COMMAND, MODULE, git
 
-MARK = "# written by `underpainting hooks`"
+MARK = f"# written by `{COMMAND} hooks`"
 NAMES = ("post-checkout", "post-merge", "post-rewrite")
 # git calls post-checkout with 0 as third argument for single files, which bring no other commit
 SCRIPT = """#!/bin/sh
 {mark}
 [ "$#" -lt 3 ] || [ "$3" = 1 ] || exit 0
-exec '{python}' -m underpainting checkout
+exec '{python}' -m {module} checkout
 """
 
 
@@ -35,10 +35,10 @@ def install() -> list[Path]:
     for name in NAMES:
         file = folder / name
         if file.exists() and MARK not in file.read_text(encoding="utf-8"):
-            raise HookInTheWayError(f"{file} is not ours: add the line `underpainting checkout` to it by hand")
+            raise HookInTheWayError(f"{file} is not ours: add the line `{COMMAND} checkout` to it by hand")
     for name in NAMES:
         file = folder / name
-        file.write_text(SCRIPT.format(mark=MARK, python=sys.executable), encoding="utf-8")
+        file.write_text(SCRIPT.format(mark=MARK, python=sys.executable, module=MODULE), encoding="utf-8")
         file.chmod(0o755)
         written.append(file)
     git("config", f"merge.{DRIVER}.driver", driver())

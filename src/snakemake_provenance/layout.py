@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from snakemake_provenance.messages import is_text
 from snakemake_provenance.hashes import visible_files
+from snakemake_provenance.messages import is_text
 
 SNAKEMAKE = Path(".snakemake")
 MEMORY = SNAKEMAKE / "provenance"

@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-
 log = logging.getLogger(__name__)
 
 RUN = "SNAKEMAKE_PROVENANCE_RUN"

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from snakemake_provenance.messages import shortened, shown
 from snakemake_provenance.facts import Fact, NotAFactError
 from snakemake_provenance.layout import Layout
+from snakemake_provenance.messages import shortened, shown
 from snakemake_provenance.writing import write_atomically
 
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")

@@ -12,7 +12,7 @@ from snakemake_provenance.judgement import State
 from snakemake_provenance.layout import Layout
 from snakemake_provenance.merging import DRIVER
 from snakemake_provenance.stages import Recording
-from snakemake_provenance.tools import ToolFailedError, dvc, git, git_succeeds, uncommitted
+from snakemake_provenance.tools import COMMAND, MODULE, ToolFailedError, dvc, git, git_succeeds, uncommitted
 
 _BATCH = 200  # paths per command line
 
@@ -87,7 +87,7 @@ def _refuse_unknown(layout: Layout, chosen: dict[str, list[str]]) -> None:
     if strange:
         shown = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
         raise NothingToShareError(
-            f"no job is known to have written {shown}: run the workflow, or `underpainting gc --delete` what it does not make"
+            f"no job is known to have written {shown}: run the workflow, or `{COMMAND} gc --delete` what it does not make"
         )
 
 
@@ -102,7 +102,7 @@ def _bring_missing(outputs: dict[str, list[str]], say: Callable[[str], None]) ->
         except ToolFailedError as error:
             raise NothingToShareError(
                 f"{missing[start]} and others are recorded and not here, and could not be pulled; run the workflow, or "
-                f"`underpainting gc --delete` what it no longer makes\n{error}"
+                f"`{COMMAND} gc --delete` what it no longer makes\n{error}"
             ) from error
 
 
@@ -124,7 +124,7 @@ def _commit(files: list[str], message: str) -> bool:
 
 def driver() -> str:
     """The merge driver of dvc.yaml and dvc.lock, as git's configuration takes it."""
-    return f"'{sys.executable}' -m underpainting merge-dvc-files %O %A %B"
+    return f"'{sys.executable}' -m {MODULE} merge-dvc-files %O %A %B"
 
 
 def pull(

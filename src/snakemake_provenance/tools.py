@@ -6,6 +6,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+COMMAND, MODULE = "underpainting", "underpainting_workflow"
+"""What a person types for the commands of this package, and the module that a hook runs."""
+
 
 class ToolFailedError(RuntimeError):
     """git or DVC failed; the message is its own, with what was asked of it."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from underpainting.figures import style
+from underpainting.plotting import style
 
 
 @contextmanager

@@ -17,11 +17,12 @@ from tests.unit.bases import make_basis
 from underpainting import denoisers
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis
-from underpainting.compute import Compute
+from underpainting.denoisers.compute import Compute
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
-from underpainting.sampling import SAMPLERS, Sampler
-from underpainting.sampling.schedulers import SCHEDULE_KEYS
-from underpainting.teleportation import jumps
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.schedulers import SCHEDULE_KEYS
+from underpainting.samplers.walk import Sampler
+from underpainting.teleport import jumps
 
 SMALL: dict[str, Any] = {
     "sample_size": 8,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from scripts.tabulate_teleport import COLUMNS
-from underpainting import samplers
+from underpainting.samplers import registry
 
 JUMPS = {
     "none": "no jump",
@@ -106,8 +106,8 @@ def regridded(
     """Few calls: the distance without a jump is 10 / NFE; the last skip of each jump is the best, by its factor."""
     rows = []
     for solver in solvers:
-        for steps in sorted({samplers.steps_within(solver, budget) for budget in budgets}):
-            calls = samplers.calls(solver, steps)
+        for steps in sorted({registry.steps_within(solver, budget) for budget in budgets}):
+            calls = registry.calls(solver, steps)
             for jump in jumps:
                 for skip in SKIPS.get(jump, (0,)):
                     loss = FACTORS[jump] * (1.0 if skip == SKIPS.get(jump, (0,))[-1] else 1.1) - 1
@@ -115,7 +115,7 @@ def regridded(
                     behind = relative("behind", fd / PLAIN - 1) if reference else {}
                     place = {"sampler": f"{solver}-{steps}", "jump": jump, "skip": skip, "nfe": calls}
                     known = relative("loss", loss, WIDTH if skip else 0.0)
-                    if not samplers.SAMPLERS[solver].stochastic:
+                    if not registry.SAMPLERS[solver].stochastic:
                         known |= from_network(loss, WIDTH if skip else 0.0, jump, 1 / calls)
                     rows.append(row(fd, design="regrid", **place, **known, **behind))
         if reference:

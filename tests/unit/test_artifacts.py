@@ -13,6 +13,7 @@ import textwrap
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.storage import ZipStore
 
-from tests.unit.networks import small_unet
-from underpainting import artifacts, denoisers, writing
-from underpainting.artifacts import ArtifactError
 from snakemake_provenance import locks
+from tests.unit.networks import small_unet
+from underpainting import denoisers
+from underpainting.io import artifacts, writing
+from underpainting.io.artifacts import ArtifactError
 from underpainting.training import checkpoints
 
 DIMS = ("sample", *artifacts.IMAGE_DIMS)

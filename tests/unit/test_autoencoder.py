@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from underpainting import tensor_files
+from underpainting.io import tensor_files
 from underpainting.quality import autoencoder, classifier, extractors, fidelity, held_out
 from underpainting.quality.autoencoder import Autoencoder, AutoencoderShape
 

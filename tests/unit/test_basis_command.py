@@ -15,12 +15,14 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 
-from underpainting import cli, denoisers
+from underpainting import denoisers
 from underpainting.basis import eigenbasis, estimate, moments
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis, load_basis
-from underpainting.compute import Compute
-from underpainting.sampling import Sampler, initial_noise, sample
+from underpainting.denoisers.compute import Compute
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler, sample
+from underpainting_workflow import cli
 
 Array = np.ndarray[Any, Any]
 

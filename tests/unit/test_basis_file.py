@@ -11,11 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from tests.unit.bases import make_basis
-from underpainting import artifacts
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import BasisFileError, StoredBasis, from_artifacts, load_basis, save_basis
-from underpainting.noise import NoiseLevel
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import gaussian
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import coverage
 from benchmarks.measure import Ratio, print_each, table
-from underpainting.measures.statistics import Interval
+from underpainting.analysis.statistics import Interval
 
 
 def row(name: str) -> Ratio:

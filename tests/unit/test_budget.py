@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting import samplers
-from underpainting.samplers import SAMPLERS
-from underpainting.studies import Study, StudyError, files, load_study
-from underpainting.studies.budget import NO_JUMP, BudgetConfig
+from underpainting.samplers import registry
+from underpainting.samplers.registry import SAMPLERS
+from underpainting_workflow.studies import Study, StudyError, files, load_study
+from underpainting_workflow.studies.budget import NO_JUMP, BudgetConfig
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
 BUDGET: dict[str, Any] = {
@@ -45,13 +45,13 @@ def budget_with(**changes: Any) -> BudgetConfig:
 
 @given(name=st.sampled_from(list(SAMPLERS)), budget=st.integers(1, 60))
 def test_a_budget_pays_for_its_steps_and_for_no_more(name: str, budget: int) -> None:
-    steps = samplers.steps_within(name, budget)
-    assert samplers.calls(name, steps) <= budget < samplers.calls(name, steps + 1) or steps == budget
+    steps = registry.steps_within(name, budget)
+    assert registry.calls(name, steps) <= budget < registry.calls(name, steps + 1) or steps == budget
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="calls its denoiser at least once, so a budget of 0 calls is not enough"):
-        samplers.steps_within("ddim", 0)
+        registry.steps_within("ddim", 0)
 
 
 def test_budgets_that_pay_for_the_same_steps_are_one() -> None:

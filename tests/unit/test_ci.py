@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from underpainting.studies import files, load_study
+from underpainting_workflow.studies import files, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]["ci"]["steps"]

@@ -12,13 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import sweeps
-from underpainting.claims import comparison, emergence, geometry, judge, paper, perturbation, retrieval, score, teleport
-from underpainting.claims.claim import Claim, exact, of_number
-from underpainting.measures import signed_rank
-from underpainting.measures.departure import departure
-from underpainting.noise import DATA, NoiseLevel
+from underpainting.analysis import signed_rank
+from underpainting.analysis.departure import departure
+from underpainting.noise.levels import DATA, NoiseLevel
 from underpainting.theory import isotropic
 from underpainting.theory.isotropic import Isotropic
+from underpainting_workflow.claims import (
+    comparison,
+    emergence,
+    geometry,
+    judge,
+    paper,
+    perturbation,
+    retrieval,
+    score,
+    teleport,
+)
+from underpainting_workflow.claims.claim import Claim, exact, of_number
 
 NUMBERS = st.floats(-1e3, 1e3)
 

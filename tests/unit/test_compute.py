@@ -16,9 +16,9 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
 from underpainting import denoisers
-from underpainting.compute import Compute, pick_device
-from underpainting.noise import training_grid, vp_level
-from underpainting.sampling import initial_noise
+from underpainting.denoisers.compute import Compute, pick_device
+from underpainting.noise.levels import training_grid, vp_level
+from underpainting.samplers.randomness import initial_noise
 
 SHIPPED = Path(__file__).parents[2] / "config/networks/mnist"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -15,10 +15,12 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 
 from scripts.fetch_denoiser import main as fetch
 from tests.unit.pipelines import basis, quiet, tells, unet
-from underpainting import denoisers, preflight, trajectories
-from underpainting.compute import Compute
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
 from underpainting.pipeline import TeleportPipeline
-from underpainting.studies import Study, StudyError, files, load_study
+from underpainting.samplers import trajectories
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import Study, StudyError, files, load_study
 
 SEEDS = [3, 4, 5]
 ROOT = Path(__file__).resolve().parents[2]

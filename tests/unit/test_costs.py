@@ -15,21 +15,27 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
 from scripts import jump_ahead, sample_teleport, solve_flow, solve_jumps
+from snakemake_provenance.plan import Job
 from tests.unit.bases import make_basis
-from underpainting import artifacts, denoisers, forecast, meter, samplers, schedules
+from underpainting import denoisers, meter
+from underpainting.analysis import perturbation
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.compute import Compute
 from underpainting.denoisers import CountingDenoiser, Denoiser, GaussianDenoiser
-from underpainting.measures import perturbation
-from underpainting.noise import NoiseLevel
-from snakemake_provenance.plan import Job
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.noise import schedules
+from underpainting.noise.levels import NoiseLevel
 from underpainting.quality import own_solution
-from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
-from underpainting.studies import SamplerChoice, Study, costs, files
-from underpainting.teleportation.jumps import IsotropicJump
+from underpainting.samplers import registry
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport.jumps import IsotropicJump
 from underpainting.theory.isotropic import Isotropic
-from underpainting.watching.record import Activity, Record, Request, State, write
+from underpainting_workflow import forecast
+from underpainting_workflow.studies import SamplerChoice, Study, costs, files
+from underpainting_workflow.watching.record import Activity, Record, Request, State, write
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
 NAMES = list(SAMPLERS)
@@ -165,7 +171,7 @@ def test_sweeps_without_a_seed_in_common_need_no_landings() -> None:
     assert files.solution.landed_files("tiny", study) == []
     config: Any = files.solution.jump_settings(study)
     assert config["landed"] == []
-    assert costs.network_calls("solve_jumps", study, {}) == study.teleport.solution.seeds * samplers.calls(
+    assert costs.network_calls("solve_jumps", study, {}) == study.teleport.solution.seeds * registry.calls(
         "heun", study.teleport.solution.steps_after(2 / 6)
     )
 

@@ -24,11 +24,12 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from scripts import prepare_dataset
-from underpainting import artifacts, preflight
-from underpainting.images import datasets, pictures, suitability
+from underpainting.images import datasets, pictures
 from underpainting.images.containers import PictureError
-from underpainting.studies import Study, StudyError, data, find_studies
-from underpainting.studies.files.sources import image_files
+from underpainting.io import artifacts
+from underpainting_workflow import preflight, suitability
+from underpainting_workflow.studies import Study, StudyError, data, find_studies
+from underpainting_workflow.studies.files.sources import image_files
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = os.environ.get("UNDERPAINTING_DATA")

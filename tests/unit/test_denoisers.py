@@ -15,10 +15,12 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 from tests.unit.networks import SMALL, small_unet
-from underpainting import artifacts, denoisers, preflight
-from underpainting.compute import Compute
-from underpainting.studies import Study, StudyError
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
 from underpainting.training import objectives
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import Study, StudyError
 
 ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"

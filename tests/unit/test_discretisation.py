@@ -7,11 +7,12 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from underpainting import schedules
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.sampling import SAMPLERS, Sampler, sample
-from underpainting.teleportation import discretisation, teleport
+from underpainting.noise import schedules
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport import discretisation, teleport
 from underpainting.theory import gaussian
 
 SCHEDULE = DDIMScheduler(clip_sample=False)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from scripts import extract_features
 from scripts.tabulate_teleport import FEATURE_COLUMNS
-from underpainting import artifacts
+from underpainting.io import artifacts
 from underpainting.quality import distances, extractors, fidelity, frechet, held_out
 
 RESAMPLES = 20

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import DATA, NoiseLevel
+from underpainting.noise.levels import DATA, NoiseLevel
 from underpainting.theory import gaussian
 
 Array = NDArray[np.float64]

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from underpainting.analysis import emergence, statistics
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.measures import emergence, statistics
-from underpainting.noise import DATA, NoiseGrid, NoiseLevel, edm_grid, vp_level
-from underpainting.sampling import Sampler, initial_noise
+from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, edm_grid, vp_level
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
 
 FINE = NoiseGrid.of([*(vp_level(ratio) for ratio in np.geomspace(150, 0.01, 800)), DATA])

@@ -15,13 +15,15 @@ import xarray as xr
 
 from tests.unit.networks import SMALL
 from tests.unit.test_residual import SCHEDULE, basis_of_digits, digits
-from underpainting import artifacts, denoisers
+from underpainting import denoisers
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
 from underpainting.quality import classifier, extractors, fidelity, frechet, held_out
-from underpainting.sampling import Sampler, initial_noise, sample
-from underpainting.training import equal_budgets
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler, sample
 from underpainting.training.trainer import Recipe, held_out_loss
+from underpainting_workflow import equal_budgets
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

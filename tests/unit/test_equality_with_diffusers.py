@@ -18,10 +18,12 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from tests.unit.pipelines import pipeline, unet
-from underpainting import denoisers, trajectories
+from underpainting import denoisers
 from underpainting.denoisers import PredictionType
-from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
-from underpainting.sampling.randomness import added_noise
+from underpainting.samplers import trajectories
+from underpainting.samplers.randomness import added_noise, initial_noise
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler, sample
 
 SEEDS, STEPS, SHAPE = range(2), 10, (1, 8, 8)
 OF_DIFFUSERS = sorted({*SAMPLERS} - {"edmheun", "edmchurn"})

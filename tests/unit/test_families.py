@@ -15,8 +15,9 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting import denoisers, families, schedules
-from underpainting.noise import training_grid
+from underpainting import denoisers
+from underpainting.noise import families, schedules
+from underpainting.noise.levels import training_grid
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__ must accept")  # diffusers hands tensors to NumPy
 

@@ -13,7 +13,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tests.unit import legible, sweeps
-from underpainting.figures import (
+from underpainting.noise.levels import NoiseGrid, VariancePreserving
+from underpainting.plotting import (
     comparison,
     errors,
     fidelity,
@@ -26,7 +27,6 @@ from underpainting.figures import (
     theory,
     training,
 )
-from underpainting.noise import NoiseGrid, VariancePreserving
 
 LABELS = [
     "DDIM, 50 steps",

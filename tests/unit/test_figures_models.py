@@ -11,8 +11,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from tests.unit import legible
-from underpainting.figures import components, endpoints, models, style, validation
-from underpainting.noise import VariancePreserving
+from underpainting.noise.levels import VariancePreserving
+from underpainting.plotting import components, endpoints, models, style, validation
 
 LABELS = {
     "network": "DPM-Solver++, 25 steps, trailing",

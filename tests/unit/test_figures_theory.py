@@ -11,9 +11,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tests.unit import legible
-from underpainting.claims import paper
-from underpainting.figures import emergence, perturbation, residual, retrieval, score, style, young
-from underpainting.noise import VariancePreserving
+from underpainting.noise.levels import VariancePreserving
+from underpainting.plotting import emergence, perturbation, residual, retrieval, score, style, young
+from underpainting_workflow.claims import paper
 
 LABELS = {
     "network": "DPM-Solver++, 25 steps, trailing",

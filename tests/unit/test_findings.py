@@ -16,8 +16,8 @@ import xarray as xr
 from PIL import Image
 
 from scripts.tabulate_teleport import COLUMNS
-from underpainting import front
-from underpainting.findings import NULL_MODEL, Finding, Swept, findings
+from underpainting_workflow import front
+from underpainting_workflow.findings import NULL_MODEL, Finding, Swept, findings
 
 SWEPT = Swept("ddim-50", "DDIM, 50 steps", 50)
 JUMPS = {"gaussian": "Gaussian", "mixture": "mixture", "isotropic": "isotropic Gaussian"}

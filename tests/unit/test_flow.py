@@ -16,7 +16,7 @@ from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
-from underpainting.noise import (
+from underpainting.noise.levels import (
     FlowMatching,
     NoiseGrid,
     NoiseLevel,
@@ -27,7 +27,7 @@ from underpainting.noise import (
     training_grid,
     vp_level,
 )
-from underpainting.sampling import Sampler
+from underpainting.samplers.walk import Sampler
 from underpainting.theory import flow, gaussian
 
 TIGHT = {"dopri5": {"rtol": 1e-10, "atol": 1e-11}, "dopri8": {"rtol": 1e-11, "atol": 1e-12}}

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tests.unit.bases import make_basis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import (
+from underpainting.noise.levels import (
     DATA,
     FlowMatching,
     NoiseLevel,

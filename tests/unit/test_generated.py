@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from underpainting.studies.__main__ import GENERATED
+from underpainting_workflow.studies.__main__ import GENERATED
 
 ROOT = Path(__file__).resolve().parents[2]
 

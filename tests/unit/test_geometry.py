@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from underpainting import shards, trajectories
+from underpainting.analysis import comparison, geometry
 from underpainting.basis import eigenbasis
 from underpainting.denoisers import GaussianDenoiser, noise_prediction
-from underpainting.measures import comparison, geometry
-from underpainting.noise import NoiseGrid, vp_level
-from underpainting.sampling import Sampler
+from underpainting.io import shards
+from underpainting.noise.levels import NoiseGrid, vp_level
+from underpainting.samplers import trajectories
+from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
 
 SEEDS = st.integers(0, 2**31)
@@ -255,7 +256,7 @@ def test_the_prediction_ends_where_the_noise_filter_says() -> None:
 
 
 def test_shards_are_read_in_order_and_found_by_seed(tmp_path: Path) -> None:
-    from underpainting import artifacts
+    from underpainting.io import artifacts
 
     _, data = gaussian_trajectories(4)
     files = [tmp_path / "a.zarr.zip", tmp_path / "b.zarr.zip"]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from underpainting.halving import HalvingBatches, is_out_of_memory
+from underpainting.denoisers.halving import HalvingBatches, is_out_of_memory
 
 ROOT = Path(__file__).parents[2]
 REFUSED = "[enforce fail] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."
@@ -24,8 +24,8 @@ PROGRAM = """
     from pathlib import Path
     import torch
     from underpainting import denoisers
-    from underpainting.compute import Compute
-    from underpainting.sampling import initial_noise
+    from underpainting.denoisers.compute import Compute
+    from underpainting.samplers.randomness import initial_noise
 
     def address_space(kind):
         status = Path("/proc/self/status").read_text()

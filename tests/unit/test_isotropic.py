@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from underpainting.basis import eigenbasis
-from underpainting.noise import NoiseLevel, vp_level
+from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.theory import gaussian, isotropic
 
 SHAPE = (1, 3, 4)

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from tests.unit.bases import make_basis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import DATA, NoiseGrid, NoiseLevel, vp_level
-from underpainting.sampling import initial_noise
-from underpainting.teleportation.jumps import ClassJump, GaussianJump, Jump, MixtureJump
+from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, vp_level
+from underpainting.samplers.randomness import initial_noise
+from underpainting.teleport.jumps import ClassJump, GaussianJump, Jump, MixtureJump
 from underpainting.theory import flow, gaussian
 from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 

@@ -16,9 +16,10 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from torch import Tensor, nn
 
 from tests.unit.networks import small_unet
-from underpainting import artifacts, denoisers
-from underpainting.compute import Compute
-from underpainting.noise import NoiseLevel, vp_level
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.training import objectives
 from underpainting.training.objectives import Lesson, Objective
 from underpainting.training.trainer import Recipe, draw

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from scripts import measure_budget, measure_fidelity, sample_budget
-from underpainting import artifacts
+from underpainting.io import artifacts
 from underpainting.quality import distances, own_solution
 
 

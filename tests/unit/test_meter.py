@@ -11,12 +11,13 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.unit import test_training
-from underpainting import jobs, meter, sampling
+from underpainting import meter, sampling
+from underpainting.analysis import perturbation
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
-from underpainting.measures import perturbation
-from underpainting.noise import training_grid
+from underpainting.noise.levels import training_grid
 from underpainting.quality import autoencoder, classifier
+from underpainting_workflow import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,5 +123,5 @@ def test_counting_is_cheap() -> None:
 )
 def test_no_result_depends_on_the_meter_or_the_records(script: str) -> None:
     reached = jobs.code_of(ROOT / f"scripts/{script}.py")
-    assert "underpainting/artifacts.py" in reached
+    assert "underpainting/io/artifacts.py" in reached
     assert not [name for name in reached if "meter" in name or "watching" in name]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from underpainting.noise import NoiseLevel
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import mixture_fit, mixture_moments, mixtures
 from underpainting.theory.mixture_moments import Covariance
 from underpainting.theory.mixtures import Mixture, Mode

@@ -14,9 +14,9 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from underpainting import artifacts
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import NoiseLevel, vp_level
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.theory import gaussian, mixture_moments, mixtures
 from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 

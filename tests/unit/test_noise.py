@@ -13,7 +13,7 @@ from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting.noise import (
+from underpainting.noise.levels import (
     DATA,
     FlowMatching,
     NoiseGrid,

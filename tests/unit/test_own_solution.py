@@ -11,14 +11,14 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
 from tests.unit.bases import make_basis
-from underpainting import samplers
+from underpainting.analysis.statistics import Interval
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, GaussianDenoiser
-from underpainting.measures.statistics import Interval
-from underpainting.noise import DATA, NoiseLevel
+from underpainting.noise.levels import DATA, NoiseLevel
+from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, karras_from, schedule_of
 from underpainting.quality import own_solution
-from underpainting.schedules import EDMSchedule, FlowSchedule, Schedule, karras_from, schedule_of
-from underpainting.teleportation.jumps import GaussianJump, IsotropicJump, Jump
+from underpainting.samplers import registry
+from underpainting.teleport.jumps import GaussianJump, IsotropicJump, Jump
 from underpainting.theory import gaussian
 from underpainting.theory.isotropic import Isotropic
 
@@ -88,7 +88,7 @@ def test_every_step_costs_two_calls_but_the_last() -> None:
     schedule = SCHEDULES["variance preserving"]
     counting, level = CountingDenoiser(GaussianDenoiser(BASIS)), schedule.level(0.7)
     own_solution.solve(counting, schedule, states_at(level), level, 9)
-    assert counting.calls == samplers.calls(own_solution.SOLVER, 9) == 17
+    assert counting.calls == registry.calls(own_solution.SOLVER, 9) == 17
 
 
 def test_images_are_cut_to_their_range() -> None:

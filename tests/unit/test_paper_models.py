@@ -13,12 +13,14 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 
 from tests.snapshots import SNAPSHOTS, configuration, write
-from underpainting import denoisers, preflight
-from underpainting.compute import Compute
+from underpainting import denoisers
 from underpainting.denoisers import CountingDenoiser
-from underpainting.sampling import Sampler, initial_noise, sample
-from underpainting.studies import Study, StudyError, load_study
-from underpainting.studies.denoiser import HubDenoiser, PathDenoiser
+from underpainting.denoisers.compute import Compute
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler, sample
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import Study, StudyError, load_study
+from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser
 
 ROOT = Path(__file__).resolve().parents[2]
 

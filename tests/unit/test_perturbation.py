@@ -9,13 +9,14 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
+from underpainting.analysis import perturbation
+from underpainting.analysis.perturbation import Directions
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import DiffusersDenoiser, GaussianDenoiser
-from underpainting.measures import perturbation
-from underpainting.measures.perturbation import Directions
-from underpainting.noise import training_grid
-from underpainting.sampling import Sampler, initial_noise
+from underpainting.noise.levels import training_grid
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
 
 SCHEDULE = DDIMScheduler()

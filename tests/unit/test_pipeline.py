@@ -27,11 +27,13 @@ from tests.unit.pipelines import (
     unet,
     workflow,
 )
-from underpainting import denoisers, halving
+from underpainting import denoisers
 from underpainting.basis.stored import BasisFileError, Card, StoredBasis, save_basis
+from underpainting.denoisers import halving
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
 from underpainting.pipeline.labelled import LabelledNetwork
-from underpainting.sampling import SAMPLERS, Sampler
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler
 
 REVISION = "a" * 40
 HAVE_A_SCHEDULER = sorted({*SAMPLERS} - {"edmchurn"})  # which is no class of diffusers

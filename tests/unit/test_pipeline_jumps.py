@@ -27,13 +27,15 @@ from tests.unit.pipelines import (
     unet,
     workflow,
 )
-from underpainting import denoisers, samplers, schedules
-from underpainting.compute import Compute
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.residual import ResidualNetwork
+from underpainting.noise import schedules
 from underpainting.pipeline import TeleportPipeline
-from underpainting.sampling import sample
-from underpainting.teleportation import teleport
-from underpainting.teleportation.jumps import GaussianJump, Jump, MixtureJump
+from underpainting.samplers import registry
+from underpainting.samplers.walk import sample
+from underpainting.teleport import teleport
+from underpainting.teleport.jumps import GaussianJump, Jump, MixtureJump
 from underpainting.theory.mixtures import Mixture, Mode
 
 SEEDS = [3, 5, 8]
@@ -85,7 +87,7 @@ def test_networks_of_other_paths_give_the_workflow_s_images(kind: str, sampler: 
     expected = workflow(tmp_path, SEEDS, 4, sampler or "euler")
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
-    assert found.nfe == samplers.calls(sampler or "euler", 6)
+    assert found.nfe == registry.calls(sampler or "euler", 6)
 
 
 @pytest.mark.parametrize("kind", OTHER_PATHS)
@@ -163,7 +165,7 @@ def test_a_new_grid_gives_the_images_of_the_workflow_s_sweep(kind: str, sampler:
     expected = regridded(tmp_path, GaussianJump(stored().whole), sampler, 6, 40)
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
-    assert (found.nfe, found.skip) == (samplers.calls(sampler, 6), 0.4)
+    assert (found.nfe, found.skip) == (registry.calls(sampler, 6), 0.4)
 
 
 def test_a_new_grid_begins_where_the_jump_lands_and_keeps_its_calls() -> None:

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from underpainting.messages import LONGEST, as_rst, shown
 from snakemake_provenance.refusal import Refused, refusing
-from underpainting.studies import StudyError, configuration, plain_yaml
-from underpainting.studies.base import Repository
-from underpainting.studies.plain_yaml import PlainYamlError
+from underpainting.io.messages import LONGEST, as_rst, shown
+from underpainting_workflow.studies import StudyError, configuration, plain_yaml
+from underpainting_workflow.studies.base import Repository
+from underpainting_workflow.studies.plain_yaml import PlainYamlError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = [

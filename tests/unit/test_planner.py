@@ -8,13 +8,14 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from underpainting import schedules
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.noise import vp_level
-from underpainting.sampling import Sampler
-from underpainting.teleportation import plan_table, planner, teleport
-from underpainting.teleportation.planner import Shortfall
+from underpainting.noise import schedules
+from underpainting.noise.levels import vp_level
+from underpainting.samplers.walk import Sampler
+from underpainting.teleport import planner, teleport
+from underpainting.teleport.planner import Shortfall
+from underpainting_workflow import plan_table
 
 RATIOS = planner.ratios(100.0, 0.3, 60)
 

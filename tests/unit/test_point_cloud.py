@@ -16,8 +16,8 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from underpainting import artifacts
-from underpainting.noise import NoiseLevel, vp_level
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.theory import mixtures, point_cloud
 from underpainting.theory.mixtures import Mixture, Mode
 from underpainting.theory.point_cloud import PointCloud, PointCloudDenoiser

@@ -14,10 +14,12 @@ import pytest
 import torch
 import yaml
 
-from underpainting import artifacts, denoisers, foreign_code, preflight
-from underpainting.compute import Compute
+from underpainting import denoisers
 from underpainting.denoisers import pickles
-from underpainting.studies import Study, StudyError, files, load_study
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts, third_party_code
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import Study, StudyError, files, load_study
 
 ROOT = Path(__file__).parents[2]
 STUDY = Path("s.yaml")
@@ -80,13 +82,13 @@ def official_code(folder: Path) -> Path:
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Such a folder, announced nowhere yet."""
-    monkeypatch.setenv(foreign_code.VARIABLE, "")  # what tests announce goes with them
+    monkeypatch.setenv(third_party_code.VARIABLE, "")  # what tests announce goes with them
     return official_code(tmp_path / "edm")
 
 
 def pickled(code: Path, path: Path, make: str = "EDMPrecond(8, img_channels=1, bias=True)") -> tuple[Path, Any]:
     """A file as the official code writes it, and the network in it."""
-    with foreign_code.importable(code):
+    with third_party_code.importable(code):
         namespace: dict[str, Any] = {}
         exec("from training.networks import *", namespace)
         torch.manual_seed(0)
@@ -145,7 +147,7 @@ def converted(code: Path, tmp_path: Path, **options: Any) -> tuple[Path, Any]:
 
 def test_a_converted_network_is_the_published_one_on_every_path(code: Path, tmp_path: Path) -> None:
     folder, network = converted(code, tmp_path)
-    foreign_code.announce([str(code)])
+    third_party_code.announce([str(code)])
     denoiser, schedule = denoisers.load_denoiser(folder, Compute("cpu"))
     images = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     for sigma in (0.002, 0.3, 80.0):
@@ -179,9 +181,9 @@ def pickles_schedule(code: Path, tmp_path: Path) -> tuple[Any, Any]:
 
 def test_other_code_than_that_of_the_conversion_is_not_run(code: Path, tmp_path: Path) -> None:
     folder, _ = converted(code, tmp_path)
-    with pytest.raises(FileNotFoundError, match=rf"none given.*{foreign_code.VARIABLE}"):
+    with pytest.raises(FileNotFoundError, match=rf"none given.*{third_party_code.VARIABLE}"):
         denoisers.load_denoiser(folder, Compute("cpu"))
-    foreign_code.announce([str(code)])
+    third_party_code.announce([str(code)])
     networks = code / "training" / "networks.py"
     networks.write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n{networks.read_text()}")
     with pytest.raises(FileNotFoundError, match=r"converted with code of the digest .*denoiser\.code"):

@@ -13,10 +13,12 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.unit.bases import make_basis
-from underpainting import artifacts, cli, denoisers
+from underpainting import denoisers
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.io import artifacts
 from underpainting.pipeline import TeleportPipeline
+from underpainting_workflow import cli
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

@@ -18,9 +18,9 @@ from sklearn.datasets import load_digits
 from tests.unit.networks import SMALL, small_unet
 from underpainting import denoisers
 from underpainting.basis import eigenbasis
-from underpainting.compute import Compute
 from underpainting.denoisers import residual
-from underpainting.noise import NoiseLevel, training_grid, vp_level
+from underpainting.denoisers.compute import Compute
+from underpainting.noise.levels import NoiseLevel, training_grid, vp_level
 from underpainting.training.trainer import Recipe, Trainer
 
 SCHEDULE = DDIMScheduler(clip_sample=False, prediction_type="v_prediction")

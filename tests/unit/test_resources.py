@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from underpainting.studies import find_studies, resources, sizes
-from underpainting.studies.models import Study
+from underpainting_workflow.studies import find_studies, resources, sizes
+from underpainting_workflow.studies.models import Study
 
 ROOT = Path(__file__).parents[2]
 RULES = {

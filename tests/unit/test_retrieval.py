@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from underpainting.measures import retrieval
-from underpainting.measures.retrieval import Nearest
+from underpainting.analysis import retrieval
+from underpainting.analysis.retrieval import Nearest
 
 
 def search(training: Tensor) -> Nearest:

@@ -14,10 +14,10 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from tests.unit.bases import make_basis
+from underpainting.analysis import geometry
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.measures import geometry
-from underpainting.noise import (
+from underpainting.noise.levels import (
     DATA,
     FlowMatching,
     NoiseGrid,

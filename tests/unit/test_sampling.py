@@ -26,15 +26,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from underpainting import samplers
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser, PredictionType, TimeTable
-from underpainting.noise import DATA, NoiseGrid, edm_grid, training_grid
-from underpainting.sampling import SAMPLERS, Sampler, Step, initial_noise, make_scheduler, sample
-from underpainting.sampling.randomness import added_noise
-from underpainting.schedules import schedule_of
-from underpainting.studies.sampling import SamplerName
+from underpainting.noise.levels import DATA, NoiseGrid, edm_grid, training_grid
+from underpainting.noise.schedules import schedule_of
+from underpainting.samplers import registry
+from underpainting.samplers.randomness import added_noise, initial_noise
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.schedulers import make_scheduler
+from underpainting.samplers.walk import Sampler, Step, sample
 from underpainting.theory import gaussian
+from underpainting_workflow.studies.sampling import SamplerName
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 SHAPE = (1, 8, 8)
@@ -365,13 +367,13 @@ def test_function_evaluations_are_counted_as_the_sampler_makes_them(
 
 @given(name=st.sampled_from(NAMES), budget=st.integers(1, 100))
 def test_a_budget_buys_the_most_steps_that_it_can_pay(name: str, budget: int) -> None:
-    steps = samplers.steps_within(name, budget)
-    assert samplers.calls(name, steps) <= budget < samplers.calls(name, steps + 1)
+    steps = registry.steps_within(name, budget)
+    assert registry.calls(name, steps) <= budget < registry.calls(name, steps + 1)
 
 
 def test_a_budget_without_a_call_is_refused() -> None:
     with pytest.raises(ValueError, match="a budget of 0 calls is not enough"):
-        samplers.steps_within("ddim", 0)
+        registry.steps_within("ddim", 0)
 
 
 @pytest.mark.parametrize("name", ["ddim", "euler", "heun"])

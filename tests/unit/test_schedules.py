@@ -17,8 +17,8 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting.noise import DATA, NoiseLevel, edm_grid
-from underpainting.schedules import Schedule, karras_from, karras_grid, of_file, schedule_of
+from underpainting.noise.levels import DATA, NoiseLevel, edm_grid
+from underpainting.noise.schedules import Schedule, karras_from, karras_grid, of_file, schedule_of
 
 VP = DDIMScheduler(beta_schedule="squaredcos_cap_v2", num_train_timesteps=200)
 SCHEDULERS: dict[str, Any] = {

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from underpainting.analysis import score_variance
+from underpainting.analysis.score_variance import Squares
 from underpainting.basis.eigenbasis import Eigenbasis, truncate
 from underpainting.denoisers import GaussianDenoiser
-from underpainting.measures import score_variance
-from underpainting.measures.score_variance import Squares
-from underpainting.noise import NoiseLevel, vp_level
-from underpainting.sampling import initial_noise
+from underpainting.noise.levels import NoiseLevel, vp_level
+from underpainting.samplers.randomness import initial_noise
 
 LEVEL = NoiseLevel(0.8, 0.6)
 

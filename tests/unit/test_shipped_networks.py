@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from underpainting import artifacts, denoisers, preflight
-from underpainting.compute import Compute
-from underpainting.studies import load_study
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("mnist", "cifar10", "faces")

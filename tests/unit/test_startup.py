@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.startup import NEEDED
-from underpainting.jobs import PACKAGE
+from underpainting_workflow.jobs import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
@@ -61,9 +61,12 @@ def names(file: Path) -> frozenset[str]:
 def files(name: str) -> set[Path]:
     """Files of this library that a dotted name runs: every package on the way and the module."""
     parts = name.split(".")
-    if parts[0] != PACKAGE.name:
-        return set()
-    places = [PACKAGE.joinpath(*parts[1:depth]) for depth in range(1, len(parts) + 1)]
+    places = [
+        package.joinpath(*parts[1:depth])
+        for package in PACKAGES
+        if package.name == parts[0]
+        for depth in range(1, len(parts) + 1)
+    ]
     return {file for place in places for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()}
 
 
@@ -114,6 +117,7 @@ def test_they_really_stay_out(scripts: list[str], absent: str) -> None:
 
 def test_what_the_snakefile_imports_of_studies_brings_no_arrays() -> None:
     """Every start of Snakemake, also of each job on a cluster, pays for it."""
-    code = "import sys, underpainting.studies, underpainting.preflight; print({'numpy', 'torch', 'xarray'} & {*sys.modules})"
+    modules = "underpainting_workflow.studies, underpainting_workflow.preflight"
+    code = f"import sys, {modules}; print({{'numpy', 'torch', 'xarray'}} & {{*sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"

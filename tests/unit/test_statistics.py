@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 
-from underpainting.measures import statistics
+from underpainting.analysis import statistics
 
 
 def by_hand(estimate: float, error: float, skewness: float, level: float, n: int) -> list[float]:

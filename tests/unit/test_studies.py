@@ -16,12 +16,21 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting.sampling import SAMPLERS, Sampler
-from underpainting.studies import SamplerChoice, Study, StudyError, data_folder, files, find_studies, load_study
-from underpainting.studies.counts import check_number
-from underpainting.studies.reference import json_schema
-from underpainting.studies.sampling import Seeded, SolutionConfig
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler
 from underpainting.training.trainer import make_unet
+from underpainting_workflow.studies import (
+    SamplerChoice,
+    Study,
+    StudyError,
+    data_folder,
+    files,
+    find_studies,
+    load_study,
+)
+from underpainting_workflow.studies.counts import check_number
+from underpainting_workflow.studies.reference import json_schema
+from underpainting_workflow.studies.sampling import Seeded, SolutionConfig
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "config" / "studies").glob("*.yaml"))

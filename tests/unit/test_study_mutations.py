@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from underpainting import preflight
-from underpainting.studies import StudyError, configuration, data_folder, find_studies
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import StudyError, configuration, data_folder, find_studies
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = [*sorted((ROOT / "config/studies").glob("*.yaml")), ROOT / "tests/studies/tiny.yaml"]

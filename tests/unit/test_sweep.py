@@ -16,22 +16,24 @@ from matplotlib.figure import Figure
 
 from scripts import tabulate_budget, tabulate_teleport
 from tests.unit import legible, sweeps
-from underpainting import artifacts, samplers, tables
-from underpainting.claims import teleport
-from underpainting.claims.claim import PROJECT_TARGET, Claim
-from underpainting.figures import budget, few_calls, skipping
-from underpainting.studies import files, find_studies
-from underpainting.studies.models import Study
-from underpainting.teleportation import sweep
+from underpainting.io import artifacts
+from underpainting.plotting import budget, few_calls, skipping
+from underpainting.samplers import registry
+from underpainting.teleport import sweep
+from underpainting_workflow import tables
+from underpainting_workflow.claims import teleport
+from underpainting_workflow.claims.claim import PROJECT_TARGET, Claim
+from underpainting_workflow.studies import files, find_studies
+from underpainting_workflow.studies.models import Study
 
 LOSSES = {0: 0.0, 10: -0.02, 15: 0.03, 20: 0.009, 25: 0.012, 30: 0.5}
 BUDGETS = 5, 6, 8, 10, 12, 15, 20
-MANY = list(samplers.SAMPLERS)
+MANY = list(registry.SAMPLERS)
 ENDS = "", "_low", "_high"
 
 
 def labels(solvers: list[str]) -> dict[str, str]:
-    return {name: samplers.SAMPLERS[name].label for name in solvers}
+    return {name: registry.SAMPLERS[name].label for name in solvers}
 
 
 def names(solvers: list[str], jumps: dict[str, str] = sweeps.JUMPS) -> budget.Names:

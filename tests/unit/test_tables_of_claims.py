@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 from scripts import collect_metrics, measure_geometry, tabulate_claims, tabulate_geometry, tabulate_studies
-from underpainting import artifacts
-from underpainting.claims import Claim, exact
-from underpainting.claims.claim import of_interval, of_number
-from underpainting.measures.statistics import Interval
+from underpainting.analysis.statistics import Interval
+from underpainting.io import artifacts
+from underpainting_workflow.claims import Claim, exact
+from underpainting_workflow.claims.claim import of_interval, of_number
 
 
 def table() -> pd.DataFrame:

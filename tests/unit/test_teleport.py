@@ -8,13 +8,15 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from underpainting import samplers
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
-from underpainting.noise import NoiseGrid, training_grid
-from underpainting.sampling import SAMPLERS, Sampler, initial_noise, sample
-from underpainting.teleportation import teleport
-from underpainting.teleportation.jumps import GaussianJump
+from underpainting.noise.levels import NoiseGrid, training_grid
+from underpainting.samplers import registry
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport import teleport
+from underpainting.teleport.jumps import GaussianJump
 from underpainting.theory import flow, gaussian
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
@@ -111,7 +113,7 @@ def test_skipped_steps_are_not_walked_and_cost_nothing(basis: Eigenbasis, name: 
     sampler = Sampler(name, STEPS, SCHEDULE)
     steps = list(teleport.walk(GaussianJump(basis), sampler, counter, noise_of(basis), skip, range(4)))
     assert [step.index for step in steps] == list(range(skip, STEPS + 1))
-    assert counter.calls == samplers.calls(name, STEPS - skip) == sampler.calls(skip)
+    assert counter.calls == registry.calls(name, STEPS - skip) == sampler.calls(skip)
 
 
 @pytest.mark.parametrize("name", NAMES)

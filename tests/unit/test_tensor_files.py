@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from tests.unit.bases import make_basis
 from tests.unit.networks import small_unet
-from underpainting import denoisers, tensor_files
+from underpainting import denoisers
 from underpainting.basis import stored
 from underpainting.basis.stored import BasisFileError, StoredBasis
+from underpainting.io import tensor_files
+from underpainting.io.tensor_files import TensorFileError
 from underpainting.quality import classifier
-from underpainting.tensor_files import TensorFileError
 from underpainting.training import checkpoints
 
 SHAPE = classifier.ClassifierShape(1, 2, 4, 3)

@@ -18,12 +18,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from underpainting import cli, meter
 from snakemake_provenance.plan import Job
-from underpainting.watching import efficiency, process, record
-from underpainting.watching.progress import progress
-from underpainting.watching.record import Activity, Record, Request, State
-from underpainting.watching.recorder import recorded
+from underpainting import meter
+from underpainting_workflow import cli
+from underpainting_workflow.watching import efficiency, process, record
+from underpainting_workflow.watching.progress import progress
+from underpainting_workflow.watching.record import Activity, Record, Request, State
+from underpainting_workflow.watching.recorder import recorded
 
 NOW = record.now()
 
@@ -162,7 +163,7 @@ def test_a_job_on_another_machine_is_lost_when_it_falls_silent() -> None:
 LARGE = """
 import subprocess, sys
 ballast = bytearray(400 * 2**20)
-code = "from underpainting.watching import process; print(process.peak_memory())"
+code = "from underpainting_workflow.watching import process; print(process.peak_memory())"
 print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 """
 
@@ -173,14 +174,14 @@ def test_the_memory_of_a_job_is_not_that_of_the_program_that_started_it() -> Non
 
 
 def test_memory_is_the_peak_not_the_present() -> None:
-    code = "ballast = bytearray(300 * 2**20); del ballast\nfrom underpainting.watching import process\n"
+    code = "ballast = bytearray(300 * 2**20); del ballast\nfrom underpainting_workflow.watching import process\n"
     code += "print(process.peak_memory())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert 300 < float(told) < 400
 
 
 def test_the_age_of_a_process_counts_its_start() -> None:
-    code = "import time; time.sleep(0.3)\nfrom underpainting.watching import process\nprint(process.age())"
+    code = "import time; time.sleep(0.3)\nfrom underpainting_workflow.watching import process\nprint(process.age())"
     began = time.perf_counter()
     told = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     assert 0.3 < told <= time.perf_counter() - began + 0.02

@@ -19,10 +19,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tests.unit.networks import SMALL, small_unet
-from underpainting import denoisers, preflight
+from underpainting import denoisers
 from underpainting.denoisers import weights
-from underpainting.studies import StudyError
 from underpainting.training.trainer import make_unet
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import StudyError
 
 Tensors = dict[str, Tensor]
 FILE = f"unet/{weights.FILE}"

@@ -183,7 +183,10 @@ def lock_that_is_a_folder(project: Project) -> None:
             memory_that_is_a_file,
             "'.snakemake': File exists. Remedy: see that it can be read and written, or remove it.",
         ),
-        (lock_that_is_a_folder, "'.snakemake/snakemake_provenance.lock': Is a directory. Remedy: see that it can be read"),
+        (
+            lock_that_is_a_folder,
+            "'.snakemake/snakemake_provenance.lock': Is a directory. Remedy: see that it can be read",
+        ),
     ],
 )
 def test_what_stands_in_the_way_is_told_in_one_line(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.workflow.test_scenarios import MIDDLE, flip
 from tests.workflow.world import MOMENTS, World
-from underpainting import cli
+from underpainting_workflow import cli
 
 FLIPS = 100
 
@@ -27,7 +27,7 @@ def lines(text: str) -> dict[str, str]:
 def test_status_tells_each_condition_and_why(world: World) -> None:
     place = world.colleague
     assert place.tool("status").strip().endswith("fresh")
-    place.edit("src/underpainting/measures/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    place.edit("src/underpainting/analysis/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
     place.study({"teleport.kid_subsets": 6})
     flip(place.folder / "results/tiny/score.zarr.zip")
     (place.folder / "results/tiny/models.csv").unlink()
@@ -38,7 +38,7 @@ def test_status_tells_each_condition_and_why(world: World) -> None:
     assert told["results/tiny/score.zarr.zip"] == "not recorded"
     assert told["results/tiny/models.csv"] == "missing"
     assert "results/tiny/moments.zarr.zip" not in told
-    assert "code of underpainting/measures/emergence.py" in result.stdout
+    assert "code of underpainting/analysis/emergence.py" in result.stdout
     assert "kid_subsets: 5 before, 6 now" in result.stdout
     assert "made from results/tiny/emergence/ddim-6.zarr.zip, which is to be made anew" in result.stdout
 
@@ -123,9 +123,9 @@ def test_a_finished_study_becomes_a_crate(world: World, tmp_path: Path) -> None:
     refused = place.try_command("underpainting", "archive", "tiny", str(target))
     assert refused.returncode == 2 and "not fresh" in refused.stdout
     place.git("checkout", "config")
-    place.edit("src/underpainting/measures/emergence.py", "THRESHOLD", "# a comment\nTHRESHOLD")
+    place.edit("src/underpainting/analysis/emergence.py", "THRESHOLD", "# a comment\nTHRESHOLD")
     refused = place.try_command("underpainting", "archive", "tiny", str(target))
-    assert refused.returncode == 2 and "src/underpainting/measures/emergence.py is not committed" in refused.stdout
+    assert refused.returncode == 2 and "src/underpainting/analysis/emergence.py is not committed" in refused.stdout
 
 
 def test_push_refuses_what_no_job_wrote(world: World) -> None:

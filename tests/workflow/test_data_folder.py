@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.workflow.project import Project
-from underpainting import artifacts
+from underpainting.io import artifacts
 
 DATASET = "results/tiny/dataset.zarr.zip"
 

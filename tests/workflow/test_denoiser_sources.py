@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.unit.networks import small_unet
 from tests.workflow.project import Project
-from underpainting import artifacts, denoisers
+from underpainting import denoisers
+from underpainting.io import artifacts
 
 
 def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from tests.workflow.project import ROOT, Project
-from underpainting import artifacts
-from underpainting.studies import files, load_study
+from underpainting.io import artifacts
+from underpainting_workflow.studies import files, load_study
 
 
 def metrics(project: Project) -> dict[str, object]:

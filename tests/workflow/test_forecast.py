@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.project import ROOT, Project
-from underpainting import artifacts
 from snakemake_provenance.plan import Job, plan
-from underpainting.studies import Study, costs, load_study
+from tests.workflow.project import ROOT, Project
+from underpainting.io import artifacts
+from underpainting_workflow.studies import Study, costs, load_study
 
 FACTOR = 1.3
 
@@ -51,7 +51,7 @@ def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -
     (copy.folder / "Snakefile").symlink_to(ROOT / "Snakefile")
     before = copy.file.read_text()
     options = ["--seeds", "72", "--skips", "0,2,3", "--rate", "100"]
-    command = [sys.executable, "-m", "underpainting", "forecast", "tiny", *options]
+    command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", *options]
     told = subprocess.run(command, cwd=copy.folder, check=True, capture_output=True, text=True).stdout
     # two of nine shards are there; each image takes 6, 4 or 3 calls
     calls = 72 * (6 + 4 + 3)
@@ -63,7 +63,7 @@ def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -
 
 def test_options_that_do_not_fit_are_refused(fresh: Project) -> None:
     (fresh.folder / "Snakefile").symlink_to(Path(ROOT / "Snakefile"))
-    command = [sys.executable, "-m", "underpainting", "forecast", "tiny", "--skips", "0,9"]
+    command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", "--skips", "0,9"]
     result = subprocess.run(command, cwd=fresh.folder, check=False, capture_output=True, text=True)
     assert result.returncode == 2
     assert "the options given: teleport.skips: skips [9] leave no step" in result.stderr

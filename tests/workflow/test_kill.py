@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.project import Project, with_suppressed
-from underpainting import artifacts
-from underpainting.watching import record
-from underpainting.watching.record import State
+from underpainting.io import artifacts
+from underpainting_workflow.watching import record
+from underpainting_workflow.watching.record import State
 
 
 def alive(log: Path) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.unit.test_published_edm import official_code, pickled, sha256
 from tests.workflow.project import Project
-from underpainting import denoisers, foreign_code
-from underpainting.compute import Compute
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.residual import ResidualNetwork
+from underpainting.io import third_party_code
 
 INDEX = "results/tiny/denoiser/model_index.json"
 
@@ -48,7 +49,7 @@ def test_a_published_network_is_converted_once(fresh: Project) -> None:
     }
     fresh.write(study)
     fresh.build(INDEX)
-    assert foreign_code.digest(code) in (fresh.folder / "results/tiny/denoiser/unet/config.json").read_text()
+    assert third_party_code.digest(code) in (fresh.folder / "results/tiny/denoiser/unet/config.json").read_text()
     assert fresh.planned(INDEX) == {}
     with (code / "dnnlib/__init__.py").open("a") as file:
         file.write("NEW = True\n")

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from snakemake_provenance import code
 from tests.workflow.workplace import Plan, Workplace
 from tests.workflow.world import MOMENTS, World, write_images
-from snakemake_provenance import code
 
 Row = Callable[[World], tuple[Plan, set[str]]]
 ROWS: dict[str, Row] = {}
@@ -202,13 +202,13 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("library edited, used by one rule")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.edit("src/underpainting/measures/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    world.colleague.edit("src/underpainting/analysis/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
     return changed(world.colleague, ("measure_emergence",))
 
 
 @row("library edited, used by all rules")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.edit("src/underpainting/artifacts.py", "_CHUNK_BYTES = 64", "_CHUNK_BYTES = 32")
+    world.colleague.edit("src/underpainting/io/artifacts.py", "_CHUNK_BYTES = 64", "_CHUNK_BYTES = 32")
     plan = world.colleague.plan()
     return plan, plan.of_rules()
 
@@ -238,7 +238,7 @@ def _script(job: object) -> str:
 
 @row("style sheet of the figures edited")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.edit("src/underpainting/figures/underpainting.mplstyle", "axes.", "# edited\naxes.")
+    world.colleague.edit("src/underpainting/plotting/underpainting.mplstyle", "axes.", "# edited\naxes.")
     plan = world.colleague.plan()
     return plan, plan.behind({name for name, job in plan.jobs.items() if job["rule"].startswith("figure_")})
 
@@ -254,7 +254,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 def _(world: World) -> tuple[Plan, set[str]]:
     for file in (
         "scripts/measure_retrieval.py",
-        "src/underpainting/artifacts.py",
+        "src/underpainting/io/artifacts.py",
         "src/underpainting/basis/moments.py",
     ):
         path = world.colleague.folder / file
@@ -371,7 +371,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("commit whose artifacts were not rebuilt: code")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.producer.edit("src/underpainting/measures/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
+    world.producer.edit("src/underpainting/analysis/emergence.py", "THRESHOLD = 0.5**0.5", "THRESHOLD = 0.6**0.5")
     _committed(world)
     return changed(world.colleague, ("measure_emergence",))
 
@@ -497,7 +497,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.try_command("git", "add", "workflow/provenance")
     world.colleague.dvc("commit", "--quiet", "--force", "--no-relink", "bytes")
     world.colleague.commit("mine, recorded")
-    merged = world.colleague.try_command("python", "-m", "underpainting", "pull")
+    merged = world.colleague.try_command("python", "-m", "underpainting_workflow", "pull")
     assert "CONFLICT (content): Merge conflict in config/studies/bytes.yaml" in merged.stdout
     assert "workflow/provenance" not in merged.stdout.replace("Auto-merging workflow/provenance", "")
     world.colleague.git("checkout", "--theirs", "config/studies/bytes.yaml")
@@ -575,7 +575,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
     place = world.producer.clone("third")
     place.study({"moments.batch_size": 7})
     place.edit("workflow/provenance/tiny.jsonl", "'batch_size': 1024, 'diagonal'", "'batch_size': 7, 'diagonal'")
-    told = place.try_command("python", "-m", "underpainting", "pull")
+    told = place.try_command("python", "-m", "underpainting_workflow", "pull")
     assert f"edited by hand: {MIDDLE}" in told.stdout
     plan = place.plan()
     return plan, plan.behind({MIDDLE})

@@ -50,7 +50,7 @@ def choose_budgets(project: Project, budgets: list[Any]) -> None:
 
 
 def why(project: Project, path: str) -> str:
-    command = [sys.executable, "-m", "underpainting", "why", path]
+    command = [sys.executable, "-m", "underpainting_workflow", "why", path]
     told = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
     return told.stdout + told.stderr
 

@@ -10,8 +10,9 @@ import yaml
 from PIL import Image
 
 from tests.workflow.project import ROOT, Project
-from underpainting import artifacts, denoisers
-from underpainting.compute import Compute
+from underpainting import denoisers
+from underpainting.denoisers.compute import Compute
+from underpainting.io import artifacts
 
 sys.path.insert(0, str(ROOT / "workflow"))
 

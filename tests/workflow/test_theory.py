@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from tests.workflow.project import Project
-from underpainting import artifacts
-from underpainting.claims import Claim
-from underpainting.claims.claim import PROJECT_TARGET
-from underpainting.measures.departure import final_error
+from underpainting.analysis.departure import final_error
+from underpainting.io import artifacts
+from underpainting_workflow.claims import Claim
+from underpainting_workflow.claims.claim import PROJECT_TARGET
 
 MODELS = ("gaussian", "mixture", "point_cloud")
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.workflow.project import Project
 from tests.workflow.world import World
-from underpainting.studies import load_study
-from underpainting.watching import efficiency, record
-from underpainting.watching.record import Record, State
+from underpainting_workflow.studies import load_study
+from underpainting_workflow.watching import efficiency, record
+from underpainting_workflow.watching.record import Record, State
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class Workplace:
 
     def tool(self, *arguments: str) -> str:
         """Run `underpainting`, which must find nothing wrong."""
-        return self.command(sys.executable, "-m", "underpainting", *arguments)
+        return self.command(sys.executable, "-m", "underpainting_workflow", *arguments)
 
     def snakemake(self, *arguments: str) -> str:
         """Run Snakemake."""

@@ -30,7 +30,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting import artifacts
+from underpainting.io import artifacts
 
 FloatArray = NDArray[np.float64]
 Batches = Callable[[], Iterable[NDArray[np.floating[Any]]]]

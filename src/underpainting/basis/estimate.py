@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting import artifacts
 from underpainting.basis import eigenbasis, moments
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis
@@ -26,8 +25,10 @@ from underpainting.denoisers import Denoiser
 from underpainting.images import datasets
 from underpainting.images.datasets import DataError
 from underpainting.images.pictures import Bytes
-from underpainting.sampling import Sampler, initial_noise, sample, seed_batches
-from underpainting.studies.data import DatasetBase
+from underpainting.io import artifacts
+from underpainting.samplers.randomness import initial_noise, seed_batches
+from underpainting.samplers.walk import Sampler, sample
+from underpainting_workflow.studies.data import DatasetBase
 
 log = logging.getLogger(__name__)
 

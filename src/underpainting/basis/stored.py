@@ -20,12 +20,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from underpainting import artifacts, tensor_files
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.messages import of_error
-from underpainting.tensor_files import KEY, digest
-from underpainting.writing import replacing
+from underpainting.io import artifacts, tensor_files
+from underpainting.io.messages import of_error
+from underpainting.io.tensor_files import KEY, digest
+from underpainting.io.writing import replacing
 
 FORMAT = "underpainting.basis/1"
 Precision = Literal["float64", "float32"]

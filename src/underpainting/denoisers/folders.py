@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from underpainting import families
-from underpainting.compute import Compute
 from underpainting.denoisers import official, residual, unets
+from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
-from underpainting.messages import of_error
-from underpainting.network_config import image_size, settings
-from underpainting.noise import training_grid
+from underpainting.io.messages import of_error
+from underpainting.io.network_config import image_size, settings
+from underpainting.noise import families
+from underpainting.noise.levels import training_grid
 
 SCHEDULE = "scheduler_config.json"
 _READ_AS = {"EDM": "EDMEulerScheduler", "flow matching": "FlowMatchEulerDiscreteScheduler"}
@@ -228,8 +228,8 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     """
     import diffusers
 
-    from underpainting.tensor_files import require_finite
-    from underpainting.writing import publish, remove_leftovers, write_json
+    from underpainting.io.tensor_files import require_finite
+    from underpainting.io.writing import publish, remove_leftovers, write_json
 
     folder = Path(folder)
     require_finite(network.state_dict(), folder)
@@ -258,7 +258,7 @@ def save_schedule(schedule: Any, path: str | Path, provenance: Mapping[str, Any]
     """Write the noise levels that the network knows, as an artifact: alpha and sigma from noise to data."""
     import xarray as xr
 
-    from underpainting import artifacts
+    from underpainting.io import artifacts
 
     grid = training_grid(schedule)
     levels = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from underpainting.messages import of_error
+from underpainting.io.messages import of_error
 
 
 def cached(repository: str, revision: str) -> Path | None:

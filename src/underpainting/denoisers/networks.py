@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from underpainting import meter
-from underpainting.compute import Compute
-from underpainting.halving import HalvingBatches
-from underpainting.network_config import image_size
-from underpainting.noise import NoiseGrid, vp_level
+from underpainting.denoisers.compute import Compute
+from underpainting.denoisers.halving import HalvingBatches
+from underpainting.io.network_config import image_size
+from underpainting.noise.levels import NoiseGrid, vp_level
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
 _SNAP = 1e-4

@@ -15,9 +15,9 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from underpainting import foreign_code
 from underpainting.denoisers import weights
 from underpainting.denoisers.networks import NetworkDenoiser
+from underpainting.io import third_party_code
 
 MODULE = "training.networks"
 CLASS_NAME = "OfficialNetwork"
@@ -43,7 +43,7 @@ class OfficialNetwork(nn.Module):
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
         """Write weights and configuration, as networks of diffusers do."""
-        from underpainting.writing import write_json
+        from underpainting.io.writing import write_json
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().clone() for key, value in self.inner.state_dict().items()}
@@ -53,7 +53,7 @@ class OfficialNetwork(nn.Module):
 
 def construct(code: str | Path, config: Mapping[str, Any]) -> nn.Module:
     """A network of the official code, with weights still to be loaded."""
-    with foreign_code.importable(code):
+    with third_party_code.importable(code):
         network: nn.Module = getattr(importlib.import_module(MODULE), config["class"])(
             *config["init_args"], **config["init_kwargs"]
         )
@@ -69,7 +69,7 @@ def load(folder: str | Path) -> OfficialNetwork:
     """
     config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
     del config["_class_name"]
-    inner = construct(foreign_code.find(config["code"]), config)
+    inner = construct(third_party_code.find(config["code"]), config)
     weights.fill(inner, weights.read(folder), folder)
     return OfficialNetwork(inner.float().requires_grad_(False), config)
 

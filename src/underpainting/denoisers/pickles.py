@@ -13,9 +13,9 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from underpainting import foreign_code
 from underpainting.denoisers import weights
 from underpainting.denoisers.official import MODULE, OfficialNetwork, construct
+from underpainting.io import third_party_code
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,9 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
             f"denoiser.code: {code} holds no training/networks.py; name the folder of NVlabs' EDM code"
         )
     log.info("opening the pickle %s", path)
-    with foreign_code.importable(code):
+    with third_party_code.importable(code):
         published = _network(pickle.loads(content), path)  # trusted by the user, byte by byte
-    config = _description(published, path) | {"code": foreign_code.digest(code)}
+    config = _description(published, path) | {"code": third_party_code.digest(code)}
     inner = construct(code, config)
     weights.fill(inner, published.state_dict(), path)
     levels = {

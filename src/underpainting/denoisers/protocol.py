@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import NoiseLevel
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import gaussian
 
 

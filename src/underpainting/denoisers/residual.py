@@ -37,8 +37,8 @@ from torch import Tensor, nn
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import unets, weights
-from underpainting.network_config import image_size, settings
-from underpainting.noise import training_grid
+from underpainting.io.network_config import image_size, settings
+from underpainting.noise.levels import training_grid
 
 Form = Literal["velocity", "blend"]
 CLASS_NAME = "ResidualNetwork"
@@ -136,7 +136,7 @@ class ResidualNetwork(nn.Module):
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
         """Write UNet and Gaussian into one file of weights, beside a configuration that no other class takes for its own."""
-        from underpainting.writing import write_json
+        from underpainting.io.writing import write_json
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         tensors = {f"unet.{key}": value for key, value in self.unet.state_dict().items()}

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from underpainting.denoisers import weights
-from underpainting.messages import of_error
-from underpainting.network_config import image_size, settings
+from underpainting.io.messages import of_error
+from underpainting.io.network_config import image_size, settings
 
 log = logging.getLogger(__name__)
 

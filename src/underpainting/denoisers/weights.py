@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from underpainting.messages import of_error
+from underpainting.io.messages import of_error
 
 FILE = "diffusion_pytorch_model.safetensors"
 SHOWN = 5

@@ -30,8 +30,8 @@ from PIL import Image
 from underpainting.images import pictures
 from underpainting.images.containers import PictureError
 from underpainting.images.pictures import Bytes, Colour
-from underpainting.messages import is_text, of_error, shown
-from underpainting.studies.data import (
+from underpainting.io.messages import is_text, of_error, shown
+from underpainting_workflow.studies.data import (
     DatasetBase,
     FolderDataset,
     HuggingfaceDataset,
@@ -39,7 +39,7 @@ from underpainting.studies.data import (
     SklearnDataset,
     TorchvisionDataset,
 )
-from underpainting.studies.files.sources import IMAGE_SUFFIXES, image_files
+from underpainting_workflow.studies.files.sources import IMAGE_SUFFIXES, image_files
 
 MISSING = (
     "correct it or put the data there: paths are relative to where snakemake runs, and {data} is the folder that --config "

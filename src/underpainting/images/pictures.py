@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from underpainting.images.containers import PictureError, orientation, require_known
-from underpainting.messages import of_error
+from underpainting.io.messages import of_error
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting import artifacts
+from underpainting.io import artifacts
 
 
 def load_bytes(path: str | Path) -> NDArray[np.uint8]:

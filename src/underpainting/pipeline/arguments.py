@@ -10,7 +10,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Generator, Tensor
 
-from underpainting.sampling import initial_noise
+from underpainting.samplers.randomness import initial_noise
 
 Generators = Generator | list[Generator]
 Labels = int | Sequence[int] | Tensor

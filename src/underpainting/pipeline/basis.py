@@ -15,7 +15,7 @@ from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import BasisFileError, Card, StoredBasis, load_basis, save_basis
-from underpainting.writing import write_text
+from underpainting.io.writing import write_text
 
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "token")
 

@@ -7,12 +7,12 @@ from typing import Any, Literal, Protocol, get_args
 
 from torch import Tensor
 
+from underpainting.noise.schedules import Schedule, schedule_of
 from underpainting.pipeline.schedulers import options, sampler_name
-from underpainting.sampling import Sampler
-from underpainting.sampling.schedulers import followed
-from underpainting.schedules import Schedule, schedule_of
-from underpainting.teleportation import teleport
-from underpainting.teleportation.jumps import Jump
+from underpainting.samplers.schedulers import followed
+from underpainting.samplers.walk import Sampler
+from underpainting.teleport import teleport
+from underpainting.teleport.jumps import Jump
 
 DesignName = Literal["truncate", "regrid"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from underpainting.basis.stored import require_range
-from underpainting.families import Family
+from underpainting.noise.families import Family
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.schedulers import network_kind
 

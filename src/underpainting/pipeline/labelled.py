@@ -8,7 +8,7 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DOutput
 from torch import Tensor, nn
 
-from underpainting.halving import HalvingBatches
+from underpainting.denoisers.halving import HalvingBatches
 
 
 class LabelledNetwork(nn.Module):

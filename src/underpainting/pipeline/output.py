@@ -9,8 +9,8 @@ import torch
 from diffusers.utils.outputs import BaseOutput
 from torch import Tensor
 
-from underpainting.noise import NoiseGrid
-from underpainting.sampling import Step
+from underpainting.noise.levels import NoiseGrid
+from underpainting.samplers.walk import Step
 
 
 @dataclass(frozen=True)

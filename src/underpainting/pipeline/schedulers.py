@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from underpainting import families
-from underpainting.families import Family
-from underpainting.sampling import SAMPLERS
-from underpainting.sampling.schedulers import SCHEDULE_KEYS
+from underpainting.noise import families
+from underpainting.noise.families import Family
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.schedulers import SCHEDULE_KEYS
 
 # the noise schedule goes with the network, the prediction type is the denoiser's matter
 NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "rescale_betas_zero_snr")

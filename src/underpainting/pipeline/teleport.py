@@ -20,22 +20,15 @@ from underpainting import denoisers
 from underpainting.denoisers import CountingDenoiser, NetworkDenoiser, unets
 from underpainting.denoisers.folders import part_of
 from underpainting.pipeline import designs
-from underpainting.pipeline.arguments import (
-    Generators,
-    Labels,
-    Randomness,
-    checked_labels,
-    of_generators,
-    of_seeds,
-)
+from underpainting.pipeline.arguments import Generators, Labels, Randomness, checked_labels, of_generators, of_seeds
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.designs import Design, DesignName
 from underpainting.pipeline.fitting import require_basis, require_kind, written_by_the_library
 from underpainting.pipeline.labelled import LabelledNetwork
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
 from underpainting.pipeline.schedulers import network_kind
-from underpainting.sampling import Step, last
-from underpainting.teleportation.jumps import ClassJump, GaussianJump, Jump
+from underpainting.samplers.walk import Step, last
+from underpainting.teleport.jumps import ClassJump, GaussianJump, Jump
 
 OutputType = Literal["pil", "np", "pt"]
 Callback = Callable[["TeleportPipeline", int, float, dict[str, Tensor]], dict[str, Tensor]]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from underpainting import tensor_files
+from underpainting.io import tensor_files
 from underpainting.quality import held_out
 from underpainting.quality.descent import descend, seeded
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from underpainting import artifacts
+from underpainting.io import artifacts
 from underpainting.quality import frechet
 from underpainting.quality.extractors import FEATURES
 from underpainting.quality.frechet import Bootstrapped, FloatArray

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpainting.measures import statistics
-from underpainting.measures.statistics import FloatArray, Interval
-from underpainting.noise import NoiseLevel
+from underpainting.analysis import statistics
+from underpainting.analysis.statistics import FloatArray, Interval
+from underpainting.noise.levels import NoiseLevel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from underpainting.denoisers import Denoiser
-    from underpainting.schedules import Schedule
+    from underpainting.noise.schedules import Schedule
 
 SOLVER = "heun"
 
@@ -34,8 +34,8 @@ def solve(denoiser: Denoiser, schedule: Schedule, states: Tensor, level: NoiseLe
         level: where they begin, sigma > 0.
         steps: of Heun's method, two network calls each but for the last.
     """
-    from underpainting.sampling import Sampler, sample
-    from underpainting.schedules import karras_from
+    from underpainting.noise.schedules import karras_from
+    from underpainting.samplers.walk import Sampler, sample
 
     grid = karras_from(schedule, level.ratio, steps)
     begin = states * (grid[0].alpha / level.alpha) if level.alpha else states

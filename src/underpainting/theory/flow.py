@@ -38,8 +38,8 @@ import torch
 from torch import Tensor
 
 from underpainting.denoisers import Denoiser, noise_prediction
-from underpainting.noise import NoiseGrid, NoiseLevel
-from underpainting.sampling import Step
+from underpainting.noise.levels import NoiseGrid, NoiseLevel
+from underpainting.samplers.walk import Step
 
 FIXED = ("euler", "midpoint", "heun2", "rk4")
 ADAPTIVE = ("dopri5", "dopri8")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from underpainting.noise import DATA, FloatArray, NoiseLevel
+from underpainting.noise.levels import DATA, FloatArray, NoiseLevel
 
 if TYPE_CHECKING:
     from torch import Tensor

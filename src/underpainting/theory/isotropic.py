@@ -15,7 +15,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import NoiseLevel
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import gaussian
 
 

@@ -30,9 +30,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from underpainting import artifacts
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.noise import NoiseLevel
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory.gaussian import endpoint_gain, marginal_variance
 from underpainting.theory.softmax import NEGLIGIBLE, RunningSoftmax
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from underpainting.images.training_images import load_bytes
-from underpainting.noise import NoiseLevel
+from underpainting.noise.levels import NoiseLevel
 from underpainting.theory.softmax import NEGLIGIBLE, RunningSoftmax
 
 _CHUNK_BYTES = 64 * 2**20

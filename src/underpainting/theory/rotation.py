@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpainting.noise import FloatArray, NoiseLevel, vp_level
+from underpainting.noise.levels import FloatArray, NoiseLevel, vp_level
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import Values
 

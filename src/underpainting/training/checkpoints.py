@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from underpainting import tensor_files
+from underpainting.io import tensor_files
 
 log = logging.getLogger(__name__)
 

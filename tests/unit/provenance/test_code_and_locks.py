@@ -28,7 +28,7 @@ FILES = {
 }
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGE = ROOT / "src" / "underpainting"
+PACKAGES = tuple(ROOT / "src" / name for name in ("underpainting", "underpainting_workflow"))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def tree(tmp_path: Path) -> Path:
 
 def digest(tree: Path) -> str:
     code.forget()
-    return code.digest(tree / "script.py", tree / "package")
+    return code.digest(tree / "script.py", (tree / "package",))
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_every_script_of_the_workflow_has_a_closure_within_the_library() -> None
     scripts = sorted((ROOT / "scripts").glob("*.py"))
     assert scripts
     for script in scripts:
-        assert PACKAGE / "jobs.py" in code.closure(script, PACKAGE), script.name
+        assert PACKAGES[1] / "jobs.py" in code.closure(script, PACKAGES), script.name
 
 
 def test_every_file_of_the_library_that_is_not_python_counts_with_the_scripts_that_reach_it() -> None:
-    scripts = [code.closure(script, PACKAGE) for script in sorted((ROOT / "scripts").glob("*.py"))]
+    scripts = [code.closure(script, PACKAGES) for script in sorted((ROOT / "scripts").glob("*.py"))]
     reached = {file for closure in scripts for file in closure if file.suffix != ".py"}
-    assert reached == {file for file in code.data_files(PACKAGE) if file.name != "py.typed"}
+    assert reached == {file for package in PACKAGES for file in code.data_files(package) if file.name != "py.typed"}
 
 
 def test_what_was_parsed_is_remembered_until_the_file_changes(tree: Path, tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_what_was_parsed_is_remembered_until_the_file_changes(tree: Path, tmp_pa
     code.forget()
     code.recall(memory)
     assert str(tree / "script.py") in code._memory
-    assert code.digest(tree / "script.py", tree / "package") == first
+    assert code.digest(tree / "script.py", (tree / "package",)) == first
     (tree / "package/used.py").write_text("def f(x):\n    return x\n")
     code.forget()
     code.recall(memory)
-    assert code.digest(tree / "script.py", tree / "package") != first
+    assert code.digest(tree / "script.py", (tree / "package",)) != first
     memory.write_text("{")
     code.recall(memory)
     assert not code._memory

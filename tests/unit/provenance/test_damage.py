@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 
-from tests.unit.provenance.test_facts import fact
 from snakemake_provenance import code, locks, manifest, session
 from snakemake_provenance.judgement import State
 from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
 from snakemake_provenance.records import Records
 from snakemake_provenance.refusal import refusing
 from snakemake_provenance.testimony import witnessed
+from tests.unit.provenance.test_facts import fact
 
 LAYOUT = Layout(places={"{data}": "data"})
 OUTPUT, LATER, SOURCE = "results/study/out", "results/study/later", "data/source"

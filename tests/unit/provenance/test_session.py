@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from underpainting import jobs
 from snakemake_provenance import code, manifest, session
 from snakemake_provenance.judgement import State, latest
 from snakemake_provenance.layout import Layout
@@ -19,6 +18,7 @@ from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.records import STALE, Records
 from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
 from snakemake_provenance.verifying import verify
+from underpainting_workflow import jobs
 
 pytestmark = pytest.mark.usefixtures("place")
 

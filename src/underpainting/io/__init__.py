@@ -1,0 +1,1 @@
+"""Artifacts, shards and tensor files: read whole or refused, written complete or not at all."""

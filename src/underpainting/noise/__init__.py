@@ -1,0 +1,1 @@
+"""Noise paths: levels (alpha, sigma), grids of them, and the schedule of a network."""

@@ -1,0 +1,177 @@
+"""Image quality at few network calls, from noise and after each kind of jump."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from underpainting.plotting import style
+from underpainting.plotting.images import FloatArray
+from underpainting.teleport import sweep
+
+MARKERS = "os^Dv<>Pp*"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SHOWN_BUDGETS = 5, 10
+TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
+_DODGE = 0.013  # between the lines of a panel, as a share of a value on a logarithmic axis
+
+
+class Names(NamedTuple):
+    """How samplers and jumps are called, in the order to be shown.
+
+    Attributes:
+        solvers: sampler's name to its label.
+        jumps: id to label, `none` first.
+    """
+
+    solvers: Mapping[str, str]
+    jumps: Mapping[str, str]
+
+
+@style.styled
+def budget(table: pd.DataFrame, names: Names) -> Figure:
+    """Frechet distance (n to infinity) against network calls, a panel per sampler and a line per jump; last, the best of all.
+
+    Args:
+        table: `teleport.csv`.
+        names: of samplers and jumps.
+    """
+    table = _drawn(table)
+    rows, plain = sweep.best(sweep.few_calls(table)), sweep.references(table)
+    count = len(names.solvers) + 1
+    columns = 2 if count in (2, 4) else 3
+    figure, panels = _panels(count, columns, 2.0)
+    for number, (solver, label) in enumerate(names.solvers.items()):
+        own, axes = rows[rows["solver"] == solver], panels[number]
+        _reference(axes, plain[plain["solver"] == solver])
+        _lines(axes, own, names, "nfe", marker=MARKERS[number % len(MARKERS)])
+        style.title(axes, LETTERS[number], label)
+    _front(panels[-1], rows, names)
+    style.title(panels[-1], LETTERS[count - 1], "All samplers")
+    _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
+    _call_axis(panels[0], rows["nfe"].unique())
+    for axes in panels:
+        axes.set_xlabel("NFE")
+    figure.legend(handles=list(_handles(names, with_front=True)), loc="outside lower center", ncols=4)
+    return figure
+
+
+@style.styled
+def skips(table: pd.DataFrame, names: Names) -> Figure:
+    """Frechet distance against where a jump lands, at two numbers of network calls; a panel per sampler and number.
+
+    Where no sampler has rows for both numbers, those of one are shown.
+
+    Args:
+        table, names: as for `budget`.
+    """
+    table = _drawn(table)
+    rows, plain = sweep.few_calls(table), sweep.references(table)
+    at = {
+        calls: [_within(rows[rows["solver"] == solver], calls) for solver in names.solvers] for calls in SHOWN_BUDGETS
+    }
+    distinct = {tuple(int(own["nfe"].iloc[0]) for own in runs): runs for runs in at.values()}
+    shown = [entry for runs in distinct.values() for entry in zip(names.solvers, runs, strict=True)]
+    columns = 2 if len(names.solvers) == 1 else min(len(names.solvers), 4)
+    figure, panels = _panels(len(shown), columns, 1.9)
+    for number, (axes, (solver, own)) in enumerate(zip(panels, shown, strict=True)):
+        _reference(axes, plain[plain["solver"] == solver])
+        _reference(axes, own[own["jump"] == "none"], "-")
+        _lines(axes, own[own["jump"] != "none"], names, "skip", marker="o")
+        style.title(axes, LETTERS[number % 26], f"{names.solvers[solver]}, NFE {own['nfe'].iloc[0]}")
+    _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
+    for axes in panels:
+        axes.set_xlabel("time skipped in %")
+    figure.legend(handles=list(_handles(names)), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `fd`, `fd_low` and `fd_high` at infinitely many images, not below what real images have."""
+    floor = table["floor_infinite"]
+    ends = {f"fd{end}": table[f"fd_infinite{end}"].clip(lower=floor) for end in ("", "_low", "_high")}
+    return table.assign(**ends)
+
+
+def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
+    """The rows of a sampler with the most calls that a budget pays for; those with the fewest, if it pays for none."""
+    return sweep.within(rows, max(calls, int(rows["nfe"].min())))
+
+
+def _panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    """So many panels with the same axes, all of them with tick labels; the places that are left are empty."""
+    rows = -(-count // columns)
+    figure = style.canvas(0.6 + height * rows * (0.85 if rows > 3 else 1.0))
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat:
+        axes.tick_params(labelbottom=True)
+    for axes in grid.flat[count:]:
+        axes.set_axis_off()
+    return figure, list(grid.flat[:count])
+
+
+def _lines(axes: Axes, rows: pd.DataFrame, names: Names, position: str, marker: str) -> None:
+    """A line per jump with its intervals, each a little beside the others."""
+    looks, middle = style.looks_of_jumps(names.jumps), (len(names.jumps) - 1) / 2
+    for number, jump in enumerate(names.jumps):
+        chosen = rows[rows["jump"] == jump].sort_values(position)
+        shift = (number - middle) * _DODGE
+        at = chosen[position] * (1 + shift) if position == "nfe" else chosen[position] + 100 * shift / 2
+        axes.plot(at, chosen["fd"], marker=marker, markeredgewidth=0, **looks[jump])
+        axes.vlines(at, chosen["fd_low"], chosen["fd_high"], color=looks[jump]["color"], lw=0.8)
+
+
+def _reference(axes: Axes, rows: pd.DataFrame, linestyle: str = "--") -> None:
+    """The level of a plain run with its interval."""
+    for _, row in rows.iterrows():
+        axes.axhspan(row["fd_low"], row["fd_high"], color=style.MUTED, alpha=0.2, lw=0)
+        axes.axhline(row["fd"], color="black" if linestyle == "-" else style.MUTED, ls=linestyle, lw=0.9)
+
+
+def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
+    """Every sampler's best after each jump, and the Pareto front of all."""
+    looks = style.looks_of_jumps(names.jumps)
+    for number, solver in enumerate(names.solvers):
+        for jump in names.jumps:
+            chosen = rows[(rows["solver"] == solver) & (rows["jump"] == jump)]
+            marker = MARKERS[number % len(MARKERS)]
+            axes.plot(chosen["nfe"], chosen["fd"], marker, mew=0, alpha=0.75, color=looks[jump]["color"])
+    front = sweep.pareto(rows)
+    calls, distances = [*front["nfe"], rows["nfe"].max()], [*front["fd"], front["fd"].min()]  # more calls do no harm
+    axes.plot(calls, distances, color=style.MUTED, lw=1.0, drawstyle="steps-post", zorder=1)
+
+
+def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extractor: str) -> None:
+    """One y axis for all panels, logarithmic; intervals are cut off at the floor."""
+    style.plain_log(panels[0], float(rows["floor_infinite"].min()), float(rows["fd_high"].max()))
+    for axes in panels:
+        style.floor(axes, float(rows["floor_infinite"].iloc[0]))
+    for axes in panels[::columns]:
+        axes.set_ylabel(f"{sweep.distance_name(extractor)}\nn to infinity")
+
+
+def _call_axis(axes: Axes, calls: FloatArray) -> None:
+    """A logarithmic x axis with round labels, as far as there is room."""
+    axes.set_xscale("log")
+    ticks = [tick for tick in TICKS if calls.min() <= tick <= calls.max()] or calls.tolist()
+    ticks = [ticks[place] for place in style.spaced(np.log(ticks).tolist(), 0.1)]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def _handles(names: Names, with_front: bool = False) -> Iterator[Line2D]:
+    looks = style.looks_of_jumps(names.jumps)
+    for jump, label in names.jumps.items():
+        yield Line2D([], [], label=label, **looks[jump])
+    yield Line2D([], [], color=style.MUTED, ls="--", lw=0.9, label="plain, many calls")
+    yield Line2D([], [], color="black", ls=":", lw=0.9, label="real images (floor)")
+    if with_front:
+        yield Line2D([], [], color=style.MUTED, lw=1.0, drawstyle="steps-post", label="Pareto front")
+        for number, label in enumerate(names.solvers.values()):
+            yield Line2D([], [], color=style.MUTED, marker=MARKERS[number % len(MARKERS)], ls="", label=label)

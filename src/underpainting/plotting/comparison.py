@@ -1,0 +1,56 @@
+"""Fig. 4 A-B: images of the theories beside those of a sampler that starts from the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from underpainting.plotting import images, style
+from underpainting.plotting.images import FloatArray
+
+
+@style.styled
+def endpoint(actual: FloatArray, predicted: FloatArray, sampler: str, count: int) -> Figure:
+    """Endpoint estimates along one trajectory: the sampler's, the Gaussian solution's, their difference.
+
+    Args:
+        actual, predicted: x0_hat, shape (step, channel, height, width).
+        sampler: its label.
+        count: number of snapshots.
+    """
+    chosen = images.snapshots(len(actual), count)
+    grey = actual.shape[1] == 1
+    figure = style.canvas(images.grid_height(3, len(chosen), 5.55 if grey else 6.05) + 0.4)
+    axes = figure.subplots()
+    rows = [actual[chosen], predicted[chosen], actual[chosen] - predicted[chosen]]
+    labels = [images.wrapped(sampler), "Gaussian\nsolution", "difference" if grey else "difference\n(grey: none)"]
+    drawn = images.grid(axes, rows, labels, [str(step) for step in chosen], [False, False, True])
+    style.title(axes, "", r"Endpoint estimate $\hat{x}_0(x_t)$ by sampler step (0 is noise)")
+    if grey:
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=22, pad=0.02, ticks=[-1, 0, 1])
+        bar.set_label("difference (image units)")
+        bar.outline.set_visible(False)
+    return figure
+
+
+@style.styled
+def samples(noise: FloatArray, rows: Mapping[str, FloatArray], seeds: Sequence[int]) -> Figure:
+    """Initial noise, and the images that a sampler and the theories make of it, seed by seed.
+
+    Args:
+        noise: shape (sample, channel, height, width).
+        rows: label to images of the same shape, the sampler's first.
+        seeds: one per sample.
+    """
+    parts = images.blocks(len(seeds))
+    columns = parts[0].stop
+    named = {"noise $x_T$": noise, **rows}
+    figure = style.canvas(len(parts) * (images.grid_height(len(named), max(columns, 5), 5.9) + 0.22) + 0.25)
+    stacked = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
+    labels = [images.wrapped(label) for label in named]
+    for axes, part in zip(stacked, parts, strict=True):
+        images.grid(axes, [row[part] for row in named.values()], labels, [str(seed) for seed in seeds[part]])
+        axes.set_xlim(right=columns - images.GAP / 2)
+    style.title(stacked[0], "", "Images from the same noise, by seed")
+    return figure

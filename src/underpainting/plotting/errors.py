@@ -1,0 +1,87 @@
+"""Fig. 4 C and 12 C-E: how far the Gaussian solution departs from samplers that start from the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from underpainting.plotting import curves, style
+from underpainting.plotting.images import FloatArray
+
+BINS = 100
+
+
+@style.styled
+def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
+    """Squared error of state (A), endpoint estimate (B) and, along each component, of the final image (C).
+
+    Args:
+        samplers: label to `state_error`, `endpoint_error` (sample, step), `component_error` (sample, component) and
+            `sigma` (step); the headline sampler, which alone has a band, first.
+        variances: of the components.
+    """
+    figure = style.canvas(2.9)
+    left, middle, right = figure.subplots(1, 3)
+    same = len({data.sizes["step"] for data in samplers.values()}) == 1
+    for number, (label, data) in enumerate(samplers.items()):
+        for axes, name in ((left, "state_error"), (middle, "endpoint_error")):
+            line(axes, position(data, same), data[name].values, number == 0, label=label, **style.look_of(number))
+        line(right, *binned(data["component_error"].values), number == 0, label=label, **style.look_of(number))
+    for axes in (left, middle):
+        axes.set(xlabel="sampler step" if same else "steps taken (%)", ylabel="mean squared error per pixel")
+        noise_axis(axes, *next(iter(samplers.items())), same)
+    components(right, variances)
+    headings = ("State $x_t$", r"Endpoint estimate $\hat{x}_0$", "Final image")
+    for axes, letter, heading in zip((left, middle, right), "ABC", headings, strict=True):
+        axes.set_yscale("log")
+        style.title(axes, letter, heading, pad=27)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=min(5, len(samplers) + 1))
+    return figure
+
+
+def components(axes: Axes, variances: FloatArray) -> None:
+    """The data's variance along each component, in black, and the labels of the axes."""
+    seen = variances > 1e-8 * variances.max(initial=0.0)
+    number = np.flatnonzero(seen) + 1
+    axes.plot(number, variances[seen], color="black", ls="-", lw=0.8, label=r"variance $\lambda_k$")
+    axes.set(xlabel="component $k$", ylabel="squared error along $u_k$", xscale="log")
+
+
+def binned(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Component numbers and values; means over ever wider bins where there are more components than ink can show."""
+    count = values.shape[1]
+    edges = np.unique(np.geomspace(1, count, BINS).astype(int)) if count > BINS else np.arange(1, count + 1)
+    widths = np.diff(np.append(edges, count + 1))
+    return edges + (widths - 1) / 2, np.add.reduceat(values, edges - 1, axis=1) / widths
+
+
+def position(data: xr.Dataset, same: bool) -> FloatArray:
+    """Sampler steps, or the percentage taken of them where samplers have not the same number."""
+    count = data.sizes["step"] - 1
+    return np.linspace(0.0, count if same else 100.0, count + 1)
+
+
+def line(axes: Axes, position: FloatArray, values: FloatArray, band: bool, **look: Any) -> None:
+    """A curve of means and, if wanted, its band; zeros have no place on a logarithmic axis."""
+    mean = values.mean(0)
+    floor = 1e-9 * np.nanmax(mean, initial=0.0)
+    shown = mean > floor
+    kept = np.maximum(values[:, shown], floor)
+    curves.curve(axes, position[shown], kept, band=band, **look)
+
+
+def noise_axis(axes: Axes, label: str, data: xr.Dataset, same: bool) -> None:
+    """The headline sampler's noise scale on top."""
+    place, sigma = position(data, same), data["sigma"].values
+    axes.set_xlim(0, place[-1])
+    top = axes.secondary_xaxis("top")
+    chosen = np.unique(np.linspace(0, len(sigma) - 1, 5).round().astype(int))
+    top.set_xticks(place[chosen], [f"{sigma[step]:.2f}" for step in chosen])
+    top.set_xlabel(f"{style.SIGMA} of {label}", labelpad=3, fontsize="small")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -1,0 +1,81 @@
+"""Fig. 4 F: image quality when the first steps of a sampler are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from underpainting.plotting import style
+from underpainting.teleport import sweep
+
+LEGEND = 3
+PANELS = {
+    "fd_infinite": "floor_infinite",
+    "autoencoder_fd_infinite": "autoencoder_floor_infinite",
+    "rmse_to_network": "",
+}
+"""What is drawn, and the floor of it that real images have."""
+
+
+@style.styled
+def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Frechet distances in two sets of features (A, B) and difference from the network's own images (C) by steps skipped.
+
+    Args:
+        table: `teleport.csv`.
+        labels: sampler to its label, in the order to be shown, the headline sampler first.
+    """
+    entries = len(labels) + 3
+    figure = style.canvas(2.9 + 0.15 * -(-entries // LEGEND))
+    names = list(sweep.measure_names(str(table["extractor"].iloc[0])).values())
+    headings = [*((name, "at infinitely many images") for name in names[:2]), ("RMSE to the network", "image units")]
+    first = next(iter(labels))
+    for axes, letter, (column, floor), (heading, unit) in zip(
+        figure.subplots(1, 3), "ABC", PANELS.items(), headings, strict=True
+    ):
+        drawn = [sweep.truncated(table, sampler) for sampler in labels]
+        for number, (rows, label) in enumerate(zip(drawn, labels.values(), strict=True)):
+            _line(axes, rows, column, label, style.look_of(number))
+        null = sweep.truncated(table, first, sweep.NULL)
+        _line(axes, null, column, f"{labels[first]}, isotropic (null)", NULL_LOOK)
+        real = drawn[0][floor].to_list()[:1] if floor else []
+        for value in real:
+            style.floor(axes, value)
+        style.title(axes, letter, heading)
+        axes.set_ylabel(unit)
+        shown = pd.concat([*drawn, null])
+        style.spread(axes, *(np.append(shown[f"{column}{end}"], real) for end in ("", "_low", "_high")))
+        _skip_axes(axes, drawn[0], labels[first])
+    left = figure.axes[0]
+    if (table["skip"] == 0).any():
+        left.plot([], [], color=style.MUTED, linestyle="--", lw=0.8, label="nothing skipped")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND)
+    return figure
+
+
+NULL_LOOK: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (1, 1))}
+
+
+def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[str, Any]) -> None:
+    """A sampler's curve with its intervals, and the level of the sampler alone where it was measured."""
+    color = look["color"]
+    axes.plot(rows["skip"], rows[column], marker="o", markeredgewidth=0, label=label, **look)
+    axes.vlines(rows["skip"], rows[f"{column}_low"], rows[f"{column}_high"], color=color, lw=0.7)
+    if look is not NULL_LOOK and (alone := rows.loc[rows["skip"] == 0, column]).size:
+        axes.axhline(alone.iloc[0], color=color, linestyle="--", lw=0.8)
+
+
+def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:
+    """Steps skipped below, with the noise scale at the jump; network calls above: both of the headline sampler."""
+    ticks = rows.iloc[style.spaced(rows["skip"].to_list(), 0.16)]
+    texts = [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
+    axes.set_xticks(ticks["skip"], texts)
+    axes.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump")
+    top = axes.secondary_xaxis("top")
+    top.set_xticks(ticks["skip"], [str(nfe) for nfe in ticks["nfe"]])
+    top.set_xlabel(f"NFE of {label}", labelpad=3, fontsize="small")

@@ -1,0 +1,35 @@
+"""Fig. 4 E: images when the first steps of a sampler are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from underpainting.plotting import images, style
+from underpainting.plotting.images import FloatArray
+
+ROWS, COLUMNS = 10, 12
+
+
+@style.styled
+def hybrid(
+    rows: Sequence[FloatArray], skips: Sequence[tuple[int, int]], seeds: Sequence[int], sampler: str, steps: int
+) -> Figure:
+    """Images of the hybrid method: a row per number of skipped steps (ten at most), a column per seed (twelve).
+
+    Args:
+        rows: each of shape (sample, channel, height, width), in [-1, 1].
+        skips: steps skipped and network calls of each row, in increasing order.
+        seeds: of the columns.
+        sampler: its label.
+        steps: how many it has.
+    """
+    chosen = images.snapshots(len(rows), ROWS)
+    columns = seeds[:COLUMNS]
+    figure = style.canvas(images.grid_height(len(chosen), max(len(columns), 6), 5.85) + 0.4)
+    axes = figure.subplots()
+    labels = [f"skip {skips[row][0]} of {steps}\nNFE {skips[row][1]}" for row in chosen]
+    images.grid(axes, [rows[row][:COLUMNS] for row in chosen], labels, [str(seed) for seed in columns])
+    style.title(axes, "", f"{sampler}, the first of them skipped with the closed form; by seed")
+    return figure

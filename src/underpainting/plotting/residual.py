@@ -1,0 +1,48 @@
+"""Training on a Gaussian against plain training, at equal budgets."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from underpainting.plotting import style
+from underpainting.teleport import sweep
+
+LABELS = {"none": "plain training", "velocity": "Gaussian + network", "blend": "Gaussian and network blended"}
+
+
+@style.styled
+def residual(table: pd.DataFrame, extractor: str) -> Figure:
+    """Frechet distance (A) and loss (B) by training steps: a line per form through the means, a point per training.
+
+    Args:
+        table: `form`, `seed`, `steps`, `fd`, `floor`, `loss`.
+        extractor: name of the feature extractor.
+    """
+    figure = style.canvas(2.8)
+    distance = sweep.distance_name(extractor)
+    left, right = figure.subplots(1, 2)
+    for axes, value, letter, heading in (
+        (left, "fd", "A", f"{distance}, lower is better"),
+        (right, "loss", "B", "Loss on draws held out"),
+    ):
+        _lines(axes, table, value)
+        style.title(axes, letter, heading)
+        axes.set(xscale="log", xlabel="training steps")
+        style.plain_decades(axes.xaxis)
+    floor = float(table["floor"].mean())
+    style.floor(left, floor)
+    style.plain_log(left, min(floor, float(table["fd"].min())), float(table["fd"].max()))
+    left.set_ylabel(distance)
+    right.set_ylabel("mean squared error of v")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _lines(axes: Axes, table: pd.DataFrame, value: str) -> None:
+    for number, (form, rows) in enumerate(table.groupby("form", sort=False)):
+        look = style.look_of(number)
+        means = rows.groupby("steps")[value].mean()
+        axes.plot(means.index, means, label=LABELS[str(form)], **look)
+        axes.plot(rows["steps"], rows[value], ls="none", marker="o", ms=3, alpha=0.6, color=look["color"])

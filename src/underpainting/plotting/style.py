@@ -1,0 +1,232 @@
+"""One look for all figures, and files that are the same bytes each time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import style as mpl_style
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
+
+from underpainting.io.writing import replacing
+
+WIDTH = 6.75
+MUTED = "#767676"
+DIVERGING = "RdBu_r"
+SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
+# Each theory looks the same in all figures; the network, which they are to explain, is black.
+_MODELS: dict[str, dict[str, Any]] = {
+    "network": {"color": "black", "linestyle": "-"},
+    "gaussian": {"color": "#0072B2", "linestyle": "-"},
+    "mixture": {"color": "#D55E00", "linestyle": "--"},
+    "point_cloud": {"color": "#009E73", "linestyle": "-."},
+}
+# Jumps by kind; the Gaussian and the mixture look as these theories do.
+_JUMPS: dict[str, dict[str, Any]] = {
+    "none": {"color": "black", "linestyle": "-"},
+    "isotropic": {"color": MUTED, "linestyle": (0, (1, 1))},
+    "gaussian": _MODELS["gaussian"],
+    "mixture": _MODELS["mixture"],
+    "samples": {"color": "#CC79A7", "linestyle": ":"},
+}
+_LOW_RANK_COLOURS = "#56B4E9", "#E69F00", "#009E73"
+# Dates and versions would make two runs differ.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+P = ParamSpec("P")
+FloatArray = NDArray[np.float64]
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """The style sheet, and nothing of what the user has set elsewhere."""
+    with (
+        as_file(files("underpainting.plotting") / "underpainting.mplstyle") as sheet,
+        mpl_style.context(sheet, after_reset=True),
+    ):
+        yield
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """A figure function whose figure has the style."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with look():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def canvas(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def halves(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, FigureBase]:
+    """Two parts of a figure, one above the other, of the given heights."""
+    top, bottom = stacked(figure, [upper, lower])
+    return top, bottom
+
+
+def stacked(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
+    """Parts of a figure, one below the other, of the given heights."""
+    parts = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
+    return [figure.add_subfigure(parts[row]) for row in range(len(heights))]
+
+
+def look_of(number: int) -> dict[str, Any]:
+    """Colour and line style of the n-th line of a figure, the first being 0."""
+    cycle = list(mpl.rcParams["axes.prop_cycle"])
+    return dict(cycle[number % len(cycle)])
+
+
+def look_of_model(name: str) -> dict[str, Any]:
+    """Colour and line style of `network` or of a theory (`gaussian`, `mixture`, `point_cloud`)."""
+    return dict(_MODELS[name])
+
+
+def looks_of_jumps(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour and line style of each jump, by its id (`none`, `isotropic`, `gaussian`, `lowrank16`, `mixture`, `samples`)."""
+    listed = list(names)
+    low_rank = [name for name in listed if name not in _JUMPS]
+    others = {
+        name: {"color": _LOW_RANK_COLOURS[number % len(_LOW_RANK_COLOURS)], "linestyle": "-."}
+        for number, name in enumerate(low_rank)
+    }
+    return {name: dict(_JUMPS.get(name) or others[name]) for name in listed}
+
+
+def sequential() -> Colormap:
+    """Viridis without its palest tenth, which vanishes on paper."""
+    return LinearSegmentedColormap.from_list(
+        "underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)])
+    )
+
+
+def floor(axes: Axes, value: float) -> None:
+    """A line where real images stand against real ones: what is below it is not better."""
+    axes.axhline(value, color="black", ls=":", lw=0.9, label="real images (floor)")
+
+
+def short(value: float) -> str:
+    """A number with two digits that count, in mathematical type: 0.31, 2.7, 4 x 10^-5; zero below 10^-12."""
+    if abs(value) < 1e-12:
+        return "0"
+    if 1e-2 <= abs(value) < 1e4:
+        return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
+
+
+def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
+    """A panel's letter (if it has one) and heading, flush left; `pad` points above the axes, if they are to agree."""
+    heading = rf"$\bf{{{letter}}}$  {text}" if letter else text
+    axes.set_title(heading, y=None if pad is None else 1.0, pad=pad)
+
+
+def spaced(values: Sequence[float], share: float) -> list[int]:
+    """Indices of ascending values at least a share of their whole range apart, so that labels fit; the first is among them."""
+    chosen = [0]
+    for index, value in enumerate(values):
+        if index and value - values[chosen[-1]] >= share * (values[-1] - values[0]):
+            chosen.append(index)
+    return chosen
+
+
+def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
+    """A logarithmic y axis where values spread over more than a factor of three, or its like if some are not positive.
+
+    Args:
+        axes: whose y axis it is.
+        values: that are drawn.
+        low, high: ends of their bars; what was not measured (NaN) does not count.
+    """
+    if not np.isfinite(values).any():
+        return
+    least, most = float(np.nanmin(low)), float(np.nanmax(high))
+    if least > 0 and most > 3 * least:
+        plain_log(axes, least, most)
+    elif least <= 0 and most > 10 * (linear := max(float(np.nanmedian(np.abs(values))) / 2, -least)) > 0:
+        axes.set_yscale("symlog", linthresh=linear)
+        axes.set_ylim(least - linear / 2, 1.4 * most)
+        axes.set_yticks([0, *10 ** np.arange(np.ceil(np.log10(linear)), np.log10(most) + 0.1)])
+    plain_numbers(axes)
+
+
+def plain_log(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic y axis, labelled in plain numbers; `low` and `high` are the values to be shown."""
+    steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5) if high < 500 * low else (1,)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    decade = 10.0 ** np.floor(np.log10(low))
+    axes.set_ylim(bottom=0.97 * max(step * decade for step in steps if step * decade <= low))  # a label at the foot
+    plain_numbers(axes)
+
+
+def gain_ticks(axis: Axis, top: float, linear: float) -> None:
+    """Ticks at 0 and at 1, 2, 5 times the powers of ten from `linear` to `top`, on an axis that is linear below `linear`."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(linear)), np.ceil(np.log10(max(top, linear))) + 1)
+    steps = (1, 2, 5) if top < 100 * linear else (1,)
+    ticks = [
+        0.0,
+        *(step * power for power in powers for step in steps if linear <= step * power * 1.001 <= 1.002 * top),
+    ]
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def plain_decades(axis: Axis) -> None:
+    """Labels 1, 2, 5 times the powers of ten, in plain numbers, on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plain_numbers(axes: Axes) -> None:
+    """No powers of ten on the y axis, and labels at the major ticks only."""
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_below(axes: Axes) -> None:
+    """A legend of two columns under the axis label, where it hides nothing."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2, columnspacing=1.0)
+
+
+def save(figure: Figure, paths: Iterable[str | Path], dpi: int = 200) -> None:
+    """Write a figure under each path, complete or not at all, the same bytes each time.
+
+    Args:
+        figure: as drawn by a function of this package.
+        paths: `*.png` or `*.pdf`.
+        dpi: resolution of PNG, and of images within PDF.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each table that it subsets
+    for path in map(Path, paths):
+        if path.suffix not in _METADATA:
+            raise ValueError(f"{path}: a figure is saved as {' or '.join(_METADATA)}")
+        with look(), replacing(path) as scratch:
+            figure.draw_without_rendering()  # images of fixed aspect settle in the second pass of the layout
+            figure.savefig(scratch, format=path.suffix[1:], dpi=dpi, metadata=_METADATA[path.suffix])

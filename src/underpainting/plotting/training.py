@@ -1,0 +1,35 @@
+"""The training of a study's own network."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from underpainting.plotting import style
+from underpainting.plotting.images import FloatArray
+
+
+def smooth(values: FloatArray, width: int) -> FloatArray:
+    """Centred moving average over `width` values (odd); at the ends over those that there are."""
+    window = np.ones(width)
+    return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+
+
+@style.styled
+def loss(losses: FloatArray) -> Figure:
+    """Training loss over the optimizer's steps, and its moving average.
+
+    Args:
+        losses: mean squared error per value, shape (step,).
+    """
+    figure = style.canvas(2.5, width=5.0)
+    axes = figure.subplots()
+    steps = np.arange(1, len(losses) + 1)
+    width = min(2 * (len(losses) // 60) + 1, len(losses))
+    axes.plot(steps, losses, color="C0", alpha=0.3, lw=0.6, linestyle="-", label="each step")
+    axes.plot(steps, smooth(losses, width), color="C0", linestyle="-", label=f"moving average over {width} steps")
+    axes.set(xlabel="optimizer step", ylabel="mean squared error", xlim=(0, len(losses) + 1))
+    style.plain_log(axes, float(losses.min()), float(losses.max()))
+    axes.legend()
+    style.title(axes, "", "Training loss of the denoiser")
+    return figure

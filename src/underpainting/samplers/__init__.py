@@ -1,0 +1,1 @@
+"""Samplers: their registry, their walk over a noise grid, random numbers, and stored trajectories."""

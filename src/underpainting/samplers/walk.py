@@ -1,0 +1,217 @@
+r"""Samplers as generators: every step's state and endpoint estimate, in x_t = alpha x_0 + sigma noise coordinates.
+
+The arithmetic of each sampler is diffusers' own; a `Sampler` gives its scheduler the endpoint estimate of any
+denoiser (prediction type "sample") and translates between its coordinates and ours. Two kinds of coordinates occur:
+
+    x_t / sqrt(alpha_t^2 + sigma_t^2)   DDIM (Song et al. 2021), PNDM (Liu et al. 2022), DPM-Solver++ (Lu et al. 2022),
+                                        UniPC (Zhao et al. 2023), DDPM (Ho et al. 2020): the variance-preserving path
+    x_t / alpha_t                       Euler, Heun, churn (Karras et al. 2022) and LMS, who work with sigma / alpha
+
+A sampler of N steps visits N + 1 levels: step 0 is noise, step N the image. It can begin at any step (Sec. 6.1);
+multistep samplers then start with their first-order step, as from noise. Their histories begin there.
+
+A sampler that clips (`clip_sample`) makes its step with the endpoint estimate clipped to the image range, and the clipped one is
+what its steps hold; DDIM takes the noise from the estimate as it was, as diffusers' pipelines do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from underpainting.denoisers import Denoiser, noise_prediction
+from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
+from underpainting.samplers import churn, registry
+from underpainting.samplers.randomness import added_noise
+from underpainting.samplers.schedulers import followed, kind_of, on_grid, own_grid, spread, start_scale
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a sampler.
+
+    Attributes:
+        index: 0 for noise, N for the image.
+        state: x_t, shape (sample, channel, height, width).
+        endpoint: x0_hat(x_t) as the sampler uses it, clipped if it clips, same shape; at the last step the image itself.
+        level: (alpha, sigma) of the state.
+    """
+
+    index: int
+    state: Tensor
+    endpoint: Tensor
+    level: NoiseLevel
+
+
+class Sampler:
+    """A sampler with its grid; `walk` yields its steps.
+
+    Args:
+        name: a key of `SAMPLERS`.
+        steps: number of steps N.
+        schedule: the network's diffusers scheduler or its configuration.
+        options: settings of the diffusers scheduler, e.g. `timestep_spacing`; over those that are `followed` of the network's.
+
+    Attributes:
+        grid: the N + 1 levels.
+
+    Raises:
+        ValueError: an unknown sampler, one that cannot clip and shall, or a number of steps that the schedule cannot give.
+    """
+
+    def __init__(self, name: str, steps: int, schedule: Any, **options: Any) -> None:
+        options = followed(name, schedule) | options
+        grid = own_grid(name, steps, schedule, **options)
+        self._place(name, grid, start_scale(name, steps, schedule, grid, **options), options)
+
+    def _place(self, name: str, grid: NoiseGrid, noise_scale: float, options: dict[str, Any]) -> None:
+        self.name, self.kind, self.grid = name, kind_of(name), grid
+        self.steps = len(grid) - 1
+        self._noise_scale, self._options = noise_scale, options
+
+    @classmethod
+    def on(cls, name: str, grid: NoiseGrid, **options: Any) -> Sampler:
+        """A sampler on any grid that ends at sigma = 0.
+
+        Args:
+            name: a key of `SAMPLERS`.
+            grid: N + 1 levels.
+            options: settings of the diffusers scheduler.
+
+        Raises:
+            ValueError: an unknown sampler, or a grid that ends with noise.
+        """
+        on_grid(name, grid, **options)
+        sampler = cls.__new__(cls)
+        sampler._place(name, grid, spread(grid[0]), options)
+        return sampler
+
+    def unclipped(self) -> Sampler:
+        """The same sampler on the same grid without clipping: for states that are no pixels."""
+        free = Sampler.__new__(Sampler)
+        options = {key: value for key, value in self._options.items() if key not in ("clip_sample", "thresholding")}
+        free._place(self.name, self.grid, self._noise_scale, options)
+        return free
+
+    def _scale(self, step: int) -> float:
+        level = self.grid[step]
+        return level.alpha if self.kind.scaled else float(np.hypot(*level))
+
+    def start(self, noise: Tensor) -> Tensor:
+        """The state at step 0 that belongs to standard normal noise, shape (sample, channel, height, width)."""
+        return noise * self._noise_scale
+
+    def calls(self, begin: int = 0) -> int:
+        """Denoiser calls of a walk from a step to the image: the NFE of one image."""
+        return registry.calls(self.name, self.steps - begin)
+
+    def walk(
+        self, denoiser: Denoiser, state: Tensor, begin: int = 0, seeds: Sequence[int] | None = None
+    ) -> Iterator[Step]:
+        """Yield the steps from `begin` to N, the state at `begin` first.
+
+        Args:
+            denoiser: gives the endpoint estimates.
+            state: x at step `begin`, shape (sample, channel, height, width).
+            begin: the step to start from, 0 <= begin < N.
+            seeds: one per image; stochastic samplers draw their noise from them.
+
+        Raises:
+            ValueError: `begin` is not a step to start from, or a stochastic sampler has no seeds.
+        """
+        if not 0 <= begin < self.steps:
+            raise ValueError(f"{self.name} with {self.steps} steps cannot begin at step {begin}")
+        if self.kind.stochastic and (seeds is None or len(seeds) != len(state)):
+            raise ValueError(f"{self.name} adds noise on its way: give it the seed of every image")
+        return self._walk(denoiser, state, begin, added_noise(seeds or ()))
+
+    def _walk(
+        self, denoiser: Denoiser, state: Tensor, begin: int, streams: Sequence[torch.Generator]
+    ) -> Iterator[Step]:
+        scheduler = _Driven(self, begin, streams)
+        for index in range(begin, self.steps):
+            here, arriving = self.grid[index], state
+            state, here = scheduler.prepared(state, index)
+            endpoint = denoiser(state, *here)
+            yield Step(index, arriving, scheduler.used(endpoint), self.grid[index])
+            state = scheduler.advance(index, state, endpoint, here, denoiser)
+        yield Step(self.steps, state, state / self.grid[self.steps].alpha, self.grid[self.steps])
+
+
+class _Driven:
+    """A scheduler of diffusers on its way through a sampler's grid."""
+
+    def __init__(self, sampler: Sampler, begin: int, streams: Sequence[torch.Generator]) -> None:
+        self._sampler, self._begin, self._streams = sampler, begin, streams
+        self._position = 0
+        rest = NoiseGrid(sampler.grid.alpha[begin:], sampler.grid.sigma[begin:])
+        self._scheduler = on_grid(sampler.name, rest, **sampler._options)
+
+    def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
+        """The state at which the denoiser is called, and its level: those of the step, unless it is churned."""
+        level = self._sampler.grid[index]
+        if self._sampler.kind.noise != "churn":
+            return state, level
+        noisier, ratio = churn.churned(state / level.alpha, level.ratio, self._sampler.steps, self._streams)
+        self._scheduler.sigmas[self._position] = ratio
+        return noisier * level.alpha, NoiseLevel(level.alpha, ratio * level.alpha)
+
+    def used(self, endpoint: Tensor) -> Tensor:
+        """An endpoint estimate as the scheduler uses it: clipped or thresholded, if it does that."""
+        config = self._scheduler.config
+        if config.get("thresholding"):
+            return cast(Tensor, self._scheduler._threshold_sample(endpoint))
+        if config.get("clip_sample"):
+            return endpoint.clamp(-config["clip_sample_range"], config["clip_sample_range"])
+        return endpoint
+
+    def advance(self, index: int, state: Tensor, endpoint: Tensor, here: NoiseLevel, denoiser: Denoiser) -> Tensor:
+        """The state at the next step."""
+        sampler, there = self._sampler, self._sampler.grid[index + 1]
+        moved = self._stage(state, endpoint, here, sampler._scale(index)) * sampler._scale(index + 1)
+        if self._corrects(index):
+            corrected = denoiser(moved, *there)
+            moved = self._stage(moved, corrected, there, sampler._scale(index + 1)) * sampler._scale(index + 1)
+        return moved
+
+    def _corrects(self, index: int) -> bool:
+        if index + 1 == self._sampler.steps:
+            return False
+        corrects = self._sampler.kind.corrects
+        return corrects == "every" or (corrects == "first" and index == self._begin)
+
+    def _stage(self, state: Tensor, endpoint: Tensor, level: NoiseLevel, scale: float) -> Tensor:
+        kind, time = self._sampler.kind, self._scheduler.timesteps[self._position]
+        given = endpoint if kind.takes == "sample" else self._prediction(state, endpoint, level)
+        self._scheduler.scale_model_input(state, time)
+        extra = {"generator": self._streams} if kind.noise == "scheduler" else {}
+        moved: Tensor = self._scheduler.step(given, time, state / scale, return_dict=False, **extra)[0]
+        self._position += 1
+        return moved
+
+    def _prediction(self, state: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
+        """Noise, or the velocity on the variance-preserving path, as the scheduler takes it."""
+        noise = noise_prediction(state, endpoint, level)
+        if self._scheduler.config["prediction_type"] == "epsilon":
+            return noise
+        alpha, sigma = vp_level(level.ratio)
+        return alpha * noise - sigma * endpoint
+
+
+def sample(
+    sampler: Sampler, denoiser: Denoiser, state: Tensor, begin: int = 0, seeds: Sequence[int] | None = None
+) -> Tensor:
+    """The final images of a walk, shape (sample, channel, height, width)."""
+    return last(sampler.walk(denoiser, state, begin, seeds)).state
+
+
+def last(steps: Iterable[Step]) -> Step:
+    """The last step of a walk; the others are let go one by one, where `*_, last = walk` would hold them all."""
+    (step,) = deque(steps, maxlen=1)
+    return step

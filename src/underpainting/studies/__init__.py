@@ -1,8 +1,0 @@
-"""Study files: what a person writes, as typed models, with errors that name the file, the key and the remedy."""
-
-from underpainting.studies.errors import StudyError
-from underpainting.studies.loading import configuration, data_folder, find_studies, load_study
-from underpainting.studies.models import Study
-from underpainting.studies.sampling import SamplerChoice
-
-__all__ = ["SamplerChoice", "Study", "StudyError", "configuration", "data_folder", "find_studies", "load_study"]

@@ -1,0 +1,70 @@
+r"""What a sampler's own steps lose, told from the variances of the data alone.
+
+On Gaussian data a sampler is a linear map along each component. It carries the standard deviation of the states at one level,
+sqrt(m_k) with m_k = sigma^2 + alpha^2 lambda_k, to some sqrt(v_k) at the image, where sqrt(lambda_k) would be exact (Eq. 9). Seen
+through noise of standard deviation r, the images that it makes and the data differ by
+
+    loss = 1/2 sum_k (q_k - 1 - ln q_k),      q_k = (v_k + r^2) / (lambda_k + r^2)        nats per image
+
+the Kullback-Leibler divergence between two Gaussians. A sampler of order p misses v_k by order N^-p, so the loss falls as N^-2p.
+
+r leaves out what lies beyond a Gaussian: outlines are seen through much noise, details are not, and what the steps do to these
+no covariance can tell. With r = 1 the noise is as strong as the range of the images is wide to either side.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from underpainting.noise.levels import NoiseLevel
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.theory import gaussian
+
+SEEN = 1.0
+DRAWS = 256
+"""Walks of a stochastic sampler; a deterministic one needs a single walk."""
+
+
+class _Components:
+    """The exact denoiser of centred Gaussian data in the coordinates of its eigenbasis.
+
+    Args:
+        variances: lambda, shape (component,).
+    """
+
+    def __init__(self, variances: Tensor) -> None:
+        self._variances = variances
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        return images * gaussian.endpoint_gain(self._variances, NoiseLevel(alpha, sigma))
+
+
+def made_variances(variances: Tensor, sampler: Sampler, begin: int = 0) -> Tensor:
+    """Variances v_k of the images that a sampler makes of exact states at a step, shape (component,).
+
+    Args:
+        variances: lambda, shape (component,), float64.
+        sampler: with N steps.
+        begin: the step at which its states are exact, 0 <= begin < N.
+    """
+    sampler = sampler.unclipped()  # coefficients have no image range
+    exact = gaussian.marginal_variance(variances, sampler.grid[begin]).sqrt().reshape(1, 1, 1, -1)
+    if not sampler.kind.stochastic:
+        return sample(sampler, _Components(variances), exact, begin).flatten().square()
+    seeds = range(DRAWS)
+    states = exact * initial_noise(seeds, (1, 1, len(variances))).double()
+    return sample(sampler, _Components(variances), states, begin, seeds).square().mean(0).flatten()
+
+
+def loss(variances: Tensor, sampler: Sampler, begin: int = 0, seen: float = SEEN) -> float:
+    """Divergence between what a sampler makes of exact states and the data, nats per image.
+
+    Args:
+        variances: lambda, shape (component,), float64.
+        sampler: with N steps.
+        begin: the step at which its states are exact, 0 <= begin < N.
+        seen: r, the noise through which both are seen, in image units.
+    """
+    ratio = (made_variances(variances, sampler, begin) + seen**2) / (variances + seen**2)
+    return float(0.5 * (ratio - 1 - ratio.log()).sum())

@@ -1,0 +1,112 @@
+r"""Jumps: maps that carry a state from one noise level to another without calling a network (Sec. 6.1).
+
+    GaussianJump   the closed form (Eq. 9); with a truncated basis its low-rank form
+    ClassJump      the closed form of each image's own class, for conditional networks
+    IsotropicJump  the closed form of mean and total variance alone: the null model of the others
+    MixtureJump    the probability flow of a Gaussian mixture, integrated (Eq. 8, 84-100)
+
+Any of them may stand in front of any sampler: each gives what the sampler would have integrated, were the data so distributed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
+from underpainting.theory import flow, gaussian, isotropic
+from underpainting.theory.mixtures import Mixture, MixtureDenoiser
+
+MIXTURE_STEPS = 24
+
+
+class Jump(Protocol):
+    """Carries states from one noise level to a less noisy one."""
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        """The states at `target`.
+
+        Args:
+            images: x at `source`, shape (sample, channel, height, width).
+            source: their level, sigma > 0.
+            target: the level wanted.
+
+        Returns:
+            x at `target`, in the shape and dtype of `images`.
+        """
+        ...
+
+
+class GaussianJump:
+    """The closed form of Gaussian data (Eq. 9)."""
+
+    def __init__(self, basis: Eigenbasis) -> None:
+        self.basis = basis
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        return gaussian.state(self.basis, images, source, target)
+
+
+class IsotropicJump:
+    """The closed form of a Gaussian with the same variance along every direction: no covariance is known.
+
+    Args:
+        model: mean and variance of the data.
+    """
+
+    def __init__(self, model: isotropic.Isotropic) -> None:
+        self.model = model
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        return isotropic.state(self.model, images, source, target)
+
+
+class ClassJump:
+    """The closed form of each image's own class.
+
+    Args:
+        bases: of every class.
+        labels: the class of each image, shape (sample,).
+
+    Raises:
+        ValueError: a label is no class.
+    """
+
+    def __init__(self, bases: Sequence[Eigenbasis], labels: Sequence[int]) -> None:
+        if strange := sorted({label for label in labels if not 0 <= label < len(bases)}):
+            raise ValueError(f"the labels {strange} are none of the {len(bases)} classes, which are numbered from 0")
+        self.bases, self.labels = bases, torch.as_tensor(labels)
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        if len(images) != len(self.labels):
+            raise ValueError(f"{len(images)} images do not fit {len(self.labels)} labels; give one label per image")
+        moved = torch.empty_like(images)
+        for label in self.labels.unique().tolist():
+            chosen = self.labels == label
+            moved[chosen] = gaussian.state(self.bases[label], images[chosen], source, target)
+        return moved
+
+
+class MixtureJump:
+    """The probability flow of a Gaussian mixture, by the fourth-order Runge-Kutta method.
+
+    Args:
+        mixture: of the data.
+        steps: from the one level to the other, evenly spaced in the angle atan2(sigma, alpha).
+    """
+
+    def __init__(self, mixture: Mixture, steps: int = MIXTURE_STEPS) -> None:
+        self._denoiser, self._steps = MixtureDenoiser(mixture), steps
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        begin, end = (float(np.arctan2(level.sigma, level.alpha)) for level in (source, target))
+        angles = np.linspace(begin, end, self._steps + 1)
+        grid = NoiseGrid.of([vp_level(float(np.tan(angle))) for angle in angles])
+        start = images / float(np.hypot(*source))
+        *_, last = flow.walk(self._denoiser, start, grid, "rk4")
+        return last.state * float(np.hypot(*target))

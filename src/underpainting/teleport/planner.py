@@ -1,0 +1,143 @@
+r"""How far one can jump, from a few dozen network calls instead of a sweep.
+
+Noise a training image to x = alpha x_0 + sigma noise and ask for x_0 back: the network errs by mse_net, the model behind a jump
+(Gaussian, mixture) by mse_jump. With gamma = alpha^2 / sigma^2, the information that is lost by letting the jump's model stand in
+for the network from pure noise down to the level gamma is
+
+    loss(gamma) = 1/2 int_0^gamma (mse_jump - mse_net) d gamma'        nats per image
+
+the I-MMSE relation (Guo, Shamai & Verdu 2005): for a perfect network it is the Kullback-Leibler divergence between noised
+data and noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, it falls.
+
+What comes after the jump loses, too: the sampler's own steps, the more the earlier they begin and the fewer they are. How much is
+told from the variances of the data (`discretisation`), without the network. The planner takes the furthest of the levels at hand
+where both together are within a wanted loss of the least. It never looks at generated images or at their Frechet distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from underpainting.noise.levels import NoiseLevel
+from underpainting.teleport import discretisation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from underpainting.denoisers import Denoiser
+    from underpainting.samplers.walk import Sampler
+
+FloatArray = NDArray[np.float64]
+WANTED = 0.02
+
+
+class Shortfall(NamedTuple):
+    """By how much a jump's model denoises worse than the network.
+
+    Attributes:
+        ratio: sigma / alpha of the levels asked for, decreasing, shape (level,).
+        excess: |x_0 - x0_hat_jump|^2 - |x_0 - x0_hat_net|^2, squared image units, shape (sample, level).
+    """
+
+    ratio: FloatArray
+    excess: FloatArray
+
+
+def ratios(noisiest: float, least: float, count: int = 20) -> FloatArray:
+    """Levels at which to ask, evenly spaced in log(sigma / alpha), shape (level,)."""
+    return np.geomspace(noisiest, least, count)
+
+
+def shortfalls(
+    models: Mapping[str, Denoiser], network: Denoiser, images: Tensor, levels: Sequence[NoiseLevel], seed: int = 0
+) -> dict[str, Shortfall]:
+    """Ask the network once per image and level, and every model beside it.
+
+    Args:
+        models: behind the jumps, by name.
+        network: the denoiser that they stand in for.
+        images: of the training data, shape (sample, channel, height, width), in [-1, 1].
+        levels: from noise to data, sigma > 0.
+        seed: of the noise, which is the same for all models.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    found: dict[str, list[Tensor]] = {name: [] for name in models}
+    for level in levels:
+        noisy = level.alpha * images + level.sigma * torch.randn(images.shape, generator=generator)
+        own = _squared_error(network(noisy, *level), images)
+        for name, model in models.items():
+            found[name].append(_squared_error(model(noisy.double(), *level), images) - own)
+    ratio = np.array([level.ratio for level in levels])
+    return {name: Shortfall(ratio, torch.stack(parts, 1).numpy()) for name, parts in found.items()}
+
+
+def _squared_error(endpoint: Tensor, images: Tensor) -> Tensor:
+    return (endpoint.double() - images.double()).square().flatten(1).sum(1)
+
+
+def loss(shortfall: Shortfall) -> FloatArray:
+    """Information lost by a jump to each level, nats per image, shape (sample, level); 0 at the noisiest level asked for."""
+    gamma = shortfall.ratio**-2.0
+    middle = (shortfall.excess[:, 1:] + shortfall.excess[:, :-1]) / 2
+    steps = 0.5 * middle * np.diff(gamma)
+    return np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], 1)
+
+
+def loss_at(shortfall: Shortfall, ratio: float) -> float:
+    """Information lost by a jump to a level, mean over images, nats; between two levels by interpolation in log(sigma / alpha).
+
+    Args:
+        shortfall: measured.
+        ratio: sigma / alpha of the level, positive; beyond the levels asked for, the loss at the nearest of them.
+    """
+    return float(np.interp(-np.log(ratio), -np.log(shortfall.ratio), loss(shortfall).mean(0)))
+
+
+def furthest(losses: Sequence[float], wanted: float = WANTED) -> int:
+    """The last place where no more is lost than wanted beyond the least.
+
+    Args:
+        losses: by jump and by steps together, nats, the shortest jump first.
+        wanted: nats per image, not negative.
+    """
+    lost = np.asarray(losses)
+    return int(np.flatnonzero(lost <= lost.min() + wanted)[-1])
+
+
+def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, wanted: float = WANTED) -> int:
+    """How many of a sampler's steps to skip (the design "truncate").
+
+    Args:
+        shortfall: of the jump's model.
+        variances: of the data's eigenbasis, shape (component,), float64.
+        sampler: with N steps; at least one of them is left to it.
+        wanted: nats per image that may be lost for the sake of fewer calls.
+    """
+    begins = range(sampler.steps)
+    jumped = [loss_at(shortfall, sampler.grid[begin].ratio) if begin else 0.0 for begin in begins]
+    return furthest(
+        [lost + discretisation.loss(variances, sampler, begin) for begin, lost in enumerate(jumped)], wanted
+    )
+
+
+def best_start(
+    shortfall: Shortfall, variances: Tensor, walks: Mapping[float, Sampler], wanted: float = WANTED
+) -> float:
+    """Where a sampler with a given number of calls is to begin (the design "re-grid").
+
+    Args:
+        shortfall: of the jump's model.
+        variances: of the data's eigenbasis, shape (component,), float64.
+        walks: samplers by the time at which they start, see `teleport.regridded`.
+        wanted: nats per image that may be lost.
+    """
+    starts = sorted(walks, reverse=True)
+    samplers = [walks[start] for start in starts]
+    lost = [loss_at(shortfall, one.grid[0].ratio) + discretisation.loss(variances, one) for one in samplers]
+    return starts[furthest(lost, wanted)]

@@ -1,0 +1,91 @@
+r"""Teleportation: jump over the first steps without a network, then hand over to any sampler (Sec. 6.1).
+
+The state at a lower noise level is not integrated with the network but written down from the initial noise (`jumps`), with
+the mean and covariance of the training data; the sampler goes on from there. Two designs spend the calls that are left:
+
+    truncate   the grid is the sampler's own; its first `skip` steps cost nothing (the paper's Tables 3-5)
+    re-grid    all N steps are spread anew over what is left, from the level where the jump lands to the image
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from underpainting.denoisers import Denoiser
+from underpainting.noise.schedules import Schedule
+from underpainting.samplers.schedulers import spread
+from underpainting.samplers.walk import Sampler, Step
+from underpainting.teleport.jumps import Jump
+
+
+def jump(ahead: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
+    """The state at step `skip` of a sampler's grid.
+
+    Args:
+        ahead: carries states of the training data's distribution.
+        sampler: whose grid is meant.
+        noise: standard normal, shape (sample, channel, height, width).
+        skip: number of steps to skip, 0 <= skip < steps; 0 gives the sampler's own start.
+
+    Raises:
+        ValueError: the sampler has not so many steps.
+    """
+    if not 0 <= skip < sampler.steps:
+        raise ValueError(f"cannot skip {skip} of {sampler.steps} steps: at least one step must be left to the sampler")
+    state = sampler.start(noise)
+    return ahead(state, sampler.grid[0], sampler.grid[skip]) if skip else state
+
+
+def walk(
+    ahead: Jump, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int, seeds: Sequence[int] | None = None
+) -> Iterator[Step]:
+    """The steps of the hybrid sampler, from the jump's target to the image: the design "truncate".
+
+    Args:
+        ahead, sampler, noise, skip: as for `jump`.
+        denoiser: gives the endpoint estimates.
+        seeds: one per image; stochastic samplers draw their noise from them.
+    """
+    return sampler.walk(denoiser, jump(ahead, sampler, noise, skip), skip, seeds)
+
+
+def start_after(percent: int) -> float:
+    """The time of a network's schedule at which so many per cent of it are skipped: 1, its noisiest level, for none."""
+    return 1 - percent / 100
+
+
+def ahead_of(ahead: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
+    """The state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
+
+    Args:
+        ahead: carries states of the training data's distribution; None for a start at the noisiest level itself.
+        schedule: of the network.
+        noise: standard normal, shape (sample, channel, height, width).
+        start: in (0, 1], 1 for the noisiest level.
+
+    Raises:
+        ValueError: there is no jump, but somewhere to jump to.
+    """
+    first = schedule.level(1.0)
+    state = noise * spread(first)
+    if ahead is None:
+        if start != 1.0:
+            raise ValueError(f"a start at {start} needs a jump; without one, start at 1")
+        return state
+    return ahead(state, first, schedule.level(start))
+
+
+def regridded(name: str, schedule: Schedule, steps: int, start: float, **options: Any) -> Sampler:
+    """A sampler whose N steps lead from the time `start` to the image.
+
+    Args:
+        name: a key of `sampling.SAMPLERS`.
+        schedule: of the network.
+        steps: number of steps N.
+        start: in (0, 1].
+        options: settings of the diffusers scheduler; those that spread its steps do not count.
+    """
+    return Sampler.on(name, schedule.grid(steps, start), **options)

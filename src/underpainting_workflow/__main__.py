@@ -1,0 +1,8 @@
+"""`python -m underpainting`: see `cli`."""
+
+import sys
+
+from underpainting_workflow.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The command `underpainting`: results of a project, their state, how they travel; and bases of images, project or not.
+
+Thin shells over git, DVC and Snakemake. Each module holds some of the commands, their options beside what they do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from snakemake_provenance.crate import UnfinishedError
+from snakemake_provenance.hooks import HookInTheWayError
+from snakemake_provenance.locks import RunUnderWayError
+from snakemake_provenance.plan import WorkflowFailedError
+from snakemake_provenance.refusal import of_system
+from snakemake_provenance.sharing import NothingToShareError
+from snakemake_provenance.tools import ToolFailedError
+from snakemake_provenance.why import NotAnArtifactError
+from underpainting_workflow.cli import estimating, forecasting, inspecting, sharing, upkeep, watching
+from underpainting_workflow.cli.estimating import BasisRefusedError
+from underpainting_workflow.studies import StudyError
+
+ERRORS = (
+    BasisRefusedError,
+    HookInTheWayError,
+    NotAnArtifactError,
+    NothingToShareError,
+    RunUnderWayError,
+    StudyError,
+    ToolFailedError,
+    UnfinishedError,
+    WorkflowFailedError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code: 0 all well, 1 something is not as it should be, 2 it could not be done."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not options.anywhere and not Path("Snakefile").is_file():
+        print("underpainting: there is no Snakefile here; go to the project's folder", file=sys.stderr)
+        return 2
+    try:
+        return int(options.action(options))
+    except BrokenPipeError:  # as in `underpainting why FILE | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"underpainting {options.command}: {of_system(error)}", file=sys.stderr)
+        return 2
+    except ERRORS as error:
+        print(f"underpainting {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="underpainting", description="Results of a project, their state, how they travel; and bases of images."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for room in (inspecting, forecasting, watching, sharing, upkeep, estimating):
+        room.register(commands)
+    return parser

@@ -1,0 +1,201 @@
+"""The command `basis`: a basis for jumping, of images, of a study that is built, or of a network's own samples."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from underpainting.samplers.registry import SAMPLERS
+from underpainting_workflow.cli import project
+
+if TYPE_CHECKING:
+    from underpainting.basis.stored import StoredBasis
+
+HUB, ARTIFACT = "hub:", ".zarr.zip"
+# keys of a study's data set, in messages of its reader, and the options that stand for them here
+OPTIONS = {
+    "image_size": "--size",
+    "channels": "--channels",
+    "resize": "--resize",
+    "background": "--background",
+    "limit": "--limit",
+    "image_column": "--image-column",
+    "label_column": "--label-column",
+    "split": "--split",
+}
+
+
+class BasisRefusedError(ValueError):
+    """No basis can be made of what was given; the message says why and what to do."""
+
+
+def register(commands: project.Commands) -> None:
+    """Add the command."""
+    command = project.add(
+        commands, "basis", _basis, "mean and principal axes of images, as a file for TeleportPipeline"
+    )
+    command.set_defaults(anywhere=True)
+    text = "a folder of images, hub:owner/name@commit, or results/STUDY/eigenbasis.zarr.zip"
+    command.add_argument("source", nargs="?", metavar="SOURCE", help=text)
+    command.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="*.safetensors")
+    command.add_argument("--rank", type=_positive, metavar="R", help="components to keep; else all that there are")
+    text = (
+        "auto: gram for few images, dense for few pixels, else randomized (256 components unless --rank says otherwise)"
+    )
+    command.add_argument("--method", choices=("auto", "dense", "gram", "randomized"), default="auto", help=text)
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the randomized method")
+    text = "float32 halves the file and changes a jump by about 1e-7"
+    command.add_argument("--precision", choices=("float64", "float32"), default="float64", help=text)
+    _of_images(command.add_argument_group("images"))
+    _of_network(command.add_argument_group("a network's own samples, where its training images are not at hand"))
+
+
+def _of_images(group: Any) -> None:
+    group.add_argument("--size", type=_positive, metavar="N", help="height and width; else those of the first image")
+    group.add_argument("--channels", type=int, choices=(1, 3), help="grey or RGB; else as the first image")
+    text = "images of another size: refuse, crop and resample, or pad"
+    group.add_argument("--resize", choices=("none", "crop", "pad"), default="none", help=text)
+    text = "what lies behind transparent pixels, 0 to 255, or R,G,B; without it such images are refused"
+    group.add_argument("--background", type=_colour, metavar="LEVEL", help=text)
+    group.add_argument("--limit", type=_positive, metavar="N", help="use only the first so many")
+    group.add_argument("--per-class", action="store_true", help="a Gaussian for each class (sub-folder), too")
+    group.add_argument("--split", default="train", help="of a data set of the Hub")
+    group.add_argument("--image-column", default="image", metavar="NAME", help="of a data set of the Hub")
+    group.add_argument("--label-column", metavar="NAME", help="of a data set of the Hub")
+
+
+def _of_network(group: Any) -> None:
+    text = "of a diffusers pipeline; of the variance-preserving path, of EDM or of flow matching"
+    group.add_argument("--network", type=Path, metavar="FOLDER", help=text)
+    group.add_argument("--samples", type=_positive, metavar="N", help="how many to make")
+    group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim")
+    group.add_argument("--steps", type=_positive, default=50, metavar="N")
+    group.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="images per network call")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _colour(text: str) -> int | list[int]:
+    levels = [int(level) for level in text.split(",")]
+    return levels[0] if len(levels) == 1 else levels
+
+
+def _basis(options: argparse.Namespace) -> int:
+    from underpainting.basis.stored import save_basis
+
+    if (options.source is None) == (options.network is None):
+        raise BasisRefusedError("give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER")
+    try:
+        made = _made(options)
+    except (ValueError, FileNotFoundError) as error:
+        raise BasisRefusedError(_in_options(error)) from error
+    card = save_basis(made, options.output, options.precision).card
+    shape = " x ".join(map(str, card.image_shape))
+    print(f"{options.output}: {card.rank} components of {shape} images, by the method {card.method}")
+    count = "" if card.count is None else f", {card.count:,} images"
+    print(f"{card.explained_variance:.2%} of the variance of {card.source}{count}")
+    if card.class_variances:
+        print(f"and a Gaussian for each of {len(card.class_variances)} classes")
+    return 0
+
+
+def _made(options: argparse.Namespace) -> StoredBasis:
+    if options.network is not None:
+        return _of_samples(options)
+    return _of_study(options) if options.source.endswith(ARTIFACT) else _of_source(options)
+
+
+def _of_study(options: argparse.Namespace) -> StoredBasis:
+    from underpainting.basis.stored import from_artifacts
+
+    moments = Path(options.source).with_name("moments.zarr.zip")
+    return from_artifacts(options.source, moments if moments.is_file() else None, options.per_class, options.rank)
+
+
+def _of_source(options: argparse.Namespace) -> StoredBasis:
+    from pydantic import TypeAdapter
+
+    from underpainting.basis import estimate
+    from underpainting.images import datasets
+    from underpainting_workflow.studies.data import Dataset, DatasetBase
+
+    content = {key: getattr(options, key) for key in ("resize", "limit", "background")} | _place(options)
+    provisional = {"image_size": options.size or 1, "channels": options.channels or 1}
+    adapter: TypeAdapter[DatasetBase] = TypeAdapter(Dataset)
+    source = datasets.open_source(adapter.validate_python({**content, **provisional}))
+    if not (options.size and options.channels):
+        channels, side = estimate.first_shape(source, any_shape=options.size is not None)
+        provisional = {"image_size": options.size or side, "channels": options.channels or channels}
+    config = adapter.validate_python({**content, **provisional})
+    name = _name(options.source)
+    return estimate.of_source(config, source, name, options.per_class, **_how(options))
+
+
+def _place(options: argparse.Namespace) -> dict[str, Any]:
+    """Which images, in the keys of a study's data set."""
+    if not options.source.startswith(HUB):
+        if not Path(options.source).is_dir():
+            raise BasisRefusedError(
+                f"there is no folder {options.source}; correct SOURCE, or write hub:owner/name@commit"
+            )
+        return {"source": "folder", "path": options.source}
+    repository, _, revision = options.source.removeprefix(HUB).rpartition("@")
+    if not repository:
+        raise BasisRefusedError(
+            f"{options.source} names no commit; write hub:owner/name@ and its 40 hexadecimal digits"
+        )
+    columns = {"split": options.split, "image_column": options.image_column, "label_column": options.label_column}
+    return {"source": "huggingface", "repository": repository, "revision": revision, **columns}
+
+
+def _name(source: str) -> str:
+    """The images in words, without the place where a folder lies."""
+    if source.startswith(HUB):
+        return f"the data set {source.removeprefix(HUB)}"
+    return f"the folder {Path(source).resolve().name}"
+
+
+def _of_samples(options: argparse.Namespace) -> StoredBasis:
+    from underpainting.basis import estimate
+    from underpainting.denoisers import load_denoiser
+    from underpainting.samplers.walk import Sampler
+
+    if options.samples is None:
+        raise BasisRefusedError("--network needs --samples, the number of images to make")
+    if options.per_class:
+        raise BasisRefusedError("samples of a network have no classes here; leave --per-class out")
+    denoiser, schedule = load_denoiser(options.network)
+    sampler = Sampler(options.sampler, options.steps, schedule)
+    name = f"samples of the network {options.network.resolve().name} ({options.sampler}, {options.steps} steps, seeds from 0)"
+    return estimate.of_samples(
+        denoiser, sampler, range(options.samples), denoiser.image_shape, name, options.batch_size, **_how(options)
+    )
+
+
+def _how(options: argparse.Namespace) -> dict[str, Any]:
+    return {"method": options.method, "rank": options.rank, "seed": options.seed}
+
+
+def _in_options(error: Exception) -> str:
+    """A message of the library in the words of this command."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        text = first["msg"].removeprefix("Value error, ").replace(" | ", ": ")
+        named = [OPTIONS[key] for key in map(str, first["loc"]) if key in OPTIONS]
+        return f"{named[0] if named else 'SOURCE'}: {text}"
+
+    def option(match: re.Match[str]) -> str:
+        key, value = match.groups()
+        told = OPTIONS.get(key, "SOURCE")
+        return f"{told} {value}" if value else told
+
+    return re.sub(r"\bdataset\.(\w+)(?:: (\d+|crop|pad)\b)?", option, str(error))

@@ -1,0 +1,107 @@
+"""Commands by which results travel: `push`, `pull`, `restore`, `checkout`, `export`, `hooks`, and git's merge driver."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from snakemake_provenance import hooks, locks, merging, session, sharing, stages
+from snakemake_provenance.judgement import State
+from snakemake_provenance.layout import SNAKEMAKE
+from snakemake_provenance.restoring import Report
+from snakemake_provenance.stages import Recording
+from snakemake_provenance.tools import ToolFailedError, dvc
+from underpainting_workflow.cli import project
+
+RECORDING = Recording(
+    metrics=("metrics.json",),
+    plots={"teleport.csv": {"x": "skip", "y": "fd"}},
+    command="snakemake --cores all --config studies={study}",
+)
+
+
+def register(commands: project.Commands) -> None:
+    """Add the commands."""
+    command = project.add(commands, "push", _push, "record results, commit them, send them (dvc push, git push)")
+    project.take_studies(command)
+    command.add_argument("-m", "--message", default="Results", help="of the commit")
+    command.add_argument("-r", "--remote", help="DVC's remote, if not its default")
+    command = project.add(commands, "pull", _pull, "fetch what others pushed (git pull, dvc pull) and restore")
+    command.add_argument("targets", nargs="*", metavar="TARGET", help="studies, folders or files; else everything")
+    command.add_argument("-r", "--remote", help="DVC's remote, if not its default")
+    command.add_argument("--no-git", action="store_true", help="fetch bytes only")
+    text = "set Snakemake's records right after a pull or checkout (every run does it, too)"
+    project.add(commands, "restore", _restore, text)
+    text = "bring results to the state of the commit (dvc checkout) and restore; the git hooks call it"
+    project.add(commands, "checkout", _checkout, text)
+    project.add(commands, "export", _export, "write what was made into the manifests (every run does it at its end)")
+    text = "git hooks that restore after checkout and merge, and merge dvc.lock without conflicts"
+    command = project.add(commands, "hooks", _hooks, text)
+    command.add_argument("--remove", action="store_true", help="take the hooks away")
+    text = "git's merge driver for dvc.yaml and dvc.lock; `hooks` and `pull` configure it"
+    command = project.add(commands, "merge-dvc-files", _merge, text)
+    for name in ("base", "ours", "theirs"):
+        command.add_argument(name, type=Path)
+
+
+def _push(options: argparse.Namespace) -> int:
+    locks.require_alone(SNAKEMAKE)
+    sharing.push(project.layout(), RECORDING, options.message, print, options.studies, options.remote)
+    return 0
+
+
+def _pull(options: argparse.Namespace) -> int:
+    sharing.pull(print, options.targets, options.remote, with_git=not options.no_git)
+    return _restore(options)
+
+
+def _restore(_: argparse.Namespace) -> int:
+    reports: list[Report] = []
+    alone = locks.hold(SNAKEMAKE, lambda: reports.append(session.take_over(project.layout(), wait=False)))
+    if not alone:
+        print("a run is under way: nothing was restored; the next run restores by itself")
+        return 1
+    project.tell(reports[0].problems)
+    for verdict in reports[0].verdicts:
+        if verdict.state in (State.STALE, State.UNKNOWN):
+            print(f"{verdict.state:13}{verdict.path}: {'; '.join(verdict.reasons)}")
+    print(reports[0])
+    return int(bool(reports[0].problems))
+
+
+_KEPT = """What DVC does not hold was left as it is, where it stands in the way of what is checked out.
+`underpainting push` on the commit that it belongs to keeps it; `dvc checkout --force` lets it go."""
+
+
+def _checkout(options: argparse.Namespace) -> int:
+    known = stages.recorded()
+    if known:
+        try:
+            dvc("checkout", "--allow-missing", *known)
+        except ToolFailedError as error:
+            print(f"{error}\n{_KEPT}", file=sys.stderr)
+    return _restore(options)
+
+
+def _export(_: argparse.Namespace) -> int:
+    for file in session.export(project.layout()):
+        print(f"wrote {file}")
+    return 0
+
+
+def _hooks(options: argparse.Namespace) -> int:
+    if options.remove:
+        hooks.remove()
+        print("removed")
+    else:
+        for file in hooks.install():
+            print(f"wrote {file}")
+    return 0
+
+
+def _merge(options: argparse.Namespace) -> int:
+    for place in merging.merge_files(options.base, options.ours, options.theirs):
+        told = f"both sides changed {place}: ours is kept; `underpainting status` shows what is to be made anew"
+        print(told, file=sys.stderr)
+    return 0

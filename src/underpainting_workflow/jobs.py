@@ -1,0 +1,81 @@
+"""What every job of the workflow does: log to its file, record what it uses, and testify to its outputs."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snakemake_provenance import code, locks
+from snakemake_provenance.layout import PARSED
+from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
+from underpainting.io import writing
+from underpainting_workflow.origins import versions
+from underpainting_workflow.watching.recorder import recorded
+
+if TYPE_CHECKING:
+    from snakemake.script import Snakemake
+
+log = logging.getLogger(__name__)
+
+PACKAGES = tuple(Path(__file__).parents[1] / name for name in ("underpainting", "underpainting_workflow"))
+APART = ("underpainting.meter", *(f"underpainting_workflow.{name}" for name in ("jobs", "cli", "watching")))
+"""Modules that no result depends on."""
+
+
+def code_of(script: Path) -> dict[str, str]:
+    """Digests of a script and of all that it reaches in the library, by file."""
+    return code.parts(script, PACKAGES, APART)
+
+
+@contextmanager
+def job(task: Snakemake) -> Iterator[None]:
+    """Run a job: its messages, warnings and traceback go to its log, written anew; it testifies to what it wrote.
+
+    Beside the log it records what it uses (`watching.record`).
+
+    Args:
+        task: what Snakemake gives to a script; `params.code` is "SCRIPT DIGEST".
+    """
+    writing.guard_with(locks.newest_run)
+    testifying = witnessed(list(task.input), list(task.output), {"code": task.params.code})
+    with recorded(task), _logging(task.log[0]), testifying:
+        _check_code(Path(task.scriptdir), task.params.code)
+        yield
+
+
+def _check_code(folder: Path, told: str) -> None:
+    """Is the code still that which the workflow started with?"""
+    name = told.split()[0]
+    code.recall(PARSED)
+    if told != f"{name} {code.combined(code_of(folder / f'{name}.py'))}":
+        raise ChangedDuringJobError(
+            f"{name}.py, or what it imports, changed after the workflow started; start it again"
+        )
+
+
+@contextmanager
+def _logging(log_file: str | Path) -> Iterator[None]:
+    Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+    Path(log_file).write_text("", encoding="utf-8")
+    handler = logging.FileHandler(log_file, mode="a", encoding="utf-8")  # a program that the job starts may append, too
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler], force=True
+    )
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    log.info(
+        "python %s, %s", platform.python_version(), ", ".join(f"{name} {text}" for name, text in versions().items())
+    )
+    try:
+        yield
+    except BaseException as error:
+        log.exception("failed: %s", error)
+        raise
+    finally:
+        handler.flush()
+    log.info("done")

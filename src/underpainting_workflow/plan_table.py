@@ -1,0 +1,76 @@
+"""The planner's choices beside the best of a sweep, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from underpainting.teleport import planner, sweep
+from underpainting.teleport.planner import Shortfall
+
+MEASURES = {"": "fd_infinite", "autoencoder_": "autoencoder_fd_infinite", "network_": "rmse_to_network"}
+"""What the planner's choices are judged by: what the columns begin with, and the measure; see `sweep.LOSSES`."""
+COLUMNS = [
+    *["sampler", "design", "jump", "planned"],
+    *(f"{prefix}{name}" for prefix in MEASURES for name in ("best", "excess")),
+    *["fd", "best_fd", "jump_loss", "step_loss", "cost"],
+]
+
+
+def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], wanted: float, calls: int) -> pd.DataFrame:
+    """For each sampler and jump of a sweep, the skip that the planner takes and the best one.
+
+    The best is the skip with the least of a measure, in the design "truncate" among all, no jump included; a Frechet distance
+    counts at infinitely many images, not below the floor.
+
+    Args:
+        table: as in `teleport.csv`, with `step_loss`: what the sampler's own steps lose, nats (`discretisation.loss`).
+        shortfalls: measured, by jump.
+        wanted: nats per image that may be lost beyond the least.
+        calls: network calls of the planner, over all its images.
+
+    Returns:
+        `COLUMNS`; `cost` is the planner's calls over those of the sweep's rows with the same design.
+    """
+    swept = table[table["jump"] != sweep.NULL]
+    spent = (swept["nfe"] * swept["n"]).groupby(swept["design"]).sum().to_dict()
+    rows = []
+    for (design, sampler), group in table.groupby(["design", "sampler"], sort=False):
+        for jump in [name for name in shortfalls if (group["jump"] == name).any()]:
+            plain = group["skip"].eq(0) & group["design"].eq("truncate")
+            chosen = _choice(group[(group["jump"] == jump) | plain], shortfalls[jump], wanted)
+            rows.append(
+                {"sampler": sampler, "design": design, "jump": jump, **chosen, "cost": calls / spent[str(design)]}
+            )
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
+
+
+def _choice(rows: pd.DataFrame, shortfall: Shortfall, wanted: float) -> dict[str, Any]:
+    """The row that the planner takes, and the best one."""
+    rows = rows.sort_values("skip")
+    ratios = rows["sigma"] / rows["alpha"]
+    jumped = [
+        planner.loss_at(shortfall, ratio) if skip else 0.0 for skip, ratio in zip(rows["skip"], ratios, strict=True)
+    ]
+    place = planner.furthest([a + b for a, b in zip(jumped, rows["step_loss"], strict=True)], wanted)
+    taken, found = rows.iloc[place], {prefix: _of_measure(rows, prefix, place) for prefix in MEASURES}
+    distances = sweep.judged(rows)
+    return {
+        "planned": int(taken["skip"]),
+        **{f"{prefix}{name}": value for prefix, one in found.items() for name, value in one.items()},
+        "fd": float(distances.iloc[place]),
+        "best_fd": float(distances.min()),
+        "jump_loss": jumped[place],
+        "step_loss": float(taken["step_loss"]),
+    }
+
+
+def _of_measure(rows: pd.DataFrame, prefix: str, place: int) -> dict[str, float]:
+    """The best skip by a measure, and how far above it the planned one is; NaN where it was not measured."""
+    values = rows[MEASURES[prefix]] if prefix == "network_" else sweep.judged(rows, prefix)
+    if values.isna().any():
+        return {"best": float("nan"), "excess": float("nan")}
+    best = int(values.to_numpy().argmin())
+    return {"best": float(rows["skip"].iloc[best]), "excess": float(values.iloc[place] / values.iloc[best] - 1)}

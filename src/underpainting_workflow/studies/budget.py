@@ -1,0 +1,179 @@
+"""Models of the sweep over few network calls: every sampler at every budget, with and without each kind of jump."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from underpainting.io.messages import shortened, shown
+from underpainting.samplers import registry
+from underpainting_workflow.studies.base import JobGroup, Model, members, sorted_groups
+from underpainting_workflow.studies.sampling import SamplerName, Seeded
+
+NO_JUMP = "none"
+Percent = Annotated[int, Field(ge=1, le=99)]
+
+
+class JumpBase(Model):
+    """A jump and where it lands."""
+
+    LABEL: ClassVar[str]
+    name: str
+    skips: tuple[Percent, ...] = Field(
+        min_length=1, description="Where to land: per cent of the network's own time that is skipped."
+    )
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return self.name
+
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return self.LABEL
+
+    @field_validator("skips")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"{shown(list(value))} lists a skip twice | list each skip once")
+        return tuple(sorted(value))
+
+
+class GaussianJump(JumpBase):
+    """The closed form with every component of the eigenbasis (Eq. 9)."""
+
+    LABEL = "Gaussian"
+    name: Literal["gaussian"]
+
+
+class LowRankJump(JumpBase):
+    """The closed form with the leading components alone."""
+
+    LABEL = "low rank"
+    name: Literal["lowrank"]
+    rank: int = Field(ge=1, description="Number of components.")
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables."""
+        return f"{self.name}{self.rank}"
+
+    @property
+    def label(self) -> str:
+        """Name in figures."""
+        return f"{self.LABEL} ({self.rank})"
+
+
+class MixtureJump(JumpBase):
+    """The probability flow of the study's Gaussian mixture, integrated without network calls."""
+
+    LABEL = "mixture"
+    name: Literal["mixture"]
+
+
+class SamplesJump(JumpBase):
+    """The closed form with a basis estimated from the model's own samples, as where the training data are not at hand."""
+
+    LABEL = "own samples"
+    name: Literal["samples"]
+
+
+class IsotropicJump(JumpBase):
+    """The closed form of a Gaussian with the same variance along every direction: the null model of the other jumps."""
+
+    LABEL = "isotropic (null)"
+    name: Literal["isotropic"]
+
+
+_ORDER = (IsotropicJump, GaussianJump, LowRankJump, MixtureJump, SamplesJump)  # in which tables and figures show them
+JumpChoice = Annotated[
+    IsotropicJump | GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")
+]
+
+
+class BudgetConfig(Seeded):
+    """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
+
+    samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
+    nfe_groups: tuple[JobGroup, ...] = Field(
+        tuple((budget,) for budget in (5, 6, 8, 10, 12, 15, 20)),
+        alias="nfe",
+        min_length=1,
+        description="Network calls per image. A sampler takes as many steps as they pay for; what it really called is counted. "
+        "A list within the list, as in `[[5, 6, 8], 20]`, is one job per sampler, jump and shard, as for `teleport.skips`.",
+    )
+    reference: int | None = Field(
+        50,
+        ge=1,
+        description="Network calls of a plain run, without a jump, that the others are compared with; none if null.",
+    )
+    jumps: tuple[JumpChoice, ...] = Field(min_length=1, description="The jumps, beside none, in any order.")
+    seeds: int = Field(1000, ge=2, le=10**7, description="Images per row of the table.")
+
+    @property
+    def nfe(self) -> tuple[int, ...]:
+        """All budgets, ascending."""
+        return members(self.nfe_groups)
+
+    @field_validator("nfe_groups")
+    @classmethod
+    def _positive(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
+        if wrong := [budget for budget in members(value) if budget < 1]:
+            raise ValueError(f"{shown(wrong)} are no numbers of network calls | give numbers of 1 or more")
+        return sorted_groups(value, "number of network calls")
+
+    @field_validator("jumps")
+    @classmethod
+    def _once(cls, value: tuple[JumpChoice, ...]) -> tuple[JumpChoice, ...]:
+        ids = [jump.id for jump in value]
+        if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
+            raise ValueError(f"{shortened(', '.join(doubles))} is listed twice | put all its skips into one entry")
+        return tuple(sorted(value, key=lambda jump: (_ORDER.index(type(jump)), getattr(jump, "rank", 0))))
+
+    @field_validator("samplers")
+    @classmethod
+    def _samplers_once(cls, value: tuple[SamplerName, ...]) -> tuple[SamplerName, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("budget.samplers | a sampler is listed twice | list each sampler once")
+        return tuple(sorted(value, key=list(registry.SAMPLERS).index))
+
+    def steps(self, sampler: SamplerName) -> list[int]:
+        """The numbers of steps of a sampler, ascending; budgets that pay for the same steps are one."""
+        return sorted({registry.steps_within(sampler, budget) for budget in self.nfe})
+
+    def step_groups(self, sampler: SamplerName) -> list[tuple[int, ...]]:
+        """The numbers of steps of a sampler that share a job; steps that several budgets pay for belong to the first of them."""
+        groups: list[tuple[int, ...]] = []
+        for budgets in self.nfe_groups:
+            paid = {registry.steps_within(sampler, budget) for budget in budgets}
+            groups.append(tuple(sorted(paid.difference(*groups))))
+        return [group for group in groups if group]
+
+    def reference_steps(self, sampler: SamplerName) -> int | None:
+        """The steps of a sampler's plain run."""
+        return registry.steps_within(sampler, self.reference) if self.reference else None
+
+    def jump(self, name: str) -> JumpChoice:
+        """A jump by its id."""
+        return next(jump for jump in self.jumps if jump.id == name)
+
+    def skips(self, name: str) -> tuple[int, ...]:
+        """Where a jump lands, in per cent; without a jump nothing is skipped."""
+        return (0,) if name == NO_JUMP else self.jump(name).skips
+
+    def within(self, sampler: SamplerName, budgets: Iterable[int]) -> list[int]:
+        """The most steps that each of some budgets pays for, of those that are swept; the fewest, if none pays for any."""
+        swept = self.steps(sampler)
+        paid = [[steps for steps in swept if registry.calls(sampler, steps) <= budget] for budget in budgets]
+        return list(dict.fromkeys(steps[-1] for steps in paid if steps)) or swept[:1]
+
+    def runs(self) -> list[tuple[SamplerName, int, str]]:
+        """(sampler, steps, jump) of every job per shard."""
+        names = [NO_JUMP, *(jump.id for jump in self.jumps)]
+        swept = [(name, steps, jump) for name in self.samplers for steps in self.steps(name) for jump in names]
+        plain = [(name, steps, NO_JUMP) for name in self.samplers if (steps := self.reference_steps(name))]
+        return list(dict.fromkeys([*swept, *plain]))

@@ -1,0 +1,200 @@
+"""What the jobs of a study cost, from the study file alone: network calls, training, bytes.
+
+Pure functions of a rule's name, the study and the job's wildcards. A call is one image through the network once (NFE);
+a call on a batch of 256 images counts 256. Bytes are those of large files; what is small, or depends on the images
+themselves, is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from underpainting.samplers import registry
+from underpainting_workflow.studies.denoiser import OwnDenoiser, TrainedDenoiser
+from underpainting_workflow.studies.files import solution
+from underpainting_workflow.studies.files.stages import headline_first
+from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.sampling import (
+    ClassifierExtractor,
+    SamplerChoice,
+    TeleportConfig,
+    TrajectoriesConfig,
+)
+
+Wildcards = Mapping[str, str]
+_SEVERAL = re.compile(r"(?:(sample_teleport|sample_null)|(sample_budget)_[a-z]+)_(\d+(?:_\d+)*)")
+
+BACKWARD = 3
+"""A training step on an image costs as much as so many calls: forward once, backward twice as much."""
+INCEPTION_FEATURES = 2048
+# measured: what compression leaves of noisy float32 images, and of features, which are float32 stored as float64
+_PACKED_IMAGES, _PACKED_FEATURES = 0.9, 0.57
+_SHOWN, _LEVELS = 16, 2_000  # images kept of each level; what tells where these are
+_ENVELOPE = 5_500  # bytes of an artifact's names, attributes and small arrays
+
+
+def calls(choice: SamplerChoice, begin: int = 0) -> int:
+    """Network calls per image of a sampler that begins at a step: its NFE."""
+    return registry.calls(choice.name, choice.steps - begin)
+
+
+def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
+    """Network calls of a job, over all its images; 0 for rules that do not sample."""
+    name, parts = _parts(rule, wildcards)
+    count = _CALLS.get(name)
+    return sum(count(study, part) for part in parts) if count else 0
+
+
+def images_trained(rule: str, study: Study, wildcards: Wildcards) -> int:
+    """Images on which a job trains the network, each as often as it is taken."""
+    if rule == "train_form" and isinstance(study.denoiser, OwnDenoiser):
+        return int(wildcards["steps"]) * study.denoiser.training.batch_size
+    if rule != "train_denoiser" or not isinstance(study.denoiser, TrainedDenoiser):
+        return 0
+    return study.denoiser.training.steps * study.denoiser.training.batch_size
+
+
+def stored_bytes(rule: str, study: Study, wildcards: Wildcards) -> int | None:
+    """Bytes of a job's outputs, within a factor of about 1.6 (images with plain margins pack better); None if not known."""
+    name, parts = _parts(rule, wildcards)
+    count = _BYTES.get(name)
+    return sum(round(count(study, part)) + _ENVELOPE for part in parts) if count else None
+
+
+def _parts(rule: str, wildcards: Wildcards) -> tuple[str, list[Wildcards]]:
+    """A rule and its wildcards, once for each part of its job (`sample_teleport_10_20`, `sample_budget_ddim_5_6_8`)."""
+    several = _SEVERAL.fullmatch(rule)
+    if not several:
+        return rule, [wildcards]
+    key = "skip" if several[1] else "steps"
+    return several[1] or several[2], [{**wildcards, key: part} for part in several[3].split("_")]
+
+
+def seeds(wildcards: Wildcards) -> int:
+    """Images of a shard."""
+    return int(wildcards["stop"]) - int(wildcards["first"])
+
+
+def _chosen(stage: TrajectoriesConfig | TeleportConfig, wildcards: Wildcards) -> SamplerChoice:
+    return next(choice for choice in stage.samplers if choice.id == wildcards["sampler"])
+
+
+def _trajectory_calls(study: Study, wildcards: Wildcards) -> int:
+    return seeds(wildcards) * calls(_chosen(study.trajectories, wildcards))
+
+
+def _teleport_calls(study: Study, wildcards: Wildcards) -> int:
+    return seeds(wildcards) * calls(_chosen(study.teleport, wildcards), int(wildcards["skip"]))
+
+
+def _solution_calls(study: Study, _: Wildcards) -> int:
+    return study.teleport.solution.seeds * registry.calls("heun", study.teleport.solution.steps)
+
+
+def _jump_solution_calls(study: Study, _: Wildcards) -> int:
+    chosen = solution.seeds(study)
+    own = [steps for *_, steps in solution.truncated(study)]
+    landed = [steps for entry in solution.landed("", study) for steps in entry.steps.values()]
+    both = len(set(chosen).intersection(study.budget.seed_range)) if study.budget else 0
+    return sum(
+        count * registry.calls("heun", steps) for count, part in ((len(chosen), own), (both, landed)) for steps in part
+    )
+
+
+def _budget_calls(study: Study, wildcards: Wildcards) -> int:
+    if study.budget is None:
+        return 0
+    each = registry.calls(wildcards["solver"], int(wildcards["steps"]))
+    return seeds(wildcards) * each * len(study.budget.skips(wildcards["jump"]))
+
+
+def _shortfall_calls(study: Study, _: Wildcards) -> int:
+    return study.planner.images * study.planner.levels
+
+
+def _perturbation_calls(study: Study, wildcards: Wildcards) -> int:
+    """One walk up to the last push; then, from each push, a pair of walks per direction."""
+    push, choice = study.perturbation, _chosen(study.trajectories, wildcards)
+    steps = push.steps(choice.steps)
+    plain = calls(choice) - calls(choice, steps[-1]) + 1
+    directions = len(push.components) + push.random + push.off_manifold
+    return push.seeds * (plain + 2 * directions * sum(calls(choice, step) for step in steps))
+
+
+def _score_calls(study: Study, _: Wildcards) -> int:
+    images = min(study.score.images, study.dataset.limit or study.score.images)
+    return len(study.score.ratios) * images
+
+
+def _young_calls(study: Study, wildcards: Wildcards) -> int:
+    """The trained network's images, then those of every network with and without the jump."""
+    if not isinstance(study.denoiser, TrainedDenoiser):
+        return 0
+    choice = _chosen(study.teleport, wildcards)
+    jump = max(1, int(study.young.fraction * choice.steps))
+    networks = len({*study.denoiser.training.snapshots, study.denoiser.training.steps})
+    return study.young.seeds * (calls(choice) + networks * (calls(choice) + calls(choice, jump)))
+
+
+def _residual_calls(study: Study, _: Wildcards) -> int:
+    """The images of the networks of one form and seed, by the headline sampler."""
+    if study.residual is None:
+        return 0
+    return len(study.residual.budgets) * study.residual.images * calls(headline_first(study.teleport)[0])
+
+
+def _image_bytes(study: Study) -> float:
+    """Of one packed image."""
+    return 4 * study.dataset.channels * study.dataset.image_size**2 * _PACKED_IMAGES
+
+
+def _trajectory_bytes(study: Study, wildcards: Wildcards) -> float:
+    """States and endpoint estimates at every level."""
+    levels = _chosen(study.trajectories, wildcards).steps + 1
+    return 2 * levels * seeds(wildcards) * _image_bytes(study)
+
+
+def _sample_bytes(study: Study, wildcards: Wildcards) -> float:
+    return seeds(wildcards) * _image_bytes(study)
+
+
+def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
+    extractor = study.teleport.extractor
+    features = extractor.features if isinstance(extractor, ClassifierExtractor) else INCEPTION_FEATURES
+    return 8 * (features + study.teleport.autoencoder.features) * seeds(wildcards) * _PACKED_FEATURES
+
+
+def _budget_bytes(study: Study, wildcards: Wildcards) -> float:
+    """Features, and the first images as bytes."""
+    skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
+    shown = min(_SHOWN, seeds(wildcards)) * _image_bytes(study) / 4
+    return skips * (_feature_bytes(study, wildcards) + shown) + _LEVELS
+
+
+def _jump_bytes(study: Study, wildcards: Wildcards) -> float:
+    skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
+    return skips * _sample_bytes(study, wildcards)
+
+
+_CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
+    "sample_trajectories": _trajectory_calls,
+    "sample_teleport": _teleport_calls,
+    "sample_null": _teleport_calls,
+    "solve_flow": _solution_calls,
+    "solve_jumps": _jump_solution_calls,
+    "sample_budget": _budget_calls,
+    "measure_shortfall": _shortfall_calls,
+    "perturb_trajectories": _perturbation_calls,
+    "explain_score": _score_calls,
+    "measure_young": _young_calls,
+    "measure_residual": _residual_calls,
+}
+_BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
+    "sample_trajectories": _trajectory_bytes,
+    "sample_teleport": _sample_bytes,
+    "sample_null": _sample_bytes,
+    "extract_features": _feature_bytes,
+    "sample_budget": _budget_bytes,
+    "jump_ahead": _jump_bytes,
+}

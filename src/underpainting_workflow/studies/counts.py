@@ -1,0 +1,65 @@
+"""Does the number of a data set's images suffice for what a study asks of them?
+
+What N images of C classes and D values can give:
+
+    labels                    where classes or the classifier learn from them, on every image
+    moments of each class     N_c >= 1, so N >= C; N_c >= 2 where the class becomes a mode with a covariance
+    clusters                  at most N
+    rank of the covariance    at most min(N - 1, D)
+    kernel distance           subsets of at most N images
+    Frechet distance          of fewer features than N or, of features learned here, than the images held out
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from underpainting.quality.held_out import MOST
+from underpainting_workflow.studies.errors import StudyError
+from underpainting_workflow.studies.models import Study
+
+
+def check_number(study: Study, images: int, classes: int, file: str | Path) -> None:
+    """Enough images for subsets, classes, clusters and components?
+
+    Args:
+        study: the study.
+        images: their number.
+        classes: their number, 0 if there are none.
+        file: the study file, for messages.
+
+    Raises:
+        StudyError: there are too few images.
+    """
+    pixels = study.dataset.channels * study.dataset.image_size**2
+    rank, modes = study.eigenbasis.rank, study.mixture.modes
+    if study.moments.per_class and images < classes:
+        problem = f"{images} images cannot fill {classes} classes"
+        raise StudyError(file, "moments.per_class", problem, "raise dataset.limit, add images, or set it to false")
+    written = "kid_subset_size" in study.teleport.model_fields_set
+    if written and images < study.teleport.kid_subset_size:
+        problem = f"{study.teleport.kid_subset_size} exceeds the {images} images of the data set"
+        raise StudyError(file, "teleport.kid_subset_size", problem, f"set it to {images} or less")
+    if rank is not None and rank > min(images - 1, pixels):
+        problem = (
+            f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
+        )
+        raise StudyError(file, "eigenbasis.rank", problem, "lower it, or add images")
+    if study.compares("mixture") and study.mixture.fit != "classes" and images < modes:
+        problem = f"{images} images cannot fill {modes} clusters"
+        raise StudyError(file, "mixture.modes", problem, f"set it to {images} or less")
+    _check_features(study, images, file)
+
+
+def _check_features(study: Study, images: int, file: str | Path) -> None:
+    """Has every set of features fewer of them than there are real images to compare with?"""
+    held, extractor = min(images // 2, MOST), study.teleport.extractor
+    if extractor.name != "classifier" and images <= extractor.features:
+        problem = f"{images} images of the data set are too few for a Frechet distance of {extractor.features} features"
+        raise StudyError(file, "teleport.extractor", problem, f"use more than {extractor.features} images")
+    trained = {"extractor": extractor.features} if extractor.name == "classifier" else {}
+    for key, features in {**trained, "autoencoder": study.teleport.autoencoder.features}.items():
+        if held <= features:
+            problem = f"{held} images held out of {images} are too few for a Frechet distance of {features} features"
+            remedy = f"lower teleport.{key}.features, or use more than {2 * features + 1} images"
+            raise StudyError(file, f"teleport.{key}", problem, remedy)

@@ -1,0 +1,32 @@
+"""Where the artifacts of a study are: the file names that the rules ask for, below `results/STUDY`.
+
+Pure functions of a study's name and its models; the rules wrap them with wildcards.
+"""
+
+from underpainting_workflow.studies.files import (
+    budget,
+    planner,
+    products,
+    residual,
+    shown,
+    solution,
+    sources,
+    stages,
+    sweep,
+    theories,
+    trajectories,
+)
+
+__all__ = [
+    "budget",
+    "planner",
+    "products",
+    "residual",
+    "shown",
+    "solution",
+    "sources",
+    "stages",
+    "sweep",
+    "theories",
+    "trajectories",
+]

@@ -1,0 +1,110 @@
+"""The sweep over few network calls (the design "re-grid"): states after a jump, features, distances."""
+
+from __future__ import annotations
+
+from underpainting.samplers.registry import SAMPLERS
+from underpainting_workflow.studies.budget import NO_JUMP, BudgetConfig
+from underpainting_workflow.studies.files import stages, sweep
+from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.sampling import SamplerName
+
+SHOWN = 5, 10
+
+
+def jump_inputs(name: str, study: Study, jump: str) -> dict[str, str | list[str]]:
+    """What a jump is made from."""
+    kind = jump_kind(study, jump)
+    if kind == "mixture":
+        return {"mixture": f"results/{name}/mixture.zarr.zip"}
+    if kind == "samples":
+        return {"samples": stages.shards(sweep.samples(0, name, stages.main_sampler(study.teleport)), study.teleport)}
+    return {"eigenbasis": f"results/{name}/eigenbasis.zarr.zip"}
+
+
+def jump_kind(study: Study, jump: str) -> str:
+    """The kind of a jump, by its id."""
+    return section(study).jump(jump).name
+
+
+def section(study: Study) -> BudgetConfig:
+    """The budgets of a study that has them."""
+    if study.budget is None:
+        raise ValueError("this study has no section `budget`")
+    return study.budget
+
+
+def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
+    """The states after a jump, of one shard."""
+    return [] if jump == NO_JUMP else [f"results/{name}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip"]
+
+
+def features_of(steps: int | str, name: str = "{study}", solver: str = "{solver}", jump: str = "{jump}") -> str:
+    """The feature shards of one run, with `{first}` and `{stop}` to be filled in, and what else is not given."""
+    return f"results/{name}/budget/{solver}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
+
+
+def shares_job(study: Study, solver: str, steps: tuple[int, ...]) -> bool:
+    """Are these numbers of steps of a sampler made by one job?"""
+    budget = study.budget
+    return budget is not None and any(
+        steps in budget.step_groups(sampler) for sampler in budget.samplers if sampler == solver
+    )
+
+
+def _shards(name: str, study: Study, solver: str, steps: int, jump: str) -> list[str]:
+    return stages.shards(features_of(steps, name, solver, jump), section(study))
+
+
+def features(name: str, study: Study, solver: str) -> list[str]:
+    """The features of every run of a sampler, run after run, shard after shard."""
+    runs = [(steps, jump) for sampler, steps, jump in section(study).runs() if sampler == solver]
+    return [file for steps, jump in runs for file in _shards(name, study, solver, steps, jump)]
+
+
+def settings(_: str, study: Study, solver: str) -> dict[str, object]:
+    """Which runs a sampler has, and how they are measured."""
+    budget = section(study)
+    runs = [[steps, jump] for sampler, steps, jump in budget.runs() if sampler == solver]
+    plain = budget.reference_steps(next(sampler for sampler in budget.samplers if sampler == solver))
+    return {"runs": runs, "reference": plain, **sweep.fidelity_settings(study)}
+
+
+def rows(name: str, study: Study) -> list[str]:
+    """The fidelity of every sampler at few network calls."""
+    return [f"results/{name}/budget/{sampler}.json" for sampler in study.budget.samplers] if study.budget else []
+
+
+def swept(study: Study) -> bool:
+    """Is image quality measured at few network calls?"""
+    return study.budget is not None
+
+
+def names(study: Study) -> dict[str, dict[str, str]]:
+    """Labels of samplers and jumps, in the order of the study; no jump is the first of the jumps."""
+    budget = section(study)
+    return {
+        "solvers": {name: SAMPLERS[name].label for name in budget.samplers},
+        "jumps": {NO_JUMP: "no jump", **{jump.id: jump.label for jump in budget.jumps}},
+    }
+
+
+def shown_sampler(study: Study) -> SamplerName:
+    """The sampler whose images at few network calls are shown: DDIM where it is there, else the first."""
+    listed = section(study).samplers
+    return "ddim" if "ddim" in listed else listed[0]
+
+
+def shown(study: Study) -> list[list[int | str]]:
+    """[steps, jump] of the runs whose images are shown: without a jump, Gaussian and mixture, and the plain run last."""
+    budget, sampler = section(study), shown_sampler(study)
+    listed = [jump.id for jump in budget.jumps]
+    jumps = [NO_JUMP, *([name for name in listed if name in ("gaussian", "mixture")] or listed)]
+    plain = budget.reference_steps(sampler)
+    runs = [(steps, jump) for steps in budget.within(sampler, SHOWN) for jump in jumps]
+    return [list(run) for run in dict.fromkeys([*runs, *([(plain, NO_JUMP)] if plain else [])])]
+
+
+def pictures(name: str, study: Study) -> list[str]:
+    """The first shard of every run whose images are shown; a shard holds images of its first seeds only."""
+    sampler = shown_sampler(study)
+    return [_shards(name, study, sampler, int(steps), str(jump))[0] for steps, jump in shown(study)]

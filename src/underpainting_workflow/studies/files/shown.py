@@ -1,0 +1,58 @@
+"""What figures show: seeds, their files, names."""
+
+from __future__ import annotations
+
+from underpainting_workflow.studies.files import stages, sweep, trajectories
+from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.theory import THEORY_LABELS
+
+
+def seed_of(study: Study) -> int:
+    """The seed of the trajectory that figures show."""
+    given = study.figures.seed
+    return study.trajectories.first_seed if given is None else given
+
+
+def trajectory(name: str, study: Study) -> list[str]:
+    """The headline sampler's shard with the trajectory that figures show."""
+    seed = seed_of(study)
+    return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), range(seed, seed + 1))
+
+
+def gallery_trajectories(name: str, study: Study) -> list[str]:
+    """The headline sampler's shards with the first seeds."""
+    first = study.trajectories.first_seed
+    seeds = range(first, first + study.figures.gallery)
+    return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), seeds)
+
+
+def gallery_samples(name: str, study: Study) -> list[str]:
+    """The shards with the first images of the sweep's headline sampler, skip after skip."""
+    stage = study.teleport
+    seeds = range(stage.first_seed, stage.first_seed + study.figures.gallery)
+    patterns = (sweep.samples(skip, name, stages.main_sampler(stage)) for skip in stage.skips)
+    return [file for pattern in patterns for file in stages.shards(pattern, stage, seeds)]
+
+
+def labels(study: Study) -> dict[str, str]:
+    """Names in figures, of the headline sampler (`network`) and of the theories compared with it."""
+    theories: dict[str, str] = {model: THEORY_LABELS[model] for model in study.comparison.models}
+    return {"network": stages.headline_first(study.trajectories)[0].label, **theories}
+
+
+def example_seed(study: Study) -> int:
+    """The shown seed, if the theories' endpoint estimates are kept for it (the first 8 seeds); else the first seed."""
+    first, seed = study.trajectories.first_seed, seed_of(study)
+    return seed if seed < first + min(8, study.figures.gallery) else first
+
+
+def pair_of(study: Study) -> list[int]:
+    """The shown seed and the next one, if there is one."""
+    stage, seed = study.trajectories, seed_of(study)
+    return [entry for entry in (seed, seed + 1) if entry < stage.first_seed + stage.seeds]
+
+
+def pair_trajectories(name: str, study: Study) -> list[str]:
+    """The headline sampler's shards with the trajectories of the shown pair."""
+    pair = pair_of(study)
+    return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), range(pair[0], pair[-1] + 1))

@@ -1,0 +1,75 @@
+"""The network's own images: which seeds they are of, and after which jumps the flow is solved again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from underpainting.samplers.registry import SAMPLERS
+from underpainting_workflow.studies.files import stages
+from underpainting_workflow.studies.models import Study
+
+
+class Landed(NamedTuple):
+    """A jump of the sweep over few network calls: the files of its states, and the steps from where it landed, by skip."""
+
+    jump: str
+    files: list[str]
+    steps: dict[int, int]
+
+
+def seeds(study: Study) -> range:
+    """The seeds for which the network's own images are solved."""
+    return study.teleport.model_copy(update={"seeds": study.teleport.solution.seeds}).seed_range
+
+
+def settings(study: Study) -> dict[str, object]:
+    """How the network's own images are solved."""
+    chosen = seeds(study)
+    return {
+        "seeds": [chosen.start, chosen.stop],
+        "steps": study.teleport.solution.steps,
+        "batch_size": study.teleport.batch_size,
+        "compute": study.compute(),
+    }
+
+
+def truncated(study: Study) -> list[tuple[str, int, int]]:
+    """(sampler, skip, steps) of every jump on a sampler's own grid; none of a stochastic sampler."""
+    return [
+        (choice.id, skip, study.teleport.solution.steps_after(skip / choice.steps))
+        for choice in study.teleport.samplers
+        if not SAMPLERS[choice.name].stochastic
+        for skip in study.teleport.skips
+        if skip
+    ]
+
+
+def landed(name: str, study: Study) -> list[Landed]:
+    """The jumps of the sweep over few network calls, with the shards that hold any of the seeds."""
+    if study.budget is None:
+        return []
+    pattern = f"results/{name}/jumps/{{jump}}/seeds_{{{{first}}}}-{{{{stop}}}}.zarr.zip"
+    found = [
+        Landed(
+            jump.id,
+            stages.shards(pattern.format(jump=jump.id), study.budget, seeds(study)),
+            {skip: study.teleport.solution.steps_after(skip / 100) for skip in jump.skips},
+        )
+        for jump in study.budget.jumps
+    ]
+    return [entry for entry in found if entry.files]  # none, where both sweeps have no seed in common
+
+
+def landed_files(name: str, study: Study) -> list[str]:
+    """The states after the jumps of the sweep over few network calls, jump after jump."""
+    return [file for entry in landed(name, study) for file in entry.files]
+
+
+def jump_settings(study: Study) -> dict[str, object]:
+    """After which jumps the flow is solved, in how many steps, and how many of the files belong to each jump."""
+    return {
+        "samplers": {choice.id: choice.model_dump() for choice in study.teleport.samplers},
+        "truncated": [list(start) for start in truncated(study)],
+        "landed": [[entry.jump, len(entry.files), list(entry.steps.items())] for entry in landed("", study)],
+        "compute": study.compute(),
+    }

@@ -1,0 +1,253 @@
+"""The study configuration as typed models; the JSON schema for editors is generated from them.
+
+A `ValueError` raised here reads "problem | remedy", or "key | problem | remedy" where the key is not the model's own;
+`errors.py` adds the file.
+This module is imported by the Snakefile, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from underpainting_workflow.studies.base import Model
+from underpainting_workflow.studies.budget import BudgetConfig
+from underpainting_workflow.studies.data import Dataset
+from underpainting_workflow.studies.denoiser import Denoiser, OwnDenoiser, TrainedDenoiser
+from underpainting_workflow.studies.planner import PlannerConfig
+from underpainting_workflow.studies.residual import ResidualConfig
+from underpainting_workflow.studies.sampling import (
+    ClassifierExtractor,
+    SamplerChoice,
+    TeleportConfig,
+    TrajectoriesConfig,
+)
+from underpainting_workflow.studies.theory import (
+    ComparisonConfig,
+    EigenbasisConfig,
+    EmergenceConfig,
+    MixtureConfig,
+    MomentsConfig,
+    PerturbationConfig,
+    ScoreConfig,
+    TheoryName,
+    YoungConfig,
+)
+
+PaperModel = Literal["ddpm-mnist", "ddpm-cifar10-32", "ddpm-church-256", "ddpm-celebahq-256"]
+
+
+class FiguresConfig(Model):
+    """What the figures show; nothing here changes an array."""
+
+    seed: int | None = Field(None, ge=0, description="The trajectory shown; the first one if not given.")
+    gallery: int = Field(8, ge=1, le=32, description="Samples shown side by side.")
+    snapshots: int = Field(9, ge=3, le=20, description="Moments of a trajectory shown.")
+    dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG files.")
+
+
+class Study(Model):
+    """One study: data, denoiser, theory, sampling, comparison."""
+
+    title: str = Field(
+        min_length=1, max_length=200, pattern=r"\S", description="Shown in the report, as it is written."
+    )
+    description: str = Field(
+        "", max_length=2000, description="One or two sentences for the report, shown as they are written."
+    )
+    dataset: Dataset = Field(description="The images on which the denoiser was or will be trained.")
+    denoiser: Denoiser = Field(description="The denoiser.")
+    moments: MomentsConfig = Field(default_factory=MomentsConfig, description="Mean and covariance.")
+    eigenbasis: EigenbasisConfig = Field(default_factory=EigenbasisConfig, description="Eigendecomposition.")
+    trajectories: TrajectoriesConfig = Field(description="Trajectories to compare theory with.")
+    teleport: TeleportConfig = Field(description="The teleportation sweep.")
+    budget: BudgetConfig | None = Field(
+        None,
+        description="Image quality at few network calls, with and without each kind of jump; not measured if not given.",
+    )
+    residual: ResidualConfig | None = Field(
+        None,
+        description="Trainings with and without the Gaussian compared at equal budgets; not measured if not given.",
+    )
+    planner: PlannerConfig = Field(default_factory=PlannerConfig, description="How far to jump, without a sweep.")
+    mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
+    comparison: ComparisonConfig = Field(default_factory=ComparisonConfig, description="Theories against the sampler.")
+    emergence: EmergenceConfig = Field(default_factory=EmergenceConfig, description="Order of emergence.")
+    perturbation: PerturbationConfig = Field(default_factory=PerturbationConfig, description="Perturbed trajectories.")
+    score: ScoreConfig = Field(default_factory=ScoreConfig, description="The score itself.")
+    young: YoungConfig = Field(default_factory=YoungConfig, description="Networks early in their training.")
+    paper: PaperModel | None = Field(
+        None, description="The paper's model whose printed values stand beside this study's."
+    )
+    figures: FiguresConfig = Field(default_factory=FiguresConfig, description="Figures.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where networks run; auto takes CUDA if there is one. No result is made again for another device, though "
+        "devices round differently.",
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="Number format of a network's calls while it samples; states and theory keep theirs. tf32 is a format "
+        "of CUDA devices and changes nothing on a CPU; bfloat16 is slow on most CPUs, and moves an endpoint estimate by up to "
+        "0.05. Training is always float32, so that another precision retrains nothing.",
+    )
+    compile: bool = Field(
+        False,
+        description="Compile networks with torch.compile while they sample: slower to start, faster per call. It needs a C++ "
+        "compiler on a CPU, Triton on CUDA.",
+    )
+
+    def compute(self) -> dict[str, Any]:
+        """What of the way that networks are run changes what they compute, whatever samples with them: not the device."""
+        return self.model_dump(include={"precision", "compile"})
+
+    def choices(self) -> list[tuple[str, SamplerChoice]]:
+        """Every sampler chosen, with the key below which it stands."""
+        chosen = {"trajectories": self.trajectories.samplers, "teleport": self.teleport.samplers}
+        return [(key, choice) for key, samplers in chosen.items() for choice in samplers]
+
+    @property
+    def _components(self) -> int:
+        """How many components the eigenbasis has at most."""
+        pixels = self.dataset.channels * self.dataset.image_size**2
+        return min(self.eigenbasis.rank or pixels, pixels)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Study:
+        self._choose_defaults()
+        if isinstance(self.denoiser, OwnDenoiser):
+            levels = len(self.denoiser.architecture.block_out_channels)
+            factor = 2 ** (levels - 1)
+            if self.dataset.image_size % factor:
+                raise ValueError(
+                    f"dataset.image_size | {self.dataset.image_size} pixels do not fit a network of {levels} levels | "
+                    f"choose a multiple of {factor}, or fewer levels in denoiser.architecture.block_out_channels"
+                )
+            times = self.denoiser.times
+            for key, choice in self.choices():
+                if choice.steps > times:
+                    raise ValueError(
+                        f"{key}.samplers | {choice.id} takes more steps than the {times} times of the noise schedule | "
+                        "lower its steps, or raise denoiser.schedule.num_train_timesteps"
+                    )
+                if misfit := choice.misfit(times):
+                    raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
+        self._theory_fits()
+        self._budget_fits()
+        self._residual_fits()
+        self._images_suffice()
+        if self.figures.seed is not None:
+            first = self.trajectories.first_seed
+            if not first <= self.figures.seed < first + self.trajectories.seeds:
+                raise ValueError(
+                    f"figures.seed | {self.figures.seed} is not among the trajectories' seeds | choose one from {first} to "
+                    f"{first + self.trajectories.seeds - 1}"
+                )
+        return self
+
+    def _choose_defaults(self) -> None:
+        """Keys that nobody wrote follow those that somebody did."""
+        limit = self.dataset.limit or 10**7
+        seeds = self.budget.seeds if self.budget else limit
+        usual = self.perturbation.components
+        self.teleport.default_to(kid_subset_size=min(self.teleport.kid_subset_size, max(2, min(limit, seeds))))
+        if isinstance(self.teleport.extractor, ClassifierExtractor):
+            self.teleport.extractor.default_to(features=min(64, max(2, limit // 2 - 1)))
+        self.teleport.autoencoder.default_to(features=min(32, self.teleport.extractor.features))
+        self.perturbation.default_to(
+            seeds=min(32, self.trajectories.seeds),
+            components=tuple(number for number in usual if number <= self._components),
+        )
+        self.mixture.default_to(modes=min(10, limit))
+        if "covariance" not in self.mixture.model_fields_set and self.eigenbasis.method != "dense":
+            self.comparison.default_to(models=tuple(name for name in self.comparison.models if name != "mixture"))
+        network = self.denoiser.architecture if isinstance(self.denoiser, OwnDenoiser) else None
+        if network and network.attention_levels < 2 and self.dataset.image_size % 2:
+            network.default_to(block_out_channels=(64,))
+
+    def _images_suffice(self) -> None:
+        """Has every set of images that a Frechet distance is taken of more images than features?"""
+        features, codes = self.teleport.extractor.features, self.teleport.autoencoder.features
+        sets = {"teleport.seeds": self.teleport.seeds, "teleport.null_seeds": self.teleport.null_seeds}
+        if self.budget:
+            sets["budget.seeds"] = self.budget.seeds
+        if self.residual:
+            sets["residual.images"] = self.residual.images
+        if isinstance(self.denoiser, TrainedDenoiser) and self.denoiser.training.snapshots:
+            sets["young.seeds"] = self.young.seeds
+        lower = ", or lower teleport.extractor.features" if self.teleport.extractor.name == "classifier" else ""
+        for key, images in sets.items():
+            if images <= features:
+                problem = f"{images} images are too few for a Frechet distance of {features} features"
+                raise ValueError(f"{key} | {problem} | use more than {features} images{lower}")
+        compared = [images for key, images in sets.items() if key.startswith(("teleport.", "budget."))]
+        if (fewest := min(compared)) <= codes:
+            problem = f"{codes} features are too many for a Frechet distance of {fewest} images"
+            raise ValueError(f"teleport.autoencoder.features | {problem} | lower it below {fewest}, or use more images")
+
+    def _budget_fits(self) -> None:
+        """Do the jumps have what they are made from?"""
+        if self.budget is None:
+            return
+        names = {jump.name for jump in self.budget.jumps}
+        most = self._components
+        if too_high := [jump.id for jump in self.budget.jumps if getattr(jump, "rank", 0) > most]:
+            raise ValueError(
+                f"budget.jumps | {', '.join(too_high)} exceeds the {most} components of the eigenbasis | lower its rank"
+            )
+        if "samples" in names and 0 not in self.teleport.skips:
+            raise ValueError("budget.jumps | samples needs the samples without a jump | add 0 to teleport.skips")
+        size, seeds = self.teleport.kid_subset_size, self.budget.seeds
+        if size > seeds and "seeds" in self.budget.model_fields_set:
+            raise ValueError(
+                f"budget.seeds | {seeds} are fewer than the {size} images of a KID subset | "
+                "raise it, or lower teleport.kid_subset_size"
+            )
+        if size > seeds:
+            problem = f"{size} exceeds the {seeds} images of the sweep over few network calls"
+            raise ValueError(f"teleport.kid_subset_size | {problem} | lower it, or raise budget.seeds")
+
+    def _residual_fits(self) -> None:
+        """Is there a recipe that can be trained on a Gaussian?"""
+        if self.residual is None:
+            return
+        if not isinstance(self.denoiser, OwnDenoiser):
+            raise ValueError(
+                f"residual | a denoiser of source {self.denoiser.source} has no recipe to train by | "
+                "remove this section, or set denoiser.source: train"
+            )
+        if self.denoiser.training.prediction_type != "v_prediction":
+            raise ValueError(
+                f"residual | no form goes with prediction_type {self.denoiser.training.prediction_type} | "
+                "set denoiser.training.prediction_type: v_prediction, or remove this section"
+            )
+
+    def _theory_fits(self) -> None:
+        if self.mixture.fit == "classes" and not self.moments.per_class:
+            raise ValueError("mixture.fit | classes needs the moments of each class | set moments.per_class: true")
+        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.has_mixture():
+            asking = "comparison.models" if self.compares("mixture") else "budget.jumps"
+            key = "mixture.covariance" if "covariance" in self.mixture.model_fields_set else asking
+            raise ValueError(
+                f"{key} | a mixture of covariance: full needs covariance matrices, which eigenbasis.method: "
+                f"{self.eigenbasis.method} avoids | set mixture.covariance: low_rank and mixture.rank"
+            )
+        most = self._components
+        if self.perturbation.components[-1] > most:
+            raise ValueError(
+                f"perturbation.components | there is no component {self.perturbation.components[-1]} of {most} | lower it"
+            )
+        if self.perturbation.seeds > self.trajectories.seeds:
+            raise ValueError(
+                f"perturbation.seeds | {self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories | lower it"
+            )
+
+    def has_mixture(self) -> bool:
+        """Is the Gaussian mixture made: compared with the sampler, or jumped with?"""
+        jumped = self.budget is not None and any(jump.name == "mixture" for jump in self.budget.jumps)
+        return jumped or self.compares("mixture")
+
+    def compares(self, name: TheoryName) -> bool:
+        """Is a theory among those compared with the sampler?"""
+        return name in self.comparison.models

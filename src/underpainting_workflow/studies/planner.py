@@ -1,0 +1,39 @@
+"""Model of the planner: how far a jump may go, told from a few dozen network calls."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from underpainting_workflow.studies.base import Model
+
+
+class PlannerConfig(Model):
+    """Training images made noisy, on which the network and the model behind each jump are compared."""
+
+    images: int = Field(48, ge=4, description="Training images; each is asked about once per level.")
+    levels: int = Field(20, ge=3, description="Noise levels, evenly spaced in log(sigma / alpha).")
+    noisiest: float = Field(
+        40.0, gt=0, description="The first sigma / alpha; above it a jump loses nothing worth counting."
+    )
+    least: float = Field(0.1, gt=0, description="The last sigma / alpha.")
+    wanted: float = Field(
+        0.02,
+        gt=0,
+        description="Information that may be lost beyond the least for a longer jump, nats per image.",
+    )
+    seen: float = Field(
+        1.0,
+        gt=0,
+        description="Noise through which the errors of a sampler's own steps are seen, image units; finer details do not count.",
+    )
+    seed: int = Field(0, ge=0, description="Of the images drawn and of their noise.")
+
+    @model_validator(mode="after")
+    def _descends(self) -> PlannerConfig:
+        if self.least >= self.noisiest:
+            if "least" in self.model_fields_set:
+                raise ValueError(
+                    f"planner.least | {self.least} is not below the noisiest level, {self.noisiest} | lower it"
+                )
+            raise ValueError(f"planner.noisiest | {self.noisiest} is not above the last level, {self.least} | raise it")
+        return self

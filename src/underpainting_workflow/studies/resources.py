@@ -1,0 +1,123 @@
+"""What a job asks a scheduler for: memory and time, as functions of the study.
+
+Memory is what a stage holds at once (its arrays, and the feature maps of a network) beside Python and its packages; time
+is network calls times what they cost. Both are meant to suffice, not to be exact: a retry asks for more, and nothing
+here reaches a result. The factors were taken from the studies that ship; `underpainting efficiency` compares what jobs
+asked for with what they used.
+
+Imported by the Snakefile, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import math
+
+from underpainting_workflow.studies import costs
+from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.sizes import MIB, components, expected_images, image_values, map_values, sizes
+
+LEAST_MINUTES = 10
+GPU_WORTH = 100  # processor cores; a modern one is worth more
+
+_PROCESS = 1300.0  # MiB of a process with torch and diffusers, and of the two Snakemakes around it in a cluster's job
+_SECONDS_PER_VALUE = 1e-6  # of a network call on one core, per value of a feature map of the first level
+_MARGIN = 3.0  # of time
+_TRAINING_PASSES = 1.5  # of a training image; more than that is in the margin
+
+# How much of each size a rule holds, beside a process with torch.
+_HOLDS: dict[str, dict[str, float]] = {
+    "prepare_dataset": {"read": 1},
+    "train_denoiser": {"training": 1, "weights": 6, "stored": 2, "gaussian": 2},
+    "fetch_denoiser": {"weights": 3},
+    "estimate_moments": {"scatter": 1},
+    "decompose_covariance": {"solve": 1},
+    "fit_mixture": {"fit": 1, "modes": 2},
+    "sample_trajectories": {"call": 1, "weights": 1, "shard": 3},
+    "sample_teleport": {"call": 1, "weights": 1, "basis": 2, "sweep": 20},
+    "compare_with_theory": {"blocks": 1, "basis": 2, "modes": 3, "stored": 1, "shard": 4},
+    "measure_geometry": {"shard": 7},
+    "measure_emergence": {"basis": 2, "shard": 7},
+    "perturb_trajectories": {"call": 1, "weights": 1, "basis": 2, "shard": 4},
+    "explain_score": {"blocks": 1, "call": 1, "weights": 1, "basis": 2, "modes": 3, "stored": 2},
+    "measure_retrieval": {"blocks": 1, "stored": 2, "shard": 1},
+    "measure_young": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
+    "train_form": {"training": 1, "weights": 6, "stored": 2, "basis": 2},
+    "measure_residual": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24, "stored": 2},
+    "train_classifier": {"blocks": 1, "stored": 5},
+    "train_autoencoder": {"blocks": 1, "stored": 5},
+    "sample_null": {"call": 1, "weights": 1, "basis": 2, "sweep": 20},
+    "solve_flow": {"call": 1, "weights": 1, "sweep": 8},
+    "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "budget": 24},
+    "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
+    "jump_ahead": {"basis": 2, "modes": 3, "budget": 24},
+    "sample_budget": {"extractor": 1, "call": 1, "weights": 1, "budget": 24},
+    "measure_budget": {"pairs": 4},
+    "extract_features": {"extractor": 1, "sweep": 4},
+    "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
+    "measure_fidelity": {"pairs": 4},
+    "figure_endpoint": {"basis": 2, "shard": 5},
+    "figure_components": {"basis": 2, "shard": 5},
+    "figure_generation": {"shard": 2},
+    "figure_theory": {"basis": 2},
+    "figure_endpoints": {"shard": 3},
+    "figure_validation": {"shard": 3},
+    "figure_samples": {"shard": 3},
+    "figure_table": {"shard": 3},
+    "figure_eigenbasis": {"basis": 2},
+}
+
+
+def memory(rule: str, study: Study) -> int:
+    """Memory of a job, in MiB."""
+    held = sizes(study)
+    return math.ceil(_PROCESS + sum(factor * held[name] for name, factor in _HOLDS.get(rule, {}).items()))
+
+
+def _evaluations(rule: str, study: Study) -> float:
+    """Network calls of the largest job of a rule, over all its images."""
+    if rule == "sample_budget" and study.budget:
+        first, stop = study.budget.shards[0]
+        runs = [{"solver": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.budget.runs()]
+        return max(costs.network_calls(rule, study, {**run, "first": str(first), "stop": str(stop)}) for run in runs)
+    stage = study.teleport if rule in ("sample_teleport", "sample_null", "measure_young") else study.trajectories
+    slowest = max(stage.samplers, key=costs.calls)
+    first, stop = stage.shards[0]
+    longest = study.residual.budgets[-1] if study.residual else 0
+    largest = {"sampler": slowest.id, "skip": "0", "first": str(first), "stop": str(stop), "steps": str(longest)}
+    trained = _TRAINING_PASSES * costs.images_trained(rule, study, largest)
+    return costs.network_calls(rule, study, largest) + trained
+
+
+def _theory_seconds(rule: str, study: Study) -> float:
+    """Time of what goes through all images, or through matrices of pixels, on one core."""
+    pixels, count = image_values(study), expected_images(study)
+    walked = min(study.trajectories.shard_size, study.trajectories.seeds)
+    through = 1e-9 * pixels * count  # one look at each pixel of the data set
+    if rule == "compare_with_theory":
+        return 40 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
+    if rule == "jump_ahead" and study.budget:
+        modes = sizes(study)["modes"] * MIB / 8
+        return 2e-9 * modes * study.budget.shard_size * 100 * len(study.budget.jumps)
+    if rule == "measure_budget" and study.budget:
+        return 5.0 * len(study.budget.runs())
+    if rule == "decompose_covariance":
+        passes = 20 * components(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
+        return 60 + passes * through / 10
+    if rule == "train_autoencoder":
+        return 3e3 * through * study.teleport.autoencoder.epochs
+    if rule == "train_classifier" and study.teleport.extractor.name == "classifier":
+        return 3e3 * through * study.teleport.extractor.epochs
+    factors = {
+        "estimate_moments": pixels / 10 if study.eigenbasis.method == "dense" else 100.0,
+        "fit_mixture": min(pixels, 3072) / 4,
+        "measure_retrieval": 100.0,
+        "explain_score": 4e3,
+    }
+    return factors.get(rule, 10.0) * through
+
+
+def runtime(rule: str, study: Study) -> int:
+    """Time of a job, in minutes."""
+    speed = GPU_WORTH if study.device == "cuda" else 1
+    seconds = _evaluations(rule, study) * map_values(study) * _SECONDS_PER_VALUE / speed + _theory_seconds(rule, study)
+    return max(LEAST_MINUTES, math.ceil(_MARGIN * seconds / 60))

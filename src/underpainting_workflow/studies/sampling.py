@@ -1,0 +1,280 @@
+"""Models of a study's sampling: samplers, trajectories, and the teleport sweep."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from underpainting.io.messages import shortened, shown
+from underpainting.samplers.registry import SAMPLERS
+from underpainting_workflow.studies.base import JobGroup, Model, Place, members, sorted_groups
+
+SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
+Spacing = Literal["linspace", "leading", "trailing"]
+
+
+class SamplerChoice(Model):
+    """A sampler with its number of steps."""
+
+    name: SamplerName = Field(description="The sampler.")
+    steps: int = Field(ge=1, le=1000, description="Number of steps.")
+    timestep_spacing: Spacing | None = Field(
+        None,
+        description="How diffusers spreads the steps; its class's own default if not given, whatever the model's folder says "
+        "(docs/pipeline.md).",
+    )
+    clip_sample: bool = Field(
+        False,
+        strict=True,
+        description="Clip endpoint estimates to the image range at every step; ddim, heun, edmheun, ddpm and edmchurn can. What "
+        "the model's folder says does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
+    )
+
+    @field_validator("clip_sample")
+    @classmethod
+    def _can_clip(cls, value: bool, info: ValidationInfo) -> bool:
+        name = info.data.get("name")
+        if value and name and not SAMPLERS[name].clips:
+            able = ", ".join(other for other, kind in SAMPLERS.items() if kind.clips)
+            raise ValueError(f"diffusers' {SAMPLERS[name].label} cannot clip | remove it, or take one of {able}")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The parameters of a job: without `clip_sample` where it is off, as they were before there was such a key."""
+        return {key: value for key, value in values(self).items() if key != "clip_sample" or value}
+
+    @property
+    def id(self) -> str:
+        """Name in paths and tables, e.g. `ddim-50`, `ddim-50-trailing-clipped`."""
+        return "-".join([self.name, str(self.steps), *self._marks])
+
+    @property
+    def _marks(self) -> list[str]:
+        return [*([self.timestep_spacing] if self.timestep_spacing else []), *(["clipped"] if self.clip_sample else [])]
+
+    def misfit(self, times: int) -> str | None:
+        """What diffusers cannot do rightly with these steps over so many times, as "problem | remedy"."""
+        spacing, stride = self.timestep_spacing, times // self.steps
+        if self.name in ("dpmsolverpp", "unipc") and self.steps == times and spacing != "trailing":
+            return "its grid would visit a time twice | lower its steps"
+        if self.name not in ("ddim", "pndm") or spacing in (None, "leading"):
+            return None
+        if times % self.steps == 0 if spacing == "trailing" else self.steps in (1, times):
+            return None
+        problem = f"diffusers' {SAMPLERS[self.name].label} moves by {stride} times at each step, the spacing {spacing} does not"
+        return f"{problem} | use the spacing leading, or trailing with steps that divide {times}"
+
+    @property
+    def label(self) -> str:
+        """Name in figures, e.g. `DDIM, 50 steps`."""
+        return ", ".join([SAMPLERS[self.name].label, f"{self.steps} steps", *self._marks])
+
+
+def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+    ids = [sampler.id for sampler in samplers]
+    if doubles := {entry for entry in ids if ids.count(entry) > 1}:
+        raise ValueError(f"{shortened(', '.join(sorted(doubles)))} is listed twice | list each sampler once")
+    return samplers
+
+
+class Seeded(Model):
+    """A range of seeds, cut into shards."""
+
+    seeds: int = Field(ge=1, le=10**7, description="Number of images; image i has the seed first_seed + i.")
+    first_seed: int = Field(0, ge=0, le=2**31, description="The first seed.")
+    shard_size: int = Field(1024, ge=1, description="Images per job and file; more seeds add shards.")
+    batch_size: int = Field(
+        256, ge=1, description="Images per network call; does not change the result beyond rounding."
+    )
+
+    @property
+    def seed_range(self) -> range:
+        """The seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def shards(self) -> list[tuple[int, int]]:
+        """(first, stop) seed of every shard."""
+        stop = self.first_seed + self.seeds
+        return [(first, min(first + self.shard_size, stop)) for first in range(self.first_seed, stop, self.shard_size)]
+
+
+class TrajectoriesConfig(Seeded):
+    """Sampler trajectories, every state and endpoint estimate kept; theory describes deterministic samplers."""
+
+    samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; theory is compared with each.")
+    seeds: int = Field(256, ge=2, le=10**6, description="Number of trajectories per sampler.")
+
+    @field_validator("samplers")
+    @classmethod
+    def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        if stochastic := [choice.id for choice in value if SAMPLERS[choice.name].stochastic]:
+            raise ValueError(
+                f"{shortened(', '.join(stochastic))} adds noise on its way | theory describes deterministic samplers: remove it"
+            )
+        return _distinct(value)
+
+
+class ClassifierExtractor(Model):
+    """Features of a small classifier that the workflow trains on the study's labels: FD (classifier), never FID."""
+
+    name: Literal["classifier"]
+    width: int = Field(32, ge=4, description="Channels of the first layer.")
+    features: int = Field(
+        64, ge=2, description="Length of the feature vector; by default less where half of `dataset.limit` is no more."
+    )
+    epochs: int = Field(20, ge=1, description="Passes through the data.")
+    seed: int = Field(0, ge=0, description="Of the weights and batches.")
+    labels: Literal["dataset", "mixture"] = Field(
+        "dataset", description="What is learned: the data set's labels or, where it has none, the mixture's clusters."
+    )
+
+
+class InceptionExtractor(Model):
+    """torch-fidelity's Inception v3 (its own conversion of the original weights): FID."""
+
+    features: ClassVar[int] = 2048
+    name: Literal["inception-v3-compat"]
+    weights: Place | None = Field(None, description="Path of the weights; torch-fidelity's cache if not given.")
+
+
+class AutoencoderConfig(Model):
+    """Features that know no labels: the code of a small autoencoder that the workflow trains on the study's images."""
+
+    width: int = Field(16, ge=4, multiple_of=2, description="Channels of the first layer.")
+    features: int = Field(
+        32, ge=2, description="Length of the code; by default no more than the features of the study's extractor."
+    )
+    epochs: int = Field(20, ge=1, description="Passes through the data.")
+    seed: int = Field(0, ge=0, description="Of the weights and batches.")
+
+
+class SolutionConfig(Model):
+    """The network's own images: its probability flow solved finely, from the same noise as the first images of the sweep."""
+
+    seeds: int = Field(64, ge=2, description="Images; by default fewer where the sweep has fewer.")
+    steps: int = Field(
+        200,
+        ge=2,
+        le=1000,
+        description="Steps of Heun's method, on the grid of Karras et al. (2022), two calls each; after a jump as large a part "
+        "of them as the jump leaves.",
+    )
+
+    def steps_after(self, skipped: float) -> int:
+        """Steps after a jump over a part of the network's time, in [0, 1)."""
+        return max(2, math.ceil(round(self.steps * (1 - skipped), 6)))  # 0.45 of 200 is 90, not a little more
+
+
+Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
+
+
+class TeleportConfig(Seeded):
+    """The sweep: image quality after skipping the first steps."""
+
+    samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
+    skip_groups: tuple[JobGroup, ...] = Field(
+        alias="skips",
+        min_length=1,
+        description="Numbers of steps to skip; 0 is the sampler alone. A list within the list, as in `[0, [10, 20], [30, 40]]`, "
+        "is one job per sampler and shard, which loads the network once; results and their files are the same. Add a skip as a "
+        "new number or list: a list that grows runs again as a whole, to the same bytes.",
+    )
+    seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
+    extractor: Extractor = Field(description="Where features come from.")
+    autoencoder: AutoencoderConfig = Field(
+        default_factory=AutoencoderConfig, description="Where the second set of features comes from."
+    )
+    solution: SolutionConfig = Field(
+        default_factory=SolutionConfig, description="What images are compared with one by one, from the same noise."
+    )
+    null_seeds: int = Field(
+        500,
+        ge=2,
+        le=10**7,
+        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default two for "
+        "each feature where these are more, and fewer where the sweep has fewer.",
+    )
+    kid_subset_size: int = Field(
+        1000,
+        ge=2,
+        description="Images per subset of the kernel distance (KID); by default fewer where there are fewer seeds or images.",
+    )
+    kid_subsets: int = Field(100, ge=1, description="Subsets over which the kernel distance is averaged.")
+    neighbourhood: int = Field(
+        3, ge=1, description="Neighbours in precision and recall; by default fewer where there are fewer seeds."
+    )
+    neighbours_among: int = Field(
+        10_000, ge=10, description="Images of each set that these neighbours are looked for among, at most."
+    )
+    resamples: int = Field(
+        200,
+        ge=20,
+        description="Resamples of the seeds behind the intervals of the Frechet distance; slow with 2,048 features.",
+    )
+
+    @field_validator("samplers")
+    @classmethod
+    def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        return _distinct(value)
+
+    @property
+    def skips(self) -> tuple[int, ...]:
+        """All skips, ascending."""
+        return members(self.skip_groups)
+
+    @property
+    def null_groups(self) -> tuple[JobGroup, ...]:
+        """The skips after which the null model's jump is looked at, in their groups."""
+        groups = (tuple(skip for skip in group if skip) for group in self.skip_groups)
+        return tuple(group for group in groups if group)
+
+    @property
+    def null(self) -> TeleportConfig:
+        """The same sweep with as many seeds as the null model has."""
+        return self.model_copy(update={"seeds": self.null_seeds})
+
+    @field_validator("skip_groups")
+    @classmethod
+    def _sorted(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
+        if negative := [skip for skip in members(value) if skip < 0]:
+            raise ValueError(f"a skip cannot be negative, but {shown(negative)} is | give numbers of steps, 0 or more")
+        return sorted_groups(value, "skip")
+
+    @model_validator(mode="after")
+    def _skips_leave_a_step(self) -> TeleportConfig:
+        for sampler in self.samplers:
+            if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
+                raise ValueError(
+                    f"teleport.skips | skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps} | "
+                    f"keep every skip below {sampler.steps}"
+                )
+        self.default_to(
+            kid_subset_size=min(1000, self.seeds),
+            null_seeds=min(max(500, 2 * self.extractor.features), self.seeds),
+        )
+        self.default_to(neighbourhood=min(3, self.null_seeds - 1, self.seeds - 1))
+        self.solution.default_to(seeds=min(64, self.seeds))
+        for key, count in {"null_seeds": self.null_seeds, "solution.seeds": self.solution.seeds}.items():
+            if count > self.seeds:
+                raise ValueError(f"teleport.{key} | {count} exceed the {self.seeds} seeds of the sweep | lower it")
+        if self.neighbourhood >= self.null_seeds:
+            problem = f"{self.neighbourhood} neighbours are not among {self.null_seeds} seeds"
+            of_null = "" if self.null_seeds == self.seeds else " of the null model"
+            raise ValueError(f"teleport.neighbourhood | {problem}{of_null} | lower it")
+        if self.kid_subset_size > self.seeds:
+            raise ValueError(
+                f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "
+                "lower it or raise teleport.seeds"
+            )
+        return self

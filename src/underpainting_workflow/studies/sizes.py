@@ -1,0 +1,142 @@
+"""How large the arrays of a study's jobs are, foretold from the study file.
+
+Imported by the Snakefile, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from underpainting_workflow.studies.data import (
+    FolderDataset,
+    HuggingfaceDataset,
+    NpzDataset,
+    SklearnDataset,
+    TorchvisionDataset,
+)
+from underpainting_workflow.studies.denoiser import OwnDenoiser
+from underpainting_workflow.studies.files.sources import image_files
+from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.sampling import InceptionExtractor, Seeded
+
+MIB = 2**20
+
+_BLOCKS = 512.0  # MiB of what goes through the data set block by block
+_STREAM = 1024.0  # MiB of images read one by one
+_MAPS, _MAPS_TRAINING = 50, 200  # feature maps of the first level that a UNet holds, without and with gradients
+# of the UNets of Ho et al. (2020) at 256 x 256: first width, MiB; and MiB of one that the workflow trains
+_USUAL_WIDTH, _USUAL_WEIGHTS, _OWN_WEIGHTS = 128, 435.0, 100.0
+_INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels
+_CLASSES = 10  # where the study file does not tell
+_IMAGES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
+_MANY = 75_000
+
+
+def expected_images(study: Study) -> int:
+    """How many images a study reads, or an upper bound where the study file does not tell."""
+    source = study.dataset
+    known = _MANY
+    if isinstance(source, SklearnDataset):
+        known = 1797
+    elif isinstance(source, TorchvisionDataset):
+        known = _IMAGES.get(source.name, _MANY)
+    elif isinstance(source, NpzDataset) and Path(source.path).is_file():
+        known = math.ceil(1.5 * Path(source.path).stat().st_size / image_values(study))  # it may be compressed
+    elif isinstance(source, FolderDataset) and Path(source.path).is_dir():
+        known = max(1, len(image_files(Path(source.path))))
+    return min(known, source.limit or known)
+
+
+def image_values(study: Study) -> int:
+    """Values of an image: pixels times channels."""
+    return study.dataset.channels * study.dataset.image_size**2
+
+
+def map_values(study: Study) -> int:
+    """Values of a feature map of the network's first level."""
+    own = _own(study)
+    return study.dataset.image_size**2 * (own.architecture.block_out_channels[0] if own else _USUAL_WIDTH)
+
+
+def sizes(study: Study) -> dict[str, float]:
+    """What the jobs of a study hold, in MiB: what many read, what grows with a batch, what belongs to one rule."""
+    return {**_kept(study), **_in_batches(study), **_of_one_rule(study)}
+
+
+def _kept(study: Study) -> dict[str, float]:
+    """What many rules read.
+
+    `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture; `weights`: the
+    network; `gaussian`: that of a network on one.
+    """
+    pixels, own = image_values(study), _own(study)
+    basis = 8 * components(study) * pixels / MIB
+    return {
+        "stored": expected_images(study) * pixels / MIB,
+        "basis": basis,
+        "modes": 8 * _clusters(study) * min(study.mixture.rank or pixels, pixels) * pixels / MIB,
+        "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
+        "gaussian": basis if own and own.training.residual != "none" else 0.0,
+    }
+
+
+def _in_batches(study: Study) -> dict[str, float]:
+    """What grows with a batch.
+
+    `shard`: the trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `budget`:
+    those of a batch at every level where a jump lands; `call`: the feature maps of a network call; `training`: those of a
+    training step.
+    """
+    pixels, own, budget = image_values(study), _own(study), study.budget
+    walked, swept = (_batch(stage) for stage in (study.trajectories, study.teleport))
+    budgeted = _batch(budget) if budget else 0
+    landings = max((len(jump.skips) for jump in budget.jumps), default=1) if budget else 0
+    steps = max(choice.steps for choice in study.trajectories.samplers)
+    values = map_values(study)
+    return {
+        "shard": 8 * walked * (1 + steps) * pixels / MIB,
+        "sweep": 4 * swept * pixels / MIB,
+        "budget": 4 * budgeted * landings * pixels / MIB,
+        "call": 4 * _MAPS * max(walked, swept, budgeted) * values / MIB,
+        "training": 4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
+    }
+
+
+def _of_one_rule(study: Study) -> dict[str, float]:
+    """What belongs to one rule alone; `pairs`: the distances between all features."""
+    kept, pixels, count, sweep = _kept(study), image_values(study), expected_images(study), study.teleport
+    stored, square, images = kept["stored"], 8 * pixels**2 / MIB, 8 * count * pixels / MIB
+    dense = study.eigenbasis.method == "dense"
+    solve = {"dense": 6 * square, "gram": 8 * images, "randomized": 4 * stored + 14 * kept["basis"]}
+    streamed = isinstance(study.dataset, FolderDataset | HuggingfaceDataset)
+    return {
+        "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
+        "scatter": dense * 3.5 * (1 + _CLASSES * study.moments.per_class) * square
+        + 24 * min(study.moments.batch_size, count) * pixels / MIB,
+        "solve": solve[study.eigenbasis.method],
+        "fit": dense * 2 * _clusters(study) * square if study.mixture.fit == "classes" else 3 * images,
+        "extractor": _INCEPTION if isinstance(sweep.extractor, InceptionExtractor) else 0.0,
+        "pairs": 8 * min(sweep.neighbours_among, max(count, sweep.seeds)) ** 2 / MIB,
+        "blocks": _BLOCKS,
+    }
+
+
+def _own(study: Study) -> OwnDenoiser | None:
+    return study.denoiser if isinstance(study.denoiser, OwnDenoiser) else None
+
+
+def _clusters(study: Study) -> int:
+    return _CLASSES if study.mixture.fit == "classes" else study.mixture.modes
+
+
+def _batch(stage: Seeded) -> int:
+    return min(stage.batch_size, stage.shard_size, stage.seeds)
+
+
+def components(study: Study) -> int:
+    """Components of the eigenbasis, at most."""
+    most = image_values(study)
+    if study.eigenbasis.method != "dense":
+        most = min(most, expected_images(study))
+    return min(study.eigenbasis.rank or most, most)
