@@ -19,7 +19,7 @@ from underpainting.noise.families import UnknownPathError, family_of
 from underpainting_workflow.studies import counts
 from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting_workflow.studies.errors import WHOLE_FILE, StudyError
-from underpainting_workflow.studies.files.sources import dataset, needed, network, of_network, read_by
+from underpainting_workflow.studies.files.sources import dataset, needed, network, of_network
 from underpainting_workflow.studies.models import Study
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def _is_built(study: Study, artifact: Path) -> bool:
     """Is the data set made from these very files, by these very settings?"""
     if not artifact.is_file():
         return False
-    files = [Path(file) for file in needed(read_by(study.dataset), str(artifact))]
+    files = [Path(file) for file in needed(study.dataset.files(), str(artifact))]
     built = artifact.stat().st_mtime
     current = all(file.is_file() and file.stat().st_mtime <= built for file in files)
     return current and _provenance(artifact).get("source") == study.dataset.settings()

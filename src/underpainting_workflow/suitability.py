@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting.images.datasets import DataError, Source, open_source, stream
+from underpainting.images.datasets import DataError, Source, stream
 from underpainting_workflow.studies.counts import check_number
 from underpainting_workflow.studies.errors import StudyError
 from underpainting_workflow.studies.models import Study
@@ -32,12 +32,12 @@ def check(study: Study, file: str | Path) -> None:
             images, or too few of a class.
     """
     try:
-        source = open_source(study.dataset)
+        source = study.dataset.open()
         needing = needs_labels(study)
         _check_first_label(study, source, needing)
         check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names), file)
         counts = np.zeros(len(source.class_names) + 1, np.int64)
-        for _, labels in stream(source, study.dataset, 256):
+        for _, labels in stream(source, study.dataset.format, 256, study.dataset.limit):
             counts += _counted(labels, len(source.class_names)) if needing else 0
         if needing:
             _check_classes(study, source.class_names, counts, file)
@@ -57,9 +57,8 @@ def needs_labels(study: Study) -> str | None:
 
 def _check_first_label(study: Study, source: Source, needing: str | None) -> None:
     if needing and next(iter(source)).label is None:
-        hints = {"folder": "put the images into one sub-folder per class", "npz": "set dataset.labels_key"}
-        remedy = hints.get(study.dataset.source, "set dataset.label_column")
-        raise DataError("source", f"{needing} needs labels, but these data have none", f"{remedy}, or change {needing}")
+        remedy = f"{study.dataset.LABELS}, or change {needing}"
+        raise DataError("source", f"{needing} needs labels, but these data have none", remedy)
 
 
 def _counted(labels: Counts, classes: int) -> Counts:

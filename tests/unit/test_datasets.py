@@ -26,10 +26,10 @@ from pydantic import TypeAdapter, ValidationError
 from scripts import prepare_dataset
 from underpainting.images import datasets, pictures
 from underpainting.images.containers import PictureError
+from underpainting.images.files import image_files
 from underpainting.io import artifacts
 from underpainting_workflow import preflight, suitability
 from underpainting_workflow.studies import Study, StudyError, data, find_studies
-from underpainting_workflow.studies.files.sources import image_files
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = os.environ.get("UNDERPAINTING_DATA")
@@ -55,7 +55,7 @@ def write_folder(folder: Path, count: int = 6, classes: int = 2) -> Path:
 
 
 def collect(config: data.DatasetBase) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    parts = list(datasets.stream(datasets.open_source(config), config, 4))
+    parts = list(datasets.stream(config.open(), config.format, 4, config.limit))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
@@ -83,7 +83,7 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "images", classes=0)
     (folder / "notes.txt").write_text("no image")
     (folder / ".hidden.png").write_bytes(b"no image")
-    assert len(datasets.open_source(parse(source="folder", path=str(folder)))) == 6
+    assert len(parse(source="folder", path=str(folder)).open()) == 6
 
 
 def test_grey_becomes_colour_and_colour_grey(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_download_that_fails_is_told_with_the_folder(tmp_path: Path, monkeypat
     with pytest.raises(
         datasets.DataError, match=r"dataset\.root: torchvision cannot download what is missing of MNIST"
     ):
-        datasets.open_source(config)
+        config.open()
 
 
 def test_huggingface_reads_a_local_snapshot(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_real_mnist_and_cifar_are_read() -> None:
     )
     assert collect(mnist)[0].shape == (100, 1, 32, 32)
     assert collect(cifar)[0].shape == (100, 3, 32, 32)
-    assert datasets.open_source(cifar).class_names[0] == "airplane"
+    assert cifar.open().class_names[0] == "airplane"
 
 
 def test_fashion_mnist_as_it_is_published_is_read(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_fashion_mnist_as_it_is_published_is_read(tmp_path: Path) -> None:
     images, labels = collect(config)
     np.testing.assert_array_equal(images[:, 0], pixels)
     assert labels.tolist() == classes.tolist()
-    assert datasets.open_source(config).class_names == tuple("0123456789")
+    assert config.open().class_names == tuple("0123456789")
 
 
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -257,10 +257,10 @@ def test_labels_of_any_integer_type_are_kept_or_refused(
     config = parse(source="npz", path=str(tmp_path / "a.npz"), labels_key="labels")
     if min(labels) < 0 or max(labels) >= (named or len(labels)):
         with pytest.raises(datasets.DataError, match=r"labels_key: (a label is negative|the label \d+ is none)"):
-            datasets.open_source(config)
+            config.open()
         return
     assert collect(config)[1].tolist() == labels
-    assert len(datasets.open_source(config).class_names) == (named or max(labels) + 1)
+    assert len(config.open().class_names) == (named or max(labels) + 1)
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
@@ -298,7 +298,7 @@ def test_an_npz_that_claims_more_than_memory_holds_is_refused_in_one_line(tmp_pa
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("images.npy", member.getvalue())
     with pytest.raises(datasets.DataError, match=r"a\.npz does not fit into memory"):
-        datasets.open_source(parse(source="npz", path=str(tmp_path / "a.npz")))
+        parse(source="npz", path=str(tmp_path / "a.npz")).open()
 
 
 # --- the range that is read -----------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ FOUND = {
 def test_values_that_fill_half_of_their_range_at_most_are_remarked(tmp_path: Path, case: str) -> None:
     images, value_range, found = FOUND[case]
     np.savez(tmp_path / "a.npz", images=images)
-    source = datasets.open_source(parse(source="npz", path=str(tmp_path / "a.npz"), value_range=value_range))
+    source = parse(source="npz", path=str(tmp_path / "a.npz"), value_range=value_range).open()
     assert source.values is not None
     remark = source.values.remark()
     if found is None:
@@ -443,7 +443,7 @@ def test_pictures_of_a_folder_and_of_the_hub_are_what_a_viewer_shows(tmp_path: P
 def test_columns_of_the_hub_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     place = as_hub(tmp_path, pictures_of_all_kinds()["deep"])
     with pytest.raises(datasets.DataError, match=r"image_column: 'kind' holds no images"):
-        datasets.open_source(parse(**place, image_column="kind"))
+        parse(**place, image_column="kind").open()
     with pytest.raises(datasets.DataError, match=r"label_column: the label of .*\[0\] is no whole number"):
         collect(parse(**place, label_column="kind"))
 
@@ -459,7 +459,7 @@ def test_damaged_files_of_torchvision_are_refused(tmp_path: Path, ending: str) -
         broken = raw / f"train-images-idx3-ubyte{ending}"
         broken.write_bytes(broken.read_bytes()[:cut])
         with pytest.raises(datasets.DataError, match=r"dataset\.root: .*MNIST") as error:
-            datasets.open_source(parse(source="torchvision", name="MNIST", root=str(root), image_size=28))
+            parse(source="torchvision", name="MNIST", root=str(root), image_size=28).open()
         assert not ending or not cut or "train-images-idx3-ubyte.gz is damaged" in error.value.problem
 
 

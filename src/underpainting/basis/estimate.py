@@ -28,7 +28,6 @@ from underpainting.images.pictures import Bytes
 from underpainting.io import artifacts
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.walk import Sampler, sample
-from underpainting_workflow.studies.data import DatasetBase
 
 log = logging.getLogger(__name__)
 
@@ -147,23 +146,29 @@ def of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
 
 
 def of_source(
-    config: DatasetBase, source: datasets.Source, name: str, per_class: bool = False, **options: Any
+    source: datasets.Source,
+    wanted: datasets.ImageFormat,
+    name: str,
+    per_class: bool = False,
+    limit: int | None = None,
+    **options: Any,
 ) -> StoredBasis:
     """The basis of a source of images.
 
     Args:
-        config: size, channels and resizing of the images.
-        source: as `datasets.open_source` gives it.
+        source: of images, such as `datasets.folder_images`.
+        wanted: what the images are brought to.
         name: of the images, for the card.
         per_class: whether each class gets a Gaussian of its own.
+        limit: use only the first so many images.
         options: of `estimate`.
 
     Raises:
         DataError: an image does not fit.
         ValueError: as `estimate` and `of_classes`.
     """
-    shape = (config.channels, config.image_size, config.image_size)
-    with spooled(datasets.stream(source, config, artifacts.at_once(prod(shape))), shape) as spool:
+    shape = (wanted.channels, wanted.size, wanted.size)
+    with spooled(datasets.stream(source, wanted, artifacts.at_once(prod(shape)), limit), shape) as spool:
         whole = estimate(spool, **options)
         if source.values and (remark := source.values.remark()):
             log.warning("%s: %s.", name, remark)

@@ -1,8 +1,8 @@
-r"""Sources of images: where a study's data come from, checked before any job starts.
+r"""Sources of images: an array, a folder, a data set of torchvision or of the Hub.
 
 Every source yields items (image, label, name): the image as a uint8 array (height, width[, channel]), the label an integer or
 None, the name for messages. Pictures are what a viewer shows (`pictures`); arrays have a range that is read as black to white.
-`prepare` brings an image to the study's size and channels. What is stored are bytes, x = byte / 127.5 - 1; the artifact is
+`prepare` brings an image to a size and number of channels. What is stored are bytes, x = byte / 127.5 - 1; the artifact is
 read as float32 in [-1, 1].
 
 Whatever a decoder raises becomes a DataError that names the file.
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -29,17 +30,9 @@ from PIL import Image
 
 from underpainting.images import pictures
 from underpainting.images.containers import PictureError
+from underpainting.images.files import IMAGE_SUFFIXES, image_files
 from underpainting.images.pictures import Bytes, Colour
 from underpainting.io.messages import is_text, of_error, shown
-from underpainting_workflow.studies.data import (
-    DatasetBase,
-    FolderDataset,
-    HuggingfaceDataset,
-    NpzDataset,
-    SklearnDataset,
-    TorchvisionDataset,
-)
-from underpainting_workflow.studies.files.sources import IMAGE_SUFFIXES, image_files
 
 MISSING = (
     "correct it or put the data there: paths are relative to where snakemake runs, and {data} is the folder that --config "
@@ -211,35 +204,49 @@ def _label(label: Any, name: str) -> int | None:
         return int(np.int64(operator.index(label)))
 
 
-def _open_sklearn(_: SklearnDataset) -> Source:
+def digits() -> Source:
+    """Open scikit-learn's handwritten digits, which come inside the package."""
     from sklearn.datasets import load_digits
 
-    digits = load_digits()
-    images = np.round(digits.images * (255.0 / 16.0)).astype(np.uint8)
-    return ArraySource(images, digits.target, [str(name) for name in digits.target_names], "digits")
+    data = load_digits()
+    images = np.round(data.images * (255.0 / 16.0)).astype(np.uint8)
+    return ArraySource(images, data.target, [str(name) for name in data.target_names], "digits")
 
 
-def _open_torchvision(config: TorchvisionDataset) -> Source:
+def torchvision_images(
+    name: str, root: str | Path, split: str = "train", download: bool = False, obtain: str = ""
+) -> Source:
+    """Open a data set of torchvision.
+
+    Args:
+        name: of its class in torchvision.datasets.
+        root: folder where torchvision looks for the files.
+        split: train or test.
+        download: let torchvision download what is missing there.
+        obtain: how to get the data, for the message where they are missing.
+
+    Raises:
+        DataError: the data are missing or damaged.
+    """
     import torchvision
 
-    root = Path(config.root)
-    if not config.download and not root.is_dir():
-        remedy = config.obtain or f"set dataset.download: true, or {MISSING}"
-        raise DataError("root", f"there is no folder {root}", remedy)
-    split = {"split": config.split} if config.name == "SVHN" else {"train": config.split == "train"}
-    make = partial(getattr(torchvision.datasets, config.name), **split)
+    root = Path(root)
+    if not download and not root.is_dir():
+        raise DataError("root", f"there is no folder {root}", obtain or f"set dataset.download: true, or {MISSING}")
+    part = {"split": split} if name == "SVHN" else {"train": split == "train"}
+    make = partial(getattr(torchvision.datasets, name), **part)
     try:
-        with _unpacked(root, config.name) as place:
+        with _unpacked(root, name) as place:
             data = make(place)
     except Exception as error:  # readers raise of every kind where a file is missing or damaged
-        if isinstance(error, MemoryError) or (isinstance(error, DataError) and not config.download):
+        if isinstance(error, MemoryError) or (isinstance(error, DataError) and not download):
             raise
-        if not config.download:
-            problem = f"torchvision finds no complete {config.name} below {root} ({of_error(error)})"
+        if not download:
+            problem = f"torchvision finds no complete {name} below {root} ({of_error(error)})"
             raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
-        data = _downloaded(make, root, config.name)
+        data = _downloaded(make, root, name)
     names = getattr(data, "classes", [str(digit) for digit in range(10)])
-    return IndexedSource(data.__getitem__, len(data), names, config.name, "root")
+    return IndexedSource(data.__getitem__, len(data), names, name, "root")
 
 
 def _downloaded(make: Callable[..., Any], root: Path, name: str) -> Any:
@@ -272,41 +279,70 @@ def _unpacked(root: Path, name: str) -> Iterator[Path]:
         yield Path(scratch)
 
 
-def _open_huggingface(config: HuggingfaceDataset) -> Source:
+def hub_images(
+    repository: str,
+    revision: str,
+    split: str = "train",
+    image_column: str = "image",
+    label_column: str | None = None,
+    background: Colour | None = None,
+) -> Source:
+    """Open a data set of the Hugging Face Hub.
+
+    Args:
+        repository: owner/name, or a local folder in the Hub's format.
+        revision: the commit.
+        split: which to use.
+        image_column: column of the images.
+        label_column: column of integer labels, if there is one.
+        background: colour behind transparent pixels; without it an image that is not opaque is refused.
+
+    Raises:
+        DataError: it cannot be loaded, or has other columns.
+    """
     try:
         from datasets import Image as Pictures
         from datasets import load_dataset
     except ImportError as error:
         remedy = "install the extra: pip install 'underpainting[hub]'"
         raise DataError("source", "the package `datasets` is not installed", remedy) from error
-    problem = f"{config.repository} at {config.revision} cannot be loaded"
-    with _refused("repository", problem, "check name, revision, split and network"):
-        data = load_dataset(config.repository, revision=config.revision, split=config.split)
-    for key, column in (("image_column", config.image_column), ("label_column", config.label_column)):
+    with _refused(
+        "repository", f"{repository} at {revision} cannot be loaded", "check name, revision, split and network"
+    ):
+        data = load_dataset(repository, revision=revision, split=split)
+    for key, column in (("image_column", image_column), ("label_column", label_column)):
         if column is not None and column not in data.column_names:
             raise DataError(key, f"there is no column {column!r}", f"choose among {', '.join(data.column_names)}")
-    if not isinstance(data.features[config.image_column], Pictures):
-        raise DataError("image_column", f"{config.image_column!r} holds no images", "choose a column of images")
-    data = data.cast_column(config.image_column, Pictures(decode=False))  # the files as they are, for one reader of all
-    feature = data.features[config.label_column] if config.label_column else None
-    names = getattr(feature, "names", None) or []
-    entry = partial(_hub_entry, data, config)
-    return IndexedSource(entry, len(data), names, config.repository, "repository", config.background)
+    if not isinstance(data.features[image_column], Pictures):
+        raise DataError("image_column", f"{image_column!r} holds no images", "choose a column of images")
+    data = data.cast_column(image_column, Pictures(decode=False))  # the files as they are, for one reader of all
+    feature = data.features[label_column] if label_column else None
+    entry = partial(_hub_entry, data, image_column, label_column)
+    return IndexedSource(entry, len(data), getattr(feature, "names", None) or [], repository, "repository", background)
 
 
-def _hub_entry(data: Any, config: HuggingfaceDataset, index: int) -> tuple[Path | bytes, Any]:
+def _hub_entry(data: Any, image_column: str, label_column: str | None, index: int) -> tuple[Path | bytes, Any]:
     """An image file of the Hub, its bytes or where it lies, and its label."""
     row = data[index]
-    file = row[config.image_column]
-    picture = Path(file["path"]) if file["bytes"] is None else file["bytes"]
-    return picture, row[config.label_column] if config.label_column else None
+    file = row[image_column]
+    return Path(file["path"]) if file["bytes"] is None else file["bytes"], row[label_column] if label_column else None
 
 
-def _open_folder(config: FolderDataset) -> Source:
-    folder = Path(config.path)
+def folder_images(folder: str | Path, background: Colour | None = None, obtain: str = "") -> Source:
+    """Open a folder of image files; the names of its sub-folders, if it has any, are the classes.
+
+    Args:
+        folder: the folder.
+        background: colour behind transparent pixels; without it an image that is not opaque is refused.
+        obtain: how to get the data, for the message where they are missing.
+
+    Raises:
+        DataError: there is no such folder, it holds no image, or a file's name is not UTF-8.
+    """
+    folder = Path(folder)
     if not folder.is_dir():
-        raise DataError("path", f"there is no folder {folder}", config.obtain or MISSING)
-    source = FolderSource(folder, config.background)
+        raise DataError("path", f"there is no folder {folder}", obtain or MISSING)
+    source = FolderSource(folder, background)
     if not len(source):
         remedy = f"put images there; known endings are {', '.join(sorted(IMAGE_SUFFIXES))}"
         raise DataError("path", f"the folder {folder} holds no image", remedy)
@@ -315,11 +351,31 @@ def _open_folder(config: FolderDataset) -> Source:
     return source
 
 
-def _open_npz(config: NpzDataset) -> Source:
-    path = Path(config.path)
+def npz_images(
+    path: str | Path,
+    images_key: str = "images",
+    labels_key: str | None = None,
+    value_range: tuple[float, float] | None = None,
+    limit: int | None = None,
+    obtain: str = "",
+) -> Source:
+    """Open an npz file with an array of images (sample, height, width[, channel]).
+
+    Args:
+        path: the file.
+        images_key: name of the array of images.
+        labels_key: name of the array of integer labels, if there is one.
+        value_range: darkest and brightest value; None for bytes.
+        limit: read only the first so many images.
+        obtain: how to get the data, for the message where they are missing.
+
+    Raises:
+        DataError: the file is missing or damaged, or its arrays are of another kind.
+    """
+    path = Path(path)
     if not path.is_file():
-        raise DataError("path", f"there is no file {path}", config.obtain or MISSING)
-    images, labels, names = _npz_content(config, path)
+        raise DataError("path", f"there is no file {path}", obtain or MISSING)
+    images, labels, names = _npz_content(path, images_key, labels_key)
     shape = images.shape
     if len(shape) not in (3, 4) or 0 in shape[1:] or (len(shape) == 4 and shape[3] not in (1, 3)):
         remedy = "store images as (sample, height, width[, 1 or 3 channels])"
@@ -327,21 +383,22 @@ def _open_npz(config: NpzDataset) -> Source:
     if labels is not None:
         labels = _checked_labels(labels, len(images), len(names))
         names = names or [str(label) for label in range(int(labels.max(initial=-1)) + 1)]
-        labels = labels[: config.limit]
-    values = Values(*(config.value_range or (0.0, 255.0)))
-    pixels = _to_bytes(images[: config.limit], config.value_range, path, values)
-    return ArraySource(pixels, labels, names, path.name, values)
+        labels = labels[:limit]
+    values = Values(*(value_range or (0.0, 255.0)))
+    return ArraySource(_to_bytes(images[:limit], value_range, path, values), labels, names, path.name, values)
 
 
-def _npz_content(config: NpzDataset, path: Path) -> tuple[NDArray[Any], NDArray[Any] | None, list[str]]:
+def _npz_content(
+    path: Path, images_key: str, labels_key: str | None
+) -> tuple[NDArray[Any], NDArray[Any] | None, list[str]]:
     """Images, labels and names of classes in an npz file."""
     try:
         with (
             _refused("path", f"{path} is no readable npz file", "write it again with numpy.savez"),
             zipfile.ZipFile(path) as archive,
         ):
-            images = _npz_array(archive, config.images_key, "images_key")
-            labels = _npz_array(archive, config.labels_key, "labels_key") if config.labels_key else None
+            images = _npz_array(archive, images_key, "images_key")
+            labels = _npz_array(archive, labels_key, "labels_key") if labels_key else None
             named = "class_names.npy" in archive.namelist()
             names = _npz_array(archive, "class_names", "labels_key").tolist() if named else []
             return images, labels, [str(name) for name in names]
@@ -398,49 +455,43 @@ def _to_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, pat
     return result
 
 
-_OPENERS: dict[str, Any] = {
-    "sklearn": _open_sklearn,
-    "torchvision": _open_torchvision,
-    "huggingface": _open_huggingface,
-    "folder": _open_folder,
-    "npz": _open_npz,
-}
+class ImageFormat(NamedTuple):
+    """What images are brought to.
 
-
-def open_source(config: DatasetBase) -> Source:
-    """The source that a study's `dataset` describes.
-
-    Raises:
-        DataError: the data are missing or cannot be read.
+    Attributes:
+        size: height and width, in pixels.
+        channels: 1 for grey, 3 for RGB.
+        resize: what to do with images of another size: none refuses them, crop takes the centre square and resamples it, pad
+            puts smaller ones on black.
     """
-    source: Source = _OPENERS[config.source](config)  # type: ignore[attr-defined]
-    if not len(source):
-        raise DataError("source", "the data set holds no image", "point to data with images")
-    return source
+
+    size: int
+    channels: int
+    resize: str = "none"
 
 
-def prepare(item: Item, config: DatasetBase) -> Bytes:
-    """An image in the study's size and channels, shape (channel, height, width).
+def prepare(item: Item, wanted: ImageFormat) -> Bytes:
+    """Bring an image to a size and number of channels; returns shape (channel, height, width).
 
     Raises:
         DataError: the image has another size and `resize` does not allow that.
     """
-    size = config.image_size
+    size = wanted.size
     picture = Image.fromarray(item.pixels.squeeze(-1) if item.pixels.shape[2:] == (1,) else item.pixels)
-    picture = picture.convert("L" if config.channels == 1 else "RGB")
+    picture = picture.convert("L" if wanted.channels == 1 else "RGB")
     if picture.size != (size, size):
-        picture = _resized(picture, item.name, config)
+        picture = _resized(picture, item.name, wanted)
     pixels = np.asarray(picture, np.uint8)
-    return pixels[None] if config.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return pixels[None] if wanted.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _resized(picture: Image.Image, name: str, config: DatasetBase) -> Image.Image:
+def _resized(picture: Image.Image, name: str, wanted: ImageFormat) -> Image.Image:
     from PIL import ImageOps
 
-    size, (width, height) = config.image_size, picture.size
-    if config.resize == "crop":
+    size, (width, height) = wanted.size, picture.size
+    if wanted.resize == "crop":
         return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
-    if config.resize == "pad" and max(width, height) <= size:
+    if wanted.resize == "pad" and max(width, height) <= size:
         canvas = Image.new(picture.mode, (size, size))
         canvas.paste(picture, ((size - width) // 2, (size - height) // 2))
         return canvas
@@ -448,17 +499,30 @@ def _resized(picture: Image.Image, name: str, config: DatasetBase) -> Image.Imag
     remedy = (
         f"set dataset.image_size: {width}, or dataset.resize: crop" if width == height else "set dataset.resize: crop"
     )
-    raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if config.resize == "pad" else remedy)
+    raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if wanted.resize == "pad" else remedy)
 
 
-def stream(source: Source, config: DatasetBase, size: int) -> Iterator[tuple[Bytes, NDArray[np.int64]]]:
-    """Batches of prepared images (sample, channel, height, width) and labels (sample,); -1 where there is none."""
+def stream(
+    source: Source, wanted: ImageFormat, size: int, limit: int | None = None
+) -> Iterator[tuple[Bytes, NDArray[np.int64]]]:
+    """Read a source in batches of prepared images.
+
+    Args:
+        source: the images.
+        wanted: what they are brought to.
+        size: images of a batch.
+        limit: read only the first so many images.
+
+    Yields:
+        images, shape (sample, channel, height, width), and labels, shape (sample,), -1 where there is none.
+
+    Raises:
+        DataError: an image cannot be read, or has another size.
+    """
     images: list[Bytes] = []
     labels: list[int] = []
-    for count, item in enumerate(source):
-        if config.limit is not None and count >= config.limit:
-            break
-        images.append(prepare(item, config))
+    for item in islice(source, limit):
+        images.append(prepare(item, wanted))
         labels.append(-1 if item.label is None else item.label)
         if len(images) == size:
             yield np.stack(images), np.array(labels)

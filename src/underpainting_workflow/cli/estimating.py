@@ -123,19 +123,18 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
     from pydantic import TypeAdapter
 
     from underpainting.basis import estimate
-    from underpainting.images import datasets
     from underpainting_workflow.studies.data import Dataset, DatasetBase
 
     content = {key: getattr(options, key) for key in ("resize", "limit", "background")} | _place(options)
     provisional = {"image_size": options.size or 1, "channels": options.channels or 1}
     adapter: TypeAdapter[DatasetBase] = TypeAdapter(Dataset)
-    source = datasets.open_source(adapter.validate_python({**content, **provisional}))
+    source = adapter.validate_python({**content, **provisional}).open()
     if not (options.size and options.channels):
         channels, side = estimate.first_shape(source, any_shape=options.size is not None)
         provisional = {"image_size": options.size or side, "channels": options.channels or channels}
     config = adapter.validate_python({**content, **provisional})
     name = _name(options.source)
-    return estimate.of_source(config, source, name, options.per_class, **_how(options))
+    return estimate.of_source(source, config.format, name, options.per_class, options.limit, **_how(options))
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:

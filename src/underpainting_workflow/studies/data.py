@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import typing
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from underpainting.images.files import image_files
 from underpainting.io.messages import shown
 from underpainting_workflow.studies.base import Model, Place, pinned_revision
 from underpainting_workflow.studies.introspection import tag_of
+
+if TYPE_CHECKING:
+    from underpainting.images.datasets import ImageFormat, Source
+
+_MANY = 75_000  # images, where the study file does not tell
+_SIZES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
 
 
 def _as_colour(value: Any) -> Any:
@@ -25,13 +34,17 @@ Colour = Annotated[
 
 
 class DatasetBase(Model):
-    """What every data source shares.
+    """What every data source shares; each says how it is opened, which files it reads and how many images to expect.
 
     Attributes:
         PLACE: the key that says where the data lie on this machine, if there is one.
+        STREAMED: whether images are read one by one, not all at once.
+        LABELS: how to give labels to data that have none.
     """
 
     PLACE: ClassVar[str | None] = None
+    STREAMED: ClassVar[bool] = False
+    LABELS: ClassVar[str] = "set dataset.label_column"
 
     image_size: int = Field(ge=1, le=4096, description="Height and width of the images, in pixels.")
     channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB; images are converted.")
@@ -47,6 +60,41 @@ class DatasetBase(Model):
     def place(self) -> str:
         """Where the data lie on this machine; empty if they need no place."""
         return str(getattr(self, self.PLACE)) if self.PLACE else ""
+
+    @property
+    def format(self) -> ImageFormat:
+        """What the images are brought to."""
+        from underpainting.images.datasets import ImageFormat
+
+        return ImageFormat(self.image_size, self.channels, self.resize)
+
+    def open(self) -> Source:
+        """Open the source; arrays and decoders are imported only here.
+
+        Raises:
+            DataError: the data are missing or cannot be read.
+        """
+        from underpainting.images.datasets import DataError
+
+        source = self._source()
+        if not len(source):
+            raise DataError("source", "the data set holds no image", "point to data with images")
+        return source
+
+    def _source(self) -> Source:
+        raise NotImplementedError
+
+    def files(self) -> list[str]:
+        """Every file that is read; none for what comes from a package, the Hub or a download."""
+        return []
+
+    def inputs(self) -> list[str]:
+        """The inputs of the job that reads the data: the files, or a folder of perhaps a hundred thousand."""
+        return self.files()
+
+    def expected_images(self) -> int:
+        """Number of images, or an upper bound where the study file does not tell; `limit` is not applied."""
+        return _MANY
 
     def settings(self) -> dict[str, Any]:
         """Which images, without where they lie: what the artifact depends on."""
@@ -77,6 +125,15 @@ class SklearnDataset(DatasetBase):
     source: Literal["sklearn"]
     name: Literal["digits"] = Field("digits", description="The data set's name in scikit-learn.")
 
+    def _source(self) -> Source:
+        from underpainting.images import datasets
+
+        return datasets.digits()
+
+    def expected_images(self) -> int:
+        """As of every source."""
+        return 1797
+
     def reading(self) -> str:
         """Which values are read as black and white, in words."""
         return "0 as black and 16 as white"
@@ -95,9 +152,28 @@ class TorchvisionDataset(DatasetBase):
     split: Literal["train", "test"] = Field("train", description="Which part to use.")
     download: bool = Field(False, description="Let torchvision download what is missing there.")
 
+    def _source(self) -> Source:
+        from underpainting.images import datasets
+
+        return datasets.torchvision_images(self.name, self.root, self.split, self.download, self.obtain)
+
+    def files(self) -> list[str]:
+        """As of every source."""
+        if self.download:
+            return []
+        folder = Path(self.root)
+        folder = folder / self.name if (folder / self.name).is_dir() else folder
+        return [file.as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
+
+    def expected_images(self) -> int:
+        """As of every source."""
+        return _SIZES.get(self.name, _MANY)
+
 
 class HuggingfaceDataset(PictureDataset):
     """A data set of the Hugging Face Hub, at a pinned revision; needs the extra `hub`."""
+
+    STREAMED: ClassVar[bool] = True
 
     source: Literal["huggingface"]
     repository: str = Field(description="owner/name on the Hub, or a local folder in the Hub's format.")
@@ -111,20 +187,48 @@ class HuggingfaceDataset(PictureDataset):
     def _pinned(cls, value: str) -> str:
         return pinned_revision(value)
 
+    def _source(self) -> Source:
+        from underpainting.images import datasets
+
+        return datasets.hub_images(
+            self.repository, self.revision, self.split, self.image_column, self.label_column, self.background
+        )
+
 
 class FolderDataset(PictureDataset):
     """A folder of image files; the names of its sub-folders, if it has any, are the classes."""
 
     PLACE: ClassVar[str | None] = "path"
+    STREAMED: ClassVar[bool] = True
+    LABELS: ClassVar[str] = "put the images into one sub-folder per class"
 
     source: Literal["folder"]
     path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+
+    def _source(self) -> Source:
+        from underpainting.images import datasets
+
+        return datasets.folder_images(self.path, self.background, self.obtain)
+
+    def files(self) -> list[str]:
+        """As of every source."""
+        return [file.as_posix() for file in image_files(Path(self.path))]
+
+    def inputs(self) -> list[str]:
+        """As of every source: the folder."""
+        return [self.path]
+
+    def expected_images(self) -> int:
+        """As of every source."""
+        folder = Path(self.path)
+        return max(1, len(image_files(folder))) if folder.is_dir() else _MANY
 
 
 class NpzDataset(DatasetBase):
     """An npz file with an array of images (sample, height, width[, channel])."""
 
     PLACE: ClassVar[str | None] = "path"
+    LABELS: ClassVar[str] = "set dataset.labels_key"
 
     source: Literal["npz"]
     path: Place = Field(description="The file, relative to where snakemake runs; may begin with `{data}`.")
@@ -140,6 +244,23 @@ class NpzDataset(DatasetBase):
         if value is not None and not 0 < value[1] - value[0] < float("inf"):
             raise ValueError(f"{shown(list(value))} is no range | give [darkest, brightest] with darkest < brightest")
         return value
+
+    def _source(self) -> Source:
+        from underpainting.images import datasets
+
+        return datasets.npz_images(
+            self.path, self.images_key, self.labels_key, self.value_range, self.limit, self.obtain
+        )
+
+    def files(self) -> list[str]:
+        """As of every source."""
+        return [self.path]
+
+    def expected_images(self) -> int:
+        """As of every source; the file may be compressed."""
+        file = Path(self.path)
+        values = self.channels * self.image_size**2
+        return math.ceil(1.5 * file.stat().st_size / values) if file.is_file() else _MANY
 
     def reading(self) -> str:
         """Which values are read as black and white, in words."""

@@ -5,18 +5,7 @@ Imported by the Snakefile, so it imports nothing heavy.
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
-
-from underpainting_workflow.studies.data import (
-    FolderDataset,
-    HuggingfaceDataset,
-    NpzDataset,
-    SklearnDataset,
-    TorchvisionDataset,
-)
 from underpainting_workflow.studies.denoiser import OwnDenoiser
-from underpainting_workflow.studies.files.sources import image_files
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import InceptionExtractor, Seeded
 
@@ -29,23 +18,12 @@ _MAPS, _MAPS_TRAINING = 50, 200  # feature maps of the first level that a UNet h
 _USUAL_WIDTH, _USUAL_WEIGHTS, _OWN_WEIGHTS = 128, 435.0, 100.0
 _INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels
 _CLASSES = 10  # where the study file does not tell
-_IMAGES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
-_MANY = 75_000
 
 
 def expected_images(study: Study) -> int:
     """How many images a study reads, or an upper bound where the study file does not tell."""
-    source = study.dataset
-    known = _MANY
-    if isinstance(source, SklearnDataset):
-        known = 1797
-    elif isinstance(source, TorchvisionDataset):
-        known = _IMAGES.get(source.name, _MANY)
-    elif isinstance(source, NpzDataset) and Path(source.path).is_file():
-        known = math.ceil(1.5 * Path(source.path).stat().st_size / image_values(study))  # it may be compressed
-    elif isinstance(source, FolderDataset) and Path(source.path).is_dir():
-        known = max(1, len(image_files(Path(source.path))))
-    return min(known, source.limit or known)
+    known = study.dataset.expected_images()
+    return min(known, study.dataset.limit or known)
 
 
 def image_values(study: Study) -> int:
@@ -109,9 +87,8 @@ def _of_one_rule(study: Study) -> dict[str, float]:
     stored, square, images = kept["stored"], 8 * pixels**2 / MIB, 8 * count * pixels / MIB
     dense = study.eigenbasis.method == "dense"
     solve = {"dense": 6 * square, "gram": 8 * images, "randomized": 4 * stored + 14 * kept["basis"]}
-    streamed = isinstance(study.dataset, FolderDataset | HuggingfaceDataset)
     return {
-        "read": min(_STREAM, 6 * stored) if streamed else 6 * stored,
+        "read": min(_STREAM, 6 * stored) if study.dataset.STREAMED else 6 * stored,
         "scatter": dense * 3.5 * (1 + _CLASSES * study.moments.per_class) * square
         + 24 * min(study.moments.batch_size, count) * pixels / MIB,
         "solve": solve[study.eigenbasis.method],

@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from underpainting.io import third_party_code
-from underpainting_workflow.studies.data import DatasetBase, FolderDataset, NpzDataset, TorchvisionDataset
 from underpainting_workflow.studies.denoiser import OwnDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting_workflow.studies.files import stages
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import InceptionExtractor
-
-# of all kinds of pictures, so that none is passed over: those that Pillow does not know are refused by name
-# fmt: off
-IMAGE_SUFFIXES = frozenset({
-    ".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
-    ".jxl", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff", ".webp",
-})
-# fmt: on
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The image files below a folder, sorted, links to files and folders followed; hidden ones are passed over.
-
-    A link that leads nowhere is among them, so that who reads it says so.
-    """
-    files = (file for file in _followed(folder, set()) if file.suffix.lower() in IMAGE_SUFFIXES)
-    return sorted(file for file in files if file.is_file() or not file.exists())
-
-
-def _followed(folder: Path, above: set[str]) -> Iterator[Path]:
-    """Everything below a folder that is not hidden; a folder is not entered within itself."""
-    if (place := os.path.realpath(folder)) in above:
-        return
-    for entry in folder.iterdir():
-        if not entry.name.startswith("."):
-            if entry.is_dir():
-                yield from _followed(entry, {*above, place})
-            else:
-                yield entry
-
-
-def read_by(dataset: DatasetBase) -> list[str]:
-    """The files that a data source reads; none for what comes from a package, the Hub or a download."""
-    if isinstance(dataset, NpzDataset):
-        return [dataset.path]
-    if isinstance(dataset, FolderDataset):
-        return [file.as_posix() for file in image_files(Path(dataset.path))]
-    if isinstance(dataset, TorchvisionDataset) and not dataset.download:
-        folder = Path(dataset.root)
-        folder = folder / dataset.name if (folder / dataset.name).is_dir() else folder
-        return [file.as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
-    return []
 
 
 def needed(found: list[str], made: str) -> list[str]:
@@ -73,8 +29,7 @@ def network(name: str) -> str:
 
 def of_dataset(name: str, study: Study) -> list[str]:
     """What the images are made from: files, or a whole folder of images, of which there may be a hundred thousand."""
-    found = [study.dataset.path] if isinstance(study.dataset, FolderDataset) else read_by(study.dataset)
-    return needed(found, dataset(name))
+    return needed(study.dataset.inputs(), dataset(name))
 
 
 def of_network(name: str, study: Study) -> list[str]:
