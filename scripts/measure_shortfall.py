@@ -14,7 +14,7 @@ from underpainting.io import artifacts
 from underpainting.io.artifacts import array
 from underpainting.noise import schedules
 from underpainting.teleport import planner
-from underpainting.theory import mixtures
+from underpainting.theory import gaussian, mixtures
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin, use_threads
 
@@ -32,7 +32,7 @@ def models(inputs: dict[str, Any], jumps: dict[str, int | None]) -> dict[str, de
         if name == "mixture":
             found[name] = mixtures.MixtureDenoiser(mixtures.load(inputs["mixture"][0]))
         else:
-            found[name] = denoisers.GaussianDenoiser(eigenbasis.truncate(basis, rank=rank) if rank else basis)
+            found[name] = gaussian.GaussianDenoiser(eigenbasis.truncate(basis, rank=rank) if rank else basis)
     return found
 
 

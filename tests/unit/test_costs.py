@@ -21,7 +21,7 @@ from underpainting import denoisers, meter
 from underpainting.analysis import perturbation
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import CountingDenoiser, Denoiser, GaussianDenoiser
+from underpainting.denoisers import CountingDenoiser, Denoiser
 from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.noise import schedules
@@ -32,6 +32,7 @@ from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.teleport.jumps import IsotropicJump
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting.theory.isotropic import Isotropic
 from underpainting_workflow import forecast
 from underpainting_workflow.studies import SamplerChoice, Study, costs, files

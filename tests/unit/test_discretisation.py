@@ -8,12 +8,12 @@ import torch
 from diffusers import DDIMScheduler
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import GaussianDenoiser
 from underpainting.noise import schedules
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.teleport import discretisation, teleport
 from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 NETWORK = schedules.schedule_of(SCHEDULE)

@@ -12,11 +12,11 @@ from scipy.optimize import brentq
 
 from underpainting.analysis import emergence, statistics
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import GaussianDenoiser
 from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, edm_grid, vp_level
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 
 FINE = NoiseGrid.of([*(vp_level(ratio) for ratio in np.geomspace(150, 0.01, 800)), DATA])
 positive = st.floats(1e-4, 1e3)

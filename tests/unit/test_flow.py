@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
+from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser
 from underpainting.noise.levels import (
     FlowMatching,
     NoiseGrid,
@@ -29,6 +29,7 @@ from underpainting.noise.levels import (
 )
 from underpainting.samplers.walk import Sampler
 from underpainting.theory import flow, gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 
 TIGHT = {"dopri5": {"rtol": 1e-10, "atol": 1e-11}, "dopri8": {"rtol": 1e-11, "atol": 1e-12}}
 ORDERS = {"euler": 1, "midpoint": 2, "heun2": 2, "rk4": 4}

@@ -13,12 +13,13 @@ from scipy import stats
 
 from underpainting.analysis import comparison, geometry
 from underpainting.basis import eigenbasis
-from underpainting.denoisers import GaussianDenoiser, noise_prediction
+from underpainting.denoisers import noise_prediction
 from underpainting.io import shards
 from underpainting.noise.levels import NoiseGrid, vp_level
 from underpainting.samplers import trajectories
 from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 
 SEEDS = st.integers(0, 2**31)
 

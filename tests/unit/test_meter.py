@@ -14,9 +14,10 @@ from tests.unit import test_training
 from underpainting import meter, sampling
 from underpainting.analysis import perturbation
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
+from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser
 from underpainting.noise.levels import training_grid
 from underpainting.quality import autoencoder, classifier
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow import jobs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,13 +13,14 @@ from torch import Tensor
 from tests.unit.bases import make_basis
 from underpainting.analysis.statistics import Interval
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import CountingDenoiser, GaussianDenoiser
+from underpainting.denoisers import CountingDenoiser
 from underpainting.noise.levels import DATA, NoiseLevel
 from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, karras_from, schedule_of
 from underpainting.quality import own_solution
 from underpainting.samplers import registry
 from underpainting.teleport.jumps import GaussianJump, IsotropicJump, Jump
 from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting.theory.isotropic import Isotropic
 
 SCHEDULES: dict[str, Schedule] = {

@@ -13,11 +13,12 @@ from underpainting.analysis import perturbation
 from underpainting.analysis.perturbation import Directions
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import DiffusersDenoiser, GaussianDenoiser
+from underpainting.denoisers import DiffusersDenoiser
 from underpainting.noise.levels import training_grid
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 
 SCHEDULE = DDIMScheduler()
 

@@ -9,12 +9,12 @@ import torch
 from diffusers import DDIMScheduler
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import GaussianDenoiser
 from underpainting.noise import schedules
 from underpainting.noise.levels import vp_level
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import planner, teleport
 from underpainting.teleport.planner import Shortfall
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow import plan_table
 
 RATIOS = planner.ratios(100.0, 0.3, 60)

@@ -21,6 +21,7 @@ from underpainting.basis import eigenbasis
 from underpainting.denoisers import residual
 from underpainting.denoisers.compute import Compute
 from underpainting.noise.levels import NoiseLevel, training_grid, vp_level
+from underpainting.theory import gaussian
 from underpainting.training.trainer import Recipe, Trainer
 
 SCHEDULE = DDIMScheduler(clip_sample=False, prediction_type="v_prediction")
@@ -62,7 +63,7 @@ def explained(states: torch.Tensor, target: torch.Tensor) -> float:
 def test_an_untrained_network_is_the_gaussian_at_all_times(rank: int | None) -> None:
     """At the network's own times and between them, for components without variance and outside the basis, too."""
     basis = basis_of_digits(rank)
-    denoiser, exact = denoisers.of_kind(network("velocity", basis), SCHEDULE), denoisers.GaussianDenoiser(basis)
+    denoiser, exact = denoisers.of_kind(network("velocity", basis), SCHEDULE), gaussian.GaussianDenoiser(basis)
     for level, states in levels_and_states():
         torch.testing.assert_close(denoiser(states, *level), exact(states, *level), atol=2e-4, rtol=1e-4)
 
@@ -71,7 +72,7 @@ def test_a_blend_weighs_endpoint_estimates_by_noise_and_signal() -> None:
     """x0_hat = sigma^2 x0_gauss + alpha^2 x0_F, where F alone is a plain network for v."""
     basis, made = basis_of_digits(), network("blend", basis_of_digits())
     blend, plain = denoisers.of_kind(made, SCHEDULE), denoisers.of_kind(made.unet, SCHEDULE)
-    exact = denoisers.GaussianDenoiser(basis)
+    exact = gaussian.GaussianDenoiser(basis)
     for level, states in levels_and_states():
         expected = level.sigma**2 * exact(states, *level) + level.alpha**2 * plain(states, *level)
         torch.testing.assert_close(blend(states, *level), expected, atol=2e-4, rtol=1e-4)

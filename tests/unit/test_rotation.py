@@ -16,7 +16,6 @@ from torch import Tensor
 from tests.unit.bases import make_basis
 from underpainting.analysis import geometry
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import GaussianDenoiser
 from underpainting.noise.levels import (
     DATA,
     FlowMatching,
@@ -28,6 +27,7 @@ from underpainting.noise.levels import (
     vp_level,
 )
 from underpainting.theory import flow, gaussian, rotation
+from underpainting.theory.gaussian import GaussianDenoiser
 
 PAPER = 2 * (1 - np.sqrt(2) / 2)
 NOISE = NoiseLevel(0.0, 1.0)

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser, PredictionType, TimeTable
+from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, PredictionType, TimeTable
 from underpainting.noise.levels import DATA, NoiseGrid, edm_grid, training_grid
 from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import registry
@@ -36,6 +36,7 @@ from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.schedulers import make_scheduler
 from underpainting.samplers.walk import Sampler, Step, sample
 from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow.studies.sampling import SamplerName
 
 SCHEDULE = DDIMScheduler(clip_sample=False)

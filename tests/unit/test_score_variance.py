@@ -11,9 +11,9 @@ from torch.distributions import MultivariateNormal
 from underpainting.analysis import score_variance
 from underpainting.analysis.score_variance import Squares
 from underpainting.basis.eigenbasis import Eigenbasis, truncate
-from underpainting.denoisers import GaussianDenoiser
 from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.samplers.randomness import initial_noise
+from underpainting.theory.gaussian import GaussianDenoiser
 
 LEVEL = NoiseLevel(0.8, 0.6)
 

@@ -9,7 +9,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser, GaussianDenoiser
+from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser
 from underpainting.noise.levels import NoiseGrid, training_grid
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
@@ -18,6 +18,7 @@ from underpainting.samplers.walk import Sampler, sample
 from underpainting.teleport import teleport
 from underpainting.teleport.jumps import GaussianJump
 from underpainting.theory import flow, gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 STEPS = 20

@@ -21,13 +21,10 @@ from numpy.typing import NDArray
 from underpainting.basis import eigenbasis, moments
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis
-from underpainting.denoisers import Denoiser
 from underpainting.images import datasets
 from underpainting.images.datasets import DataError
 from underpainting.images.pictures import Bytes
 from underpainting.io import artifacts
-from underpainting.samplers.randomness import initial_noise, seed_batches
-from underpainting.samplers.walk import Sampler, sample
 
 log = logging.getLogger(__name__)
 
@@ -173,48 +170,13 @@ def of_source(
         if source.values and (remark := source.values.remark()):
             log.warning("%s: %s.", name, remark)
         classes = of_classes(spool, len(source.class_names), whole.rank) if per_class else []
-        return _with_card(whole, spool, name, options, classes)
+        return with_card(whole, spool, name, options, classes)
 
 
-def of_samples(
-    denoiser: Denoiser,
-    sampler: Sampler,
-    seeds: range,
-    shape: tuple[int, ...],
-    name: str,
-    batch_size: int,
-    **options: Any,
-) -> StoredBasis:
-    """The basis of a network's own samples, rounded to bytes as pictures are.
-
-    Args:
-        denoiser: the network.
-        sampler: walked from its start, without a jump.
-        seeds: one per image.
-        shape: (channel, height, width).
-        name: of the samples, for the card.
-        batch_size: images per network call.
-        options: of `estimate`.
-
-    Raises:
-        ValueError: as `estimate`.
-    """
-    with spooled(_samples(denoiser, sampler, seeds, shape, batch_size), shape) as spool:
-        return _with_card(estimate(spool, **options), spool, name, options)
-
-
-def _samples(
-    denoiser: Denoiser, sampler: Sampler, seeds: range, shape: tuple[int, ...], batch_size: int
-) -> Iterator[Labelled]:
-    for batch in seed_batches(seeds, batch_size):
-        images = sample(sampler, denoiser, sampler.start(initial_noise(batch, shape)), seeds=batch)
-        pixels = np.round((images.clamp(-1, 1).numpy() + 1) * 127.5).astype(np.uint8)
-        yield pixels, np.full(len(batch), -1)
-
-
-def _with_card(
+def with_card(
     whole: Eigenbasis, spool: Spool, name: str, options: dict[str, Any], classes: Iterable[Eigenbasis] = ()
 ) -> StoredBasis:
+    """Put a basis together with its card and, where there are classes, one basis of each."""
     count = len(spool.images)
     method = chosen_method(options.get("method", "auto"), spool.pixels, count)
     return StoredBasis.of(whole, name, list(classes), count=count, method=method, data_digest=spool.digest)

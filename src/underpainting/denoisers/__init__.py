@@ -19,7 +19,7 @@ from underpainting.denoisers.networks import (
     PredictionType,
     TimeTable,
 )
-from underpainting.denoisers.protocol import CountingDenoiser, Denoiser, GaussianDenoiser, noise_prediction
+from underpainting.denoisers.protocol import CountingDenoiser, Denoiser, noise_prediction
 
 __all__ = [
     "CountingDenoiser",
@@ -27,7 +27,6 @@ __all__ = [
     "DiffusersDenoiser",
     "EdmDenoiser",
     "FlowDenoiser",
-    "GaussianDenoiser",
     "NetworkDenoiser",
     "Preconditioning",
     "PredictionType",

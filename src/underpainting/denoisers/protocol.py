@@ -14,9 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise.levels import NoiseLevel
-from underpainting.theory import gaussian
 
 
 class Denoiser(Protocol):
@@ -39,16 +37,6 @@ class Denoiser(Protocol):
 def noise_prediction(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
     """eps_hat = (x - alpha x0_hat) / sigma, zero at sigma = 0 (Eq. 6 solved for the noise)."""
     return (images - level.alpha * endpoint) / level.sigma if level.sigma else torch.zeros_like(images)
-
-
-class GaussianDenoiser:
-    """The exact posterior mean of Gaussian data (Eq. 49)."""
-
-    def __init__(self, basis: Eigenbasis) -> None:
-        self.basis = basis
-
-    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
-        return gaussian.endpoint(self.basis, images, NoiseLevel(alpha, sigma))
 
 
 class CountingDenoiser:

@@ -143,9 +143,9 @@ def _table(scheduler: Any, config: Mapping[str, Any]) -> Any:
     """alpha^2 by time of training: the scheduler's own, or that which DDIM's makes of its betas."""
     if (own := getattr(scheduler, "alphas_cumprod", None)) is not None:
         return own
-    from underpainting.samplers.schedulers import make_scheduler
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    return make_scheduler("ddim", config).alphas_cumprod
+    return DDIMScheduler.from_config(config).alphas_cumprod
 
 
 def of_file(path: str | Path) -> Schedule:

@@ -185,3 +185,18 @@ def noise_filter(basis: Eigenbasis, source: NoiseLevel) -> Tensor:
     """
     gain = psi(basis.variances, source, DATA)
     return (basis.vectors * gain) @ basis.vectors.T
+
+
+class GaussianDenoiser:
+    """The exact posterior mean of Gaussian data (Eq. 49).
+
+    Args:
+        basis: mean, components and variances of the data.
+    """
+
+    def __init__(self, basis: Eigenbasis) -> None:
+        self.basis = basis
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        """Estimate the endpoint; see `denoisers.protocol.Denoiser`."""
+        return endpoint(self.basis, images, NoiseLevel(alpha, sigma))

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from underpainting.basis import eigenbasis
-from underpainting.denoisers import Denoiser, GaussianDenoiser
+from underpainting.denoisers import Denoiser
 from underpainting.theory import isotropic, mixtures, point_cloud
+from underpainting.theory.gaussian import GaussianDenoiser
 
 
 def gaussian(path: str | Path) -> Denoiser:

@@ -162,8 +162,8 @@ def _name(source: str) -> str:
 
 
 def _of_samples(options: argparse.Namespace) -> StoredBasis:
-    from underpainting.basis import estimate
     from underpainting.denoisers import load_denoiser
+    from underpainting.samplers import own_basis
     from underpainting.samplers.walk import Sampler
 
     if options.samples is None:
@@ -173,7 +173,7 @@ def _of_samples(options: argparse.Namespace) -> StoredBasis:
     denoiser, schedule = load_denoiser(options.network)
     sampler = Sampler(options.sampler, options.steps, schedule)
     name = f"samples of the network {options.network.resolve().name} ({options.sampler}, {options.steps} steps, seeds from 0)"
-    return estimate.of_samples(
+    return own_basis.of_samples(
         denoiser, sampler, range(options.samples), denoiser.image_shape, name, options.batch_size, **_how(options)
     )
 
