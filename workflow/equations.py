@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = "docs/equations.md"
+PACKAGES = ("underpainting", "underpainting_workflow")
 EQUATIONS = range(1, 101)
 CITATION = re.compile(r"Eq\. (\d+(?:-\d+)?(?:, \d+(?:-\d+)?)*)")
 FOREIGN = re.compile(r"\(\d{4}\)[,:]?\s*$")
@@ -41,7 +42,7 @@ class Holder:
     """A function, class, method or module of the library.
 
     Attributes:
-        name: dotted, below the package: `gaussian.state`, `mixtures.GaussianMixture.score`.
+        name: dotted, below its package: `gaussian.state`, `mixtures.GaussianMixture.score`.
         file: relative to the repository.
         summary: first sentence of its docstring, without citations.
         equations: what its docstring cites.
@@ -97,10 +98,9 @@ def names_in(node: ast.AST) -> frozenset[str]:
 
 def holders(root: Path) -> list[Holder]:
     """Everything in the library that can hold an equation, by file."""
-    package = root / "src/underpainting"
     found = []
-    for file in sorted(package.rglob("*.py")):
-        parts = file.relative_to(package).with_suffix("").parts
+    for file in sorted(file for name in PACKAGES for file in (root / "src" / name).rglob("*.py")):
+        parts = file.relative_to(root / "src").with_suffix("").parts[1:]
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found += list(
             _below(ast.parse(file.read_text(encoding="utf-8")), module, str(file.relative_to(root)), "module")
@@ -157,8 +157,8 @@ def _tests_of(file: Path, name: str) -> Iterator[Test]:
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Local name and place below the package of everything imported from it."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "underpainting":
-            place = (node.module or "").removeprefix("underpainting").lstrip(".")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PACKAGES:
+            place = (node.module or "").partition(".")[2]
             yield from ((alias.asname or alias.name, f"{place}.{alias.name}".lstrip(".")) for alias in node.names)
 
 

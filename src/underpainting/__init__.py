@@ -1,0 +1,40 @@
+"""The analytical theory of diffusion sampling (Wang & Vastola 2023), beside real samplers and networks.
+
+Sub-packages, each importing only those below it (`make lint` holds them to that):
+
+    plotting    one function per figure: arrays and datasets in, a matplotlib Figure out
+    pipeline    `TeleportPipeline`, a diffusers pipeline whose first steps are a jump
+    teleport    jumps over the start of sampling, the sampler that goes on, the planner, what sweeps say
+    quality     features of images and the distances between them
+    training    networks of every kind: objectives, trainer, checkpoints
+    analysis    what is measured on trajectories and scores, with intervals
+    theory      Gaussian, isotropic Gaussian, mixture, point cloud; the probability flow of any denoiser
+    samplers    diffusers' schedulers as generators of steps, on any noise grid; randomness by seed
+    denoisers   networks behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`; reading and writing them
+    basis       mean, principal axes and variances of images: moments, eigendecomposition, stored bases
+    images      sources of images, brought to one size
+    noise       noise levels, grids, paths, and the schedule of a network
+    io          arrays, tensors and text on disk: complete or absent, refused if damaged
+
+`meter` counts network calls; no result depends on it. The sampler needs torch, diffusers, safetensors and numpy; the extra
+`science` brings what the other sub-packages need. Equation numbers in docstrings are the paper's.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from underpainting.pipeline import TeleportBasis, TeleportPipeline
+
+__all__ = ["TeleportBasis", "TeleportPipeline", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the pipeline and look up the version when they are first asked for: both take time."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("underpainting")
+    if name in __all__:
+        return getattr(import_module("underpainting.pipeline"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

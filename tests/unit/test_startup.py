@@ -121,3 +121,28 @@ def test_what_the_snakefile_imports_of_studies_brings_no_arrays() -> None:
     code = f"import sys, {modules}; print({{'numpy', 'torch', 'xarray'}} & {{*sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_the_pipeline_needs_no_more_than_a_bare_install_brings() -> None:
+    """Neither arrays on disk nor the workflow: those are extras."""
+    extras = {
+        "xarray",
+        "zarr",
+        "pandas",
+        "matplotlib",
+        "seaborn",
+        "sklearn",
+        "torch_fidelity",
+        "torchdiffeq",
+        "pydantic",
+    }
+    code = "import sys, underpainting; underpainting.TeleportPipeline; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = {name.partition(".")[0] for name in found.stdout.split()}
+    assert not names & (extras | {"snakemake", "dvc", "underpainting_workflow", "snakemake_provenance"})
+
+
+def test_the_package_alone_imports_no_package() -> None:
+    code = "import sys, underpainting; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "torch", "diffusers"} & {*found.stdout.split()}

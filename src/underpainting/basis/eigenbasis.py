@@ -26,11 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
-
-from underpainting.io import artifacts
 
 FloatArray = NDArray[np.float64]
 Batches = Callable[[], Iterable[NDArray[np.floating[Any]]]]
@@ -294,6 +291,10 @@ def truncate(basis: Eigenbasis, *, rank: int | None = None, explained_variance: 
 
 def save(basis: Eigenbasis, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
     """Write a basis as an artifact."""
+    import xarray as xr
+
+    from underpainting.io import artifacts
+
     arrays = {
         "mean": artifacts.array(basis.mean.numpy(), "pixel", "mean image, flattened"),
         "vectors": artifacts.array(
@@ -312,6 +313,8 @@ def load(path: str | Path) -> Eigenbasis:
     Raises:
         ArtifactError: the file is missing, holds no basis, or one of images in another range.
     """
+    from underpainting.io import artifacts
+
     data = artifacts.load(path)
     if tuple(data.attrs.get("range", ())) != artifacts.IMAGE_RANGE or "vectors" not in data:
         raise artifacts.ArtifactError(

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.io import artifacts, tensor_files
+from underpainting.io import tensor_files
+from underpainting.io.conventions import IMAGE_RANGE
 from underpainting.io.messages import of_error
 from underpainting.io.tensor_files import KEY, digest
 from underpainting.io.writing import replacing
@@ -64,7 +65,7 @@ class Card:
     count: int | None = None
     method: str = ""
     data_digest: str = ""
-    image_range: tuple[float, float] = artifacts.IMAGE_RANGE
+    image_range: tuple[float, float] = IMAGE_RANGE
     rank: int = 0
     explained_variance: float = 1.0
     digest: str = ""
@@ -230,9 +231,9 @@ def require_range(card: Card, name: str) -> None:
     Raises:
         BasisFileError: the range differs.
     """
-    if tuple(card.image_range) != artifacts.IMAGE_RANGE:
+    if tuple(card.image_range) != IMAGE_RANGE:
         raise BasisFileError(
-            f"{name}: a basis of images in {list(card.image_range)}, but networks work in {list(artifacts.IMAGE_RANGE)}; "
+            f"{name}: a basis of images in {list(card.image_range)}, but networks work in {list(IMAGE_RANGE)}; "
             "compute it anew from images in that range"
         )
 
@@ -252,6 +253,8 @@ def from_artifacts(
         ArtifactError: a file is missing or of another kind.
         ValueError: the moments of each class are wanted and not there, or the rank is not possible.
     """
+    from underpainting.io import artifacts
+
     whole = eigenbasis.truncate(eigenbasis.load(basis), rank=rank)
     data = artifacts.load(moments) if moments is not None else None
     if per_class and (data is None or "class_covariance" not in data):

@@ -29,11 +29,11 @@ import xarray as xr
 from zarr.storage import ZipStore
 
 from underpainting.io import archives
+from underpainting.io.conventions import IMAGE_DIMS as IMAGE_DIMS
+from underpainting.io.conventions import IMAGE_RANGE as IMAGE_RANGE
 from underpainting.io.messages import of_error
 from underpainting.io.writing import remove_leftovers, replacing
 
-IMAGE_RANGE = (-1.0, 1.0)
-IMAGE_DIMS = ("channel", "height", "width")
 _CHUNK_BYTES = 64 * 2**20
 
 

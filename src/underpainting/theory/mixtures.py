@@ -26,12 +26,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.io import artifacts
 from underpainting.noise.levels import NoiseLevel
 from underpainting.theory.gaussian import endpoint_gain, marginal_variance
 from underpainting.theory.softmax import NEGLIGIBLE, RunningSoftmax
@@ -300,6 +298,10 @@ def save(
     The vectors, nearly all of the file, are float32: that turns an axis by 1e-7, far below what the sample itself leaves open,
     and `load` makes them orthonormal to float64's rounding again. Means and variances are float64.
     """
+    import xarray as xr
+
+    from underpainting.io import artifacts
+
     vectors = np.concatenate([mode.vectors.T.numpy().astype(np.float32) for mode in mixture.modes])
     variances = np.concatenate([mode.variances.numpy().astype(np.float64) for mode in mixture.modes])
     means = np.stack([mode.mean.numpy().astype(np.float64) for mode in mixture.modes])
@@ -330,6 +332,8 @@ def load(path: str | Path) -> Mixture:
     Raises:
         ArtifactError: the file is missing, holds no mixture, or one of images in another range.
     """
+    from underpainting.io import artifacts
+
     data = artifacts.load(path)
     if tuple(data.attrs.get("range", ())) != artifacts.IMAGE_RANGE or "rests" not in data:
         raise artifacts.ArtifactError(

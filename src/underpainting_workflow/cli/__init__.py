@@ -62,6 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="underpainting", description="Results of a project, their state, how they travel; and bases of images."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (inspecting, forecasting, watching, sharing, upkeep, estimating):
-        room.register(commands)
+    for module in (inspecting, forecasting, watching, sharing, upkeep, estimating):
+        module.register(commands)
     return parser
