@@ -114,13 +114,13 @@ DIGESTS = """
 import json, sys, time
 from pathlib import Path
 start = time.perf_counter()
-from underpainting import jobs
-from snakemake_provenance import code, packages
+from underpainting_workflow import jobs
+from snakemake_provenance import code
 from snakemake_provenance.layout import PARSED
 code.recall(PARSED)
 for script in sorted(Path("scripts").glob("*.py")):
-    jobs.code_of(script)
-    packages.versions(code.imported(script, jobs.PACKAGES, jobs.APART))
+    jobs.code_of(script.parent, script.stem)
+    jobs.packages_of(script.parent, script.stem)
 print(json.dumps(time.perf_counter() - start))
 """
 

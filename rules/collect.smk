@@ -50,12 +50,12 @@ rule teleport:
 rule residual:
     input:
         of_all(files.residual.tables),
-        of_all(files.products.residual_figures),
+        of_all(partial(figures.files, draw="residual")),
 
 
 rule figures:
     input:
-        of_all(files.products.figures),
+        of_all(figures.files),
 
 
 rule tables:

@@ -5,18 +5,23 @@ from inspect import signature
 from pathlib import Path
 
 from underpainting.io import third_party_code
-from underpainting_workflow import jobs, preflight
+from underpainting_workflow import figures, jobs, preflight
 from underpainting.io.messages import as_rst
 from snakemake_provenance import (
     code,
     locks,
-    packages,
     records,
     session,
 )
 from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
 from snakemake_provenance.refusal import refusing
-from underpainting_workflow.studies import StudyError, configuration, data_folder, files, find_studies
+from underpainting_workflow.studies import (
+    StudyError,
+    configuration,
+    data_folder,
+    files,
+    find_studies,
+)
 from underpainting_workflow.studies.resources import memory, runtime
 
 log = logging.getLogger(__name__)
@@ -92,6 +97,14 @@ def files_of(function):
     return find
 
 
+def inputs_of(figure):
+    """The named inputs of a figure: paths as they are, functions wrapped as input functions."""
+    return {
+        name: files if isinstance(files, str) else files_of(files)
+        for name, files in figure.inputs.items()
+    }
+
+
 def of_all(function):
     """The files of every study, from a function of its name and models."""
     return [file for name, entry in STUDIES.items() for file in function(name, entry)]
@@ -112,19 +125,22 @@ def studies_with(condition):
     )
 
 
-def needs(rule, parts=1):
+def needs(rule, parts=1, holds=None):
     """MiB and minutes that a scheduler is asked for, the latter for so many parts; more with each attempt."""
 
     def asking(function, times):
         asked = cache(lambda name: times * function(rule, STUDIES[name]))
         return lambda wildcards, attempt: attempt * asked(wildcards.study)
 
-    return {"mem_mb": asking(memory, 1), "runtime": asking(runtime, parts)}
+    return {
+        "mem_mb": asking(partial(memory, holds=holds), 1),
+        "runtime": asking(runtime, parts),
+    }
 
 
 def code_of(script):
     """A script and a digest of all that it reaches in the library: a change of either makes the rule run again."""
-    files = jobs.code_of(ROOT / "scripts" / f"{script}.py")
+    files = jobs.code_of(ROOT / "scripts", script)
     digest = f"{script} {code.combined(files)}"
     CODE[digest] = files
     return digest
@@ -132,9 +148,7 @@ def code_of(script):
 
 def packages_of(script):
     """The versions of the packages that a script's results can depend on."""
-    return packages.versions(
-        code.imported(ROOT / "scripts" / f"{script}.py", jobs.PACKAGES, jobs.APART)
-    )
+    return jobs.packages_of(ROOT / "scripts", script)
 
 
 def begin():

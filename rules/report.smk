@@ -22,7 +22,7 @@ localrules:
 rule render_report:
     input:
         files_of(files.products.tables),
-        files_of(files.products.figures),
+        files_of(figures.files),
     output:
         "results/{study}/report.html",
     log:

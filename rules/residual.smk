@@ -99,34 +99,3 @@ rule tabulate_residual:
         config=of_study(lambda study: {"extractor": study.teleport.extractor.name}),
     script:
         "../scripts/tabulate_residual.py"
-
-
-rule figure_residual:
-    input:
-        table="results/{study}/residual.csv",
-    output:
-        report(
-            "results/{study}/figures/fig_residual.png",
-            caption="../workflow/report/fig_residual.rst",
-            category="{study}",
-            subcategory="Figures",
-            labels={"figure": "Training on a Gaussian"},
-        ),
-        "results/{study}/figures/fig_residual.pdf",
-    log:
-        "logs/{study}/figures/fig_residual.log",
-    benchmark:
-        "logs/{study}/benchmarks/figures/fig_residual.tsv"
-    wildcard_constraints:
-        study=studies_with(files.residual.compared),
-    params:
-        code=code_of("figure_residual"),
-        packages=packages_of("figure_residual"),
-        config=of_study(
-            lambda study: {
-                "extractor": study.teleport.extractor.name,
-                "dpi": study.figures.dpi,
-            }
-        ),
-    script:
-        "../scripts/figure_residual.py"

@@ -11,34 +11,14 @@ import pandas as pd
 from PIL import Image
 
 from underpainting.io.writing import replacing, write_text
+from underpainting_workflow import figures
 from underpainting_workflow.studies.loading import load_study
 from underpainting_workflow.studies.models import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 1100
 COLOURS = 128
-PICTURES = {
-    "fig01_generation": "Fig. 1 and 6-9: three ways to watch a generation, and the trajectory in the plane of noise and image",
-    "fig03_theory": "Fig. 3: the closed form on this network's noise schedule",
-    "fig12_validation": "Fig. 12-14: the Gaussian solution beside the sampler",
-    "fig04d_models": "Fig. 4 D: three theories against the sampler",
-    "fig16_models": "Fig. 16: the same, in images",
-    "fig15_components": "Fig. 15: the state along single components",
-    "fig10_geometry": "Fig. 10: geometry of trajectories",
-    "fig_emergence": "When components emerge",
-    "fig22_perturbation": "Fig. 22 B and 3 D: gains of perturbations",
-    "fig_score": "The network's score explained by each theory",
-    "fig_retrieval": "Nearest training images",
-    "fig04e_hybrid": "Fig. 4 E: images after a jump",
-    "fig04f_fidelity": "Fig. 4 F: image quality by skipped steps",
-    "fig17_skipping": "Fig. 17: image quality by network calls, when the first steps are skipped",
-    "fig_budget": "Image quality at few network calls, with and without each kind of jump",
-    "fig_budget_skips": "Where a jump should land, at few network calls",
-    "fig_budget_samples": "Images at few network calls",
-    "fig_young": "Networks early in their training, with and without a jump",
-    "fig_residual": "Networks trained with and without the Gaussian, at equal budgets",
-    "fig25_endpoints": "Fig. 25-26: endpoint estimates, step by step",
-}
+PICTURES = {figure.file: figure.title for figure in figures.FIGURES if figure.title}
 VERDICTS = ("yes", "undecided", "trivial", "no")
 HEAD = """# Results
 

@@ -174,9 +174,12 @@ def _module(file: Path, packages: Packages) -> str:
 
 
 @cache
-def _reach(script: Path, packages: Packages, without: tuple[str, ...]) -> tuple[tuple[Path, ...], frozenset[str]]:
-    """Files of the packages that a script reaches, sorted, and every name imported in them."""
-    found, waiting, names = {script}, [script], set[str]()
+def _reach(
+    script: Path, packages: Packages, without: tuple[str, ...], also: tuple[str, ...]
+) -> tuple[tuple[Path, ...], frozenset[str]]:
+    """Files of the packages that a script and further modules reach, sorted, and every name imported in them."""
+    found = {script, *(file for name in also for file in _files(name, packages, without))}
+    waiting, names = [*found], set[str]()
     while waiting:
         file = waiting.pop()
         parsed = _parsed(file, _module(file, packages))
@@ -189,27 +192,34 @@ def _reach(script: Path, packages: Packages, without: tuple[str, ...]) -> tuple[
     return tuple(sorted(found)), frozenset(names)
 
 
-def closure(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
+def closure(
+    script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
+) -> tuple[Path, ...]:
     """The script and every file of the packages that it reaches, by import or by name, sorted.
 
     Args:
         script: the entry.
         packages: folders of the packages; imports of others are not followed.
         without: dotted names of packages and modules that results cannot depend on.
+        also: dotted names of modules that the script imports by a name that only its job knows.
     """
-    return _reach(script, packages, without)[0]
+    return _reach(script, packages, without, also)[0]
 
 
-def imported(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> frozenset[str]:
+def imported(
+    script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
+) -> frozenset[str]:
     """Top-level names of the other packages that a script or anything that it reaches imports."""
     own = {package.name for package in packages}
-    return frozenset(name.partition(".")[0] for name in _reach(script, packages, without)[1]) - own
+    return frozenset(name.partition(".")[0] for name in _reach(script, packages, without, also)[1]) - own
 
 
-def parts(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> dict[str, str]:
+def parts(
+    script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
+) -> dict[str, str]:
     """A digest for each file that a script reaches, by name: to tell which of them differs."""
     found = {}
-    for file in closure(script, packages, without):
+    for file in closure(script, packages, without, also):
         package = _home(file, packages)
         name = file.relative_to(package.parent).as_posix() if package else file.name
         found[name] = _digest_of(file, packages)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snakemake_provenance import code, locks
+from snakemake_provenance import code, locks, packages
 from snakemake_provenance.layout import PARSED
 from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
 from underpainting.io import writing
@@ -27,9 +27,26 @@ APART = ("underpainting.meter", *(f"underpainting_workflow.{name}" for name in (
 """Modules that no result depends on."""
 
 
-def code_of(script: Path) -> dict[str, str]:
-    """Digests of a script and of all that it reaches in the library, by file."""
-    return code.parts(script, PACKAGES, APART)
+def modules_of(name: str) -> tuple[str, ...]:
+    """The module that a job's code names beside its script, as in `draw_figure:drawing.score`."""
+    module = name.partition(":")[2]
+    return (f"{PACKAGES[1].name}.{module}",) if module else ()
+
+
+def code_of(folder: Path, name: str) -> dict[str, str]:
+    """Digests of a script and of all that it reaches in the library, by file.
+
+    Args:
+        folder: of the scripts.
+        name: SCRIPT, or SCRIPT:MODULE where the script imports a module of this package by its name.
+    """
+    return code.parts(folder / f"{name.partition(':')[0]}.py", PACKAGES, APART, modules_of(name))
+
+
+def packages_of(folder: Path, name: str) -> dict[str, str]:
+    """Versions of the packages that a job's results can depend on; arguments as of `code_of`."""
+    script = folder / f"{name.partition(':')[0]}.py"
+    return packages.versions(code.imported(script, PACKAGES, APART, modules_of(name)))
 
 
 @contextmanager
@@ -52,10 +69,8 @@ def _check_code(folder: Path, told: str) -> None:
     """Is the code still that which the workflow started with?"""
     name = told.split()[0]
     code.recall(PARSED)
-    if told != f"{name} {code.combined(code_of(folder / f'{name}.py'))}":
-        raise ChangedDuringJobError(
-            f"{name}.py, or what it imports, changed after the workflow started; start it again"
-        )
+    if told != f"{name} {code.combined(code_of(folder, name))}":
+        raise ChangedDuringJobError(f"{name}, or what it imports, changed after the workflow started; start it again")
 
 
 @contextmanager

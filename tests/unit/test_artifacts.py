@@ -258,7 +258,7 @@ FULL_DISK = """
 import resource, signal, sys
 import numpy as np
 import xarray as xr
-from underpainting import artifacts
+from underpainting.io import artifacts
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))

@@ -123,6 +123,6 @@ def test_counting_is_cheap() -> None:
     ["sample_trajectories", "train_denoiser", "train_classifier", "train_autoencoder", "solve_flow", "explain_score"],
 )
 def test_no_result_depends_on_the_meter_or_the_records(script: str) -> None:
-    reached = jobs.code_of(ROOT / f"scripts/{script}.py")
+    reached = jobs.code_of(ROOT / "scripts", script)
     assert "underpainting/io/artifacts.py" in reached
     assert not [name for name in reached if "meter" in name or "watching" in name]

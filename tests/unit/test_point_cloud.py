@@ -217,7 +217,7 @@ PEAK = """
 import torch
 from pathlib import Path
 from underpainting.theory import point_cloud
-from underpainting.noise import NoiseLevel
+from underpainting.noise.levels import NoiseLevel
 
 def peak():  # of this process alone; getrusage would start with what its parent had
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from underpainting_workflow import figures
 from underpainting_workflow.studies import find_studies, resources, sizes
 from underpainting_workflow.studies.models import Study
 
@@ -18,7 +19,8 @@ RULES = {
     for file in (ROOT / "rules").glob("*.smk")
     for name in re.findall(r"^(?:use )?rule (?:\w+ as )?(\w+)", file.read_text(encoding="utf-8"), re.M)
 } | {"sample_teleport", "sample_null", "sample_budget"}  # their names are made
-FIGURES = {rule for rule in RULES if rule.startswith("figure_")}
+RULES |= {figure.rule for figure in figures.FIGURES}
+FIGURES = {figure.rule for figure in figures.FIGURES}
 
 
 def shipped(name: str, **changes: Any) -> Study:

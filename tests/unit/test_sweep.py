@@ -20,7 +20,7 @@ from underpainting.io import artifacts
 from underpainting.plotting import budget, few_calls, skipping
 from underpainting.samplers import registry
 from underpainting.teleport import sweep
-from underpainting_workflow import tables
+from underpainting_workflow import figures, tables
 from underpainting_workflow.claims import teleport
 from underpainting_workflow.claims.claim import PROJECT_TARGET, Claim
 from underpainting_workflow.studies import files, find_studies
@@ -370,12 +370,12 @@ def test_budget_figures_and_page_are_there_with_a_budget_only() -> None:
     made = {
         file
         for study in (with_budget, without)
-        for file in (*files.products.figures("x", study), *files.products.tables("x", study))
+        for file in (*figures.files("x", study), *files.products.tables("x", study))
     }
     of_budgets = {file for file in made if "budget" in file}
-    assert len(of_budgets) == 2 * len(files.products.OF_BUDGETS) + 1
-    assert of_budgets <= {*files.products.figures("x", with_budget), *files.products.tables("x", with_budget)}
-    assert not of_budgets & {*files.products.figures("x", without), *files.products.tables("x", without)}
+    assert len(of_budgets) == 2 * sum("budget" in figure.draw for figure in figures.FIGURES) + 1
+    assert of_budgets <= {*figures.files("x", with_budget), *files.products.tables("x", with_budget)}
+    assert not of_budgets & {*figures.files("x", without), *files.products.tables("x", without)}
 
 
 def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:

@@ -128,7 +128,7 @@ def test_a_job_whose_record_cannot_be_written_does_its_work(tmp_path: Path) -> N
 CHILD = """
 import time
 from types import SimpleNamespace
-from underpainting.watching.recorder import recorded
+from underpainting_workflow.watching.recorder import recorded
 with recorded(SimpleNamespace(log=["logs/tiny/work.log"], output=["results/tiny/work"], rule="work", threads=1)):
     time.sleep(60)
 """

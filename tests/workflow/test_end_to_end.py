@@ -11,6 +11,7 @@ import pytest
 
 from tests.workflow.project import ROOT, Project
 from underpainting.io import artifacts
+from underpainting_workflow import figures
 from underpainting_workflow.studies import files, load_study
 
 
@@ -23,7 +24,7 @@ def test_every_promised_file_is_there(built: Project) -> None:
     study = load_study(built.file)
     promised = [
         *files.products.tables("tiny", study),
-        *files.products.figures("tiny", study),
+        *figures.files("tiny", study),
         "results/tiny/report.html",
     ]
     missing = [file for file in promised if not (built.folder / file).stat().st_size]
@@ -61,7 +62,7 @@ def test_a_frechet_distance_of_a_classifier_is_never_called_fid(built: Project) 
 def test_the_report_holds_every_figure_and_table(built: Project) -> None:
     report = (built.folder / "results/tiny/report.html").read_text()
     study = load_study(built.file)
-    shown = [file for file in files.products.figures("tiny", study) if file.endswith(".png")]
+    shown = [file for file in figures.files("tiny", study) if file.endswith(".png")]
     shown += [file for file in files.products.tables("tiny", study) if file.endswith(".html")]
     assert not [file for file in shown if file not in report]
 

@@ -11,6 +11,7 @@ Imported by the Snakefile, so it imports nothing heavy.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from underpainting_workflow.studies import costs
 from underpainting_workflow.studies.models import Study
@@ -55,22 +56,20 @@ _HOLDS: dict[str, dict[str, float]] = {
     "extract_features": {"extractor": 1, "sweep": 4},
     "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
     "measure_fidelity": {"pairs": 4},
-    "figure_endpoint": {"basis": 2, "shard": 5},
-    "figure_components": {"basis": 2, "shard": 5},
-    "figure_generation": {"shard": 2},
-    "figure_theory": {"basis": 2},
-    "figure_endpoints": {"shard": 3},
-    "figure_validation": {"shard": 3},
-    "figure_samples": {"shard": 3},
-    "figure_table": {"shard": 3},
-    "figure_eigenbasis": {"basis": 2},
 }
 
 
-def memory(rule: str, study: Study) -> int:
-    """Memory of a job, in MiB."""
+def memory(rule: str, study: Study, holds: Mapping[str, float] | None = None) -> int:
+    """Estimate the memory of a job, in MiB.
+
+    Args:
+        rule: of the job.
+        study: whose job it is.
+        holds: how much of each size it holds; as this module says of the rule if not given.
+    """
     held = sizes(study)
-    return math.ceil(_PROCESS + sum(factor * held[name] for name, factor in _HOLDS.get(rule, {}).items()))
+    factors = _HOLDS.get(rule, {}) if holds is None else holds
+    return math.ceil(_PROCESS + sum(factor * held[name] for name, factor in factors.items()))
 
 
 def _evaluations(rule: str, study: Study) -> float:

@@ -147,7 +147,7 @@ def test_a_failed_job_says_nothing() -> None:
 
 def test_code_altered_during_a_run_fails_the_job() -> None:
     Path("scripts/work.py").write_text("VALUE = 1\n")
-    digest = f"work {code.combined(jobs.code_of(Path('scripts/work.py')))}"
+    digest = f"work {code.combined(jobs.code_of(Path('scripts'), 'work'))}"
     task = SimpleNamespace(
         log=["log"], input=[], output=[OUTPUT], params=SimpleNamespace(code=digest), scriptdir="scripts"
     )

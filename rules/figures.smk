@@ -1,0 +1,35 @@
+# Every figure of `underpainting_workflow.figures`, as PNG for the report and PDF for print: a rule per row.
+for figure in figures.FIGURES:
+    with refusing(OSError):
+        caption = figures.write_caption(figure, SNAKEMAKE / "captions").absolute()
+
+    rule:
+        name:
+            figure.rule
+        input:
+            **inputs_of(figure),
+        output:
+            report(
+                f"results/{{study}}/figures/{figure.file}.png",
+                caption=str(caption),
+                category="{study}",
+                subcategory=figure.category,
+                labels={"figure": figure.label},
+            ),
+            f"results/{{study}}/figures/{figure.file}.pdf",
+        log:
+            f"logs/{{study}}/figures/{figure.file}.log",
+        benchmark:
+            f"logs/{{study}}/benchmarks/figures/{figure.file}.tsv"
+        wildcard_constraints:
+            study=studies_with(figure.condition),
+        resources:
+            **needs(figure.rule, holds=figure.holds),
+            # for captions; what it depends on is a parameter of the images
+            reading=of_study(lambda study: study.dataset.reading()),
+        params:
+            code=code_of(f"draw_figure:drawing.{figure.draw}"),
+            packages=packages_of(f"draw_figure:drawing.{figure.draw}"),
+            config=of_study(figure.settings),
+        script:
+            "../scripts/draw_figure.py"

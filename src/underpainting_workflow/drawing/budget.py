@@ -1,0 +1,15 @@
+"""Image quality at few network calls, with and without each kind of jump."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from underpainting.plotting import budget
+
+
+def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
+    """Draw the sweep over few network calls, a panel per sampler."""
+    return budget.budget(pd.read_csv(files["table"][0]), budget.Names(config["solvers"], config["jumps"]))

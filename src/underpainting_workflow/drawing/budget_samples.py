@@ -1,0 +1,34 @@
+"""Images at few network calls: without a jump, after jumps, and of a plain run, from the same seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from underpainting.io import artifacts
+from underpainting.plotting import few_calls
+from underpainting.teleport import sweep
+
+
+def best_skips(table: str, sampler: str) -> dict[tuple[int, str], int]:
+    """The best skip of a sampler, by network calls and jump."""
+    rows = sweep.best(sweep.few_calls(pd.read_csv(table)))
+    own = rows[rows["solver"] == sampler]
+    return {(calls, jump): skip for calls, jump, skip in own[["nfe", "jump", "skip"]].to_numpy().tolist()}
+
+
+def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
+    """Draw the images of the first seeds, a row per run, each jump with its best skip."""
+    skips, rows, labels = best_skips(files["table"][0], config["sampler"]), [], []
+    for file, (_, jump) in zip(files["samples"], config["runs"], strict=True):
+        data = artifacts.load(file)
+        calls = int(data["nfe"][0])
+        skip = skips.get((calls, jump), 0)
+        shown = data["shown"].sel(skip=skip).values
+        rows.append(shown / 127.5 - 1)
+        labels.append(f"{config['jumps'][jump]}{f', {skip} %' * bool(skip)}\nNFE {calls}")
+    seeds: list[int] = np.asarray(data["seed"][: len(shown)]).tolist()
+    return few_calls.few_calls(rows, labels, seeds, config["solvers"][config["sampler"]])

@@ -1,0 +1,16 @@
+"""Fig. 25-26: the endpoint estimates of two trajectories, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from underpainting.io import shards
+from underpainting.plotting import endpoints
+
+
+def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
+    """Find the trajectories of the seeds and draw them."""
+    estimates = {seed: shards.sample(files["trajectories"], seed)["endpoint"].values for seed in config["seeds"]}
+    return endpoints.endpoints(estimates, config["label"])

@@ -1,0 +1,15 @@
+"""Fig. 1: one trajectory, watched in three ways and in the plane of its ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from underpainting.io import shards
+from underpainting.plotting import generation
+
+
+def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
+    """Find the trajectory of the seed and draw it."""
+    return generation.generation(shards.sample(files["trajectories"], config["seed"]), config["snapshots"])

@@ -1,0 +1,21 @@
+"""Fig. 4 B: images of a sampler, and what the theories make of the same noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from underpainting.io import artifacts, shards
+from underpainting.plotting import comparison
+
+
+def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
+    """Draw the images of the first seeds; the theories' files are in the order of their labels."""
+    data = shards.first(files["trajectories"], config["gallery"])
+    states, seeds = data["state"], data["seed"].values.tolist()
+    network, *theories = config["labels"].values()
+    rows = {network: states.isel(step=-1).values}
+    for label, file in zip(theories, files["models"], strict=True):
+        rows[label] = artifacts.load(file)["image"][: len(seeds)].values
+    return comparison.samples(states.isel(step=0).values, rows, seeds)

@@ -1,0 +1,18 @@
+"""Fig. 3: the closed form along the network's own noise schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseGrid
+from underpainting.plotting import theory
+
+
+def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
+    """Draw the four functions for the study's range of variances."""
+    levels = artifacts.load(files["schedule"][0])
+    grid = NoiseGrid(levels["alpha"].values, levels["sigma"].values)
+    return theory.theory(grid, artifacts.load(files["eigenbasis"][0])["variances"].values)

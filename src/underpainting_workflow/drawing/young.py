@@ -1,0 +1,15 @@
+"""Samples of young networks, with and without teleport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from underpainting.plotting import young
+
+
+def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
+    """Draw error and distance by training step."""
+    return young.young(pd.read_csv(files["table"][0]), config["label"], config["extractor"])
