@@ -117,8 +117,8 @@ def test_no_path_of_the_machine_is_in_an_artifact(built: Project) -> None:
     assert not holding
 
 
-def test_the_readmes_example_runs(built: Project) -> None:
-    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
+def test_the_example_of_the_library_runs(built: Project) -> None:
+    blocks = (ROOT / "docs/pipeline.md").read_text(encoding="utf-8").split("```python\n")[1:]
     example = next(block for block in blocks if "VariancePreserving" in block).split("```")[0]
     example = example.replace("results/digits", "results/tiny")
     example += "\nassert images.shape == (4, 1, 8, 8)\nassert images.isfinite().all()\n"
