@@ -24,8 +24,8 @@ COUNT = 2000
 BYTES = 65_536
 SCRIPT = """
 from pathlib import Path
-from snakemake_provenance.testimony import witnessed
-with witnessed(list(snakemake.input), list(snakemake.output), {}):
+from snakemake_provenance.job_records import recording
+with recording(list(snakemake.input), list(snakemake.output), {}):
     Path(snakemake.output[0]).write_bytes(bytes(%d))
 """
 RULES = """

@@ -152,7 +152,7 @@ def packages_of(script):
 
 
 def begin():
-    """Judge what is there, and report which lines of manifests do not count."""
+    """Check what is there, and report which lines of manifests do not count."""
     for problem in session.look_first(LAYOUT, CODE).problems[:SHOWN]:
         log.warning("does not count: %s", problem)
 

@@ -16,13 +16,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from snakemake_provenance import job_records
 from snakemake_provenance import memory as memories
-from snakemake_provenance import testimony
 from snakemake_provenance.facts import Fact, NotAFactError
 from snakemake_provenance.hashes import Hashes, Stamp
+from snakemake_provenance.job_records import JobRecord
 from snakemake_provenance.layout import MEMORY, Layout, is_inside
 from snakemake_provenance.records import KEPT, Records
-from snakemake_provenance.testimony import Testimony
 from snakemake_provenance.writing import write_atomically
 
 KEEP = 8  # facts per output
@@ -109,18 +109,18 @@ def opened(memory: Path = MEMORY) -> Iterator[Ledger]:
 
 
 def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alone: bool) -> int:
-    """Turn testimonies that agree with Snakemake's records into facts.
+    """Turn job records that agree with Snakemake's records into facts.
 
     Args:
-        alone: nobody runs; so a testimony without its record will not get one, and is dropped.
+        alone: nobody runs; so a job record without Snakemake's will not get one, and is dropped.
 
     Returns:
         number of new facts.
     """
     count = 0
-    for file, told in testimony.told():
-        same = hashes.of(told.path) == told.sha256
-        fact = _fact(told, records.read(told.path), layout) if same else None
+    for file, said in job_records.pending():
+        same = hashes.of(said.path) == said.sha256
+        fact = _fact(said, records.read(said.path), layout) if same else None
         if fact:
             ledger.add(fact)
             count += 1
@@ -129,13 +129,13 @@ def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alo
     return count
 
 
-def _fact(told: Testimony, record: dict[str, Any] | None, layout: Layout) -> Fact | None:
-    """What testimony and record say together; nothing unless they are of the same job: its output's time, its inputs."""
-    stamp = Stamp.of(told.path)
+def _fact(said: JobRecord, record: dict[str, Any] | None, layout: Layout) -> Fact | None:
+    """What both records say together; nothing unless they are of the same job: its output's time, its inputs."""
+    stamp = Stamp.of(said.path)
     if not record or not stamp or abs(float(record.get("endtime") or 0) - stamp.modified / 1e9) > _SAME_TIME:
         return None
-    if set(told.inputs) != set(record.get("input") or []):
+    if set(said.inputs) != set(record.get("input") or []):
         return None
-    inputs = {layout.portable(path): digest for path, digest in told.inputs.items()}
+    inputs = {layout.portable(path): digest for path, digest in said.inputs.items()}
     kept = {name: record.get(name) for name in KEPT if record.get(name) is not None}
-    return Fact(told.path, told.sha256, told.size, told.made, inputs, kept)
+    return Fact(said.path, said.sha256, said.size, said.made, inputs, kept)

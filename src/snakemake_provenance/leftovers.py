@@ -1,7 +1,7 @@
 """Jobs that a killed run has left with Slurm: they belong to nobody, and they may still be at work.
 
 Who starts Snakemake again must know of them, else the same work is submitted twice. Those that wait are cancelled, since
-nothing is lost with them; so are those that Slurm would start anew. Those that run are waited for: they testify to what
+nothing is lost with them; so are those that Slurm would start anew. Those that run are waited for: they record what
 they write, and the Snakemake within each keeps the record (`records.write_where_jobs_run`), so that their results count.
 """
 
@@ -39,11 +39,11 @@ def left_over(folder: Path) -> list[Job]:
     if not shutil.which("squeue"):
         return []
     command = ["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%j|%Z"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if told.returncode:
-        _warn(shortened(" ".join(told.stderr.split())))
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        _warn(shortened(" ".join(answer.stderr.split())))
         return []
-    rows = (line.split("|", 3) for line in told.stdout.splitlines())
+    rows = (line.split("|", 3) for line in answer.stdout.splitlines())
     return [
         Job(number, state == "PENDING")
         for number, state, name, place in rows

@@ -1,4 +1,4 @@
-"""What Snakemake would run now: its own dry run, told as data."""
+"""What Snakemake would run now: its own dry run, as data."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Records:
         )
         self._store._write_record(path, whole)
 
-    def poison(self, path: str, reason: str, kept: Mapping[str, Any] | None, inputs: list[str] | None) -> None:
+    def invalidate(self, path: str, reason: str, kept: Mapping[str, Any] | None, inputs: list[str] | None) -> None:
         """Write a record that no job agrees with: Snakemake makes the output again, and prints the reason."""
         kept = {**(kept or {}), "params": [*((kept or {}).get("params") or []), STALE + reason]}
         record = {**kept, "input": sorted(inputs) if inputs is not None else None, "incomplete": False}

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from snakemake_provenance.facts import Fact
+from snakemake_provenance.freshness import Checker, FileStatus, State, candidates
 from snakemake_provenance.hashes import Hashes, Stamp
-from snakemake_provenance.judgement import Judge, State, Verdict, candidates
 from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.manifest import Manifest
@@ -29,28 +29,28 @@ _AFTER = 2_000  # ns; a float of seconds tells apart times 0.24 microseconds apa
 
 @dataclass
 class Report:
-    """What was found: verdicts, and lines of manifests that do not count."""
+    """What was found: statuses, and lines of manifests that do not count."""
 
-    verdicts: list[Verdict] = field(default_factory=list)
+    statuses: list[FileStatus] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def counts(self) -> Counter[State]:
         """Number of outputs in each state."""
-        return Counter(verdict.state for verdict in self.verdicts if verdict.fact or verdict.state is not State.ABSENT)
+        return Counter(status.state for status in self.statuses if status.fact or status.state is not State.ABSENT)
 
     def __str__(self) -> str:
         return ", ".join(f"{count} {state}" for state, count in sorted(self.counts().items())) or "nothing recorded"
 
 
-def judge(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes) -> list[Verdict]:
-    """Verdicts on everything recorded or present, inputs before what is made of them."""
-    court = Judge(candidates(ledger, manifest), hashes.of, layout.local)
+def check(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes) -> list[FileStatus]:
+    """The status of everything recorded or present, inputs before what is made of them."""
+    checker = Checker(candidates(ledger, manifest), hashes.of, layout.local)
     paths = {*layout.outputs(), *ledger.entries, *manifest.facts}
-    return court.all(paths)
+    return checker.all(paths)
 
 
 def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
-    """Judge every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing.
+    """Checker every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing.
 
     Raises:
         FileNotFoundError: a result is a link that leads nowhere, perhaps into a disk that is not there.
@@ -61,14 +61,14 @@ def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, 
         if error == errno.ELOOP:
             log.warning("removing %s, a link that leads to itself", link)
             link.unlink()
-    verdicts = judge(layout, ledger, manifest, hashes)
+    statuses = check(layout, ledger, manifest, hashes)
     newest_script = max((_modified(str(file)) for file in layout.scripts.glob("*")), default=0)
-    for verdict in verdicts:
-        if verdict.state is State.FRESH:
-            _renew(verdict, layout, hashes, newest_script)
-            records.complete(verdict.path)
-        _record(verdict, layout, records)
-    return Report(verdicts, manifest.problems)
+    for status in statuses:
+        if status.state is State.FRESH:
+            _renew(status, layout, hashes, newest_script)
+            records.complete(status.path)
+        _record(status, layout, records)
+    return Report(statuses, manifest.problems)
 
 
 def _broken_links(folder: Path) -> list[tuple[Path, int | None]]:
@@ -103,24 +103,26 @@ def _inputs(fact: Fact, layout: Layout) -> list[str]:
     return [path for path in paths if path not in sources or any(Path(source).exists() for source in sources)]
 
 
-def _renew(verdict: Verdict, layout: Layout, hashes: Hashes, newest_script: int) -> None:
+def _renew(status: FileStatus, layout: Layout, hashes: Hashes, newest_script: int) -> None:
     """Make an output as new as the newest of its inputs, and newer than every script; the target of a link stays as it is."""
-    assert verdict.fact
-    floor = max([newest_script + _AFTER, *(_modified(path) for path in _inputs(verdict.fact, layout))])
-    if _own_time(verdict.path) < floor:
-        accessed = Path(verdict.path).lstat().st_atime_ns
-        os.utime(verdict.path, ns=(accessed, floor), follow_symlinks=False)
-        hashes.keep(verdict.path, verdict.fact.sha256)
+    assert status.fact
+    floor = max([newest_script + _AFTER, *(_modified(path) for path in _inputs(status.fact, layout))])
+    if _own_time(status.path) < floor:
+        accessed = Path(status.path).lstat().st_atime_ns
+        os.utime(status.path, ns=(accessed, floor), follow_symlinks=False)
+        hashes.keep(status.path, status.fact.sha256)
 
 
-def _record(verdict: Verdict, layout: Layout, records: Records) -> None:
-    fact, old = verdict.fact, records.read(verdict.path)
-    if verdict.state in (State.STALE, State.UNKNOWN):
-        reason = "; ".join(verdict.reasons)
+def _record(status: FileStatus, layout: Layout, records: Records) -> None:
+    fact, old = status.fact, records.read(status.path)
+    if status.state in (State.STALE, State.UNKNOWN):
+        reason = "; ".join(status.reasons)
         if not old or STALE + reason not in (old.get("params") or []):
-            records.poison(verdict.path, reason, fact.record if fact else None, _inputs(fact, layout) if fact else None)
+            records.invalidate(
+                status.path, reason, fact.record if fact else None, _inputs(fact, layout) if fact else None
+            )
     elif fact:
         inputs = _inputs(fact, layout)
         same = old and old.get("input") == inputs and all(old.get(name) == fact.record.get(name) for name in KEPT)
         if not same:
-            records.write(verdict.path, fact.record, inputs, _modified(verdict.path) / 1e9)
+            records.write(status.path, fact.record, inputs, _modified(status.path) / 1e9)

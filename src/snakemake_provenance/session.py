@@ -9,22 +9,22 @@ from snakemake_provenance import ledger as ledgers
 from snakemake_provenance import leftovers, locks
 from snakemake_provenance import manifest as manifests
 from snakemake_provenance.facts import Fact
+from snakemake_provenance.freshness import FileStatus, State
 from snakemake_provenance.hashes import Hashes
-from snakemake_provenance.judgement import State, Verdict
 from snakemake_provenance.layout import MEMORY, SNAKEMAKE, Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.manifest import Manifest
 from snakemake_provenance.records import Records
-from snakemake_provenance.restoring import Report, judge, restore
+from snakemake_provenance.restoring import Report, check, restore
 
 
 def look_first(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
-    """Judge everything before it is known whether a run follows; jobs of a killed run may still be at work with Slurm."""
+    """Checker everything before it is known whether a run follows; jobs of a killed run may still be at work with Slurm."""
     return begin(layout, code, alone=not leftovers.left_over(Path.cwd()))
 
 
 def take_over(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, wait: bool = True) -> Report:
-    """Begin to change results: from now on no job of a former run can, and what they have made is judged.
+    """Begin to change results: from now on no job of a former run can, and what they have made is checked.
 
     Args:
         code: as for `begin`.
@@ -39,7 +39,7 @@ def take_over(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = Non
 
 
 def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:
-    """Judge everything and set Snakemake's records right. Only while no other run is under way.
+    """Checker everything and set Snakemake's records right. Only while no other run is under way.
 
     Args:
         code: digests by file, by the digest of all, of the code as it is now.
@@ -53,10 +53,10 @@ def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, a
 
 
 def look(layout: Layout) -> Report:
-    """Judge everything and change nothing."""
+    """Checker everything and change nothing."""
     ledger, manifest = Ledger(), manifests.read_all(layout)
     ledger.load()
-    return Report(judge(layout, ledger, manifest, Hashes(MEMORY)), manifest.problems)
+    return Report(check(layout, ledger, manifest, Hashes(MEMORY)), manifest.problems)
 
 
 def export(layout: Layout) -> list[str]:
@@ -69,17 +69,17 @@ def export(layout: Layout) -> list[str]:
     with ledgers.opened() as ledger:
         ledgers.gather(ledger, layout, Records(), hashes, alone=False)
         manifest = manifests.read_all(layout)
-        verdicts = {verdict.path: verdict for verdict in judge(layout, ledger, manifest, hashes)}
+        statuses = {status.path: status for status in check(layout, ledger, manifest, hashes)}
         code = {**manifest.code, **ledger.code}
-        studies = {layout.study(path) for path in {*verdicts, *manifest.facts} if _is_output(layout, path)}
+        studies = {layout.study(path) for path in {*statuses, *manifest.facts} if _is_output(layout, path)}
         changed = []
         for study in sorted(studies):
-            paths = [path for path in verdicts if _is_output(layout, path) and layout.study(path) == study]
-            facts = [fact for path in paths for fact in _told(verdicts[path], manifest)]
+            paths = [path for path in statuses if _is_output(layout, path) and layout.study(path) == study]
+            facts = [fact for path in paths for fact in _told(statuses[path], manifest)]
             file = layout.manifest(study)
             if (facts or file.is_file()) and manifests.write(file, facts, code):
                 changed.append(file.as_posix())
-        _mark_exported(ledger, verdicts.values())
+        _mark_exported(ledger, statuses.values())
     return changed
 
 
@@ -87,14 +87,14 @@ def _is_output(layout: Layout, path: str) -> bool:
     return Path(path).is_relative_to(layout.results)
 
 
-def _told(verdict: Verdict, manifest: Manifest) -> list[Fact]:
+def _told(status: FileStatus, manifest: Manifest) -> list[Fact]:
     """The facts of an output that belong into the manifest: the one of the bytes on disk, else those that are there."""
-    if verdict.fact and verdict.state in (State.FRESH, State.STALE):
-        return [verdict.fact]
-    return manifest.facts.get(verdict.path, [])
+    if status.fact and status.state in (State.FRESH, State.STALE):
+        return [status.fact]
+    return manifest.facts.get(status.path, [])
 
 
-def _mark_exported(ledger: Ledger, verdicts: Iterable[Verdict]) -> None:
-    for verdict in verdicts:
-        for entry in ledger.entries.get(verdict.path, []):
-            entry.exported = entry.exported or entry.fact == verdict.fact
+def _mark_exported(ledger: Ledger, statuses: Iterable[FileStatus]) -> None:
+    for status in statuses:
+        for entry in ledger.entries.get(status.path, []):
+            entry.exported = entry.exported or entry.fact == status.fact

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake_provenance import manifest as manifests
 from snakemake_provenance import session, stages
-from snakemake_provenance.judgement import State
+from snakemake_provenance.freshness import State
 from snakemake_provenance.layout import Layout
 from snakemake_provenance.merging import DRIVER
 from snakemake_provenance.stages import Recording
@@ -80,9 +80,9 @@ def _refuse_unknown(layout: Layout, chosen: dict[str, list[str]]) -> None:
     """Nothing goes out that no job is known to have written; files beside what DVC tracks do not go out anyway."""
     tracked = [entry for study, paths in chosen.items() for entry in stages.entries(paths, study, layout)]
     strange = [
-        verdict.path
-        for verdict in session.look(layout).verdicts
-        if verdict.state is State.UNKNOWN and any(Path(verdict.path).is_relative_to(entry) for entry in tracked)
+        status.path
+        for status in session.look(layout).statuses
+        if status.state is State.UNKNOWN and any(Path(status.path).is_relative_to(entry) for entry in tracked)
     ]
     if strange:
         shown = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")

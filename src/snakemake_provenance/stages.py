@@ -23,7 +23,7 @@ FILE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 @dataclass(frozen=True)
 class Recording:
-    """What DVC is told of outputs, by path below the study's folder.
+    """What DVC records of outputs, by path below the study's folder.
 
     Args:
         metrics: files that `dvc metrics` shows.

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from snakemake_provenance.differences import Code, differences
-from snakemake_provenance.judgement import State, Verdict
+from snakemake_provenance.freshness import FileStatus, State
 from snakemake_provenance.plan import Job, by_output
 from snakemake_provenance.records import STALE
 from snakemake_provenance.restoring import Report
@@ -39,33 +39,33 @@ def status(jobs: Sequence[Job], report: Report, code: Code) -> list[Line]:
 
     Args:
         jobs: all behind the targets.
-        report: verdicts on what is on disk.
+        report: statuses on what is on disk.
         code: digests by file, by the digest of all.
     """
-    verdicts = {verdict.path: verdict for verdict in report.verdicts}
+    statuses = {status.path: status for status in report.statuses}
     plans = by_output(jobs)
-    return [_line(path, plans, verdicts, code) for path in sorted(plans)]
+    return [_line(path, plans, statuses, code) for path in sorted(plans)]
 
 
-def _line(path: str, plans: Mapping[str, Job], verdicts: Mapping[str, Verdict], code: Code) -> Line:
-    job, verdict = plans[path], verdicts.get(path)
-    fact = verdict.fact if verdict else None
+def _line(path: str, plans: Mapping[str, Job], statuses: Mapping[str, FileStatus], code: Code) -> Line:
+    job, status = plans[path], statuses.get(path)
+    fact = status.fact if status else None
     if not Path(path).is_file():
         if job.runs:
             return Line(path, Condition.MISSING, ("recorded: pull it, or run the workflow",) if fact else ())
         return Line(path, Condition.ELSEWHERE, ("nothing needs it now",))
     if not job.runs:
         return Line(path, Condition.FRESH)
-    if verdict and verdict.state is State.UNKNOWN:
-        return Line(path, Condition.UNRECORDED, verdict.reasons)
-    return Line(path, Condition.STALE, tuple(reasons(job, verdict, plans, code)))
+    if status and status.state is State.UNKNOWN:
+        return Line(path, Condition.UNRECORDED, status.reasons)
+    return Line(path, Condition.STALE, tuple(reasons(job, status, plans, code)))
 
 
-def reasons(job: Job, verdict: Verdict | None, plans: Mapping[str, Job], code: Code) -> list[str]:
+def reasons(job: Job, status: FileStatus | None, plans: Mapping[str, Job], code: Code) -> list[str]:
     """Why a job runs."""
-    found = list(verdict.reasons) if verdict else []
-    if verdict and verdict.fact:
-        before = [text for text in verdict.fact.record.get("params") or [] if STALE not in text]
+    found = list(status.reasons) if status else []
+    if status and status.fact:
+        before = [text for text in status.fact.record.get("params") or [] if STALE not in text]
         found += differences(before, job.params, code)
     remade = [path for path in job.inputs if path in plans and plans[path].runs]
     found += [f"made from {path}, which is to be made anew" for path in remade]

@@ -26,8 +26,8 @@ def git_succeeds(*arguments: str) -> bool:
 
 def uncommitted() -> list[str]:
     """Code and study files that differ from the last commit, or are new."""
-    told = git("status", "--porcelain", "--", "Snakefile", "rules", "scripts", "src", "config")
-    return [line[3:] for line in told.splitlines()]
+    answer = git("status", "--porcelain", "--", "Snakefile", "rules", "scripts", "src", "config")
+    return [line[3:] for line in answer.splitlines()]
 
 
 def dvc(*arguments: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from snakemake_provenance.differences import Code
-from snakemake_provenance.judgement import State, Verdict
+from snakemake_provenance.freshness import FileStatus, State
 from snakemake_provenance.layout import Layout
 from snakemake_provenance.plan import Job, by_output
 from snakemake_provenance.restoring import Report
@@ -31,14 +31,14 @@ def why(
     Raises:
         NotAnArtifactError: the workflow does not make the file, and no fact speaks of it.
     """
-    verdicts = {verdict.path: verdict for verdict in report.verdicts}
+    statuses = {status.path: status for status in report.statuses}
     plans = by_output(jobs)
-    if path not in plans and path not in verdicts:
+    if path not in plans and path not in statuses:
         raise NotAnArtifactError(
             f"{path}: no rule makes it and no manifest mentions it; `status --all` lists what there is"
         )
     seen: set[str] = set()
-    yield from _explain(path, 0, _Sources(plans, verdicts, code, layout, hash_of), seen)
+    yield from _explain(path, 0, _Sources(plans, statuses, code, layout, hash_of), seen)
 
 
 class _Sources:
@@ -47,52 +47,52 @@ class _Sources:
     def __init__(
         self,
         plans: Mapping[str, Job],
-        verdicts: Mapping[str, Verdict],
+        statuses: Mapping[str, FileStatus],
         code: Code,
         layout: Layout,
         hash_of: Callable[[str], str | None],
     ) -> None:
-        self.plans, self.verdicts, self.code, self.layout, self.hash_of = plans, verdicts, code, layout, hash_of
+        self.plans, self.statuses, self.code, self.layout, self.hash_of = plans, statuses, code, layout, hash_of
 
 
 def _explain(path: str, depth: int, sources: _Sources, seen: set[str]) -> Iterator[str]:
     indent = "  " * depth
-    job, verdict = sources.plans.get(path), sources.verdicts.get(path)
+    job, status = sources.plans.get(path), sources.statuses.get(path)
     if path in seen:
         yield f"{indent}{path}  (above)"
         return
     seen.add(path)
-    if job is None and verdict is None:
+    if job is None and status is None:
         digest = sources.hash_of(path)
         yield f"{indent}{path}  {f'source, sha256 {digest[:WIDTH]}' if digest else 'source, not here'}"
         return
-    yield f"{indent}{path}  {_state(path, job, verdict, sources)}"
+    yield f"{indent}{path}  {_state(path, job, status, sources)}"
     if depth == 0 or (job and job.runs):
-        yield from (f"{indent}  - {line}" for line in _details(job, verdict, sources, depth == 0))
-    fact = verdict.fact if verdict else None
+        yield from (f"{indent}  - {line}" for line in _details(job, status, sources, depth == 0))
+    fact = status.fact if status else None
     inputs = [sources.layout.local(name) for name in fact.inputs] if fact else (job.inputs if job else [])
     for name in sorted(inputs):
         yield from _explain(name, depth + 1, sources, seen)
 
 
-def _state(path: str, job: Job | None, verdict: Verdict | None, sources: _Sources) -> str:
+def _state(path: str, job: Job | None, status: FileStatus | None, sources: _Sources) -> str:
     state = "not here" if sources.hash_of(path) is None else "unknown to the workflow" if job is None else "fresh"
     if job and job.runs:
-        state = "to be made" if state == "not here" else "not recorded" if _unknown(verdict) else "stale"
-    if not verdict or not verdict.fact:
+        state = "to be made" if state == "not here" else "not recorded" if _unknown(status) else "stale"
+    if not status or not status.fact:
         return state
-    fact = verdict.fact
+    fact = status.fact
     return f"{state}, made by {fact.record.get('rule')} at {fact.made.get('at')}, sha256 {fact.sha256[:WIDTH]}"
 
 
-def _unknown(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.state is State.UNKNOWN
+def _unknown(status: FileStatus | None) -> bool:
+    return status is not None and status.state is State.UNKNOWN
 
 
-def _details(job: Job | None, verdict: Verdict | None, sources: _Sources, whole: bool) -> Iterator[str]:
+def _details(job: Job | None, status: FileStatus | None, sources: _Sources, whole: bool) -> Iterator[str]:
     if job and job.runs:
-        yield from (f"now: {reason}" for reason in reasons(job, verdict, sources.plans, sources.code))
-    fact = verdict.fact if verdict else None
+        yield from (f"now: {reason}" for reason in reasons(job, status, sources.plans, sources.code))
+    fact = status.fact if status else None
     if fact and whole:
         yield f"took {fact.made.get('seconds')} s, python {fact.made.get('python')}, {fact.made.get('system')}"
         yield from (f"with {text}" for text in fact.record.get("params") or [])

@@ -1,4 +1,4 @@
-"""What every job of the workflow does: log to its file, record what it uses, and testify to its outputs."""
+"""What every job of the workflow does: log to its file, record what it uses, and record its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snakemake_provenance import code, locks, packages
+from snakemake_provenance.job_records import ChangedDuringJobError, recording
 from snakemake_provenance.layout import PARSED
-from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
 from underpainting.io import writing
 from underpainting_workflow.origins import versions
 from underpainting_workflow.watching.recorder import recorded
@@ -51,7 +51,7 @@ def packages_of(folder: Path, name: str) -> dict[str, str]:
 
 @contextmanager
 def job(task: Snakemake) -> Iterator[None]:
-    """Run a job: its messages, warnings and traceback go to its log, written anew; it testifies to what it wrote.
+    """Run a job: its messages, warnings and traceback go to a new log, and what it read and wrote is recorded.
 
     Beside the log it records what it uses (`watching.record`).
 
@@ -59,17 +59,17 @@ def job(task: Snakemake) -> Iterator[None]:
         task: what Snakemake gives to a script; `params.code` is "SCRIPT DIGEST".
     """
     writing.guard_with(locks.newest_run)
-    testifying = witnessed(list(task.input), list(task.output), {"code": task.params.code})
-    with recorded(task), _logging(task.log[0]), testifying:
+    provenance = recording(list(task.input), list(task.output), {"code": task.params.code})
+    with recorded(task), _logging(task.log[0]), provenance:
         _check_code(Path(task.scriptdir), task.params.code)
         yield
 
 
-def _check_code(folder: Path, told: str) -> None:
+def _check_code(folder: Path, started_with: str) -> None:
     """Is the code still that which the workflow started with?"""
-    name = told.split()[0]
+    name = started_with.split()[0]
     code.recall(PARSED)
-    if told != f"{name} {code.combined(code_of(folder, name))}":
+    if started_with != f"{name} {code.combined(code_of(folder, name))}":
         raise ChangedDuringJobError(f"{name}, or what it imports, changed after the workflow started; start it again")
 
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from snakemake_provenance import session, verifying
+from snakemake_provenance.freshness import latest
 from snakemake_provenance.hashes import Hashes
-from snakemake_provenance.judgement import latest
 from snakemake_provenance.layout import MEMORY
 from snakemake_provenance.plan import plan
 from snakemake_provenance.status import Condition, status, summary

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from snakemake_provenance import hooks, locks, merging, session, sharing, stages
-from snakemake_provenance.judgement import State
+from snakemake_provenance.freshness import State
 from snakemake_provenance.layout import SNAKEMAKE
 from snakemake_provenance.restoring import Report
 from snakemake_provenance.stages import Recording
@@ -63,9 +63,9 @@ def _restore(_: argparse.Namespace) -> int:
         print("a run is under way: nothing was restored; the next run restores by itself")
         return 1
     project.tell(reports[0].problems)
-    for verdict in reports[0].verdicts:
-        if verdict.state in (State.STALE, State.UNKNOWN):
-            print(f"{verdict.state:13}{verdict.path}: {'; '.join(verdict.reasons)}")
+    for status in reports[0].statuses:
+        if status.state in (State.STALE, State.UNKNOWN):
+            print(f"{status.state:13}{status.path}: {'; '.join(status.reasons)}")
     print(reports[0])
     return int(bool(reports[0].problems))
 
@@ -102,6 +102,6 @@ def _hooks(options: argparse.Namespace) -> int:
 
 def _merge(options: argparse.Namespace) -> int:
     for place in merging.merge_files(options.base, options.ours, options.theirs):
-        told = f"both sides changed {place}: ours is kept; `underpainting status` shows what is to be made anew"
-        print(told, file=sys.stderr)
+        message = f"both sides changed {place}: ours is kept; `underpainting status` shows what is to be made again"
+        print(message, file=sys.stderr)
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake_provenance import garbage, locks, session
 from snakemake_provenance.crate import UnfinishedError, archive
-from snakemake_provenance.judgement import State
+from snakemake_provenance.freshness import State
 from snakemake_provenance.layout import SNAKEMAKE
 from snakemake_provenance.plan import plan
 from snakemake_provenance.status import Condition, status
@@ -47,8 +47,8 @@ def _gc(options: argparse.Namespace) -> int:
     locks.require_alone(SNAKEMAKE)
     freed = garbage.remove(layout, ledger, manifest, [*strange, *vain])
     ledger.save()
-    told = f"removed {len(strange) + len(vain)} files, {freed / 1e6:.1f} MB"
-    print(f"{told}; `dvc gc --workspace` frees DVC's cache of old versions")
+    message = f"removed {len(strange) + len(vain)} files, {freed / 1e6:.1f} MB"
+    print(f"{message}; `dvc gc --workspace` frees DVC's cache of old versions")
     return 0
 
 
@@ -57,13 +57,13 @@ def _archive(options: argparse.Namespace) -> int:
     lines = status(plan([options.study]), session.look(layout), project.code())
     own = [line for line in lines if layout.study(line.path) == options.study]
     if wrong := [line.path for line in own if line.condition is not Condition.FRESH]:
-        told = f"{len(wrong)} results of {options.study} are not here or not fresh ({wrong[0]})"
-        raise UnfinishedError(f"{told}: run it first")
+        message = f"{len(wrong)} results of {options.study} are not here or not fresh ({wrong[0]})"
+        raise UnfinishedError(f"{message}: run it first")
     if changed := uncommitted():
         raise UnfinishedError(
             f"{changed[0]} is not committed: commit first, since the archive holds the committed code"
         )
-    facts = [verdict.fact for verdict in session.look(layout).verdicts if verdict.fact and verdict.state is State.FRESH]
+    facts = [status.fact for status in session.look(layout).statuses if status.fact and status.state is State.FRESH]
     chosen = [fact for fact in facts if layout.study(fact.path) == options.study]
     extra = [Path(f"config/studies/{options.study}.yaml"), layout.manifest(options.study)]
     count = archive(chosen, options.study, [path for path in extra if path.is_file()], Path(options.target))

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 
 from snakemake_provenance import code, locks, manifest, session
-from snakemake_provenance.judgement import State
+from snakemake_provenance.freshness import State
+from snakemake_provenance.job_records import recording
 from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
 from snakemake_provenance.records import Records
 from snakemake_provenance.refusal import refusing
-from snakemake_provenance.testimony import witnessed
 from tests.unit.provenance.test_facts import fact
 
 LAYOUT = Layout(places={"{data}": "data"})
@@ -28,7 +28,7 @@ MANIFEST = Path("workflow/provenance/study.jsonl")
 
 
 def job(source: str, output: str) -> None:
-    with witnessed([source], [output], {"code": "script 12"}):
+    with recording([source], [output], {"code": "script 12"}):
         Path(output).write_text(f"made from {source}")
     Records().write(output, {"rule": "r", "params": ["'p'"]}, [source], Path(output).stat().st_mtime)
 
@@ -41,12 +41,12 @@ def start() -> dict[str, State]:
         report = session.take_over(LAYOUT, {"script 12": {"script.py": "ab"}})
         code.recall(PARSED)
         code.remember(PARSED)
-    return {verdict.path: verdict.state for verdict in report.verdicts}
+    return {status.path: status.state for status in report.statuses}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with two results, all of whose memory is on disk, and a testimony that waits to be gathered."""
+    """A project with two results, all of whose memory is on disk, and a job record that waits to be gathered."""
     folder = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -119,13 +119,13 @@ def test_whatever_is_damaged_a_start_ends_in_verdicts_or_one_line(
             session.look(LAYOUT)
             again = start()
         except WorkflowError as error:
-            told = str(error)
+            message = str(error)
         else:
-            told = ""
-        if told:
-            assert len(told.splitlines()) == 1
-            assert "Remedy: " in told
-            assert any(part in told for part in (str(file), file.name)), "it names the file"
+            message = ""
+        if message:
+            assert len(message.splitlines()) == 1
+            assert "Remedy: " in message
+            assert any(part in message for part in (str(file), file.name)), "it names the file"
         else:
             assert again == found, "a start sets right what it can"
             intact = {name: (built / name).read_bytes() for name in (OUTPUT, LATER)}
@@ -180,7 +180,7 @@ def test_a_manifest_names_nothing_outside_the_results(
     del line["check"]
     MANIFEST.write_text(manifest.Fact(**line).line() + "\n")
     report = session.take_over(LAYOUT)
-    assert not report.verdicts
+    assert not report.statuses
     (problem,) = report.problems
     assert problem.startswith(f"{MANIFEST}: ")
     for file in (tmp_path / "outside", tmp_path / "elsewhere/outside", Path(SOURCE)):

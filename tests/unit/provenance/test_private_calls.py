@@ -60,7 +60,7 @@ def test_a_record_that_is_written_is_read_by_snakemake(tmp_path: Path, monkeypat
     found = FilePersistence(nolock=True)._read_record("results/x")
     assert found is not None
     assert (found.rule, found.params, found.input, found.endtime) == ("r", ["'p'"], ["a", "b"], 12.5)
-    Records().poison("results/x", "altered", {"params": ["'p'"]}, None)
+    Records().invalidate("results/x", "altered", {"params": ["'p'"]}, None)
     poisoned = FilePersistence(nolock=True)._read_record("results/x")
     assert poisoned is not None and poisoned.params == ["'p'", f"{STALE}altered"]
 

@@ -1,4 +1,4 @@
-"""From a job's testimony to a manifest and back to Snakemake's records, without Snakemake."""
+"""From a job's record to a manifest and back to Snakemake's records, without Snakemake."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from snakemake_provenance import code, manifest, session
-from snakemake_provenance.judgement import State, latest
+from snakemake_provenance.freshness import State, latest
+from snakemake_provenance.job_records import ChangedDuringJobError, recording
 from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.records import STALE, Records
-from snakemake_provenance.testimony import ChangedDuringJobError, witnessed
 from snakemake_provenance.verifying import verify
 from underpainting_workflow import jobs
 
@@ -37,7 +37,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_job(text: str = "result", recorded: bool = True) -> None:
     """What a job does, and what Snakemake does after it."""
-    with witnessed([SOURCE], [OUTPUT], {"code": "script 12"}):
+    with recording([SOURCE], [OUTPUT], {"code": "script 12"}):
         Path(OUTPUT).write_text(text)
     if recorded:
         os.utime(OUTPUT)
@@ -45,7 +45,7 @@ def run_job(text: str = "result", recorded: bool = True) -> None:
 
 
 def state() -> State:
-    return next(verdict.state for verdict in session.begin(LAYOUT).verdicts if verdict.path == OUTPUT)
+    return next(status.state for status in session.begin(LAYOUT).statuses if status.path == OUTPUT)
 
 
 def params() -> list[str]:
@@ -125,7 +125,7 @@ def test_an_uncommitted_manifest_may_be_lost() -> None:
 
 def test_an_input_altered_during_a_job_fails_it() -> None:
     def job() -> None:
-        with witnessed([SOURCE], [OUTPUT], {}):
+        with recording([SOURCE], [OUTPUT], {}):
             Path(OUTPUT).write_text("result")
             Path(SOURCE).write_text("another")
 
@@ -136,13 +136,13 @@ def test_an_input_altered_during_a_job_fails_it() -> None:
 
 def test_a_failed_job_says_nothing() -> None:
     def job() -> None:
-        with witnessed([SOURCE], [OUTPUT], {}):
+        with recording([SOURCE], [OUTPUT], {}):
             Path(OUTPUT).write_text("half")
             raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
         job()
-    assert not list(Path(".snakemake/provenance").glob("testimonies/*"))
+    assert not list(Path(".snakemake/provenance").glob("job_records/*"))
 
 
 def test_code_altered_during_a_run_fails_the_job() -> None:
@@ -207,7 +207,7 @@ def test_a_stray_file_whose_name_is_no_text_is_passed_over() -> None:
     run_job()
     Path(os.fsdecode(b"results/study/\xff.csv")).write_text("stray")
     assert state() is State.FRESH
-    assert len(session.look(LAYOUT).verdicts) == 1
+    assert len(session.look(LAYOUT).statuses) == 1
 
 
 def test_a_link_that_leads_nowhere_is_no_result(place: Path) -> None:

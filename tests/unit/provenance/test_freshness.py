@@ -1,4 +1,4 @@
-"""Which results are fresh: a chain source -> middle -> end, judged from facts and hashes."""
+"""Which results are fresh: a chain source -> middle -> end, checked against facts and hashes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from snakemake_provenance.facts import Fact
-from snakemake_provenance.judgement import Judge, State, Verdict
+from snakemake_provenance.freshness import Checker, FileStatus, State
 
 SOURCE, MIDDLE, END = "{data}/source", "results/a/middle", "results/a/end"
 MADE = Fact(MIDDLE, "m", 1, {}, {SOURCE: "s"}, {})
@@ -15,13 +15,13 @@ ENDED = Fact(END, "e", 1, {}, {MIDDLE: "m"}, {})
 NEWER = Fact(MIDDLE, "m2", 1, {}, {SOURCE: "s2"}, {})
 
 
-def judged(disk: Mapping[str, str], *facts: Fact) -> dict[str, Verdict]:
+def checked(disk: Mapping[str, str], *facts: Fact) -> dict[str, FileStatus]:
     known: dict[str, list[Fact]] = {}
     for fact in facts:
         known.setdefault(fact.path, []).append(fact)
-    judge = Judge(lambda path: known.get(path, []), disk.get, lambda path: path.replace("{data}", "here"))
+    checker = Checker(lambda path: known.get(path, []), disk.get, lambda path: path.replace("{data}", "here"))
     paths = {*known, *(path for path in disk if path.startswith("results/"))}
-    return {verdict.path: verdict for verdict in judge.all(paths)}
+    return {status.path: status for status in checker.all(paths)}
 
 
 @pytest.mark.parametrize(
@@ -38,24 +38,24 @@ def judged(disk: Mapping[str, str], *facts: Fact) -> dict[str, Verdict]:
     ],
 )
 def test_a_chain(disk: Mapping[str, str], middle: State, end: State) -> None:
-    found = judged(disk, MADE, ENDED)
+    found = checked(disk, MADE, ENDED)
     assert (found[MIDDLE].state, found[END].state) == (middle, end)
-    assert all(verdict.reasons for verdict in found.values() if verdict.state in (State.STALE, State.UNKNOWN))
+    assert all(status.reasons for status in found.values() if status.state in (State.STALE, State.UNKNOWN))
 
 
 def test_inputs_are_judged_before_what_is_made_of_them() -> None:
-    assert list(judged({"here/source": "s", MIDDLE: "m", END: "e"}, ENDED, MADE)) == [MIDDLE, END]
+    assert list(checked({"here/source": "s", MIDDLE: "m", END: "e"}, ENDED, MADE)) == [MIDDLE, END]
 
 
 def test_of_two_facts_the_one_that_fits_the_inputs_speaks() -> None:
     same_bytes = Fact(MIDDLE, "m", 1, {}, {SOURCE: "s2"}, {})
-    found = judged({"here/source": "s2", MIDDLE: "m"}, MADE, same_bytes)
-    assert found[MIDDLE] == Verdict(MIDDLE, State.FRESH, same_bytes)
+    found = checked({"here/source": "s2", MIDDLE: "m"}, MADE, same_bytes)
+    assert found[MIDDLE] == FileStatus(MIDDLE, State.FRESH, same_bytes)
 
 
 def test_after_a_merge_the_bytes_tell_which_side_holds() -> None:
     ended = Fact(END, "e2", 1, {}, {MIDDLE: "m2"}, {})
-    found = judged({"here/source": "s", MIDDLE: "m", END: "e2"}, MADE, NEWER, ENDED, ended)
+    found = checked({"here/source": "s", MIDDLE: "m", END: "e2"}, MADE, NEWER, ENDED, ended)
     assert found[MIDDLE].fact == MADE
     assert found[END].state is State.STALE
     assert found[END].reasons == (f"{MIDDLE} is not what it was made from",)
@@ -63,9 +63,9 @@ def test_after_a_merge_the_bytes_tell_which_side_holds() -> None:
 
 def test_an_absent_input_recorded_otherwise_makes_stale() -> None:
     ended = Fact(END, "e2", 1, {}, {MIDDLE: "m2"}, {})
-    assert judged({"here/source": "s", END: "e2"}, MADE, ended)[END].state is State.STALE
+    assert checked({"here/source": "s", END: "e2"}, MADE, ended)[END].state is State.STALE
 
 
 def test_facts_in_a_circle_end() -> None:
     one, other = Fact(MIDDLE, "m", 1, {}, {END: "e"}, {}), Fact(END, "e", 1, {}, {MIDDLE: "m"}, {})
-    assert judged({}, one, other)[MIDDLE].state is State.STALE
+    assert checked({}, one, other)[MIDDLE].state is State.STALE

@@ -1,6 +1,6 @@
 """Which results are fresh: those whose bytes a fact knows, made from the bytes that the inputs hold now.
 
-Whether parameters and code are still the same is not judged here: Snakemake compares them with the fact's record.
+Whether parameters and code are still the same is not checked here: Snakemake compares them with the fact's record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FileStatus:
     """The state of an output, the fact that speaks of it, and what is wrong."""
 
     path: str
@@ -56,8 +56,8 @@ def latest(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]]:
     return find
 
 
-class Judge:
-    """Verdicts on outputs.
+class Checker:
+    """The status of outputs.
 
     Args:
         facts: candidates of an output, the preferred first.
@@ -69,36 +69,38 @@ class Judge:
         self, facts: Callable[[str], Sequence[Fact]], hash_of: Callable[[str], str | None], local: Callable[[str], str]
     ) -> None:
         self._facts, self._hash_of, self._local = facts, hash_of, local
-        self._verdicts: dict[str, Verdict] = {}
+        self._statuses: dict[str, FileStatus] = {}
         self._open: set[str] = set()
 
-    def all(self, paths: Iterable[str]) -> list[Verdict]:
-        """Verdicts on outputs and on what they were made from, inputs first."""
+    def all(self, paths: Iterable[str]) -> list[FileStatus]:
+        """The status of outputs and on what they were made from, inputs first."""
         for path in sorted(paths):
-            self.verdict(path)
-        return list(self._verdicts.values())
+            self.status(path)
+        return list(self._statuses.values())
 
-    def verdict(self, path: str) -> Verdict:
-        """The verdict on one output."""
+    def status(self, path: str) -> FileStatus:
+        """The status on one output."""
         if path in self._open:
-            return Verdict(path, State.STALE, None, ("it is recorded as made from itself",))
-        if path not in self._verdicts:
+            return FileStatus(path, State.STALE, None, ("it is recorded as made from itself",))
+        if path not in self._statuses:
             self._open.add(path)
-            found = self._judge(path)
+            found = self._check(path)
             self._open.remove(path)
-            self._verdicts[path] = found
-        return self._verdicts[path]
+            self._statuses[path] = found
+        return self._statuses[path]
 
-    def _judge(self, path: str) -> Verdict:
+    def _check(self, path: str) -> FileStatus:
         have = self._hash_of(path)
         known = [fact for fact in self._facts(path) if have in (None, fact.sha256)]
         if not known:
             state = State.ABSENT if have is None else State.UNKNOWN
-            return Verdict(path, state, None, () if have is None else ("no job is known to have written these bytes",))
+            return FileStatus(
+                path, state, None, () if have is None else ("no job is known to have written these bytes",)
+            )
         present = State.ABSENT if have is None else State.FRESH
         wrong = [self._wrong(fact) for fact in known]
         best = next((index for index, reasons in enumerate(wrong) if not reasons), 0)
-        return Verdict(path, State.STALE if wrong[best] else present, known[best], tuple(wrong[best]))
+        return FileStatus(path, State.STALE if wrong[best] else present, known[best], tuple(wrong[best]))
 
     def _wrong(self, fact: Fact) -> list[str]:
         """Inputs that are not what an output was made from."""
@@ -106,11 +108,11 @@ class Judge:
         for portable, digest in fact.inputs.items():
             path = self._local(portable)
             have = self._hash_of(path)
-            verdict = self.verdict(path) if self._facts(path) else None
+            status = self.status(path) if self._facts(path) else None
             if have is not None:
                 found += [f"{path} is not what it was made from"] if have != digest else []
-            elif verdict and verdict.state is State.STALE:
+            elif status and status.state is State.STALE:
                 found.append(f"{path} (absent) would be made anew")
-            elif verdict and verdict.fact and verdict.fact.sha256 != digest:
+            elif status and status.fact and status.fact.sha256 != digest:
                 found.append(f"{path} (absent) is recorded with other bytes than it was made from")
         return found

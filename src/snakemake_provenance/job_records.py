@@ -21,7 +21,7 @@ from snakemake_provenance import memory as memories
 from snakemake_provenance.hashes import Hashes, Stamp
 from snakemake_provenance.layout import MEMORY
 
-FOLDER = "testimonies"
+FOLDER = "job_records"
 
 
 class ChangedDuringJobError(RuntimeError):
@@ -29,7 +29,7 @@ class ChangedDuringJobError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Testimony:
+class JobRecord:
     """What a job says of one output."""
 
     path: str
@@ -40,15 +40,15 @@ class Testimony:
 
 
 def file_of(path: str, memory: Path = MEMORY) -> Path:
-    """Where a job testifies to an output."""
+    """Return where a job records an output."""
     return memory / FOLDER / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:40]}.json"
 
 
 @contextmanager
-def witnessed(
+def recording(
     inputs: Sequence[str], outputs: Sequence[str], made: Mapping[str, Any], memory: Path = MEMORY
 ) -> Iterator[None]:
-    """Run a job and, if it succeeds, testify to each of its outputs.
+    """Run a job and, if it succeeds, record each of its outputs.
 
     Args:
         inputs, outputs: paths, as Snakemake names them.
@@ -76,15 +76,15 @@ def witnessed(
         if stamp is not None and digest is not None:
             hashes.keep(path, digest)
             known = {name: value for name, value in before.items() if value}
-            told = Testimony(path, digest, stamp.size, known, how)
-            memories.remember(file_of(path, memory), asdict(told))
+            record = JobRecord(path, digest, stamp.size, known, how)
+            memories.remember(file_of(path, memory), asdict(record))
 
 
-def told(memory: Path = MEMORY) -> Iterator[tuple[Path, Testimony]]:
-    """Every testimony that has not been gathered, with its file; a damaged one is none."""
+def pending(memory: Path = MEMORY) -> Iterator[tuple[Path, JobRecord]]:
+    """Yield every job record that has not been gathered, with its file; skip damaged ones."""
     for file in sorted((memory / FOLDER).glob("*.json")):
         try:
-            told = Testimony(**(memories.recall(file) or {}))
+            record = JobRecord(**(memories.recall(file) or {}))
         except TypeError:
             continue
-        yield file, told
+        yield file, record
