@@ -21,8 +21,8 @@ from underpainting.denoisers import load_denoiser
 from underpainting.denoisers.compute import Compute
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport.hybrid_sampler import state_at_step
 from underpainting.teleport.jumps import GaussianJump
-from underpainting.teleport.teleport import jump
 
 
 def low_rank_basis(shape: tuple[int, int, int], rank: int) -> Eigenbasis:
@@ -41,7 +41,7 @@ def jump_against_call(name: str, rank: int = 256, pairs: int = 3) -> Ratio:
     noise, level = initial_noise([0], denoiser.image_shape), sampler.grid[10]
     return ratio(
         f"{name}: jump, rank {rank}",
-        lambda: jump(GaussianJump(basis), sampler, noise, 10),
+        lambda: state_at_step(GaussianJump(basis), sampler, noise, 10),
         "one network call",
         lambda: denoiser(noise, level.alpha, level.sigma),
         "at most 0.02",

@@ -23,7 +23,7 @@ from underpainting.noise import schedules
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler, sample
-from underpainting.teleport import jumps, teleport
+from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.theory import mixtures
 
 BUDGET, START = 10, 0.4
@@ -59,7 +59,7 @@ def generate(
     """Images from noise, by a jump where there is one."""
     with torch.inference_mode():
         start = START if ahead else 1.0
-        sample(sampler, denoiser, teleport.ahead_of(ahead, schedule, noise, start), seeds=range(len(noise)))
+        sample(sampler, denoiser, hybrid_sampler.state_at_time(ahead, schedule, noise, start), seeds=range(len(noise)))
 
 
 def measured(study: Path, name: str, batch: int, pairs: int) -> list[Ratio]:
@@ -68,7 +68,7 @@ def measured(study: Path, name: str, batch: int, pairs: int) -> list[Ratio]:
     schedule = schedules.of_file(study / "denoiser" / SCHEDULER)
     noise, steps, rows = initial_noise(range(batch), denoiser.image_shape), registry.steps_within(name, BUDGET), []
     for jump, ahead in known_jumps(study).items():
-        sampler = teleport.regridded(name, schedule, steps, START if ahead else 1.0)
+        sampler = hybrid_sampler.regridded(name, schedule, steps, START if ahead else 1.0)
         counting = CountingDenoiser(denoiser)
         generate(sampler, counting, noise, ahead, schedule)
         ours = partial(generate, sampler, denoiser, noise, ahead, schedule)

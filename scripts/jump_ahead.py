@@ -12,7 +12,7 @@ from underpainting.io import artifacts
 from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise import schedules
 from underpainting.samplers.randomness import initial_noise, seed_batches
-from underpainting.teleport import jumps, teleport
+from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.theory import isotropic, mixtures
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin, use_threads
@@ -46,8 +46,8 @@ def landed(
 ) -> xr.Dataset:
     """The states of a batch of seeds at every level."""
     noise = initial_noise(seeds, shape)
-    starts = [teleport.start_after(skip) for skip in skips]
-    states = torch.stack([teleport.ahead_of(ahead, schedule, noise, start) for start in starts], 1)
+    starts = [hybrid_sampler.start_after(skip) for skip in skips]
+    states = torch.stack([hybrid_sampler.state_at_time(ahead, schedule, noise, start) for start in starts], 1)
     levels = np.array([schedule.level(start) for start in starts])
     return xr.Dataset(
         {

@@ -16,7 +16,7 @@ from underpainting.quality.extractors import make_extractor
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.walk import Sampler, last
-from underpainting.teleport import jumps, teleport
+from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.training import checkpoints
 from underpainting_workflow import tables
 from underpainting_workflow.jobs import job
@@ -43,7 +43,7 @@ def generate(
     parts = []
     for batch in seed_batches(seeds, config["batch_size"]):
         noise = initial_noise(batch, basis.image_shape)
-        final = last(teleport.walk(jumps.GaussianJump(basis), sampler, denoiser, noise, skip, batch))
+        final = last(hybrid_sampler.walk(jumps.GaussianJump(basis), sampler, denoiser, noise, skip, batch))
         parts.append(fidelity.to_bytes(final.state))
     return torch.cat(parts)
 

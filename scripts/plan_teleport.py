@@ -14,7 +14,7 @@ from underpainting.noise import schedules
 from underpainting.samplers import trajectories
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler
-from underpainting.teleport import discretisation, planner, teleport
+from underpainting.teleport import discretisation, hybrid_sampler, planner
 from underpainting_workflow import plan_table, tables
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import use_threads
@@ -72,8 +72,8 @@ def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[
     if design == "truncate":
         return trajectories.make_sampler(choices[sampler], settings), skip
     name, steps = sampler.split("-")
-    schedule, start = schedules.schedule_of(settings), teleport.start_after(skip)
-    return teleport.regridded(name, schedule, int(steps), start, **followed(name, settings)), 0
+    schedule, start = schedules.schedule_of(settings), hybrid_sampler.start_after(skip)
+    return hybrid_sampler.regridded(name, schedule, int(steps), start, **followed(name, settings)), 0
 
 
 def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:

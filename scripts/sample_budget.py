@@ -21,7 +21,7 @@ from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler, sample
-from underpainting.teleport import teleport
+from underpainting.teleport import hybrid_sampler
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin, use_threads
 
@@ -47,7 +47,7 @@ def starting(
     states = artifacts.load(landed[0])["state"] if landed else None
     for number, batch in enumerate(seed_batches(seeds, size)):
         if states is None:
-            noise = teleport.ahead_of(None, schedule, initial_noise(batch, shape), 1.0)
+            noise = hybrid_sampler.state_at_time(None, schedule, initial_noise(batch, shape), 1.0)
             yield Batch(batch, noise[:, None])
         else:
             yield Batch(batch, torch.from_numpy(states[number * size : number * size + len(batch)].values))
@@ -135,10 +135,11 @@ def main(
     weights = inputs["extractor"][0] if inputs["extractor"] else None
     extractors = Extractors(config["extractor"], weights, inputs["autoencoder"]).load()
     own = {} if SAMPLERS[config["sampler"]].stochastic else solved(inputs["solution"])
-    starts = [teleport.start_after(skip) for skip in config["skips"]]
+    starts = [hybrid_sampler.start_after(skip) for skip in config["skips"]]
     name, settings = config["sampler"], followed(config["sampler"], scheduler)
     walks = {
-        steps: [teleport.regridded(name, schedule, steps, start, **settings) for start in starts] for steps in outputs
+        steps: [hybrid_sampler.regridded(name, schedule, steps, start, **settings) for start in starts]
+        for steps in outputs
     }
     meter.plan(images=len(seeds) * sum(sampler.calls() for samplers in walks.values() for sampler in samplers))
     network = artifacts.digest(inputs["weights"])

@@ -17,7 +17,7 @@ from underpainting.io.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.walk import Sampler, last
-from underpainting.teleport import jumps, teleport
+from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.theory import isotropic
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin, use_threads
@@ -35,7 +35,7 @@ JUMPS: dict[str, Callable[[eigenbasis.Eigenbasis], jumps.Jump]] = {
 
 
 def hybrid(
-    ahead: jumps.Jump,
+    jump: jumps.Jump,
     shape: tuple[int, ...],
     sampler: Sampler,
     denoiser: denoisers.Denoiser,
@@ -44,7 +44,7 @@ def hybrid(
 ) -> xr.Dataset:
     """The images of a batch of seeds, with the number of network calls that each took."""
     counting, noise = denoisers.CountingDenoiser(denoiser), initial_noise(seeds, shape)
-    image = last(teleport.walk(ahead, sampler, counting, noise, skip, seeds)).state
+    image = last(hybrid_sampler.walk(jump, sampler, counting, noise, skip, seeds)).state
     level = sampler.grid[skip]
     return xr.Dataset(
         {
@@ -68,7 +68,7 @@ def main(
     """Sample skip by skip from the same noise, each batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
-    ahead = JUMPS[config["jump"]](basis)
+    jump = JUMPS[config["jump"]](basis)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     meter.plan(images=len(seeds) * sum(map(sampler.calls, outputs)))
@@ -78,7 +78,7 @@ def main(
         )
         with torch.inference_mode():
             batches = seed_batches(seeds, config["batch_size"])
-            parts = (hybrid(ahead, basis.image_shape, sampler, denoiser, batch, skip) for batch in batches)
+            parts = (hybrid(jump, basis.image_shape, sampler, denoiser, batch, skip) for batch in batches)
             artifacts.save_stream(parts, output, "sample", provenance)
 
 

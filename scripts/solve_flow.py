@@ -15,7 +15,7 @@ from underpainting.noise import schedules
 from underpainting.quality import own_solution
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise, seed_batches
-from underpainting.teleport import teleport
+from underpainting.teleport import hybrid_sampler
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin, use_threads
 
@@ -33,7 +33,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     first = schedule.level(1.0)
 
     def solved(batch: list[int]) -> xr.Dataset:
-        noise = teleport.ahead_of(None, schedule, initial_noise(batch, denoiser.image_shape), 1.0)
+        noise = hybrid_sampler.state_at_time(None, schedule, initial_noise(batch, denoiser.image_shape), 1.0)
         images = own_solution.solve(denoiser, schedule, noise, first, steps)
         return xr.Dataset(
             {

@@ -20,7 +20,7 @@ from underpainting.noise.levels import NoiseLevel
 from underpainting.quality import own_solution
 from underpainting.samplers import registry, trajectories
 from underpainting.samplers.randomness import initial_noise
-from underpainting.teleport import jumps, teleport
+from underpainting.teleport import hybrid_sampler, jumps
 from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin, use_threads
 
@@ -47,10 +47,10 @@ class Start(NamedTuple):
 
 def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, config: dict[str, Any]) -> Iterator[Start]:
     """The Gaussian's landings on the samplers' own grids."""
-    ahead, noise = jumps.GaussianJump(basis), initial_noise(seeds, basis.image_shape)
+    jump, noise = jumps.GaussianJump(basis), initial_noise(seeds, basis.image_shape)
     for name, skip, steps in config["truncated"]:
         sampler = trajectories.make_sampler(config["samplers"][name], settings)
-        states = teleport.jump(ahead, sampler, noise, skip)
+        states = hybrid_sampler.state_at_step(jump, sampler, noise, skip)
         yield Start(name, "gaussian", skip, steps, states, sampler.grid[skip], list(range(len(seeds))))
 
 

@@ -246,7 +246,7 @@ def of_files(folder: Path) -> str:
 
 
 def forget() -> None:
-    """Read files anew: for processes that outlive an edit."""
+    """Read files again: for processes that outlive an edit."""
     _memory.clear()
     _parsed.cache_clear()
     _files.cache_clear()

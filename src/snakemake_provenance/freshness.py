@@ -112,7 +112,7 @@ class Checker:
             if have is not None:
                 found += [f"{path} is not what it was made from"] if have != digest else []
             elif status and status.state is State.STALE:
-                found.append(f"{path} (absent) would be made anew")
+                found.append(f"{path} (absent) would be made again")
             elif status and status.fact and status.fact.sha256 != digest:
                 found.append(f"{path} (absent) is recorded with other bytes than it was made from")
         return found

@@ -1,4 +1,4 @@
-"""What this working folder knows of its outputs: every fact that jobs here testified to, newest last.
+"""What this working folder knows of its outputs: every fact that jobs here recorded, newest last.
 
 The manifests hold the facts that are shared; the ledger remembers those that a checkout took out of them, and those of
 a run that was killed before it could export. It is memory, not truth: without it, outputs that no manifest mentions are

@@ -1,7 +1,7 @@
 """Jobs that a killed run has left with Slurm: they belong to nobody, and they may still be at work.
 
 Who starts Snakemake again must know of them, else the same work is submitted twice. Those that wait are cancelled, since
-nothing is lost with them; so are those that Slurm would start anew. Those that run are waited for: they record what
+nothing is lost with them; so are those that Slurm would start again. Those that run are waited for: they record what
 they write, and the Snakemake within each keeps the record (`records.write_where_jobs_run`), so that their results count.
 """
 

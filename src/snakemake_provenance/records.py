@@ -120,7 +120,7 @@ def _below(results: str, files: Any) -> list[str]:
 
 
 def before_running(workflow: Any, action: Callable[[], object]) -> None:
-    """Let Snakemake run jobs anew that were killed, and call `action` before it plans a run, not a dry one.
+    """Let Snakemake run jobs again that were killed, and call `action` before it plans a run, not a dry one.
 
     Jobs that were killed need no `--rerun-incomplete`: every output is written under a temporary name and renamed.
 

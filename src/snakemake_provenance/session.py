@@ -60,7 +60,7 @@ def look(layout: Layout) -> Report:
 
 
 def export(layout: Layout) -> list[str]:
-    """Gather what jobs testified to and bring the manifests up to date.
+    """Gather what jobs recorded and bring the manifests up to date.
 
     Returns:
         the manifests that changed.

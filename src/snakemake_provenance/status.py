@@ -68,7 +68,7 @@ def reasons(job: Job, status: FileStatus | None, plans: Mapping[str, Job], code:
         before = [text for text in status.fact.record.get("params") or [] if STALE not in text]
         found += differences(before, job.params, code)
     remade = [path for path in job.inputs if path in plans and plans[path].runs]
-    found += [f"made from {path}, which is to be made anew" for path in remade]
+    found += [f"made from {path}, which is to be made again" for path in remade]
     return found or [job.reason]
 
 

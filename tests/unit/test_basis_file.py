@@ -71,7 +71,7 @@ def test_half_the_size_moves_a_jump_by_rounding_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image_range": [0, 1]}, r"images in \[0, 1\], but networks work in \[-1.0, 1.0\]; compute it anew"),
+        ({"image_range": [0, 1]}, r"images in \[0, 1\], but networks work in \[-1.0, 1.0\]; compute it again"),
         (
             {"format": "underpainting.basis/9"},
             r"holds 'underpainting.basis/9', this version reads 'underpainting.basis/1'",
@@ -98,7 +98,7 @@ def test_a_flipped_byte_is_noticed(basis: Eigenbasis, tmp_path: Path) -> None:
 
 
 def test_what_is_no_basis_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BasisFileError, match="there is no such file; make the file anew with `underpainting basis`"):
+    with pytest.raises(BasisFileError, match="there is no such file; make the file again with `underpainting basis`"):
         load_basis(tmp_path / "b")
     (tmp_path / "b").write_bytes(b"no tensors")
     with pytest.raises(BasisFileError, match="not a readable safetensors file"):

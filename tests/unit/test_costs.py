@@ -1,4 +1,4 @@
-"""Costs foretold from a study file against calls counted, the paper's own numbers, and a plan made by hand."""
+"""Costs estimated from a study file against calls counted, the paper's own numbers, and a plan made by hand."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import schedules
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
-from underpainting.teleport import discretisation, teleport
+from underpainting.teleport import discretisation, hybrid_sampler
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
 
@@ -34,7 +34,7 @@ def test_components_walk_as_images_do(name: str, begin: int, basis: Eigenbasis) 
 
 
 def loss_of(name: str, steps: int, start: float, variances: torch.Tensor) -> float:
-    return discretisation.loss(variances, teleport.regridded(name, NETWORK, steps, start), seen=0.1)
+    return discretisation.loss(variances, hybrid_sampler.regridded(name, NETWORK, steps, start), seen=0.1)
 
 
 @pytest.mark.parametrize(("name", "order"), [("ddim", 1), ("euler", 1), ("dpmsolverpp", 2)])

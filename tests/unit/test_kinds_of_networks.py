@@ -21,7 +21,7 @@ from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.training import objectives
-from underpainting.training.objectives import Lesson, Objective
+from underpainting.training.objectives import Objective, TrainingBatch
 from underpainting.training.trainer import Recipe, draw
 
 KINDS: tuple[Objective, ...] = ("epsilon", "v_prediction", "sample", "edm", "flow")
@@ -38,7 +38,7 @@ def schedule_of(kind: Objective) -> Any:
     return objectives.make_schedule(kind, {}, EDM if kind == "edm" else {})
 
 
-def lesson_of(kind: Objective, clean: Tensor, noise: Tensor, quantiles: Tensor) -> Lesson:
+def batch_of(kind: Objective, clean: Tensor, noise: Tensor, quantiles: Tensor) -> TrainingBatch:
     if kind == "edm":
         return objectives.preconditioned(clean, noise, quantiles, schedule_of(kind), -1.2, 1.2)
     if kind == "flow":
@@ -70,14 +70,16 @@ class Answer(nn.Module):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("quantile", [0.2, 0.5, 0.9])
-def test_the_best_answer_to_a_lesson_gives_the_posterior_mean_on_every_path(kind: Objective, quantile: float) -> None:
-    """Least squares on the lessons of Gaussian pixels, asked for x_0: lambda alpha x / (alpha^2 lambda + sigma^2)."""
+def test_the_best_answer_to_a_training_batch_gives_the_posterior_mean_on_every_path(
+    kind: Objective, quantile: float
+) -> None:
+    """Least squares on the training batches of Gaussian pixels, asked for x_0: lambda alpha x / (alpha^2 lambda + sigma^2)."""
     variance, count = 0.3, 400_000
     generator = torch.Generator().manual_seed(1)
     clean, noise = torch.randn(2, count, 1, 1, 1, generator=generator)
-    lesson = lesson_of(kind, clean * variance**0.5, noise, torch.full((count,), quantile))
-    slope = float((lesson.inputs * lesson.targets).sum() / lesson.inputs.square().sum())
-    time = float(lesson.times[0])
+    batch = batch_of(kind, clean * variance**0.5, noise, torch.full((count,), quantile))
+    slope = float((batch.inputs * batch.targets).sum() / batch.inputs.square().sum())
+    time = float(batch.times[0])
     ratio = ratio_of(kind, time)
     denoiser = denoisers.of_kind(Answer(slope, time), schedule_of(kind))
     asked = torch.linspace(-1, 1, 9)[:, None, None, None]
@@ -101,16 +103,16 @@ def test_what_an_edm_network_learns_has_unit_variance_at_every_level() -> None:
     generator = torch.Generator().manual_seed(2)
     clean, noise = torch.randn(2, 100_000, 1, 1, 1, generator=generator)
     for quantile in (0.001, 0.3, 0.999):
-        lesson = lesson_of("edm", 0.5 * clean, noise, torch.full((100_000,), quantile))
-        assert float(lesson.targets.var()) == pytest.approx(1, abs=0.02)
-        assert float(lesson.inputs.var()) == pytest.approx(1, abs=0.02)
+        batch = batch_of("edm", 0.5 * clean, noise, torch.full((100_000,), quantile))
+        assert float(batch.targets.var()) == pytest.approx(1, abs=0.02)
+        assert float(batch.inputs.var()) == pytest.approx(1, abs=0.02)
 
 
 def test_levels_stay_within_what_the_schedule_says() -> None:
     quantiles = torch.tensor([0.0, 0.5, 1.0])
-    lesson = lesson_of("edm", torch.zeros(3, 1, 1, 1), torch.zeros(3, 1, 1, 1), quantiles)
-    assert torch.isfinite(lesson.targets).all()
-    np.testing.assert_allclose((4 * lesson.times).exp(), [0.002, np.exp(-1.2), 80.0], rtol=1e-5)
+    batch = batch_of("edm", torch.zeros(3, 1, 1, 1), torch.zeros(3, 1, 1, 1), quantiles)
+    assert torch.isfinite(batch.targets).all()
+    np.testing.assert_allclose((4 * batch.times).exp(), [0.002, np.exp(-1.2), 80.0], rtol=1e-5)
 
 
 def test_an_edm_network_is_called_as_diffusers_calls_it() -> None:

@@ -34,7 +34,7 @@ from underpainting.noise import schedules
 from underpainting.pipeline import TeleportPipeline
 from underpainting.samplers import registry
 from underpainting.samplers.walk import sample
-from underpainting.teleport import teleport
+from underpainting.teleport import hybrid_sampler
 from underpainting.teleport.jumps import GaussianJump, Jump, MixtureJump
 from underpainting.theory.mixtures import Mixture, Mode
 
@@ -66,7 +66,9 @@ def regridded(
     denoiser, _ = denoisers.load_denoiser(folder, Compute("cpu"))
     state = torch.from_numpy(landed(jump, network, list(seeds), SHAPE, [percent])["state"].values[:, 0])
     with torch.inference_mode():
-        images = sample(teleport.regridded(sampler, network, steps, 1 - percent / 100), denoiser, state, seeds=seeds)
+        images = sample(
+            hybrid_sampler.regridded(sampler, network, steps, 1 - percent / 100), denoiser, state, seeds=seeds
+        )
     return images.clamp(-1, 1).numpy()
 
 

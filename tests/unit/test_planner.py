@@ -12,7 +12,7 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import schedules
 from underpainting.noise.levels import vp_level
 from underpainting.samplers.walk import Sampler
-from underpainting.teleport import planner, teleport
+from underpainting.teleport import hybrid_sampler, planner
 from underpainting.teleport.planner import Shortfall
 from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow import plan_table
@@ -90,7 +90,7 @@ def test_few_steps_begin_later_than_many(basis: Eigenbasis) -> None:
     starts = [1 - skip / 20 for skip in range(20)]
 
     def start(steps: int) -> float:
-        walks = {start: teleport.regridded("ddim", schedule, steps, start) for start in starts}
+        walks = {start: hybrid_sampler.regridded("ddim", schedule, steps, start) for start in starts}
         return planner.best_start(flat(0.3), basis.variances, walks, 1e-6)
 
     found = [start(steps) for steps in (3, 6, 12, 50)]

@@ -15,7 +15,7 @@ from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
-from underpainting.teleport import teleport
+from underpainting.teleport import hybrid_sampler
 from underpainting.teleport.jumps import GaussianJump
 from underpainting.theory import flow, gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
@@ -31,7 +31,9 @@ def noise_of(basis: Eigenbasis) -> Tensor:
 
 
 def images_after(basis: Eigenbasis, sampler: Sampler, skip: int) -> Tensor:
-    *_, last = teleport.walk(GaussianJump(basis), sampler, GaussianDenoiser(basis), noise_of(basis), skip, range(4))
+    *_, last = hybrid_sampler.walk(
+        GaussianJump(basis), sampler, GaussianDenoiser(basis), noise_of(basis), skip, range(4)
+    )
     return last.state
 
 
@@ -78,7 +80,7 @@ def test_the_closed_form_carries_all_the_way_with_many_steps(basis: Eigenbasis, 
 def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(basis: Eigenbasis, name: str, skip: int) -> None:
     """An image is not the closed form's; all together have its mean and covariance, jump or not."""
     sampler, noise = Sampler(name, 100, SCHEDULE), initial_noise(range(4000), basis.image_shape).double()
-    *_, last = teleport.walk(GaussianJump(basis), sampler, GaussianDenoiser(basis), noise, skip, range(4000))
+    *_, last = hybrid_sampler.walk(GaussianJump(basis), sampler, GaussianDenoiser(basis), noise, skip, range(4000))
     found = (last.state.flatten(1) - basis.mean) @ basis.vectors
     spread = basis.variances.sqrt()
     assert (found.mean(0).abs() < 0.08 * spread + 0.01).all()
@@ -90,7 +92,7 @@ def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(basis: Ei
 @pytest.mark.parametrize("skip", [1, 7, 19])
 def test_a_jump_lands_at_the_level_of_its_step(basis: Eigenbasis, name: str, skip: int) -> None:
     sampler = Sampler(name, STEPS, SCHEDULE)
-    found = teleport.jump(GaussianJump(basis), sampler, noise_of(basis), skip)
+    found = hybrid_sampler.state_at_step(GaussianJump(basis), sampler, noise_of(basis), skip)
     start = sampler.start(noise_of(basis))
     assert torch.equal(found, gaussian.state(basis, start, sampler.grid[0], sampler.grid[skip]))
     assert (found - start).abs().max() > 1e-3
@@ -103,7 +105,7 @@ def test_skipping_nothing_changes_nothing(network: UNet2DModel, name: str) -> No
     basis = Eigenbasis(eye[0], eye[:, :2], torch.ones(2, dtype=torch.float64), 2.0, (1, 8, 8))
     sampler, denoiser = Sampler(name, 4, SCHEDULE), DiffusersDenoiser(network, training_grid(SCHEDULE), "v_prediction")
     noise = initial_noise(range(2), (1, 8, 8))
-    *_, last = teleport.walk(GaussianJump(basis), sampler, denoiser, noise, 0, range(2))
+    *_, last = hybrid_sampler.walk(GaussianJump(basis), sampler, denoiser, noise, 0, range(2))
     assert torch.equal(last.state, sample(sampler, denoiser, sampler.start(noise), seeds=range(2)))
 
 
@@ -112,7 +114,7 @@ def test_skipping_nothing_changes_nothing(network: UNet2DModel, name: str) -> No
 def test_skipped_steps_are_not_walked_and_cost_nothing(basis: Eigenbasis, name: str, skip: int) -> None:
     counter = CountingDenoiser(GaussianDenoiser(basis))
     sampler = Sampler(name, STEPS, SCHEDULE)
-    steps = list(teleport.walk(GaussianJump(basis), sampler, counter, noise_of(basis), skip, range(4)))
+    steps = list(hybrid_sampler.walk(GaussianJump(basis), sampler, counter, noise_of(basis), skip, range(4)))
     assert [step.index for step in steps] == list(range(skip, STEPS + 1))
     assert counter.calls == registry.calls(name, STEPS - skip) == sampler.calls(skip)
 
@@ -121,16 +123,18 @@ def test_skipped_steps_are_not_walked_and_cost_nothing(basis: Eigenbasis, name: 
 @pytest.mark.parametrize("skip", [-1, STEPS, STEPS + 1])
 def test_a_skip_that_leaves_no_step_is_refused(basis: Eigenbasis, name: str, skip: int) -> None:
     with pytest.raises(ValueError, match=f"cannot skip {skip} of 20 steps: at least one step must be left"):
-        teleport.jump(GaussianJump(basis), Sampler(name, STEPS, SCHEDULE), noise_of(basis), skip)
+        hybrid_sampler.state_at_step(GaussianJump(basis), Sampler(name, STEPS, SCHEDULE), noise_of(basis), skip)
 
 
 def test_images_of_another_size_are_refused(basis: Eigenbasis) -> None:
     with pytest.raises(ValueError, match="do not fit an eigenbasis of 16 pixels"):
-        teleport.jump(GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), torch.zeros(1, 1, 8, 8), 5)
+        hybrid_sampler.state_at_step(GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), torch.zeros(1, 1, 8, 8), 5)
 
 
 def test_float32_noise_gives_a_float32_state(basis: Eigenbasis) -> None:
     assert (
-        teleport.jump(GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), noise_of(basis).float(), 5).dtype
+        hybrid_sampler.state_at_step(
+            GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), noise_of(basis).float(), 5
+        ).dtype
         == torch.float32
     )

@@ -40,7 +40,7 @@ def test_status_tells_each_condition_and_why(world: World) -> None:
     assert "results/tiny/moments.zarr.zip" not in told
     assert "code of underpainting/analysis/emergence.py" in result.stdout
     assert "kid_subsets: 5 before, 6 now" in result.stdout
-    assert "made from results/tiny/emergence/ddim-6.zarr.zip, which is to be made anew" in result.stdout
+    assert "made from results/tiny/emergence/ddim-6.zarr.zip, which is to be made again" in result.stdout
 
 
 def test_verify_finds_every_flipped_byte(

@@ -58,7 +58,7 @@ def test_a_clipped_study_of_a_model_that_says_otherwise(fresh: Project) -> None:
 
 
 def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(fresh: Project) -> None:
-    """In half precision it is copied as it is; trained anew, it is the network that was trained before."""
+    """In half precision it is copied as it is; trained again, it is the network that was trained before."""
     weights = "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors"
     fresh.build(weights)
     built = fresh.artifacts()

@@ -1,4 +1,4 @@
-"""What is foretold of a study against what the built one holds, and the command as a user types it."""
+"""What is estimated of a study against what the built one holds, and the command as a user types it."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_calls_foretold_are_those_that_the_artifacts_tell(built: Project, jobs: 
 def test_bytes_foretold_are_near_those_on_disk(built: Project, jobs: list[Job], study: Study) -> None:
     checked = 0
     for job in jobs:
-        foretold = costs.stored_bytes(job.rule, study, job.wildcards)
-        if foretold is not None:
+        estimated = costs.stored_bytes(job.rule, study, job.wildcards)
+        if estimated is not None:
             size = sum((built.folder / path).stat().st_size for path in job.outputs)
-            assert 1 / FACTOR < foretold / size < FACTOR, job.outputs
+            assert 1 / FACTOR < estimated / size < FACTOR, job.outputs
             checked += 1
     assert checked == 15
 

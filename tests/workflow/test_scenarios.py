@@ -245,7 +245,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("style sheet of the tables edited")
 def _(world: World) -> tuple[Plan, set[str]]:
-    name = "src/underpainting/table.css"
+    name = "src/underpainting_workflow/table.css"
     world.colleague.edit(name, "{", "{ /* edited */")
     return _plan_with(world.colleague, name)
 

@@ -11,7 +11,7 @@ The central difference cancels what is quadratic in h. For Gaussian data the wal
 
     sum_k (u_k . v)^2 psi_k + (1 - sum_k (u_k . v)^2) sigma_t / sigma_s
 
-which for v = u_k and t = 0 is Eq. 14. A sampler that remembers earlier steps (DPM-Solver++) starts anew at s.
+which for v = u_k and t = 0 is Eq. 14. A sampler that remembers earlier steps (DPM-Solver++) starts again at s.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def randomized(
     """The leading components without any pixel-by-pixel matrix (Musco & Musco 2015, Alg. 2).
 
     Args:
-        batches: gives the flattened images anew at each call, in batches of shape (sample, pixel), float32 or float64.
+        batches: gives the flattened images again at each call, in batches of shape (sample, pixel), float32 or float64.
         mean: their mean, shape (pixel,).
         total_variance: trace of their covariance.
         count: number of images.
@@ -318,7 +318,7 @@ def load(path: str | Path) -> Eigenbasis:
     data = artifacts.load(path)
     if tuple(data.attrs.get("range", ())) != artifacts.IMAGE_RANGE or "vectors" not in data:
         raise artifacts.ArtifactError(
-            f"{path}: not an eigenbasis of images in {list(artifacts.IMAGE_RANGE)}; compute it anew from images in that range"
+            f"{path}: not an eigenbasis of images in {list(artifacts.IMAGE_RANGE)}; compute it again from images in that range"
         )
     mean, vectors, variances = (
         torch.from_numpy(np.ascontiguousarray(data[name].values, np.float64))

@@ -31,7 +31,7 @@ from underpainting.io.writing import replacing
 FORMAT = "underpainting.basis/1"
 Precision = Literal["float64", "float32"]
 _PARTS = ("mean", "vectors", "variances")
-_REMEDY = "make the file anew with `underpainting basis` or `underpainting.basis.stored.save_basis`"
+_REMEDY = "make the file again with `underpainting basis` or `underpainting.basis.stored.save_basis`"
 
 
 class BasisFileError(ValueError):
@@ -234,7 +234,7 @@ def require_range(card: Card, name: str) -> None:
     if tuple(card.image_range) != IMAGE_RANGE:
         raise BasisFileError(
             f"{name}: a basis of images in {list(card.image_range)}, but networks work in {list(IMAGE_RANGE)}; "
-            "compute it anew from images in that range"
+            "compute it again from images in that range"
         )
 
 

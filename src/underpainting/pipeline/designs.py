@@ -11,7 +11,7 @@ from underpainting.noise.schedules import Schedule, schedule_of
 from underpainting.pipeline.schedulers import options, sampler_name
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler
-from underpainting.teleport import teleport
+from underpainting.teleport import hybrid_sampler
 from underpainting.teleport.jumps import Jump
 
 DesignName = Literal["truncate", "regrid"]
@@ -33,7 +33,7 @@ class Design(Protocol):
         """The sampler's first step."""
         ...
 
-    def state(self, ahead: Jump, noise: Tensor) -> Tensor:
+    def state(self, jump: Jump, noise: Tensor) -> Tensor:
         """The state at that step that belongs to standard normal noise, shape (sample, channel, height, width)."""
         ...
 
@@ -49,21 +49,21 @@ class Truncated:
     def begin(self) -> int:
         return self.skip
 
-    def state(self, ahead: Jump, noise: Tensor) -> Tensor:
-        return teleport.jump(ahead, self.sampler, noise, self.skip)
+    def state(self, jump: Jump, noise: Tensor) -> Tensor:
+        return hybrid_sampler.state_at_step(jump, self.sampler, noise, self.skip)
 
 
 @dataclass(frozen=True)
 class Regridded:
-    """All steps spread anew over what the jump leaves of the network's time."""
+    """All steps spread over what the jump leaves of the network's time."""
 
     sampler: Sampler
     schedule: Schedule
     skip: float
     begin: int = 0
 
-    def state(self, ahead: Jump, noise: Tensor) -> Tensor:
-        return teleport.ahead_of(ahead if self.skip else None, self.schedule, noise, 1 - self.skip)
+    def state(self, jump: Jump, noise: Tensor) -> Tensor:
+        return hybrid_sampler.state_at_time(jump if self.skip else None, self.schedule, noise, 1 - self.skip)
 
 
 def make(
@@ -97,7 +97,7 @@ def make(
         return Truncated(Sampler(name, steps, scheduler, **settings), skipped_steps(skip, steps))
     schedule, share = schedule_of(scheduler), skipped_time(skip)
     settings = followed(name, scheduler) | settings
-    return Regridded(teleport.regridded(name, schedule, steps, 1 - share, **settings), schedule, share)
+    return Regridded(hybrid_sampler.regridded(name, schedule, steps, 1 - share, **settings), schedule, share)
 
 
 def skipped_steps(skip: int | float, steps: int) -> int:

@@ -126,7 +126,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             skip: how far to jump. For `truncate` how many of the steps: a number, or as a float the fraction, 0 <= skip < 1; for
                 `regrid` the fraction of the network's time.
             design: `truncate` leaves out the first steps of the sampler's own grid; `regrid` spends all steps on what the jump
-                leaves of the network's time, spread anew.
+                leaves of the network's time, spread over it.
             jump: carries the noise there, on the CPU; else the Gaussian of the basis, or that of each image's class.
             sampler: a key of `sampling.SAMPLERS`; else the one that the scheduler stands for, with the scheduler's settings.
             class_labels: one per image, or one for all; for a network with classes, for a basis with classes, or both.

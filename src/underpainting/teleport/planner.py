@@ -134,7 +134,7 @@ def best_start(
     Args:
         shortfall: of the jump's model.
         variances: of the data's eigenbasis, shape (component,), float64.
-        walks: samplers by the time at which they start, see `teleport.regridded`.
+        walks: samplers by the time at which they start, see `hybrid_sampler.regridded`.
         wanted: nats per image that may be lost.
     """
     starts = sorted(walks, reverse=True)

@@ -337,7 +337,7 @@ def load(path: str | Path) -> Mixture:
     data = artifacts.load(path)
     if tuple(data.attrs.get("range", ())) != artifacts.IMAGE_RANGE or "rests" not in data:
         raise artifacts.ArtifactError(
-            f"{path}: not a mixture of images in {list(artifacts.IMAGE_RANGE)}; compute it anew from images in that range"
+            f"{path}: not a mixture of images in {list(artifacts.IMAGE_RANGE)}; compute it again from images in that range"
         )
     stops = np.cumsum(data["ranks"].values)
     modes = [

@@ -10,7 +10,7 @@ The images are read in chunks, with a running softmax: memory is one chunk in fl
 
 At small sigma the weights depend on differences of squared distances of order sigma^2, while the quick form
 |x|^2 - 2 alpha x.y + alpha^2 |y|^2 is wrong by about eps sqrt(D) (|x| + alpha |y|)^2. Where that error matters, each pair
-whose quick logit is so near to the largest that it could weigh anything gets its logit anew from the sum of
+whose quick logit is so near to the largest that it could weigh anything gets its logit again from the sum of
 (x - alpha y_i)^2, which has no such cancellation. That happens at small sigma only, where few images come so near.
 """
 

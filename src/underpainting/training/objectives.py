@@ -22,7 +22,7 @@ from underpainting.denoisers import PredictionType
 Objective = Literal[PredictionType, "edm", "flow"]
 
 
-class Lesson(NamedTuple):
+class TrainingBatch(NamedTuple):
     """What a network is shown and should answer.
 
     Attributes:
@@ -63,30 +63,30 @@ def _per_image(values: Tensor) -> Tensor:
 
 def variance_preserving(
     clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, prediction_type: PredictionType
-) -> Lesson:
-    """The lesson at discrete times of a scheduler with `alphas_cumprod` (Eq. 5)."""
+) -> TrainingBatch:
+    """The training batch at discrete times of a scheduler with `alphas_cumprod` (Eq. 5)."""
     square = schedule.alphas_cumprod
     times = (quantiles * len(square)).long().clamp_(max=len(square) - 1)
     alpha, sigma = _per_image(square[times].sqrt()), _per_image((1 - square[times]).sqrt())
     targets = {"epsilon": noise, "v_prediction": alpha * noise - sigma * clean, "sample": clean}
-    return Lesson(alpha * clean + sigma * noise, times, targets[prediction_type])
+    return TrainingBatch(alpha * clean + sigma * noise, times, targets[prediction_type])
 
 
 def preconditioned(
     clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, log_sigma_mean: float, log_sigma_std: float
-) -> Lesson:
-    """The lesson of EDM at normal ln(sigma), within the scheduler's sigma_min and sigma_max (Karras et al. 2022, Table 1)."""
+) -> TrainingBatch:
+    """The training batch of EDM at normal ln(sigma), within the scheduler's sigma_min and sigma_max (Karras et al. 2022)."""
     config = schedule.config
     levels = (log_sigma_mean + log_sigma_std * torch.special.ndtri(quantiles)).exp()
     levels = levels.clamp(config["sigma_min"], config["sigma_max"])
     sigma, variance = _per_image(levels), config["sigma_data"] ** 2
     total = sigma**2 + variance
     noisy, out = clean + sigma * noise, sigma * config["sigma_data"] / total.sqrt()
-    return Lesson(noisy / total.sqrt(), levels.log() / 4, (clean - variance / total * noisy) / out)
+    return TrainingBatch(noisy / total.sqrt(), levels.log() / 4, (clean - variance / total * noisy) / out)
 
 
-def straight(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any) -> Lesson:
-    """The lesson of flow matching at uniform times (Lipman et al. 2023; Liu et al. 2023)."""
+def straight(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any) -> TrainingBatch:
+    """The training batch of flow matching at uniform times (Lipman et al. 2023; Liu et al. 2023)."""
     time = _per_image(quantiles)
     times = quantiles * schedule.config["num_train_timesteps"]
-    return Lesson((1 - time) * clean + time * noise, times, noise - clean)
+    return TrainingBatch((1 - time) * clean + time * noise, times, noise - clean)

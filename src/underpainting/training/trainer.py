@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from underpainting import meter
 from underpainting.training import checkpoints, objectives
-from underpainting.training.objectives import Lesson, Objective
+from underpainting.training.objectives import Objective, TrainingBatch
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
     )
 
 
-def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> Lesson:
+def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> TrainingBatch:
     """Noisy images, their times and the network's targets at one step; a function of (seed, step).
 
     Args:

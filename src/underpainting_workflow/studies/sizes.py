@@ -1,4 +1,4 @@
-"""How large the arrays of a study's jobs are, foretold from the study file.
+"""How large the arrays of a study's jobs are, estimated from the study file.
 
 Imported by the Snakefile, so it imports nothing heavy.
 """

@@ -61,8 +61,8 @@ def test_a_record_that_is_written_is_read_by_snakemake(tmp_path: Path, monkeypat
     assert found is not None
     assert (found.rule, found.params, found.input, found.endtime) == ("r", ["'p'"], ["a", "b"], 12.5)
     Records().invalidate("results/x", "altered", {"params": ["'p'"]}, None)
-    poisoned = FilePersistence(nolock=True)._read_record("results/x")
-    assert poisoned is not None and poisoned.params == ["'p'", f"{STALE}altered"]
+    invalid = FilePersistence(nolock=True)._read_record("results/x")
+    assert invalid is not None and invalid.params == ["'p'", f"{STALE}altered"]
 
 
 def test_an_incomplete_mark_can_be_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

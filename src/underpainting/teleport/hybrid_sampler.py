@@ -4,7 +4,7 @@ The state at a lower noise level is not integrated with the network but written 
 the mean and covariance of the training data; the sampler goes on from there. Two designs spend the calls that are left:
 
     truncate   the grid is the sampler's own; its first `skip` steps cost nothing (the paper's Tables 3-5)
-    re-grid    all N steps are spread anew over what is left, from the level where the jump lands to the image
+    re-grid    all N steps are spread over what is left, from the level where the jump lands to the image
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from underpainting.samplers.walk import Sampler, Step
 from underpainting.teleport.jumps import Jump
 
 
-def jump(ahead: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
+def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
     """The state at step `skip` of a sampler's grid.
 
     Args:
-        ahead: carries states of the training data's distribution.
+        jump: carries states of the training data's distribution.
         sampler: whose grid is meant.
         noise: standard normal, shape (sample, channel, height, width).
         skip: number of steps to skip, 0 <= skip < steps; 0 gives the sampler's own start.
@@ -36,20 +36,20 @@ def jump(ahead: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
     if not 0 <= skip < sampler.steps:
         raise ValueError(f"cannot skip {skip} of {sampler.steps} steps: at least one step must be left to the sampler")
     state = sampler.start(noise)
-    return ahead(state, sampler.grid[0], sampler.grid[skip]) if skip else state
+    return jump(state, sampler.grid[0], sampler.grid[skip]) if skip else state
 
 
 def walk(
-    ahead: Jump, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int, seeds: Sequence[int] | None = None
+    jump: Jump, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int, seeds: Sequence[int] | None = None
 ) -> Iterator[Step]:
     """The steps of the hybrid sampler, from the jump's target to the image: the design "truncate".
 
     Args:
-        ahead, sampler, noise, skip: as for `jump`.
+        jump, sampler, noise, skip: as for `state_at_step`.
         denoiser: gives the endpoint estimates.
         seeds: one per image; stochastic samplers draw their noise from them.
     """
-    return sampler.walk(denoiser, jump(ahead, sampler, noise, skip), skip, seeds)
+    return sampler.walk(denoiser, state_at_step(jump, sampler, noise, skip), skip, seeds)
 
 
 def start_after(percent: int) -> float:
@@ -57,11 +57,11 @@ def start_after(percent: int) -> float:
     return 1 - percent / 100
 
 
-def ahead_of(ahead: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
+def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
     """The state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
 
     Args:
-        ahead: carries states of the training data's distribution; None for a start at the noisiest level itself.
+        jump: carries states of the training data's distribution; None for a start at the noisiest level itself.
         schedule: of the network.
         noise: standard normal, shape (sample, channel, height, width).
         start: in (0, 1], 1 for the noisiest level.
@@ -71,11 +71,11 @@ def ahead_of(ahead: Jump | None, schedule: Schedule, noise: Tensor, start: float
     """
     first = schedule.level(1.0)
     state = noise * spread(first)
-    if ahead is None:
+    if jump is None:
         if start != 1.0:
             raise ValueError(f"a start at {start} needs a jump; without one, start at 1")
         return state
-    return ahead(state, first, schedule.level(start))
+    return jump(state, first, schedule.level(start))
 
 
 def regridded(name: str, schedule: Schedule, steps: int, start: float, **options: Any) -> Sampler:
