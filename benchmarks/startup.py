@@ -42,9 +42,9 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "tabulate_claims",
         "tabulate_findings",
         "tabulate_geometry",
+        "tabulate_models",
         "tabulate_teleport",
     ),
-    ("pydantic", "xarray"): ("tabulate_models",),
     ("PIL", "pydantic", "xarray"): ("prepare_dataset",),
     ("matplotlib", "pandas"): (
         "underpainting_workflow.drawing.budget",

@@ -11,9 +11,9 @@ from underpainting.analysis.departure import departure, final_error
 from underpainting.analysis.statistics import Interval
 from underpainting.io import artifacts
 from underpainting.io.writing import write_text
+from underpainting.theory.labels import LABELS
 from underpainting_workflow import tables
 from underpainting_workflow.jobs import job
-from underpainting_workflow.studies.theory import THEORY_LABELS
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -51,7 +51,7 @@ def row(quantity: str, interval: Interval, **tests: float) -> dict[str, Any]:
 def rows(files: list[str]) -> list[dict[str, Any]]:
     """Errors of every model, then every difference of two."""
     models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in files}
-    labels = {name: THEORY_LABELS[name] for name in models}  # type: ignore[index]
+    labels = {name: LABELS[name] for name in models}
     found = [row(f"error: {labels[name]}", statistics.of_means(final_error(data))) for name, data in models.items()]
     found += [row(f"departure: {labels[name]}", statistics.of_means(departure(data))) for name, data in models.items()]
     for first, second in combinations(models, 2):

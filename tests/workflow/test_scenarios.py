@@ -21,6 +21,7 @@ import pytest
 from snakemake_provenance import code
 from tests.workflow.workplace import Plan, Workplace
 from tests.workflow.world import MOMENTS, World, write_images
+from underpainting_workflow import jobs
 
 Row = Callable[[World], tuple[Plan, set[str]]]
 ROWS: dict[str, Row] = {}
@@ -222,16 +223,19 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 def _plan_with(place: Workplace, module: str) -> tuple[Plan, set[str]]:
     """The plan, and the jobs whose script reaches a module, with all behind them."""
-    package = place.folder / "src/underpainting"
-    scripts = (place.folder / "scripts").glob("*.py")
+    packages = tuple(place.folder / "src" / package.name for package in jobs.PACKAGES)
     code.forget()
-    reached = {file.stem for file in scripts if place.folder / module in code.closure(file, package, ("provenance",))}
+
+    def reaches(name: str) -> bool:
+        script = place.folder / "scripts" / f"{name.partition(':')[0]}.py"
+        return place.folder / module in code.closure(script, packages, jobs.APART, jobs.modules_of(name))
+
     plan = place.plan()
-    return plan, plan.behind({name for name, job in plan.jobs.items() if _script(job) in reached})
+    return plan, plan.behind({name for name, job in plan.jobs.items() if reaches(_script(job))})
 
 
 def _script(job: object) -> str:
-    """The script of a job, from the digest among its parameters."""
+    """The script of a job, and the module that it imports by name, from the digest among its parameters."""
     texts = [text for text in job["params"] if text.startswith("'")]  # type: ignore[index]
     return str(texts[0]).strip("'").split()[0]
 

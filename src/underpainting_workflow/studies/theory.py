@@ -7,15 +7,10 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from underpainting.io.messages import shown
+from underpainting.theory.labels import LABELS
 from underpainting_workflow.studies.base import Model
 
 TheoryName = Literal["gaussian", "mixture", "point_cloud"]
-
-THEORY_LABELS: dict[TheoryName, str] = {
-    "gaussian": "Gaussian",
-    "mixture": "Gaussian mixture",
-    "point_cloud": "point cloud",
-}
 
 
 class MomentsConfig(Model):
@@ -99,7 +94,7 @@ class ComparisonConfig(Model):
             raise ValueError(
                 f"{shown(list(value))} lacks gaussian or lists a model twice | list gaussian, and each model once"
             )
-        return tuple(name for name in THEORY_LABELS if name in value)
+        return tuple(sorted(value, key=list(LABELS).index))
 
 
 class EmergenceConfig(Model):

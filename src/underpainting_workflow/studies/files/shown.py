@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from underpainting.theory.labels import LABELS
 from underpainting_workflow.studies.files import stages, sweep, trajectories
 from underpainting_workflow.studies.models import Study
-from underpainting_workflow.studies.theory import THEORY_LABELS
 
 
 def seed_of(study: Study) -> int:
@@ -36,7 +36,7 @@ def gallery_samples(name: str, study: Study) -> list[str]:
 
 def labels(study: Study) -> dict[str, str]:
     """Names in figures, of the headline sampler (`network`) and of the theories compared with it."""
-    theories: dict[str, str] = {model: THEORY_LABELS[model] for model in study.comparison.models}
+    theories: dict[str, str] = {model: LABELS[model] for model in study.comparison.models}
     return {"network": stages.headline_first(study.trajectories)[0].label, **theories}
 
 
