@@ -11,12 +11,15 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from tests.unit import test_training
-from underpainting import meter, sampling
+from underpainting import meter
 from underpainting.analysis import perturbation
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser
 from underpainting.noise.levels import training_grid
 from underpainting.quality import autoencoder, classifier
+from underpainting.samplers.randomness import initial_noise
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.walk import Sampler, sample
 from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow import jobs
 
@@ -31,10 +34,10 @@ def zero() -> None:
 def test_a_walk_of_a_network_is_counted(network: UNet2DModel) -> None:
     schedule = DDIMScheduler(clip_sample=False)
     denoiser = DiffusersDenoiser(network, training_grid(schedule))
-    sampler = sampling.Sampler("heun", 3, schedule)
-    noise = sampling.initial_noise(range(4), denoiser.image_shape)
+    sampler = Sampler("heun", 3, schedule)
+    noise = initial_noise(range(4), denoiser.image_shape)
     begin = time.perf_counter()
-    sampling.sample(sampler, denoiser, sampler.start(noise))
+    sample(sampler, denoiser, sampler.start(noise))
     lasted = time.perf_counter() - begin
     work = meter.reading()
     assert (work.calls, work.images) == (sampler.calls(), 4 * sampler.calls()) == (5, 20)
@@ -54,12 +57,12 @@ def test_a_call_that_fails_costs_time_but_does_not_count() -> None:
     assert work.network_seconds > 0
 
 
-@pytest.mark.parametrize("name", sampling.SAMPLERS)
+@pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("begin", [0, 2, 5])
 def test_a_sampler_knows_its_calls(name: str, begin: int, basis: Eigenbasis) -> None:
-    sampler = sampling.Sampler(name, 6, DDIMScheduler())
+    sampler = Sampler(name, 6, DDIMScheduler())
     counting = CountingDenoiser(GaussianDenoiser(basis))
-    sampling.sample(sampler, counting, sampling.initial_noise(range(2), basis.image_shape), begin, seeds=range(2))
+    sample(sampler, counting, initial_noise(range(2), basis.image_shape), begin, seeds=range(2))
     assert counting.calls == sampler.calls(begin)
 
 
@@ -72,9 +75,9 @@ def test_perturbations_know_their_evaluations(name: str, basis: Eigenbasis) -> N
         seen += len(images)
         return GaussianDenoiser(basis)(images, alpha, sigma)
 
-    sampler, steps = sampling.Sampler(name, 6, DDIMScheduler()), [0, 3]
+    sampler, steps = Sampler(name, 6, DDIMScheduler()), [0, 3]
     pushes = perturbation.directions(basis, [0, 2], 1, 1)
-    states = perturbation.plain_states(sampler, denoiser, sampling.initial_noise(range(3), basis.image_shape), steps)
+    states = perturbation.plain_states(sampler, denoiser, initial_noise(range(3), basis.image_shape), steps)
     for step in steps:
         perturbation.perturb(sampler, denoiser, states[step], step, pushes, 0.1, batch=5)
     assert seen == perturbation.evaluations(sampler, 3, len(pushes), steps)

@@ -147,5 +147,5 @@ def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with pytest.raises(locks.NoLocksError, match=r"underpainting\.lock: this file system knows no locks"):
+    with pytest.raises(locks.NoLocksError, match=r"snakemake_provenance\.lock: this file system knows no locks"):
         locks.hold(tmp_path)
