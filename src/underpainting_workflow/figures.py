@@ -560,6 +560,7 @@ the mean image. Layout settles first, outlines next, details last.
 
 def write_caption(figure: Figure, folder: Path) -> Path:
     """Write a caption to a file, since Snakemake takes no text; returns the file."""
+    folder.parent.mkdir(exist_ok=True)  # an error that names it, where a file stands in the way
     file = folder / f"{figure.file}.rst"
     if not file.is_file() or file.read_text(encoding="utf-8") != figure.caption:
         write_atomically(file, figure.caption)
