@@ -53,7 +53,7 @@ rule fetch_denoiser:
         **needs("fetch_denoiser"),
         # where the network and its code lie: no parameters, since they do not change the result
         place=of_study(lambda study: study.denoiser.place),
-        foreign_code=of_study(lambda study: getattr(study.denoiser, "code", "")),
+        third_party_code=of_study(lambda study: getattr(study.denoiser, "code", "")),
     params:
         code=code_of("fetch_denoiser"),
         packages=packages_of("fetch_denoiser"),

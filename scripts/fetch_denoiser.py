@@ -42,5 +42,5 @@ if __name__ == "__main__":
             snakemake.wildcards.study,
             snakemake.params.config,
             snakemake.resources.place,
-            snakemake.resources.foreign_code,
+            snakemake.resources.third_party_code,
         )

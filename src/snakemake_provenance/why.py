@@ -89,11 +89,11 @@ def _unknown(status: FileStatus | None) -> bool:
     return status is not None and status.state is State.UNKNOWN
 
 
-def _details(job: Job | None, status: FileStatus | None, sources: _Sources, whole: bool) -> Iterator[str]:
+def _details(job: Job | None, status: FileStatus | None, sources: _Sources, in_full: bool) -> Iterator[str]:
     if job and job.runs:
         yield from (f"now: {reason}" for reason in reasons(job, status, sources.plans, sources.code))
     fact = status.fact if status else None
-    if fact and whole:
+    if fact and in_full:
         yield f"took {fact.made.get('seconds')} s, python {fact.made.get('python')}, {fact.made.get('system')}"
         yield from (f"with {text}" for text in fact.record.get("params") or [])
         files = sources.code.get(str(fact.made.get("code")))

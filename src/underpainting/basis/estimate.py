@@ -144,7 +144,7 @@ def of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
 
 def of_source(
     source: datasets.Source,
-    wanted: datasets.ImageFormat,
+    target: datasets.ImageFormat,
     name: str,
     per_class: bool = False,
     limit: int | None = None,
@@ -154,7 +154,7 @@ def of_source(
 
     Args:
         source: of images, such as `datasets.folder_images`.
-        wanted: what the images are brought to.
+        target: what the images are brought to.
         name: of the images, for the card.
         per_class: whether each class gets a Gaussian of its own.
         limit: use only the first so many images.
@@ -164,8 +164,8 @@ def of_source(
         DataError: an image does not fit.
         ValueError: as `estimate` and `of_classes`.
     """
-    shape = (wanted.channels, wanted.size, wanted.size)
-    with spooled(datasets.stream(source, wanted, artifacts.at_once(prod(shape)), limit), shape) as spool:
+    shape = (target.channels, target.size, target.size)
+    with spooled(datasets.stream(source, target, artifacts.at_once(prod(shape)), limit), shape) as spool:
         whole = estimate(spool, **options)
         if source.values and (remark := source.values.remark()):
             log.warning("%s: %s.", name, remark)

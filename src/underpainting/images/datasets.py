@@ -470,28 +470,28 @@ class ImageFormat(NamedTuple):
     resize: str = "none"
 
 
-def prepare(item: Item, wanted: ImageFormat) -> Bytes:
+def prepare(item: Item, target: ImageFormat) -> Bytes:
     """Bring an image to a size and number of channels; returns shape (channel, height, width).
 
     Raises:
         DataError: the image has another size and `resize` does not allow that.
     """
-    size = wanted.size
+    size = target.size
     picture = Image.fromarray(item.pixels.squeeze(-1) if item.pixels.shape[2:] == (1,) else item.pixels)
-    picture = picture.convert("L" if wanted.channels == 1 else "RGB")
+    picture = picture.convert("L" if target.channels == 1 else "RGB")
     if picture.size != (size, size):
-        picture = _resized(picture, item.name, wanted)
+        picture = _resized(picture, item.name, target)
     pixels = np.asarray(picture, np.uint8)
-    return pixels[None] if wanted.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return pixels[None] if target.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _resized(picture: Image.Image, name: str, wanted: ImageFormat) -> Image.Image:
+def _resized(picture: Image.Image, name: str, target: ImageFormat) -> Image.Image:
     from PIL import ImageOps
 
-    size, (width, height) = wanted.size, picture.size
-    if wanted.resize == "crop":
+    size, (width, height) = target.size, picture.size
+    if target.resize == "crop":
         return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
-    if wanted.resize == "pad" and max(width, height) <= size:
+    if target.resize == "pad" and max(width, height) <= size:
         canvas = Image.new(picture.mode, (size, size))
         canvas.paste(picture, ((size - width) // 2, (size - height) // 2))
         return canvas
@@ -499,17 +499,17 @@ def _resized(picture: Image.Image, name: str, wanted: ImageFormat) -> Image.Imag
     remedy = (
         f"set dataset.image_size: {width}, or dataset.resize: crop" if width == height else "set dataset.resize: crop"
     )
-    raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if wanted.resize == "pad" else remedy)
+    raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if target.resize == "pad" else remedy)
 
 
 def stream(
-    source: Source, wanted: ImageFormat, size: int, limit: int | None = None
+    source: Source, target: ImageFormat, size: int, limit: int | None = None
 ) -> Iterator[tuple[Bytes, NDArray[np.int64]]]:
     """Read a source in batches of prepared images.
 
     Args:
         source: the images.
-        wanted: what they are brought to.
+        target: what they are brought to.
         size: images of a batch.
         limit: read only the first so many images.
 
@@ -522,7 +522,7 @@ def stream(
     images: list[Bytes] = []
     labels: list[int] = []
     for item in islice(source, limit):
-        images.append(prepare(item, wanted))
+        images.append(prepare(item, target))
         labels.append(-1 if item.label is None else item.label)
         if len(images) == size:
             yield np.stack(images), np.array(labels)

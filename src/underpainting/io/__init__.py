@@ -1,1 +1,1 @@
-"""Artifacts, shards and tensor files: read whole or refused, written complete or not at all."""
+"""Artifacts, shards and tensor files: read completely or refused, written completely or not at all."""

@@ -81,7 +81,7 @@ def make(
         scheduler: of diffusers; it tells the network's noise schedule.
         steps: number of steps of the sampler.
         skip: a number of steps or a fraction of them for `truncate`, a fraction of the network's time for `regrid`.
-        sampler: a key of `sampling.SAMPLERS`, with the settings of its class; else the one that the scheduler stands for, with
+        sampler: a key of `registry.SAMPLERS`, with the settings of its class; else the one that the scheduler stands for, with
             its settings.
         clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler says, and not by a sampler
             that the call names.

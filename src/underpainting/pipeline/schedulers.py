@@ -29,7 +29,7 @@ def network_kind(scheduler: Any) -> Family:
 
 
 def sampler_name(scheduler: Any) -> str:
-    """The key in `sampling.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
+    """The key in `registry.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
 
     Raises:
         ValueError: no sampler uses its class.

@@ -39,7 +39,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
 
     Args:
         unet: of pixels, unconditional or with class labels.
-        scheduler: any of diffusers that a sampler of `sampling.SAMPLERS` uses; for networks of EDM and of flow matching, which
+        scheduler: any of diffusers that a sampler of `registry.SAMPLERS` uses; for networks of EDM and of flow matching, which
             it tells apart, EDMEulerScheduler and FlowMatchEulerDiscreteScheduler.
         basis: of the images that the network was trained on.
 
@@ -125,10 +125,10 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             num_inference_steps: steps of the sampler; for `truncate` those skipped are among them.
             skip: how far to jump. For `truncate` how many of the steps: a number, or as a float the fraction, 0 <= skip < 1; for
                 `regrid` the fraction of the network's time.
-            design: `truncate` leaves out the first steps of the sampler's own grid; `regrid` spends all steps on what the jump
-                leaves of the network's time, spread over it.
+            design: `truncate` leaves out the first steps of the sampler's own grid; `regrid` spreads all steps over what the
+                jump leaves of the network's time.
             jump: carries the noise there, on the CPU; else the Gaussian of the basis, or that of each image's class.
-            sampler: a key of `sampling.SAMPLERS`; else the one that the scheduler stands for, with the scheduler's settings.
+            sampler: a key of `registry.SAMPLERS`; else the one that the scheduler stands for, with the scheduler's settings.
             class_labels: one per image, or one for all; for a network with classes, for a basis with classes, or both.
             clip_sample: clip endpoint estimates to the image range; if not given, as the scheduler says, and not with `sampler`.
             output_type: `pil`, `np` or `pt`; see `TeleportPipelineOutput`.

@@ -82,7 +82,7 @@ def regridded(name: str, schedule: Schedule, steps: int, start: float, **options
     """A sampler whose N steps lead from the time `start` to the image.
 
     Args:
-        name: a key of `sampling.SAMPLERS`.
+        name: a key of `registry.SAMPLERS`.
         schedule: of the network.
         steps: number of steps N.
         start: in (0, 1].

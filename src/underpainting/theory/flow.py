@@ -92,7 +92,7 @@ def walk(
     Args:
         denoiser: gives the endpoint estimates; called with levels of alpha^2 + sigma^2 = 1 and float64 images.
         initial: x at the grid's first level, shape (sample, channel, height, width).
-        grid: the levels wanted, e.g. `sampling.Sampler(...).grid`; the first has sigma > 0.
+        grid: the levels, e.g. `samplers.walk.Sampler(...).grid`; the first has sigma > 0.
         method: one of `FIXED` or `ADAPTIVE`.
         rtol, atol: relative and absolute tolerance of a step of adaptive methods, for the root mean square of each image.
         substeps: into how many steps fixed methods cut each interval.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -81,8 +82,9 @@ class DatasetBase(Model):
             raise DataError("source", "the data set holds no image", "point to data with images")
         return source
 
+    @abstractmethod
     def _source(self) -> Source:
-        raise NotImplementedError
+        """Open the source, empty or not."""
 
     def files(self) -> list[str]:
         """Every file that is read; none for what comes from a package, the Hub or a download."""
