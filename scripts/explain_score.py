@@ -50,7 +50,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     names = [*config["models"], NULL]
     models = [theories.load(name, inputs) for name in names]
     clean = chosen_images(inputs["dataset"], config["images"])
-    meter.plan(images=len(config["ratios"]) * len(clean))
+    meter.plan(nfe=len(config["ratios"]) * len(clean))
     with torch.inference_mode():
         sums = [explain(network, models, clean, ratio) for ratio in config["ratios"]]
     result = xr.Dataset(

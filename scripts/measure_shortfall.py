@@ -49,7 +49,7 @@ def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]
     schedule = schedules.of_file(inputs["scheduler"])
     images = chosen_images(inputs["dataset"], config["images"], config["seed"])
     asked = planner.ratios(config["noisiest"], config["least"], config["levels"])
-    meter.plan(images=len(images) * len(asked))
+    meter.plan(nfe=len(images) * len(asked))
     with torch.inference_mode():
         levels = [schedule.at(float(ratio)) for ratio in asked]
         found = planner.shortfalls(models(inputs, config["jumps"]), network, images, levels, config["seed"])

@@ -65,7 +65,7 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: C
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
     young = networks(inputs["snapshots"], trained, config["training_steps"])
     walks = [0, *(skip for _ in young for skip in skips)]
-    meter.plan(images=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
+    meter.plan(nfe=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
     rows = []
     with torch.inference_mode():
         target = generate(basis, sampler, denoiser, 0, config)

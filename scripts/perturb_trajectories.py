@@ -102,7 +102,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
         config["off_manifold"],
         seed=config["seed"],
     )
-    meter.plan(images=perturbation.evaluations(sampler, config["seeds"], len(pushes), config["steps"]))
+    meter.plan(nfe=perturbation.evaluations(sampler, config["seeds"], len(pushes), config["steps"]))
     with torch.inference_mode():
         responses = measured(sampler, denoiser, pushes, basis.image_shape, config)
     predicted = [perturbation.predict(basis, pushes, sampler.grid, step) for step in config["steps"]]

@@ -141,7 +141,7 @@ def main(
         steps: [hybrid_sampler.regridded(name, schedule, steps, start, **settings) for start in starts]
         for steps in outputs
     }
-    meter.plan(images=len(seeds) * sum(sampler.calls() for samplers in walks.values() for sampler in samplers))
+    meter.plan(nfe=len(seeds) * sum(sampler.calls() for samplers in walks.values() for sampler in samplers))
     network = artifacts.digest(inputs["weights"])
     for steps, output in outputs.items():
         batches = starting(inputs["landed"], schedule, seeds, denoiser.image_shape, config["batch_size"])

@@ -71,7 +71,7 @@ def main(
     jump = JUMPS[config["jump"]](basis)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
-    meter.plan(images=len(seeds) * sum(map(sampler.calls, outputs)))
+    meter.plan(nfe=len(seeds) * sum(map(sampler.calls, outputs)))
     for skip, output in outputs.items():
         provenance = origin(
             study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], jump=config["jump"], skip=skip, **digests

@@ -95,7 +95,7 @@ def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]
     seeds = own["seed"].values.tolist()
     starts = [*truncated(basis, seeds, settings, config), *regridded(iter(inputs["landed"]), seeds, config)]
     calls = [len(start.states) * registry.calls(own_solution.SOLVER, start.steps) for start in starts]
-    meter.plan(images=sum(calls))
+    meter.plan(nfe=sum(calls))
     with torch.inference_mode():
         schedule = schedules.of_file(inputs["scheduler"])
         result = solved(denoiser, schedule, starts, torch.from_numpy(own["images"].values))

@@ -1,6 +1,6 @@
-"""Counts what this process asks of networks, for `watching`; nothing is computed from it.
+"""Count the network calls and training steps of this process, for reports of progress; no result depends on it.
 
-Process-wide, since a job is a process. Two readings of the clock per call: about a microsecond beside milliseconds.
+Process-wide, since a job is a process. Costs two readings of the clock per call: about a microsecond beside milliseconds.
 """
 
 from __future__ import annotations
@@ -13,66 +13,67 @@ from dataclasses import dataclass, replace
 
 @dataclass
 class Work:
-    """Work done, and work that a job will do.
+    """Work that a job has done, and work that it has planned.
 
     Attributes:
-        calls: of networks.
-        images: sum of the batch sizes of these calls, the NFE over all images.
+        calls: number of network calls.
+        nfe: network evaluations of one image each: the sum of the batch sizes of these calls.
         network_seconds: spent within them.
-        steps: of trainings.
+        steps: number of training steps.
         training_seconds: spent within them.
-        images_planned, steps_planned: of the whole job; None where nobody said.
-        began: when the first call or step began, by `time.perf_counter`; None before.
+        nfe_planned, steps_planned: of the complete job; None where nothing was planned.
+        working_seconds: since the first call or step began.
     """
 
     calls: int = 0
-    images: int = 0
+    nfe: int = 0
     network_seconds: float = 0.0
     steps: int = 0
     training_seconds: float = 0.0
-    images_planned: int | None = None
+    nfe_planned: int | None = None
     steps_planned: int | None = None
-    began: float | None = None
+    working_seconds: float = 0.0
 
 
 _work = Work()
+_began: float | None = None
 
 
 def reset() -> None:
-    """Count from zero: at the start of a job."""
-    global _work
-    _work = Work()
+    """Count from zero, at the start of a job."""
+    global _work, _began
+    _work, _began = Work(), None
 
 
 def reading() -> Work:
-    """A copy of the counts; safe in another thread."""
-    return replace(_work)
+    """Return a copy of the counts; safe in another thread."""
+    return replace(_work, working_seconds=0.0 if _began is None else time.perf_counter() - _began)
 
 
-def plan(images: int = 0, steps: int = 0) -> None:
-    """Say how much this job is going to do, for its progress; several plans add up.
+def plan(nfe: int = 0, steps: int = 0) -> None:
+    """Announce how much this job is going to do, for its progress; several plans add up.
 
     Args:
-        images: network calls times images of each.
-        steps: of a training.
+        nfe: network calls times images of each.
+        steps: number of training steps.
     """
-    if images:
-        _work.images_planned = (_work.images_planned or 0) + images
+    if nfe:
+        _work.nfe_planned = (_work.nfe_planned or 0) + nfe
     if steps:
         _work.steps_planned = (_work.steps_planned or 0) + steps
 
 
 @contextmanager
 def network_call(images: int) -> Iterator[None]:
-    """Count a call of a network on a batch of images, if it succeeds, and its time in any case.
+    """Count a network call on a batch of images, if it succeeds, and its time in any case.
 
-    A GPU is waited for only if the result is brought to the CPU within.
+    The time includes that of a GPU only if the result is brought to the CPU within the context.
     """
     begin = _start()
     try:
         yield
         _work.calls += 1
-        _work.images += images
+        _work.nfe += images
     finally:
         _work.network_seconds += time.perf_counter() - begin
 
@@ -89,7 +90,8 @@ def training_step() -> Iterator[None]:
 
 
 def _start() -> float:
+    global _began
     now = time.perf_counter()
-    if _work.began is None:
-        _work.began = now
+    if _began is None:
+        _began = now
     return now

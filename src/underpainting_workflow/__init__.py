@@ -7,7 +7,7 @@
 - `claims`: the paper's claims as rows of a table, each beside a null model
 - `findings`: the findings of a report's front page, from tables and datasets; `front`: that page
 - `tables`: a table as CSV and HTML; `plan_table`, `equal_budgets`: two of them
-- `watching`: what jobs use and how far they are; `forecast`: what a plan of jobs would take
+- `usage`: the resources that jobs use, and how far a run is; `forecast`: what a plan of jobs would take
 - `origins`: what a result depends on beside its inputs: threads, package versions
 - `cli`: the command `underpainting`
 """

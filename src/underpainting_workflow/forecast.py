@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake_provenance.plan import Job
 from underpainting_workflow.studies import costs
 from underpainting_workflow.studies.models import Study
-from underpainting_workflow.watching.record import State, read_all
+from underpainting_workflow.usage.record import State, read_all
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ def measured_rates(logs: Path, names: Sequence[str] = ()) -> tuple[dict[str, flo
     images: dict[str, float] = defaultdict(float)
     seconds: dict[str, float] = defaultdict(float)
     for record in read_all(names, logs):
-        if record.told is State.DONE and record.work.images and record.work.network_seconds:
-            images[record.rule] += record.work.images
+        if record.reported is State.DONE and record.work.nfe and record.work.network_seconds:
+            images[record.rule] += record.work.nfe
             seconds[record.rule] += record.work.network_seconds
     whole = sum(images.values()) / sum(seconds.values()) if images else None
     return {rule: images[rule] / seconds[rule] for rule in images}, whole

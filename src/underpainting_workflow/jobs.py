@@ -15,7 +15,7 @@ from snakemake_provenance.job_records import ChangedDuringJobError, recording
 from snakemake_provenance.layout import PARSED
 from underpainting.io import writing
 from underpainting_workflow.origins import versions
-from underpainting_workflow.watching.recorder import recorded
+from underpainting_workflow.usage.recorder import recorded
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACKAGES = tuple(Path(__file__).parents[1] / name for name in ("underpainting", "underpainting_workflow"))
-APART = ("underpainting.meter", *(f"underpainting_workflow.{name}" for name in ("jobs", "cli", "watching")))
+APART = ("underpainting.meter", *(f"underpainting_workflow.{name}" for name in ("jobs", "cli", "usage")))
 """Modules that no result depends on."""
 
 
@@ -53,7 +53,7 @@ def packages_of(folder: Path, name: str) -> dict[str, str]:
 def job(task: Snakemake) -> Iterator[None]:
     """Run a job: its messages, warnings and traceback go to a new log, and what it read and wrote is recorded.
 
-    Beside the log it records what it uses (`watching.record`).
+    Beside the log it records what it uses (`usage.record`).
 
     Args:
         task: what Snakemake gives to a script; `params.code` is "SCRIPT DIGEST".

@@ -36,7 +36,7 @@ from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting.theory.isotropic import Isotropic
 from underpainting_workflow import forecast
 from underpainting_workflow.studies import SamplerChoice, Study, costs, files
-from underpainting_workflow.watching.record import Activity, Record, Request, State, write
+from underpainting_workflow.usage.record import Record, State, write
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
 NAMES = list(SAMPLERS)
@@ -121,8 +121,8 @@ def spent() -> int:
     """What networks were asked for since the last time, which is what the job had planned."""
     work = meter.reading()
     meter.reset()
-    assert work.images == work.images_planned
-    return work.images
+    assert work.nfe == work.nfe_planned
+    return work.nfe
 
 
 def squared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -259,15 +259,12 @@ def test_without_a_rate_there_are_no_hours() -> None:
 
 
 def test_rates_are_those_of_jobs_that_are_done(tmp_path: Path) -> None:
-    def record(name: str, rule: str, images: int, seconds: float, told: State = State.DONE) -> None:
-        work = Activity(1, images, seconds, 0, 0.0, images, None, 0.0)
-        times = {"started": "2026-01-01T00:00:00+00:00", "written": "2026-01-01T00:01:00+00:00"}
-        used = {"startup_seconds": 1.0, "wall_seconds": 60.0, "cpu_seconds": 60.0, "memory_mb": 100.0}
+    def record(name: str, rule: str, images: int, seconds: float, reported: State = State.DONE) -> None:
+        work = meter.Work(1, images, seconds, 0, 0.0, images)
         file = tmp_path / "tiny" / f"{name}.use.json"
         file.parent.mkdir(exist_ok=True)
-        write(
-            Record(rule, name, told, "host", 1, 1, **times, **used, requested=Request(1, None, None), work=work), file
-        )
+        time = "2026-01-01T00:01:00+00:00"
+        write(Record(rule, name, reported, "host", 1, 1.0, time, 1.0, 60.0, 60.0, 100.0, 1, None, None, work), file)
 
     record("a", "sample_teleport", 100, 1.0)
     record("b", "sample_teleport", 500, 2.0)

@@ -12,8 +12,8 @@ import pytest
 
 from tests.workflow.project import Project, with_suppressed
 from underpainting.io import artifacts
-from underpainting_workflow.watching import record
-from underpainting_workflow.watching.record import State
+from underpainting_workflow.usage import record
+from underpainting_workflow.usage.record import State
 
 
 def alive(log: Path) -> bool:
@@ -56,7 +56,7 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
     assert "resuming at step" in (fresh.folder / "logs/tiny/train.log").read_text()
     assert not checkpoint.exists()
     resumed = record.read(fresh.folder / "logs/tiny/train.use.json")
-    assert resumed is not None and resumed.told is State.DONE
+    assert resumed is not None and resumed.reported is State.DONE
     assert resumed.work.steps == resumed.work.steps_planned
     assert 0 < resumed.work.steps < 150
 

@@ -20,7 +20,7 @@ from snakemake_provenance.refusal import of_system
 from snakemake_provenance.sharing import NothingToShareError
 from snakemake_provenance.tools import ToolFailedError
 from snakemake_provenance.why import NotAnArtifactError
-from underpainting_workflow.cli import estimating, forecasting, inspecting, sharing, upkeep, watching
+from underpainting_workflow.cli import estimating, forecasting, inspecting, sharing, upkeep, usage
 from underpainting_workflow.cli.estimating import BasisRefusedError
 from underpainting_workflow.studies import StudyError
 
@@ -62,6 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="underpainting", description="Results of a project, their state, how they travel; and bases of images."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (inspecting, forecasting, watching, sharing, upkeep, estimating):
+    for module in (inspecting, forecasting, usage, sharing, upkeep, estimating):
         module.register(commands)
     return parser

@@ -12,12 +12,12 @@ from typing import Any
 from snakemake_provenance.plan import plan
 from snakemake_provenance.variant import variant
 from underpainting_workflow.cli import project
+from underpainting_workflow.cli.project import UNKNOWN
 from underpainting_workflow.forecast import Row, forecast, measured_rates, total
 from underpainting_workflow.studies import Study, StudyError, costs, load_study, plain_yaml
 from underpainting_workflow.studies.loading import study_name
 
 HEAD = ("rule", "jobs", "of", "NFE", "of", "GB", "of", "hours", "MB asked", "minutes asked")
-UNKNOWN = "-"
 
 
 def register(commands: project.Commands) -> None:
@@ -43,7 +43,8 @@ def _forecast(options: argparse.Namespace) -> int:
         jobs = plan([options.study], targets, snakefile, folder)
     rates, mean = ({}, options.rate) if options.rate else measured_rates(Path("logs"), [options.study])
     rows = forecast(jobs, study, rates, mean)
-    for line in _table(_shown(rows)):
+    shown = _shown(rows)
+    for line in project.columns([HEAD, *map(_cells, [*shown, total(shown)])]):
         print(line)
     for line in _remarks(rows, rates, mean):
         print(line)
@@ -102,17 +103,6 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
     small = [row for row in rows if row not in great]
     ordered = sorted(great, key=lambda row: (-row.whole.calls, -row.whole.jobs))
     return [*ordered, total(small, f"{len(small)} other rules")] if small else ordered
-
-
-def _table(rows: Sequence[Row]) -> list[str]:
-    """A line per rule and one for all, the names to the left, the numbers to the right."""
-    lines = [HEAD, *map(_cells, [*rows, total(rows)])]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        line[0].ljust(widths[0])
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        for line in lines
-    ]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

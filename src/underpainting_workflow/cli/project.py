@@ -13,6 +13,7 @@ from snakemake_provenance.ledger import Ledger
 from underpainting_workflow.studies.loading import CONFIG, configuration, data_folder
 
 SHOWN = 20  # lines that do not count
+UNKNOWN = "-"  # in a table
 Action = Callable[[argparse.Namespace], int]
 Commands = Any  # what argparse's add_subparsers gives, whose type is private
 
@@ -55,3 +56,12 @@ def take_studies(command: argparse.ArgumentParser) -> None:
     """Let a command take names of studies."""
     text = "those chosen; else all that are configured or recorded"
     command.add_argument("studies", nargs="*", metavar="STUDY", help=text)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Format rows as lines of aligned columns: the first to the left, the others to the right."""
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return [
+        "  ".join([row[0].ljust(first), *(cell.rjust(width) for cell, width in zip(row[1:], others, strict=True))])
+        for row in rows
+    ]
