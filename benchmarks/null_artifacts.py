@@ -145,7 +145,7 @@ def of_emergence(random: np.random.Generator, place: Place) -> list[Claim]:
 
 
 def of_perturbation(random: np.random.Generator, place: Place) -> list[Claim]:
-    """Claims about pushes: under the null the data are isotropic Gaussian, and all directions are alike."""
+    """Make claims about perturbations: under the null the data are isotropic Gaussian, and all directions are equal."""
     holds, kinds = place == "holds", ["component"] * 3 + ["random", "off_manifold"]
     angle = np.array([1.5, 1.0, 0.0])
     base = xr.Dataset(
@@ -158,11 +158,11 @@ def of_perturbation(random: np.random.Generator, place: Place) -> list[Claim]:
         },
         attrs={"kinds": kinds},
     )
-    alike = perturbation.isotropic(base)
-    theory = {name: np.repeat(gains[:, None], 5, 1) for name, gains in alike.items()}
+    equal = perturbation.isotropic(base)
+    theory = {name: np.repeat(gains[:, None], 5, 1) for name, gains in equal.items()}
     if holds:
         theory["final"] = np.array([[2.5, 2.0, 0.1, 0.3, 0.001], [1.6, 1.5, 0.6, 0.4, 0.002]])
-        theory["at_once"] = theory["final"].copy()
+        theory["endpoint"] = theory["final"].copy()
     spread = {"inside": 0.05, "at": 0.2, "outside": 0.5, "holds": 0.05}[place]
     dims = ("step", "sample", "direction", "time")
     state, endpoint = (
@@ -176,7 +176,7 @@ def of_perturbation(random: np.random.Generator, place: Place) -> list[Claim]:
             state_norm=(dims, np.abs(state)),
             endpoint=(dims, endpoint),
             predicted_state=(("step", "direction", "time"), by_theory["final"]),
-            predicted_endpoint=(("step", "direction", "time"), by_theory["at_once"]),
+            predicted_endpoint=(("step", "direction", "time"), by_theory["endpoint"]),
         )
     )
 

@@ -1,4 +1,4 @@
-"""Claims: verdicts from intervals, and each room's rows from datasets whose truth is known."""
+"""Claims: verdicts from intervals, and each topic's rows from datasets whose truth is known."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_geometry_against_table_2() -> None:
     assert all(row.null_model and row.null > row.estimate for row in rows[:4])
     assert [row.paper for row in rows[:3]] == ["0.08%", "0.26%", "1.70%"]
     bad = geometry.claims(trajectories_like(0.05, 0.2), 100, 1000, None)
-    assert verdict(bad, "Squared norm that the rotation") == "no"
+    assert verdict(bad, "Squared norm not explained by the rotation") == "no"
     assert verdict(bad, "Largest squared departure") == "no"
     assert bad[0].paper == "0.02% to 0.08%"
     data["null_plane"] = data["plane"]
@@ -173,17 +173,17 @@ def test_theories_are_compared_seed_by_seed() -> None:
     assert {row.reproduced for row in rows} == {"yes"}
     assert departure(models["gaussian"]) == pytest.approx(np.full(200, 30 / 50))
     turned = comparison.claims({**models, "point_cloud": errors_like(0.05, 40, count=200)}, 5)
-    assert verdict(turned, "Final images: squared error of the Gaussian less that of the exact") == "no"
-    assert verdict(turned, "The exact score leaves") == "no"
+    assert verdict(turned, "Final images: squared error of the Gaussian minus that of the exact") == "no"
+    assert verdict(turned, "The exact score departs") == "no"
     shared = comparison.claims(models | {"gaussian": beside_isotropic(models["gaussian"], models["gaussian"])}, 5)
     assert verdict(shared, "The Gaussian predicts the state") == "trivial"
     assert (
-        verdict(shared, "Final images: squared error of the Gaussian less that of the exact score: mean") == "trivial"
+        verdict(shared, "Final images: squared error of the Gaussian minus that of the exact score: mean") == "trivial"
     )
 
 
 def significance(mixture: float, spread: float, count: int) -> Claim:
-    """The row that compares p values, of a mixture beside a Gaussian with the error 0.1."""
+    """The row that compares p values, of a mixture and a Gaussian with the error 0.1."""
     gaussian = beside_isotropic(errors_like(0.1, 30, count), errors_like(0.5, 10, count))
     other = errors_like(mixture, 30, count)
     other["state_error"][:, -1] = mixture + spread * np.random.default_rng(1).standard_normal(count)
@@ -244,7 +244,7 @@ def test_emergence_in_order_or_not() -> None:
     assert next(row for row in rows if "on the manifold" in row.claim).null == (64 - 40) / 64
     assert next(row for row in rows if "in the order" in row.claim).null_high == pytest.approx(1.96 / np.sqrt(11))
     late = data.assign({f"mean_ratio{end}": data[f"mean_ratio{end}"] * 3 for end in ("", "_low", "_high")})
-    assert verdict(emergence.claims(late, 64), "They emerge where sigma") == "no"
+    assert verdict(emergence.claims(late, 64), "Components emerge where sigma") == "no"
     rising = data.assign(basis_frequency=("basis_component", np.linspace(5, 1, 12)))
     assert verdict(emergence.claims(rising, 64), "Large variance means") == "no"
 
@@ -273,8 +273,8 @@ def test_the_null_of_the_place_of_emergence_is_one_prediction_for_all_components
     assert row.null == pytest.approx(float(np.exp(np.log(measured[seen] / 0.3**0.5).mean())))
 
 
-def pushes_like(factor: float) -> xr.Dataset:
-    """Two pushes along three components, one random, one off the manifold; measured = factor times predicted."""
+def perturbed_like(factor: float) -> xr.Dataset:
+    """Two perturbations along three components, one random, one off the manifold; measured = factor times predicted."""
     random = np.random.default_rng(0)
     final = np.array([[2.5, 2.0, 0.1, 0.3, 0.001], [1.6, 1.5, 0.6, 0.4, 0.002]])
     gains = np.repeat(final[:, None, :, None], 20, 1) * (1 + 0.01 * random.standard_normal((2, 20, 5, 1)))
@@ -298,28 +298,28 @@ def pushes_like(factor: float) -> xr.Dataset:
 
 
 def test_gains_on_and_off_theory() -> None:
-    rows = perturbation.claims(pushes_like(1.0))
+    rows = perturbation.claims(perturbed_like(1.0))
     assert len(rows) == 8
     assert {row.reproduced for row in rows} == {"yes"}
     assert rows[0].estimate == pytest.approx(1.0, abs=0.02)
     assert (
         verdict(
-            perturbation.claims(pushes_like(0.5)),
-            "Gain of the image from pushes along components, measured against theory: slope",
+            perturbation.claims(perturbed_like(0.5)),
+            "Gain of the image from perturbations along components, measured against theory: slope",
         )
         == "no"
     )
 
 
 def test_the_null_of_gains_is_the_closed_form_of_an_isotropic_gaussian() -> None:
-    data = pushes_like(1.0).assign(mean_variance=0.3)
+    data = perturbed_like(1.0).assign(mean_variance=0.3)
     model = Isotropic(torch.zeros(1, 2, 2, dtype=torch.float64), 0.3)
     unit = torch.zeros(1, 1, 2, 2, dtype=torch.float64)
     unit[..., 0, 0] = 1
     for step, found in enumerate(perturbation.isotropic(data)["final"]):
         level = NoiseLevel(float(data["alpha"][step]), float(data["sigma"][step]))
         assert found == pytest.approx(float(isotropic.state(model, unit, level, DATA).sum()))
-        assert perturbation.isotropic(data)["at_once"][step] == pytest.approx(
+        assert perturbation.isotropic(data)["endpoint"][step] == pytest.approx(
             float(isotropic.endpoint(model, unit, level).sum())
         )
     rows = perturbation.claims(data)
@@ -328,12 +328,12 @@ def test_the_null_of_gains_is_the_closed_form_of_an_isotropic_gaussian() -> None
     assert {row.null for row in rows[-2:]} == {1.0}
 
 
-def test_gain_at_once_is_read_at_the_step_of_the_push() -> None:
-    data = pushes_like(1.0)
+def test_gain_of_the_endpoint_is_read_at_the_step_of_the_perturbation() -> None:
+    data = perturbed_like(1.0)
     data["endpoint"][0, :, :, 1:] = np.nan
     data["endpoint"][1, :, :, [0, 2]] = np.nan
     fitted = perturbation.fits(data, np.array([True, True, True, False, False]))
-    assert float(fitted["at_once"].slope.estimate) == pytest.approx(1.0, abs=0.02)
+    assert float(fitted["endpoint"].slope.estimate) == pytest.approx(1.0, abs=0.02)
 
 
 def test_score_explained_and_contrasts() -> None:

@@ -1,8 +1,8 @@
-"""The paper's claims as rows of a table: what was measured, with which interval, and whether the claim holds.
+"""Judge the paper's claims by what a study measured: a row per claim, with its interval and whether it holds.
 
-A claim is a bound on a number, and beside it stands what a null model gives: a model that knows nothing of what the claim is
-about. `judge` says how the two intervals make a verdict. This project's targets stand beside the paper's claims, with
-`PROJECT_TARGET` as their source. Nothing here is typed by hand but the paper's own values (`paper.py`) and the bounds.
+A claim is a bound on a quantity. It is compared with a null model, which knows nothing about the claim; `judge` defines how the
+two intervals make a verdict. This project's own targets have `PROJECT_TARGET` as their source. Each module holds the claims of a
+topic; the only numbers typed by hand are the paper's values (`paper`) and the bounds.
 """
 
 from underpainting_workflow.claims.claim import Claim, Null, exact, judge

@@ -1,4 +1,4 @@
-"""One row of the table of claims."""
+"""One claim: its quantity, its null model, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from underpainting.analysis.statistics import Interval
 
 PROJECT_TARGET = "project target"
-"""Source of a bound that is this project's, not the paper's."""
+"""Source of the bounds that are this project's, not the paper's."""
 
 Verdict = Literal["yes", "no", "undecided", "trivial"]
 
 
 class Null(NamedTuple):
-    """What a claim's quantity is for a model that knows nothing of what the claim is about.
+    """The quantity of a claim for a model that knows nothing about the claim.
 
     Attributes:
-        model: in words.
-        interval: of the quantity; an exact number has equal ends.
+        model: its description.
+        interval: of the quantity; an exact value has equal ends.
     """
 
     model: str
@@ -28,22 +28,22 @@ class Null(NamedTuple):
 
 
 NO_NULL = Null("", Interval(np.asarray(nan), np.asarray(nan), np.asarray(nan), 0))
-"""Of a claim without a null model."""
+"""The null model of a claim that has none."""
 
 
 class Claim(NamedTuple):
-    """A claim, what the paper gives for it, and what was measured; the columns of `claims.csv`.
+    """A claim, the paper's value and the measured one; the columns of `claims.csv`.
 
     Attributes:
-        claim: in words, with its bound.
+        claim: statement, with its bound.
         source: section, equation, table or figure of the paper; `PROJECT_TARGET` for a bound of this project.
-        paper: the paper's own value, as printed; empty where it gives none.
-        estimate: measured.
+        paper: the paper's value, as printed; empty where it gives none.
+        estimate: measured value.
         low, high: ends of its 95 % interval; NaN where there is none.
-        null_model: what the quantity is compared with, in words; empty where there is nothing.
+        null_model: description of the null model; empty where there is none.
         null: the same quantity for the null model.
         null_low, null_high: ends of its 95 % interval, equal where it is exact; NaN without a null model.
-        n: number of seeds, images or components behind it.
+        n: number of seeds, images or components.
         reproduced: yes, no, undecided or trivial; see `judge`.
     """
 
@@ -62,12 +62,12 @@ class Claim(NamedTuple):
 
 
 def exact(model: str, value: float) -> Null:
-    """A null model whose value is known without error."""
+    """Make a null model whose value is known exactly."""
     return known(model, value, value, value)
 
 
 def known(model: str, value: float, low: float, high: float) -> Null:
-    """A null model whose value and interval are known without data."""
+    """Make a null model whose value and interval are known without data."""
     return Null(model, Interval(np.asarray(float(value)), np.asarray(float(low)), np.asarray(float(high)), 0))
 
 
@@ -79,16 +79,16 @@ def judge(
     null_low: float = nan,
     null_high: float = nan,
 ) -> Verdict:
-    """Does an interval lie within the bounds, and does that say anything?
+    """Decide whether a claim holds, from the interval of its quantity and that of the null model.
 
-    In this order: `no` where all of it lies outside of the bounds; `undecided` where it straddles one; `trivial` where all of the
-    null's interval lies within the bounds too, so that the bound refutes nothing; `undecided` where the two intervals overlap, or
-    where no null model was measured; `yes` else.
+    In this order: `no` where the whole interval lies outside of the bounds; `undecided` where it contains a bound; `trivial`
+    where the whole interval of the null model lies within the bounds, too, so that the claim carries no information; `undecided`
+    where the two intervals overlap, or where there is no null model; `yes` otherwise.
 
     Args:
-        low, high: the interval; twice the estimate for a number without one. A NaN leaves the claim undecided.
-        at_least, at_most: the bounds, which belong to what is allowed.
-        null_low, null_high: the null's interval; a NaN stands for no null.
+        low, high: the interval; both the estimate for a number without one. NaN leaves the claim undecided.
+        at_least, at_most: the bounds, inclusive.
+        null_low, null_high: the interval of the null model; NaN for no null model.
     """
     if isnan(low) or isnan(high):
         return "undecided"
@@ -113,7 +113,7 @@ def of_interval(
     at_most: float = inf,
     null: Null = NO_NULL,
 ) -> Claim:
-    """A claim about a quantity with an interval."""
+    """Make a claim about a quantity with an interval; it holds from `at_least` to `at_most`."""
     low, high = float(measured.low), float(measured.high)
     verdict = judge(low, high, at_least, at_most, *_ends(null))
     return Claim(
@@ -132,9 +132,12 @@ def of_number(
     at_most: float = inf,
     null: Null = NO_NULL,
 ) -> Claim:
-    """A claim about a quantity without an interval, judged by its value alone."""
-    verdict = judge(value, value, at_least, at_most, *_ends(null))
-    return Claim(claim, source, paper, value, nan, nan, *_columns(null), n=n, reproduced=verdict)
+    """Make a claim about a quantity without an interval, judged by its value alone."""
+    point = np.asarray(value)
+    judged = of_interval(
+        claim, source, paper, Interval(point, point, point, n), at_least=at_least, at_most=at_most, null=null
+    )
+    return judged._replace(low=nan, high=nan)
 
 
 def _ends(null: Null) -> tuple[float, float]:

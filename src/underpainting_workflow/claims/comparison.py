@@ -1,4 +1,4 @@
-"""Claims about theories that follow the main sampler (Sec. 5, Fig. 4, 15, 16)."""
+"""Claims about how closely the theories follow the main sampler (Sec. 5, Fig. 4, 15, 16)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from underpainting_workflow.claims.claim import Claim, Null, exact, known, of_in
 
 FloatArray = NDArray[np.float64]
 EARLY = 0.4
-ISOTROPIC = "isotropic Gaussian in its place"
+ISOTROPIC = "isotropic Gaussian"
 NAMES = {"gaussian": "Gaussian", "mixture": "mixture", "point_cloud": "exact score"}
-ONE_MODE = exact("one mode in place of the mixture", 0.0)
-UNIFORM = known("random signs, under which p is uniform", 0.5, 0.025, 0.975)
+ONE_MODE = exact("mixture with a single mode", 0.0)
+UNIFORM = known("random signs: p is uniform", 0.5, 0.025, 0.975)
 
 
 def claims(models: Mapping[str, xr.Dataset], manifold_rank: int) -> list[Claim]:
-    """Claims from the errors of each theory.
+    """Make the claims from the errors of each theory.
 
     Args:
-        models: errors by theory, `gaussian` among them, with those of the isotropic Gaussian; claims about the others need them.
+        models: errors by theory; `gaussian` is required and includes those of the isotropic Gaussian.
         manifold_rank: number of components that hold 99.9 % of the data's variance.
     """
     found = _early(models["gaussian"])
@@ -43,7 +43,8 @@ def _early(gaussian: xr.Dataset) -> list[Claim]:
     step = int(EARLY * (gaussian.sizes["step"] - 1))
     texts = {
         "state_error": "The Gaussian predicts the state after 40 % of the steps: mean squared error per pixel at most 0.01",
-        "endpoint_error": "And the endpoint estimate there: mean squared error per pixel at most 0.01",
+        "endpoint_error": "The Gaussian predicts the endpoint estimate after 40 % of the steps: mean squared error per pixel at "
+        "most 0.01",
     }
     return [
         of_interval(
@@ -74,9 +75,9 @@ def _off_manifold(gaussian: xr.Dataset, rank: int) -> Claim:
 
 
 def _paired(difference: FloatArray, names: tuple[str, str], null: Null) -> list[Claim]:
-    """The mean difference against 0, and the p value of its sign against the printed one."""
+    """Compare the mean difference with 0, and its p value with the printed one."""
     first, second = (NAMES[name] for name in names)
-    what = f"Final images: squared error of the {first} less that of the {second}"
+    what = f"Final images: squared error of the {first} minus that of the {second}"
     mean = of_interval(
         f"{what}: mean below 0",
         "Sec. 5, Fig. 4 D",
@@ -115,8 +116,8 @@ def _against_cloud(models: Mapping[str, xr.Dataset]) -> list[Claim]:
     return [
         *(row for both in rows for row in both),
         of_interval(
-            "The exact score leaves the trajectory (error above 0.01) before the Gaussian: mean part of the steps between "
-            "above 0",
+            "The exact score departs from the trajectory (error above 0.01) before the Gaussian does: mean difference, as a "
+            "fraction of the steps, above 0",
             "Sec. 5, Fig. 4 D",
             "earlier",
             later,

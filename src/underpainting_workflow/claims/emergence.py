@@ -1,4 +1,4 @@
-"""Claims about the endpoint estimate: where it starts, where it stays, and what emerges when (Sec. 4.2, App. H)."""
+"""Claims about the endpoint estimate and the emergence of components (Sec. 4.2, App. H)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NORMAL_QUANTILE = 1.96
 
 
 def claims(data: xr.Dataset, pixels: int) -> list[Claim]:
-    """Claims from `emergence/SAMPLER.zarr.zip`.
+    """Make the claims from `emergence/SAMPLER.zarr.zip`.
 
     Args:
         data: the artifact.
@@ -35,7 +35,7 @@ def _endpoints(data: xr.Dataset, pixels: int) -> list[Claim]:
             "about 0",
             statistics.of_means(distance[:, 0]),
             at_most=0.05,
-            null=Null("flat image of the mean's brightness", statistics.of_means(data["null_distance"].values)),
+            null=Null("constant image of the mean's brightness", statistics.of_means(data["null_distance"].values)),
         ),
         of_interval(
             "Endpoint estimates stay on the manifold: at most 1 % of their squared distance from the mean lies outside the "
@@ -50,7 +50,7 @@ def _endpoints(data: xr.Dataset, pixels: int) -> list[Claim]:
 
 
 def shuffled(count: int) -> Null:
-    """Rank correlation of a number of components with themselves in random order, by the normal approximation."""
+    """Return the null model of a rank correlation: components in random order, by the normal approximation."""
     reach = NORMAL_QUANTILE / np.sqrt(max(count - 1, 1))
     return known("shuffled components", 0.0, -reach, reach)
 
@@ -71,7 +71,7 @@ def _order(data: xr.Dataset) -> Claim:
 
 
 def place(data: xr.Dataset) -> tuple[Interval, Interval]:
-    """Where components emerge: measured over predicted ratio, geometric mean, by the Gaussian and by the isotropic one."""
+    """Return the geometric mean of measured over predicted noise-to-signal ratio, for the Gaussian and the isotropic one."""
     predicted = np.log(data["predicted_ratio"].values[_emerging(data)])
     factor = np.exp(predicted.mean() - 0.5 * np.log(float(data["mean_variance"]))) if len(predicted) else np.nan
     found = _stored(data, "mean_ratio")
@@ -81,24 +81,24 @@ def place(data: xr.Dataset) -> tuple[Interval, Interval]:
 def _place(data: xr.Dataset) -> Claim:
     found, null = place(data)
     return of_interval(
-        "They emerge where sigma = alpha sqrt(lambda): measured over predicted ratio, geometric mean, 0.8 to 1.25",
+        "Components emerge where sigma = alpha sqrt(lambda): geometric mean of measured over predicted ratio 0.8 to 1.25",
         "Sec. 4.2, Eq. 13",
         "1",
         found,
         at_least=0.8,
         at_most=1.25,
-        null=Null("measured over the isotropic Gaussian's prediction", null),
+        null=Null("isotropic Gaussian's prediction", null),
     )
 
 
 def _stored(data: xr.Dataset, name: str) -> Interval:
-    """An interval that the artifact holds."""
+    """Read an interval from the artifact."""
     estimate, low, high = (data[f"{name}{end}"].values for end in ("", "_low", "_high"))
     return Interval(estimate, low, high, data.sizes["sample"])
 
 
 def _coarse_first(data: xr.Dataset) -> Claim:
-    """The unit resampled is the component, not the seed."""
+    """Resample components, not seeds."""
     variance = data["basis_variance"].values
     seen = variance > 1e-8 * variance.max()
     pairs = np.stack([variance[seen], data["basis_frequency"].values[seen]], 1)

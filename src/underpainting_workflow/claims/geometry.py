@@ -12,18 +12,18 @@ from underpainting_workflow.claims.claim import Claim, Null, of_interval
 
 WALK = "random walk with the same step lengths"
 SHUFFLED = "plane of the noise and another seed's image"
-CHORD = "straight line from noise to image, its nearest points"
+CHORD = "straight line from noise to image (nearest points)"
 TURN = "pure rotation in the plane of noise and image"
 
 
 def claims(data: xr.Dataset, manifold_rank: int, pixels: int, model: str | None) -> list[Claim]:
-    """Claims from the geometry of the main sampler's trajectories.
+    """Make the claims from the geometry of the main sampler's trajectories.
 
     Args:
         data: residuals and dimensions per trajectory, and those of the null models.
         manifold_rank: number of components that hold 99.9 % of the data's variance.
         pixels: number of values in an image.
-        model: the paper's model to stand beside, if any.
+        model: the paper's model that the study is judged against, if any.
     """
     return [*_residuals(data, model), *_dimensions(data, model), _peak(data, manifold_rank, pixels)]
 
@@ -36,7 +36,7 @@ def _residuals(data: xr.Dataset, model: str | None) -> list[Claim]:
     texts = {
         "top2": ("Squared norm outside a trajectory's top two principal components", "top2", WALK),
         "plane": ("Squared norm outside the plane of noise and image", "plane", SHUFFLED),
-        "rotation": ("Squared norm that the rotation in that plane leaves over", "rotation_caption", CHORD),
+        "rotation": ("Squared norm not explained by the rotation in that plane", "rotation_caption", CHORD),
     }
     return [
         of_interval(

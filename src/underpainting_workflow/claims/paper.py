@@ -1,12 +1,11 @@
-"""Values that the paper prints, typed from it; the only numbers of the table of claims that are not measured.
+"""Values copied from the paper; the only numbers in the table of claims that are not measured.
 
 Table 2 is of DDIM (PNDM for Stable Diffusion) with 51 time steps. The fractions of score variance are of the authors' follow-up
 (Wang & Vastola 2024), for CIFAR-10.
 
-Which row a study is judged against: that of the model which it names as `paper`. A study that names none is judged against the
-largest value that is printed for a model of pixel space; the row of Stable Diffusion counts for a model of latents alone, that
-is for a study that names it. A printed value is a rounded one: the bound is the value and half a unit of its last digit (0.26 %
-is 0.265 %). Dimensions are whole numbers, which nothing has rounded.
+A study is judged against the row of the model that it names as `paper`, without one against the largest value printed for a model
+of pixel space; the row of Stable Diffusion, a model of latents, is used only if a study names it. Printed values are rounded: the
+bound is the value plus half a unit of its last digit (0.265 % for 0.26 %). Dimensions are integers and are not rounded.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 
 class Geometry(NamedTuple):
-    """A row of Table 2: residual variances as fractions, and dimensions for 99.9 % of the variance."""
+    """A row of Table 2: residual variances as fractions, and dimensions that hold 99.9 % of the variance."""
 
     top2: float
     plane: float
@@ -45,28 +44,28 @@ MIXTURE_BETTER_THAN_GAUSSIAN = 1e-10
 """Section 5: p values below these, of the final images' squared errors on MNIST and CIFAR-10."""
 
 SCORE_MODEL = "ddpm-cifar10-32"
-"""The paper's model whose data the fractions of score variance are for; no other study is judged against them."""
+"""The paper's model for which fractions of score variance are printed; no other study is judged by them."""
 
 SCORE_EXPLAINED = {0.01: 0.38, 0.05: 0.7346, 0.2: 0.89, 0.75: 0.976, 1.5: 0.99}
 """Fraction of the network's score variance that the Gaussian score explains, by sigma / alpha, on CIFAR-10."""
 
 SKIPPABLE = 0.4
-"""Section 6.1: part of the steps that can be skipped without much of a perceptible change on MNIST and CIFAR-10."""
+"""Section 6.1: fraction of the steps that can be skipped without much perceptible change on MNIST and CIFAR-10."""
 
 
 def geometry(model: str | None, name: str, form: str) -> str:
-    """A value of Table 2 as text: the model's, or the range over all pixel-space models where the study has no model."""
+    """Format a value of Table 2: the model's, or the range over all models of pixel space if the model is None."""
     values = sorted({getattr(row, name) for row in rows(model)})
     ends = [form.format(value) for value in (values[0], values[-1])]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
 def rows(model: str | None) -> list[Geometry]:
-    """The rows of Table 2 that a study is judged against: its model's, or all of pixel space."""
+    """Return the rows of Table 2 that a study is judged against: its model's, or all of pixel space."""
     return list(TABLE_2.values()) if model is None else [{**TABLE_2, **LATENT}[model]]
 
 
 def bound(model: str | None, name: str) -> float:
-    """The largest value of Table 2 that agrees with what is printed for a study's model, see the rule above."""
+    """Return the largest value that agrees with the printed ones of a study's model, allowing for rounding."""
     largest = max(getattr(row, name) for row in rows(model))
     return float(largest + HALF_UNIT if name in RESIDUALS else largest)

@@ -10,13 +10,13 @@ from underpainting_workflow.claims.claim import Claim, Null, exact, of_interval
 
 
 def claims(data: xr.Dataset) -> list[Claim]:
-    """Claims from `retrieval/SAMPLER.zarr.zip`."""
+    """Make the claims from `retrieval/SAMPLER.zarr.zip`."""
     origins = list(data.attrs["origins"])
     return [*([_exact_score(data)] if "point_cloud" in origins else []), _network(data)]
 
 
 def _exact_score(data: xr.Dataset) -> Claim:
-    """True by construction, and the null says so: the last step alone does it."""
+    """Trivial by construction: the last step alone ends on a training image, as the null model shows."""
     distance = data["distance"].values[list(data.attrs["origins"]).index("point_cloud")]
     return of_interval(
         "The exact score retrieves: distance of its images to the nearest training image, mean at most 0.01 per pixel",
@@ -24,15 +24,15 @@ def _exact_score(data: xr.Dataset) -> Claim:
         "0",
         statistics.of_means(distance),
         at_most=0.01,
-        null=Null("noise carried through its last step alone", statistics.of_means(data["null_distance"].values)),
+        null=Null("last step of its flow alone, from noise", statistics.of_means(data["null_distance"].values)),
     )
 
 
 def _network(data: xr.Dataset) -> Claim:
     if "point_cloud" in data.attrs["origins"]:
-        null = Null("exact score in its place", _memorised(data, "point_cloud"))
+        null = Null("exact score", _memorised(data, "point_cloud"))
     else:
-        null = exact("training images themselves", 1.0)
+        null = exact("training images", 1.0)
     return of_interval(
         "The network does not retrieve: at most 5 % of its images are memorised (nearest over second distance below 1/3)",
         "Sec. 5",
@@ -44,6 +44,6 @@ def _network(data: xr.Dataset) -> Claim:
 
 
 def _memorised(data: xr.Dataset, origin: str) -> Interval:
-    """Part of an origin's images that single out one training image, with its exact binomial interval."""
+    """Return the fraction of an origin's images that are memorised, with its exact binomial interval."""
     ratio = data["ratio"].values[list(data.attrs["origins"]).index(origin)]
     return statistics.proportion(int((ratio < retrieval.MEMORISED).sum()), len(ratio))

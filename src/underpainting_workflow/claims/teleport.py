@@ -1,8 +1,8 @@
-"""Claims about teleportation (Sec. 6.1), and this project's targets beside them.
+"""Claims about teleportation (Sec. 6.1), and this project's targets.
 
-Frechet distances are those at infinitely many images, not counted below the floor of real images. The null model of every
-jump is that of an isotropic Gaussian (`sweep.NULL`), which knows the mean and the total variance alone. The interval of a largest
-value is that of the largest ends: a bound on it holds at every number of calls at once.
+Frechet distances are extrapolated to infinitely many images, and not counted below the floor of real images. The null model is
+the jump of an isotropic Gaussian (`sweep.NULL`), which has the mean and the total variance alone. The interval of a maximum has
+the largest ends as its ends: a bound on it holds at every number of calls at once.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from underpainting_workflow.claims.claim import NO_NULL, PROJECT_TARGET, Claim, 
 
 TOLERANCE = 0.05
 SAVED = 0.4
-FEW_CALLS = 10
+LOW_NFE = 10
 BEHIND = 0.05
-NULL_MODEL = "the jump of an isotropic Gaussian"
+NULL_MODEL = "jump of an isotropic Gaussian"
 
 
 def claims(table: pd.DataFrame, sampler: str, steps: int) -> list[Claim]:
-    """Claims from the sweep: the paper's, of one sampler, and this project's targets, of all.
+    """Make the claims from the sweep: the paper's, for one sampler, and this project's targets, for all.
 
     Args:
         table: `teleport.csv`.
-        sampler: which rows count for the paper's claims.
-        steps: that the sampler takes without a jump.
+        sampler: id of the sampler for the paper's claims.
+        steps: number of its steps without a jump.
     """
     names = table.loc[table["design"] == "truncate", "sampler"].unique()
     found = [*_of_paper(table, sampler, steps), *(claim for name in names for claim in _free(table, str(name)))]
     few = sweep.few_calls(table)
     for solver in few["solver"].unique():
-        found += _few_calls(few[few["solver"] == solver], SAMPLERS[solver].label)
+        found += _low_nfe(few[few["solver"] == solver], SAMPLERS[solver].label)
     return found
 
 
@@ -50,7 +50,7 @@ def _of_paper(table: pd.DataFrame, sampler: str, steps: int) -> Iterator[Claim]:
             continue
         beside = sweep.skippable(null, [loss], TOLERANCE)
         yield of_interval(
-            f"Part of the steps that can be skipped, all smaller skips too, for at most 5 % more {distance}: at least 40 %",
+            f"Fraction of the steps that can be skipped, with all smaller skips, for at most 5 % more {distance}: at least 40 %",
             "Sec. 6.1, Fig. 4 F",
             f"{paper.SKIPPABLE:.0%}",
             _share(found, steps),
@@ -75,15 +75,15 @@ def _share(found: sweep.Skippable, steps: int) -> Interval:
 
 
 def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
-    """What a jump saves of a sampler's calls: by the study's Frechet distance alone, and by all measures."""
+    """Claim how many network calls a jump saves: by the study's Frechet distance alone, and by all measures."""
     jumped, null = (sweep.truncated(table, sampler, jump) for jump in ("gaussian", sweep.NULL))
     names = sweep.measure_names(str(table["extractor"].iloc[0]))
-    choices: dict[str, Sequence[str]] = {names["loss"]: ["loss"], "every measure": sweep.LOSSES}
+    choices: dict[str, Sequence[str]] = {names["loss"]: ["loss"], "of every measure": sweep.LOSSES}
     for text, losses in choices.items():
         found, beside = sweep.skippable(jumped, losses), sweep.skippable(null, losses)
         if found is not None:
             yield of_interval(
-                f"{sampler}: network calls saved by the largest skip up to which none loses above 2 % by {text}: at least 40 %",
+                f"{sampler}: fraction of network calls saved, with all smaller skips, for at most 2 % more {text}: at least 40 %",
                 PROJECT_TARGET,
                 "",
                 _saved(found),
@@ -97,17 +97,17 @@ def _saved(found: sweep.Skippable) -> Interval:
     return Interval(estimate, low, high, found.n)
 
 
-def _few_calls(rows: pd.DataFrame, label: str) -> Iterator[Claim]:
-    """The targets at few network calls, of one sampler."""
-    few, names = rows[rows["nfe"] <= FEW_CALLS], sweep.measure_names(str(rows["extractor"].iloc[0]))
+def _low_nfe(rows: pd.DataFrame, label: str) -> Iterator[Claim]:
+    """Make the targets of one sampler at low NFE."""
+    few, names = rows[rows["nfe"] <= LOW_NFE], sweep.measure_names(str(rows["extractor"].iloc[0]))
     jumped, null = few[~few["jump"].isin([sweep.NO_JUMP, sweep.NULL])], few[few["jump"] == sweep.NULL]
     if len(jumped):
         winners, beside = sweep.winners(jumped), sweep.winners(null)
         for loss, name in names.items():
             if winners[loss].notna().all():
                 yield of_interval(
-                    f"{label}: loss by {name} of the jump that is best by {names['loss']}, against none, at the worst NFE up to "
-                    f"{FEW_CALLS}: below 0",
+                    f"{label}: relative change of {name} by the jump with the best {names['loss']}, at the worst NFE up to "
+                    f"{LOW_NFE}: below 0",
                     PROJECT_TARGET,
                     "",
                     _largest(winners, loss),
@@ -118,15 +118,15 @@ def _few_calls(rows: pd.DataFrame, label: str) -> Iterator[Claim]:
 
 
 def _behind(few: pd.DataFrame, null: pd.DataFrame, label: str) -> Iterator[Claim]:
-    """The mixture's best jump against the plain run with many calls."""
-    mixture = sweep.within(sweep.best(few[few["jump"] == "mixture"]), FEW_CALLS)
-    beside = sweep.within(sweep.best(null), FEW_CALLS)
+    """Compare the mixture's best jump with a run of many calls without a jump."""
+    mixture = sweep.within(sweep.best(few[few["jump"] == "mixture"]), LOW_NFE)
+    beside = sweep.within(sweep.best(null), LOW_NFE)
     distances = list(sweep.measure_names(str(few["extractor"].iloc[0])).values()) if len(few) else []
     for column, name in zip(("behind", "autoencoder_behind"), distances, strict=False):
         if len(mixture) and mixture[column].notna().all():
             yield of_interval(
-                f"{label}: {name} after the mixture's best jump at NFE {mixture['nfe'].iloc[0]}, over that of the plain run with "
-                "many calls: at most 1.05",
+                f"{label}: {name} after the mixture's best jump at NFE {mixture['nfe'].iloc[0]}, over that with many calls "
+                "and no jump: at most 1.05",
                 PROJECT_TARGET,
                 "",
                 _largest(mixture, column, plus=1),
@@ -136,12 +136,12 @@ def _behind(few: pd.DataFrame, null: pd.DataFrame, label: str) -> Iterator[Claim
 
 
 def _largest(rows: pd.DataFrame, column: str, plus: float = 0.0) -> Interval:
-    """The largest of some quantities, and a number more; the ends of its interval are the largest of theirs."""
+    """Return the maximum of a column plus a number; the ends of its interval are the maxima of the ends."""
     estimate, low, high = (np.asarray(rows[f"{column}{end}"].max() + plus) for end in ("", "_low", "_high"))
     return Interval(estimate, low, high, int(rows["n"].iloc[0]))
 
 
 def _null(rows: pd.DataFrame, column: str, plus: float = 0.0) -> Null:
-    """The same of the null model's rows, where there are any."""
+    """Return the same for the rows of the null model, if there are any."""
     known = rows[rows[column].notna()]
     return Null(NULL_MODEL, _largest(known, column, plus)) if len(known) else NO_NULL
