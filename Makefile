@@ -84,7 +84,7 @@ docs: env
 # torch and torchvision stay at the versions of pins.txt; the other packages are the newest that go with them
 lock: env
 	$(PIP) install uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
 	  --constraint pins.txt --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	echo 'moto[server]' | $(BIN)/uv pip compile - --universal --python-version 3.11 \
 	  --no-emit-index-url --no-header --quiet --output-file tests/s3-server.lock
