@@ -57,7 +57,7 @@ def endpoints(compute: Compute, ratio: float) -> Tensor:
 def test_a_trained_network_in_bfloat16_errs_within_the_stated_tolerance(ratio: float) -> None:
     exact, rounded = endpoints(Compute("cpu"), ratio), endpoints(Compute("cpu", "bfloat16"), ratio)
     assert rounded.dtype == torch.float32
-    assert 1e-5 < (exact - rounded).abs().max() < 0.05  # docs/architecture.md states both
+    assert 1e-5 < (exact - rounded).abs().max() < 0.05  # docs/reproducibility.md states both
     assert (exact - rounded).square().mean().sqrt() < 0.01
 
 

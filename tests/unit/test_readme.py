@@ -1,4 +1,4 @@
-"""Examples of the README that need no study: they run as they stand there."""
+"""Examples of the README and of docs/ that need no study: they run as they stand there."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from underpainting.pipeline import TeleportPipeline
 from underpainting_workflow import cli
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+ARTIFACTS = README.parent / "docs/artifacts.md"
 
 
-def block(language: str, word: str) -> str:
+def block(language: str, word: str, file: Path = README) -> str:
     """The code block of a language that holds a word."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    blocks = re.findall(rf"```{language}\n(.*?)```", file.read_text(encoding="utf-8"), re.S)
     (found,) = (text for text in blocks if word in text)
     return str(found)
 
@@ -57,7 +58,7 @@ def test_plain_xarray_opens_an_artifact_in_two_lines(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     found = xr.Dataset({"mean": artifacts.array(np.arange(3.0), "pixel", "mean image")})
     artifacts.save(found, "results/digits/moments.zarr.zip", {"study": "digits"})
-    lines = lines_of_xarray(block("python", "open_zarr"))
+    lines = lines_of_xarray(block("python", "open_zarr", ARTIFACTS))
     report = REPORT.read_text(encoding="utf-8").replace("{{ snakemake.config.about | first }}", "digits")
     assert lines == lines_of_xarray(report)
     names: dict[str, object] = {}
