@@ -13,7 +13,7 @@ CACHE := $(shell mkdir -p "$(HOME_CACHE)" 2>/dev/null && test -w "$(HOME_CACHE)"
 SNAKEMAKE := $(CACHE) $(BIN)/snakemake --cores $(CORES)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help env s3 run test lint format bench gallery schema docs lock clean
+.PHONY: help env s3 run test lint format bench gallery schema docs site lock clean
 
 help:
 	@echo 'make env     install the pinned environment into $(VENV)'
@@ -26,6 +26,7 @@ help:
 	@echo 'make gallery write docs/results.md, docs/sweeps.md and their pictures from the studies that are built'
 	@echo 'make schema  write the JSON schema and config/README.md from the study models'
 	@echo 'make docs    write docs/equations.md from docstrings and tests'
+	@echo 'make site    build the documentation site into site/'
 	@echo 'make lock    resolve the newest versions into requirements.lock'
 	@echo 'make clean   remove results, logs and records of runs'
 
@@ -81,6 +82,10 @@ schema: env
 docs: env
 	$(BIN)/python workflow/equations.py
 
+# Builds without network access; warnings are errors.
+site: env
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file workflow/mkdocs.yml
+
 # torch and torchvision stay at the versions of pins.txt; the other packages are the newest that go with them
 lock: env
 	$(PIP) install uv
@@ -90,4 +95,4 @@ lock: env
 	  --no-emit-index-url --no-header --quiet --output-file tests/s3-server.lock
 
 clean:
-	rm -rf results logs .snakemake
+	rm -rf results logs site .snakemake
