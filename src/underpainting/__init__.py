@@ -1,23 +1,23 @@
 """The analytical theory of diffusion sampling (Wang & Vastola 2023), beside real samplers and networks.
 
-Sub-packages, each importing only those below it (`make lint` holds them to that):
+Packages, from the highest to the lowest; each imports only those below it (`make lint` checks that):
 
-    plotting    one function per figure: arrays and datasets in, a matplotlib Figure out
-    pipeline    `TeleportPipeline`, a diffusers pipeline whose first steps are a jump
-    teleport    jumps over the start of sampling, the sampler that goes on, the planner, what sweeps say
-    quality     features of images and the distances between them
-    training    networks of every kind: objectives, trainer, checkpoints
-    analysis    what is measured on trajectories and scores, with intervals
-    theory      Gaussian, isotropic Gaussian, mixture, point cloud; the probability flow of any denoiser
-    samplers    diffusers' schedulers as generators of steps, on any noise grid; randomness by seed
-    denoisers   networks behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`; reading and writing them
-    basis       mean, principal axes and variances of images: moments, eigendecomposition, stored bases
-    images      sources of images, brought to one size
-    noise       noise levels, grids, paths, and the schedule of a network
-    io          arrays, tensors and text on disk: complete or absent, refused if damaged
+- `plotting`: one function per figure, from arrays and datasets to a matplotlib Figure
+- `pipeline`: `TeleportPipeline`, a diffusers pipeline whose first steps are a jump
+- `teleport`: jumps over the start of sampling, the sampler that goes on, the planner
+- `quality`: features of images and the distances between them
+- `training`: networks of every kind: objectives, trainer, checkpoints
+- `analysis`: measurements on trajectories and scores, with intervals
+- `theory`: Gaussian, mixture, point cloud; the probability flow of any denoiser
+- `samplers`: diffusers' schedulers on any noise grid; randomness by seed
+- `denoisers`: networks behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`; their files
+- `basis`: mean, principal axes and variances of images
+- `images`: sources of images, brought to one size
+- `noise`: noise levels, grids, paths, and the schedule of a network
+- `io`: arrays, tensors and text on disk
 
 `meter` counts network calls; no result depends on it. The sampler needs torch, diffusers, safetensors and numpy; the extra
-`science` brings what the other sub-packages need. Equation numbers in docstrings are the paper's.
+`science` brings what the other packages need. Equation numbers in docstrings are the paper's.
 """
 
 from __future__ import annotations

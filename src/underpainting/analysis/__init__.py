@@ -1,1 +1,5 @@
-"""What is measured on trajectories and scores, and how sure that is."""
+"""Measurements on trajectories and scores, with their statistics.
+
+A module per question: `comparison`, `geometry`, `emergence`, `perturbation`, `retrieval`, `score_variance`;
+`statistics` holds intervals, paired tests and fits. Builds upon `theory`, `samplers`, `denoisers`, `basis` and `noise`.
+"""

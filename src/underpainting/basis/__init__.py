@@ -1,1 +1,5 @@
-"""Mean, principal axes and variances of a data set: estimated, decomposed, kept in files."""
+"""Mean, principal axes and variances of images.
+
+`moments` accumulates mean and covariance, `eigenbasis` decomposes them, `estimate` does both without a workflow,
+`stored` keeps a basis as one file to be handed on. Builds upon `io` and `images`.
+"""

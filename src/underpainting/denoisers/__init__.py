@@ -1,4 +1,8 @@
-"""Models of the data behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`, and the folders that networks lie in."""
+"""Models of the data behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`, and the folders that networks lie in.
+
+`protocol` is that call, `networks` makes it of networks of every kind, `folders`, `hub`, `weights` and `pickles` read
+them, `compute` and `halving` run them within a device's memory. Builds upon `noise`, `basis` and `io`.
+"""
 
 from underpainting.denoisers.folders import (
     load_denoiser,

@@ -1,1 +1,6 @@
-"""How good generated images are: features, and distances between them."""
+"""Quality of generated images: features, and distances between them.
+
+`extractors`, `classifier` and `autoencoder` supply features, `frechet` and `fidelity` the distances with their
+intervals, `own_solution` the difference from the network's own images. Builds upon `analysis`, `samplers`, `noise` and
+`io`.
+"""

@@ -1,4 +1,9 @@
-"""Study files: what a person writes, as typed models, with errors that name the file, the key and the remedy."""
+"""Study files as typed models, with errors that name the file, the key and the remedy.
+
+`models` is the whole study, the modules beside it its sections; `loading` reads a file; `files` names what a study
+makes; `costs`, `counts`, `sizes` and `resources` say what its jobs need. Builds upon the science, and upon no other
+part of the workflow.
+"""
 
 from underpainting_workflow.studies.errors import StudyError
 from underpainting_workflow.studies.loading import configuration, data_folder, find_studies, load_study
