@@ -30,8 +30,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOW = 6  # lines in a row that make a repetition
-PARTS = ("src/underpainting", "src/underpainting_workflow", "src/snakemake_provenance", "scripts", "rules", "tests")
-PARTS = (*PARTS, "benchmarks", "workflow", "docs")
+PACKAGES = ("src/underpainting", "src/underpainting_workflow", "src/snakemake_provenance")
+PARTS = (*PACKAGES, "scripts", "rules", "tests", "benchmarks", "workflow", "docs")
 ENDINGS = {"docs": {".md"}, "rules": {".smk"}}
 
 
