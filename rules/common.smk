@@ -5,7 +5,7 @@ from inspect import signature
 from pathlib import Path
 
 from underpainting.io import third_party_code
-from underpainting_workflow import figures, jobs, preflight
+from underpainting_workflow import figures, fork_server, jobs, preflight
 from underpainting.io.messages import as_rst
 from snakemake_provenance import (
     code,
@@ -53,7 +53,7 @@ LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
 CODE = {}
 code.recall(PARSED)
 records.record_names(LAYOUT.results)
-records.age_by_outputs()
+fork_server.install(workflow)
 
 third_party_code.announce(files.sources.code_folders(STUDIES))
 
@@ -125,17 +125,14 @@ def studies_with(condition):
     )
 
 
-def needs(rule, parts=1, holds=None):
-    """MiB and minutes that a scheduler is asked for, the latter for so many parts; more with each attempt."""
+def needs(rule, holds=None):
+    """MiB and minutes that a scheduler is asked for; more with each attempt."""
 
-    def asking(function, times):
-        asked = cache(lambda name: times * function(rule, STUDIES[name]))
+    def asking(function):
+        asked = cache(lambda name: function(rule, STUDIES[name]))
         return lambda wildcards, attempt: attempt * asked(wildcards.study)
 
-    return {
-        "mem_mb": asking(partial(memory, holds=holds), 1),
-        "runtime": asking(runtime, parts),
-    }
+    return {"mem_mb": asking(partial(memory, holds=holds)), "runtime": asking(runtime)}
 
 
 def code_of(script):

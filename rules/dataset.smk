@@ -6,8 +6,6 @@ rule prepare_dataset:
         "results/{study}/dataset.zarr.zip",
     log:
         "logs/{study}/dataset.log",
-    benchmark:
-        "logs/{study}/benchmarks/dataset.tsv"
     resources:
         **needs("prepare_dataset"),
         # where the data lie: no parameter, since it does not change the result

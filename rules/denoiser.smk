@@ -18,8 +18,6 @@ rule train_denoiser:
         snapshots="results/{study}/snapshots.safetensors",
     log:
         "logs/{study}/train.log",
-    benchmark:
-        "logs/{study}/benchmarks/train.tsv"
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source == "train"),
     # the longest job, on which nearly all others wait
@@ -45,8 +43,6 @@ rule fetch_denoiser:
         **NETWORK,
     log:
         "logs/{study}/fetch_denoiser.log",
-    benchmark:
-        "logs/{study}/benchmarks/fetch_denoiser.tsv"
     wildcard_constraints:
         study=studies_with(lambda study: study.denoiser.source != "train"),
     resources:

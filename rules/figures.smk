@@ -19,8 +19,6 @@ for figure in figures.FIGURES:
             f"results/{{study}}/figures/{figure.file}.pdf",
         log:
             f"logs/{{study}}/figures/{figure.file}.log",
-        benchmark:
-            f"logs/{{study}}/benchmarks/figures/{figure.file}.tsv"
         wildcard_constraints:
             study=studies_with(figure.condition),
         resources:

@@ -6,8 +6,6 @@ rule estimate_moments:
         "results/{study}/moments.zarr.zip",
     log:
         "logs/{study}/moments.log",
-    benchmark:
-        "logs/{study}/benchmarks/moments.tsv"
     resources:
         **needs("estimate_moments"),
     params:
@@ -31,8 +29,6 @@ rule decompose_covariance:
         "results/{study}/eigenbasis.zarr.zip",
     log:
         "logs/{study}/eigenbasis.log",
-    benchmark:
-        "logs/{study}/benchmarks/eigenbasis.tsv"
     resources:
         **needs("decompose_covariance"),
     params:

@@ -14,8 +14,6 @@ rule measure_shortfall:
         "results/{study}/shortfall.zarr.zip",
     log:
         "logs/{study}/shortfall.log",
-    benchmark:
-        "logs/{study}/benchmarks/shortfall.tsv"
     resources:
         **needs("measure_shortfall"),
         device=of_study(lambda study: study.device),
@@ -50,8 +48,6 @@ rule plan_teleport:
         ),
     log:
         "logs/{study}/plan.log",
-    benchmark:
-        "logs/{study}/benchmarks/plan.tsv"
     params:
         code=code_of("plan_teleport"),
         packages=packages_of("plan_teleport"),

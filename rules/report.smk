@@ -27,8 +27,6 @@ rule render_report:
         "results/{study}/report.html",
     log:
         "logs/{study}/report.log",
-    benchmark:
-        "logs/{study}/benchmarks/report.tsv"
     params:
         code=code_of("render_report"),
         packages=packages_of("render_report"),

@@ -20,8 +20,6 @@ use rule train_denoiser as train_form with:
         snapshots=f"{FORM}/snapshots.safetensors",
     log:
         "logs/{study}/residual/{form}/seed_{seed}/train_{steps}.log",
-    benchmark:
-        "logs/{study}/benchmarks/residual/{form}/seed_{seed}/train_{steps}.tsv"
     wildcard_constraints:
         study=studies_with(files.residual.compared),
     priority: 0
@@ -55,8 +53,6 @@ rule measure_residual:
         "results/{study}/residual/{form}/seed_{seed}.json",
     log:
         "logs/{study}/residual/{form}/seed_{seed}/measure.log",
-    benchmark:
-        "logs/{study}/benchmarks/residual/{form}/seed_{seed}/measure.tsv"
     wildcard_constraints:
         study=studies_with(files.residual.compared),
     resources:
@@ -89,8 +85,6 @@ rule tabulate_residual:
         ),
     log:
         "logs/{study}/residual_table.log",
-    benchmark:
-        "logs/{study}/benchmarks/residual_table.tsv"
     wildcard_constraints:
         study=studies_with(files.residual.compared),
     params:

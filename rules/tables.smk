@@ -29,8 +29,6 @@ rule tabulate_teleport:
         ),
     log:
         "logs/{study}/teleport_table.log",
-    benchmark:
-        "logs/{study}/benchmarks/teleport_table.tsv"
     params:
         code=code_of("tabulate_teleport"),
         packages=packages_of("tabulate_teleport"),
@@ -60,8 +58,6 @@ rule tabulate_budget:
         ),
     log:
         "logs/{study}/budget_table.log",
-    benchmark:
-        "logs/{study}/benchmarks/budget_table.tsv"
     wildcard_constraints:
         study=studies_with(files.budget.swept),
     params:
@@ -91,8 +87,6 @@ rule tabulate_geometry:
         ),
     log:
         "logs/{study}/geometry_table.log",
-    benchmark:
-        "logs/{study}/benchmarks/geometry_table.tsv"
     params:
         code=code_of("tabulate_geometry"),
         packages=packages_of("tabulate_geometry"),
@@ -109,8 +103,6 @@ rule collect_metrics:
         "results/{study}/metrics.json",
     log:
         "logs/{study}/metrics.log",
-    benchmark:
-        "logs/{study}/benchmarks/metrics.tsv"
     params:
         code=code_of("collect_metrics"),
         packages=packages_of("collect_metrics"),
@@ -132,8 +124,6 @@ rule tabulate_models:
         ),
     log:
         "logs/{study}/models_table.log",
-    benchmark:
-        "logs/{study}/benchmarks/models_table.tsv"
     params:
         code=code_of("tabulate_models"),
         packages=packages_of("tabulate_models"),
@@ -155,8 +145,6 @@ rule tabulate_claims:
         ),
     log:
         "logs/{study}/claims_table.log",
-    benchmark:
-        "logs/{study}/benchmarks/claims_table.tsv"
     params:
         code=code_of("tabulate_claims"),
         packages=packages_of("tabulate_claims"),
@@ -178,8 +166,6 @@ rule tabulate_findings:
         "results/{study}/findings.json",
     log:
         "logs/{study}/findings.log",
-    benchmark:
-        "logs/{study}/benchmarks/findings.tsv"
     params:
         code=code_of("tabulate_findings"),
         packages=packages_of("tabulate_findings"),
@@ -215,8 +201,6 @@ rule tabulate_studies:
         ),
     log:
         "logs/studies_table.log",
-    benchmark:
-        "logs/benchmarks/studies_table.tsv"
     params:
         code=code_of("tabulate_studies"),
         packages=packages_of("tabulate_studies"),

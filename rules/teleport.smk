@@ -1,65 +1,33 @@
-# The teleport sweep: samples and features per shard and skip, distances per skip, one tidy table.
-# Skips that a study lists together share a job, which loads the network once: a rule for each such group, beside the one for
-# any skip alone. They differ in their outputs only, never in `params` or `input`, so a skip that changes its group reruns nothing.
+# The teleport sweep: samples and features per shard and number of skipped steps, distances, one tidy table.
 # The null model's sweep is the same with the jump of an isotropic Gaussian, over fewer seeds.
-SWEEPS = {
-    "teleport": (
-        "sample_teleport",
-        "gaussian",
-        lambda study: study.teleport.skip_groups,
-    ),
-    "null": ("sample_null", "isotropic", lambda study: study.teleport.null_groups),
-}
-SHARING = {
-    "_".join([first, *map(str, group)]): (sweep, group)
-    for sweep, (first, _, groups) in SWEEPS.items()
-    for entry in STUDIES.values()
-    for group in groups(entry)
-    if len(group) > 1
-}
-SINGLE = {first: (sweep, ("{skip}",)) for sweep, (first, *_) in SWEEPS.items()}
 
 
 wildcard_constraints:
-    sweep="|".join(SWEEPS),
+    sweep="|".join(files.sweep.JUMPS),
 
 
-for rule_name, (sweep, skips) in {**SINGLE, **SHARING}.items():
-    single, jump_name, groups_of = SWEEPS[sweep]
-
-    rule:
-        name:
-            rule_name
-        input:
-            **NETWORK,
-            eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        output:
-            [files.sweep.samples(skip, sweep=sweep) for skip in skips],
-        log:
-            f"logs/{{study}}/{sweep}/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.log",
-        benchmark:
-            f"logs/{{study}}/benchmarks/{sweep}/{{sampler}}/skip_{'-'.join(map(str, skips))}/samples_{{first}}-{{stop}}.tsv"
-        wildcard_constraints:
-            study=studies_with(
-                lambda study: rule_name not in SHARING or skips in groups_of(study)
-            ),
-        resources:
-            **needs(single, parts=len(skips)),
-            device=of_study(lambda study: study.device),
-        params:
-            code=code_of("sample_teleport"),
-            packages=packages_of("sample_teleport"),
-            config=lambda wildcards, jump_name=jump_name: {
-                "sampler": sampler(wildcards, "teleport"),
-                "jump": jump_name,
-                "batch_size": study(wildcards).teleport.batch_size,
-                "compute": study(wildcards).compute(),
-            },
-        script:
-            "../scripts/sample_teleport.py"
-
-
-workflow.ruleorder(*SHARING, *SINGLE)
+rule sample_teleport:
+    input:
+        **NETWORK,
+        eigenbasis="results/{study}/eigenbasis.zarr.zip",
+    output:
+        files.sweep.samples("{skip}", sweep="{sweep}"),
+    log:
+        "logs/{study}/{sweep}/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
+    resources:
+        **needs("sample_teleport"),
+        device=of_study(lambda study: study.device),
+    params:
+        code=code_of("sample_teleport"),
+        packages=packages_of("sample_teleport"),
+        config=lambda wildcards: {
+            "sampler": sampler(wildcards, "teleport"),
+            "jump": files.sweep.JUMPS[wildcards.sweep],
+            "batch_size": study(wildcards).teleport.batch_size,
+            "compute": study(wildcards).compute(),
+        },
+    script:
+        "../scripts/sample_teleport.py"
 
 
 # The network's own images, from the noise of the sweep's first seeds; and where the flow ends after each jump.
@@ -70,8 +38,6 @@ rule solve_flow:
         "results/{study}/solution.zarr.zip",
     log:
         "logs/{study}/solution.log",
-    benchmark:
-        "logs/{study}/benchmarks/solution.tsv"
     resources:
         **needs("solve_flow"),
         device=of_study(lambda study: study.device),
@@ -93,8 +59,6 @@ rule solve_jumps:
         "results/{study}/jump_solutions.zarr.zip",
     log:
         "logs/{study}/jump_solutions.log",
-    benchmark:
-        "logs/{study}/benchmarks/jump_solutions.tsv"
     resources:
         **needs("solve_jumps"),
         device=of_study(lambda study: study.device),
@@ -113,8 +77,6 @@ rule train_autoencoder:
         "results/{study}/autoencoder.safetensors",
     log:
         "logs/{study}/autoencoder.log",
-    benchmark:
-        "logs/{study}/benchmarks/autoencoder.tsv"
     resources:
         **needs("train_autoencoder"),
     params:
@@ -133,8 +95,6 @@ rule train_classifier:
         "results/{study}/classifier.safetensors",
     log:
         "logs/{study}/classifier.log",
-    benchmark:
-        "logs/{study}/benchmarks/classifier.tsv"
     resources:
         **needs("train_classifier"),
     params:
@@ -156,8 +116,6 @@ rule extract_features:
         "results/{study}/{sweep}/{sampler}/skip_{skip}/features/seeds_{first}-{stop}.zarr.zip",
     log:
         "logs/{study}/{sweep}/{sampler}/skip_{skip}/features_{first}-{stop}.log",
-    benchmark:
-        "logs/{study}/benchmarks/{sweep}/{sampler}/skip_{skip}/features_{first}-{stop}.tsv"
     resources:
         **needs("extract_features"),
     params:
@@ -182,8 +140,6 @@ use rule extract_features as extract_reference_features with:
         "results/{study}/reference_features.zarr.zip",
     log:
         "logs/{study}/reference_features.log",
-    benchmark:
-        "logs/{study}/benchmarks/reference_features.tsv"
     resources:
         **needs("extract_reference_features"),
     params:
@@ -209,13 +165,14 @@ rule measure_fidelity:
         "results/{study}/{sweep}/{sampler}/skip_{skip}/fidelity.json",
     log:
         "logs/{study}/{sweep}/{sampler}/skip_{skip}/fidelity.log",
-    benchmark:
-        "logs/{study}/benchmarks/{sweep}/{sampler}/skip_{skip}/fidelity.tsv"
     resources:
         **needs("measure_fidelity"),
     params:
         code=code_of("measure_fidelity"),
         packages=packages_of("measure_fidelity"),
-        config=of_study(files.sweep.fidelity_settings),
+        config=lambda wildcards: {
+            "jump": files.sweep.JUMPS[wildcards.sweep],
+            **files.sweep.fidelity_settings(study(wildcards)),
+        },
     script:
         "../scripts/measure_fidelity.py"

@@ -13,8 +13,6 @@ rule fit_mixture:
         "results/{study}/mixture.zarr.zip",
     log:
         "logs/{study}/mixture.log",
-    benchmark:
-        "logs/{study}/benchmarks/mixture.tsv"
     resources:
         **needs("fit_mixture"),
     params:
@@ -34,8 +32,6 @@ rule compare_with_theory:
         "results/{study}/comparison/{sampler}/{model}.zarr.zip",
     log:
         "logs/{study}/comparison/{sampler}/{model}.log",
-    benchmark:
-        "logs/{study}/benchmarks/comparison/{sampler}/{model}.tsv"
     resources:
         **needs("compare_with_theory"),
     params:
@@ -53,8 +49,6 @@ rule measure_geometry:
         "results/{study}/geometry/{sampler}.zarr.zip",
     log:
         "logs/{study}/geometry/{sampler}.log",
-    benchmark:
-        "logs/{study}/benchmarks/geometry/{sampler}.tsv"
     resources:
         **needs("measure_geometry"),
     params:
@@ -72,8 +66,6 @@ rule measure_emergence:
         "results/{study}/emergence/{sampler}.zarr.zip",
     log:
         "logs/{study}/emergence/{sampler}.log",
-    benchmark:
-        "logs/{study}/benchmarks/emergence/{sampler}.tsv"
     resources:
         **needs("measure_emergence"),
     params:
@@ -92,8 +84,6 @@ rule perturb_trajectories:
         "results/{study}/perturbation/{sampler}.zarr.zip",
     log:
         "logs/{study}/perturbation/{sampler}.log",
-    benchmark:
-        "logs/{study}/benchmarks/perturbation/{sampler}.tsv"
     resources:
         **needs("perturb_trajectories"),
         device=of_study(lambda study: study.device),
@@ -124,8 +114,6 @@ rule explain_score:
         "results/{study}/score.zarr.zip",
     log:
         "logs/{study}/score.log",
-    benchmark:
-        "logs/{study}/benchmarks/score.tsv"
     resources:
         **needs("explain_score"),
         device=of_study(lambda study: study.device),
@@ -152,8 +140,6 @@ rule measure_retrieval:
         "results/{study}/retrieval/{sampler}.zarr.zip",
     log:
         "logs/{study}/retrieval/{sampler}.log",
-    benchmark:
-        "logs/{study}/benchmarks/retrieval/{sampler}.tsv"
     resources:
         **needs("measure_retrieval"),
     params:
@@ -174,8 +160,6 @@ rule measure_young:
         "results/{study}/young/{sampler}.csv",
     log:
         "logs/{study}/young/{sampler}.log",
-    benchmark:
-        "logs/{study}/benchmarks/young/{sampler}.tsv"
     wildcard_constraints:
         study=studies_with(files.sweep.has_young),
     resources:

@@ -6,8 +6,6 @@ rule sample_trajectories:
         "results/{study}/trajectories/{sampler}/seeds_{first}-{stop}.zarr.zip",
     log:
         "logs/{study}/trajectories/{sampler}/seeds_{first}-{stop}.log",
-    benchmark:
-        "logs/{study}/benchmarks/trajectories/{sampler}/seeds_{first}-{stop}.tsv"
     resources:
         **needs("sample_trajectories"),
         device=of_study(lambda study: study.device),

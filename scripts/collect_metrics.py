@@ -2,19 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from underpainting.io import artifacts
 from underpainting.io.writing import write_json
-from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 RESIDUALS = (
     "residual_top2",
@@ -51,12 +46,12 @@ def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
     }
 
 
-def main(comparison: list[str], geometry_file: str, teleport_file: str, output: str, study: str) -> None:
+def main(comparison: list[str], geometry: str, teleport: str, output: str, study: str) -> None:
     """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
-    geometry = pd.read_csv(geometry_file).set_index("sampler").to_dict("index")
-    sweep = pd.read_csv(teleport_file).query("design == 'truncate' and jump != 'isotropic'")
+    rows_of = pd.read_csv(geometry).set_index("sampler").to_dict("index")
+    sweep = pd.read_csv(teleport).query("design == 'truncate' and jump != 'isotropic'")
     names = {Path(file).parent.name: file for file in comparison}
-    samplers = {name: sampler_metrics(file, geometry[name]) for name, file in names.items()}
+    samplers = {name: sampler_metrics(file, rows_of[name]) for name, file in names.items()}
     main_sampler = headline(list(samplers))
     rows = sweep[list(SWEEP)].astype(object).where(sweep[list(SWEEP)].notna(), None).to_dict("records")
     extractor = {"feature_extractor": str(sweep["extractor"].iloc[0]), "teleport_images": int(sweep["n"].iloc[0])}
@@ -72,6 +67,4 @@ def main(comparison: list[str], geometry_file: str, teleport_file: str, output: 
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        inputs = snakemake.input
-        main(list(inputs.comparison), inputs.geometry, inputs.teleport, snakemake.output[0], snakemake.wildcards.study)
+    run(main)

@@ -1,7 +1,7 @@
 """Errors of one theory along a sampler's trajectories."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import xarray as xr
@@ -14,13 +14,8 @@ from underpainting.noise.levels import NoiseGrid
 from underpainting.samplers import trajectories
 from underpainting.theory import flow, theories
 from underpainting.theory.flow import Trajectory
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 Predictor = Callable[[torch.Tensor, NoiseGrid], Trajectory]
 EXAMPLES = 8
@@ -71,27 +66,22 @@ def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset,
     )
 
 
-def main(inputs: dict[str, Any], output: str, study: str, model: str, config: dict[str, Any]) -> None:
+def main(
+    inputs: dict[str, str], trajectories: list[str], output: str, study: str, model: str, config: dict[str, Any]
+) -> None:
     """Stream the shards."""
     basis = eigenbasis.load(inputs["eigenbasis"])
     predict = predictor(model, basis, inputs, config)
     parts = [
         compare(basis, predict, batch, null=model == "gaussian")
-        for batch in shards.batches(inputs["trajectories"], config["batch_size"])
+        for batch in shards.batches(trajectories, config["batch_size"])
     ]
     examples = parts[0]["endpoint"]
     result = shards.concatenate(part.drop_vars("endpoint") for part in parts).assign(endpoint=examples)
-    digests = {name: artifacts.digest(file) for name, file in inputs.items() if name != "trajectories"}
-    provenance = origin(
-        study, model=model, **digests, shards=[artifacts.digest(file) for file in inputs["trajectories"]]
-    )
+    digests = {name: artifacts.digest(file) for name, file in inputs.items()}
+    provenance = origin(study, model=model, **digests, shards=[artifacts.digest(file) for file in trajectories])
     artifacts.save(result, output, provenance)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = dict(snakemake.input.items())
-        inputs["trajectories"] = list(snakemake.input.trajectories)
-        names = snakemake.wildcards
-        main(inputs, snakemake.output[0], names.study, names.model, snakemake.params.config)
+    run(main)

@@ -1,7 +1,7 @@
 """Eigendecomposition of a study's covariance: dense, through the Gram matrix, or randomized."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 
 from underpainting.basis import eigenbasis
 from underpainting.io import artifacts
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 
 def flat_batches(images: xr.DataArray, largest: int = 2**29) -> Iterator[NDArray[np.floating[Any]]]:
@@ -52,16 +47,13 @@ def decompose(images: xr.DataArray, moments: xr.Dataset, config: dict[str, Any])
     )
 
 
-def main(dataset: str, moments_file: str, output: str, study: str, config: dict[str, Any]) -> None:
+def main(dataset: str, moments: str, output: str, study: str, config: dict[str, Any]) -> None:
     """Decompose, truncate, write."""
     images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
-    basis = decompose(images, artifacts.load(moments_file), config)
+    basis = decompose(images, artifacts.load(moments), config)
     basis = eigenbasis.truncate(basis, rank=config["rank"], explained_variance=config["explained_variance"])
     eigenbasis.save(basis, output, origin(study, data=artifacts.digest(dataset), config=config))
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        files = snakemake.input
-        main(files.dataset, files.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
+    run(main)

@@ -1,6 +1,6 @@
 """Mean and covariance of a study's images, of each class too if wanted."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -8,13 +8,8 @@ import xarray as xr
 from underpainting.basis import moments
 from underpainting.io import artifacts
 from underpainting.io.artifacts import array
-from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 
 def spread(covariance: np.ndarray[Any, Any], *before: str) -> tuple[str, ...]:
@@ -71,5 +66,4 @@ def main(dataset: str, output: str, study: str, per_class: bool, batch_size: int
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(snakemake.input.dataset, snakemake.output[0], snakemake.wildcards.study, **snakemake.params.config)
+    run(main)

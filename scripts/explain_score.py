@@ -1,7 +1,7 @@
 """How much of the network's score each theory explains, noise level by noise level."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +14,8 @@ from underpainting.io import artifacts
 from underpainting.io.artifacts import array
 from underpainting.noise.levels import vp_level
 from underpainting.theory import theories
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 SUMS = ("ratio", "model", "sample")
 NULL = "isotropic"
@@ -70,7 +65,4 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = {name: str(file) for name, file in snakemake.input.items() if file}
-        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, Compute.of_job(snakemake))
+    run(main)

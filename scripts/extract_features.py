@@ -1,6 +1,6 @@
 """Every set of a study's features of the images of one file: generated ones, or the real ones that these are compared with."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,13 +9,8 @@ import xarray as xr
 from underpainting.io import artifacts
 from underpainting.quality import fidelity, held_out
 from underpainting.quality.extractors import INCEPTION, Extractors
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 
 def reference(images: xr.DataArray, trained_here: bool) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
@@ -29,19 +24,19 @@ def reference(images: xr.DataArray, trained_here: bool) -> tuple[xr.DataArray, d
     return images[chosen], about
 
 
-def main(images_file: str, extractors: Extractors, output: str, study: str, config: dict[str, Any]) -> None:
+def main(images: str, extractor: str | None, autoencoder: str, output: str, study: str, config: dict[str, Any]) -> None:
     """Read images batch by batch, keep their features and what tells where they stand in a sweep."""
-    data = artifacts.load(images_file)
-    images = artifacts.require_range(data["images"], images_file)
-    trained_here = extractors.name != INCEPTION
+    data = artifacts.load(images)
+    real_or_generated = artifacts.require_range(data["images"], images)
+    trained_here = config["extractor"] != INCEPTION
     if config["reference"]:
-        images, kept = reference(images, trained_here)
+        real_or_generated, kept = reference(real_or_generated, trained_here)
     else:
         kept = {name: data[name].load() for name in ("seed", "nfe", "alpha", "sigma")}
-    found = extractors.load()
+    found = Extractors(config["extractor"], extractor, autoencoder).load()
     parts = [
-        {name: fidelity.extract(extractor, batch) for name, extractor in found.items()}
-        for batch in (fidelity.to_bytes(torch.from_numpy(part)) for part in artifacts.batches(images, 512))
+        {name: fidelity.extract(each, batch) for name, each in found.items()}
+        for batch in (fidelity.to_bytes(torch.from_numpy(part)) for part in artifacts.batches(real_or_generated, 512))
     ]
     features = {
         name: artifacts.array(
@@ -52,13 +47,8 @@ def main(images_file: str, extractors: Extractors, output: str, study: str, conf
         for name in found
     }
     result = xr.Dataset({**features, **kept}, attrs={"trained_here": trained_here} if config["reference"] else {})
-    artifacts.save(result, output, origin(study, images=artifacts.digest(images_file)))
+    artifacts.save(result, output, origin(study, images=artifacts.digest(images)))
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs, config = snakemake.input, snakemake.params.config
-        weights = inputs.extractor if isinstance(inputs.extractor, str) else next(iter(inputs.extractor), None)
-        extractors = Extractors(config["extractor"], weights, inputs.autoencoder)
-        main(inputs.images, extractors, snakemake.output[0], snakemake.wildcards.study, config)
+    run(main)

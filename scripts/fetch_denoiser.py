@@ -4,18 +4,13 @@ Safetensors only, but for a published EDM network that the study trusts: its pic
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from underpainting import denoisers
 from underpainting.denoisers import pickles
 from underpainting.samplers import trajectories
-from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 
 def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
@@ -26,21 +21,14 @@ def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
     return denoisers.load_network(denoisers.fetch(config["repository"], config["revision"]) if hub else Path(place))
 
 
-def main(output: dict[str, str], study: str, config: dict[str, Any], place: str, code: str = "") -> None:
+def main(outputs: dict[str, str], study: str, config: dict[str, Any], place: str, third_party_code: str) -> None:
     """Find the network, check that it takes the study's images, write it in one layout, the scheduler as it is run."""
-    network, schedule = find(config, place, code)
+    network, schedule = find(config, place, third_party_code)
     denoisers.require_images(network, channels=config["channels"], size=config["size"])
     as_run = trajectories.as_run(schedule, config.get("sampler", {}))
-    denoisers.save_pipeline(network, as_run, Path(output["index"]).parent)
-    denoisers.save_schedule(schedule, output["schedule"], origin(study, config=config))
+    denoisers.save_pipeline(network, as_run, Path(outputs["index"]).parent)
+    denoisers.save_schedule(schedule, outputs["schedule"], origin(study, config=config))
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(
-            dict(snakemake.output.items()),
-            snakemake.wildcards.study,
-            snakemake.params.config,
-            snakemake.resources.place,
-            snakemake.resources.third_party_code,
-        )
+    run(main)

@@ -1,18 +1,13 @@
 """A Gaussian mixture of a study's images: a mode per class, or clusters."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from underpainting.io import artifacts
 from underpainting.theory import mixture_fit, mixture_moments, mixtures
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 Labels = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -48,17 +43,14 @@ def of_clusters(dataset: str, config: dict[str, Any]) -> tuple[mixtures.Mixture,
     )
 
 
-def main(dataset: str, moments_file: str, output: str, study: str, config: dict[str, Any]) -> None:
+def main(dataset: str, moments: str, output: str, study: str, config: dict[str, Any]) -> None:
     """Fit and save, with the mode of every image."""
     if config["fit"] == "classes":
-        mixture, labels = of_classes(moments_file, dataset, config["covariance"], config["rank"])
+        mixture, labels = of_classes(moments, dataset, config["covariance"], config["rank"])
     else:
         mixture, labels = of_clusters(dataset, config)
     mixtures.save(mixture, output, origin(study, data=artifacts.digest(dataset), config=config), labels=labels)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = snakemake.input
-        main(inputs.dataset, inputs.moments, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config)
+    run(main)

@@ -1,7 +1,7 @@
 """States of one shard of seeds after a jump, at every level where the study lets it land."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +14,8 @@ from underpainting.noise import schedules
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.theory import isotropic, mixtures
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 
 def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
@@ -29,7 +24,9 @@ def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
     return eigenbasis.of_images(images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:]))
 
 
-def make_jump(name: str, rank: int | None, inputs: dict[str, Any]) -> tuple[jumps.Jump, tuple[int, ...]]:
+def make_jump(
+    name: str, rank: int | None, inputs: dict[str, str], samples: list[str]
+) -> tuple[jumps.Jump, tuple[int, ...]]:
     """The jump that a study chose, and the shape of its images."""
     if name == "mixture":
         mixture = mixtures.load(inputs["mixture"])
@@ -37,7 +34,7 @@ def make_jump(name: str, rank: int | None, inputs: dict[str, Any]) -> tuple[jump
     if name == "isotropic":
         model = isotropic.Isotropic.of(eigenbasis.load(inputs["eigenbasis"]))
         return jumps.IsotropicJump(model), tuple(model.mean.shape)
-    basis = of_samples(inputs["samples"]) if name == "samples" else eigenbasis.load(inputs["eigenbasis"])
+    basis = of_samples(samples) if name == "samples" else eigenbasis.load(inputs["eigenbasis"])
     return jumps.GaussianJump(eigenbasis.truncate(basis, rank=rank) if rank else basis), basis.image_shape
 
 
@@ -62,9 +59,11 @@ def landed(
     )
 
 
-def main(inputs: dict[str, Any], output: str, study: str, seeds: range, config: dict[str, Any]) -> None:
+def main(
+    inputs: dict[str, str], samples: list[str], output: str, study: str, seeds: range, config: dict[str, Any]
+) -> None:
     """Jump batch by batch."""
-    ahead, shape = make_jump(config["name"], config.get("rank"), inputs)
+    ahead, shape = make_jump(config["name"], config.get("rank"), inputs, samples)
     schedule = schedules.of_file(inputs["scheduler"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], jump=config)
     parts = (
@@ -74,11 +73,4 @@ def main(inputs: dict[str, Any], output: str, study: str, seeds: range, config: 
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        names, inputs = snakemake.wildcards, dict(snakemake.input.items())
-        samples = inputs.get("samples", [])
-        inputs["samples"] = [samples] if isinstance(samples, str) else list(samples)
-        main(
-            inputs, snakemake.output[0], names.study, range(int(names.first), int(names.stop)), snakemake.params.config
-        )
+    run(main)

@@ -1,6 +1,6 @@
 """How good the images of one sampler are at every budget and after every jump."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,13 +8,7 @@ from underpainting.io import artifacts
 from underpainting.io.writing import write_json
 from underpainting.quality import distances, fidelity, own_solution
 from underpainting.quality.distances import Measured, Reference
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 
 class Run(NamedTuple):
@@ -61,21 +55,18 @@ def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]
     return {**columns, **(row.found.losses(plain[reference].found, "behind") if reference in plain else {})}
 
 
-def main(runs: list[Run], real_file: str, output: str, sampler: str, config: dict[str, Any]) -> None:
+def main(generated: list[str], real: str, output: str, solver: str, config: dict[str, Any]) -> None:
     """All rows of a sampler."""
-    real = distances.references(real_file)
-    rows = [row for run in runs for row in measured(run, real, config)]
+    references = distances.references(real)
+    shards = len(generated) // len(config["runs"])
+    runs = [
+        Run(steps, jump, generated[number * shards : (number + 1) * shards])
+        for number, (steps, jump) in enumerate(config["runs"])
+    ]
+    rows = [row for run in runs for row in measured(run, references, config)]
     complete = [compared(row, rows, config["reference"]) for row in rows]
-    write_json([{"sampler": f"{sampler}-{row['steps']}", "design": "regrid", **row} for row in complete], output)
+    write_json([{"sampler": f"{solver}-{row['steps']}", "design": "regrid", **row} for row in complete], output)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        files, config = list(snakemake.input.generated), snakemake.params.config
-        shards = len(files) // len(config["runs"])
-        runs = [
-            Run(steps, jump, files[number * shards : (number + 1) * shards])
-            for number, (steps, jump) in enumerate(config["runs"])
-        ]
-        main(runs, snakemake.input.real, snakemake.output[0], snakemake.wildcards.solver, config)
+    run(main)

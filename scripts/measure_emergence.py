@@ -1,6 +1,6 @@
 """When components emerge on real trajectories, measured and predicted (Eq. 13, 60-62), and where endpoint estimates lie."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +11,9 @@ from underpainting.basis import eigenbasis
 from underpainting.io import artifacts, shards
 from underpainting.io.artifacts import array
 from underpainting.noise.levels import NoiseGrid
-from underpainting.samplers import trajectories
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting.samplers.trajectories import grid_of
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 MANIFOLD = 0.999
 
@@ -96,17 +91,17 @@ def times(
     }
 
 
-def main(basis_file: str, files: list[str], output: str, study: str, components: int) -> None:
+def main(inputs: dict[str, str], trajectories: list[str], output: str, study: str, components: int) -> None:
     """Stream the shards; resample the seeds."""
-    basis = eigenbasis.load(basis_file)
+    basis = eigenbasis.load(inputs["eigenbasis"])
     seen = int((basis.variances > 1e-10 * basis.total_variance).sum())
     kept, inside = min(components, seen), manifold(basis)
-    data = shards.concatenate(project(basis, kept, inside, batch) for batch in shards.batches(files))
+    data = shards.concatenate(project(basis, kept, inside, batch) for batch in shards.batches(trajectories))
     spectrum = emergence.power_spectrum(basis)
     side = max(basis.image_shape[1:])
     result = xr.Dataset(
         {
-            **times(data["coefficient"].values, basis.variances[:kept].numpy(), trajectories.grid_of(data)),
+            **times(data["coefficient"].values, basis.variances[:kept].numpy(), grid_of(data)),
             "frequency": array(
                 spectrum.mean_frequency[:kept] * side, "component", "mean spatial frequency", "cycles/image"
             ),
@@ -134,12 +129,9 @@ def main(basis_file: str, files: list[str], output: str, study: str, components:
             **{name: data[name] for name in ("seed", "alpha", "sigma")},
         }
     )
-    digests = [artifacts.digest(file) for file in files]
-    artifacts.save(result, output, origin(study, eigenbasis=artifacts.digest(basis_file), shards=digests))
+    digests = [artifacts.digest(file) for file in trajectories]
+    artifacts.save(result, output, origin(study, eigenbasis=artifacts.digest(inputs["eigenbasis"]), shards=digests))
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs, names = snakemake.input, snakemake.wildcards
-        main(inputs.eigenbasis, list(inputs.trajectories), snakemake.output[0], names.study, **snakemake.params.config)
+    run(main)

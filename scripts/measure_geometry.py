@@ -1,7 +1,7 @@
 """Geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10, and their null models."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,13 +10,8 @@ from underpainting.analysis import geometry
 from underpainting.io import artifacts, shards
 from underpainting.io.artifacts import array
 from underpainting.noise.levels import NoiseGrid
-from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 TEXTS = {
@@ -82,13 +77,11 @@ def measured(files: list[str]) -> Iterator[xr.Dataset]:
         before = batch["state"].values[-1:, -1].reshape(1, -1).astype(np.float64)
 
 
-def main(files: list[str], output: str, study: str) -> None:
+def main(trajectories: list[str], output: str, study: str) -> None:
     """Stream the shards."""
-    artifacts.save(
-        shards.concatenate(measured(files)), output, origin(study, shards=[artifacts.digest(file) for file in files])
-    )
+    digests = [artifacts.digest(file) for file in trajectories]
+    artifacts.save(shards.concatenate(measured(trajectories)), output, origin(study, shards=digests))
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(list(snakemake.input.trajectories), snakemake.output[0], snakemake.wildcards.study)
+    run(main)

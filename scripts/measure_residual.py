@@ -1,7 +1,7 @@
 """The networks of one form of training and one seed: their loss on draws held out, and their images' Frechet distance."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +16,7 @@ from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.training.trainer import Recipe, held_out_loss
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 
 def features(
@@ -60,13 +54,4 @@ def main(
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = {
-            name: [files] if isinstance(files, str) else [str(file) for file in files]
-            for name, files in snakemake.input.items()
-        }
-        names = snakemake.wildcards
-        main(
-            inputs, snakemake.output[0], names.form, int(names.seed), snakemake.params.config, Compute.of_job(snakemake)
-        )
+    run(main)

@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,13 +13,8 @@ from underpainting.io.artifacts import array
 from underpainting.noise.levels import NoiseGrid
 from underpainting.samplers.randomness import initial_noise
 from underpainting.theory import point_cloud
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 BASELINE = 200
 NULL_SEEDS = 64
@@ -89,13 +83,4 @@ def main(dataset: str, trajectories: list[str], models: list[str], output: str, 
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = snakemake.input
-        main(
-            inputs.dataset,
-            list(inputs.trajectories),
-            list(inputs.models),
-            snakemake.output[0],
-            snakemake.wildcards.study,
-        )
+    run(main)

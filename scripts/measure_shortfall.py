@@ -1,7 +1,7 @@
 """By how much each jump's model denoises training images worse than the network, level by level."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,22 +15,17 @@ from underpainting.io.artifacts import array
 from underpainting.noise import schedules
 from underpainting.teleport import planner
 from underpainting.theory import gaussian, mixtures
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 
-def models(inputs: dict[str, Any], jumps: dict[str, int | None]) -> dict[str, denoisers.Denoiser]:
+def models(inputs: dict[str, str], jumps: dict[str, int | None]) -> dict[str, denoisers.Denoiser]:
     """The model behind each jump; that of the model's own samples is not known here and left out."""
     basis = eigenbasis.load(inputs["eigenbasis"])
     found: dict[str, denoisers.Denoiser] = {}
     for name, rank in jumps.items():
         if name == "mixture":
-            found[name] = mixtures.MixtureDenoiser(mixtures.load(inputs["mixture"][0]))
+            found[name] = mixtures.MixtureDenoiser(mixtures.load(inputs["mixture"]))
         else:
             found[name] = gaussian.GaussianDenoiser(eigenbasis.truncate(basis, rank=rank) if rank else basis)
     return found
@@ -43,7 +38,7 @@ def chosen_images(dataset: str, count: int, seed: int) -> torch.Tensor:
     return torch.from_numpy(np.stack([images[int(index)].values for index in sorted(drawn)]).astype(np.float32))
 
 
-def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
+def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
     """Ask all at the same noisy images."""
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.of_file(inputs["scheduler"])
@@ -67,9 +62,4 @@ def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = dict(snakemake.input.items())
-        mixture = inputs.get("mixture", [])
-        inputs["mixture"] = [mixture] if isinstance(mixture, str) else list(mixture)
-        main(inputs, snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, Compute.of_job(snakemake))
+    run(main)

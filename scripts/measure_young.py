@@ -1,7 +1,7 @@
 """Networks from early in the training, with and without teleport: do their samples get better?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
@@ -19,13 +19,7 @@ from underpainting.samplers.walk import Sampler, last
 from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.training import checkpoints
 from underpainting_workflow import tables
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 
 def networks(snapshots: str, trained: dict[str, torch.Tensor], steps: int) -> dict[int, dict[str, torch.Tensor]]:
@@ -53,13 +47,13 @@ def mean_square(first: torch.Tensor, second: torch.Tensor) -> float:
     return float(((first.double() - second.double()) / 127.5).square().mean())
 
 
-def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: Compute) -> None:
+def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: Compute) -> None:
     """One row per network and jump; errors are against the trained network's images from the same noise."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     skips = (0, max(1, int(config["fraction"] * sampler.steps)))
-    extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
+    extractor = make_extractor(config["extractor"], inputs.get("extractor"))
     real = distances.references(inputs["real"])[""]
     floor = real.floor(config["seeds"]).at_n
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
@@ -89,9 +83,4 @@ def main(inputs: dict[str, Any], output: str, config: dict[str, Any], compute: C
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = dict(snakemake.input.items())
-        extractor = inputs["extractor"]
-        inputs["extractor"] = [extractor] if isinstance(extractor, str) else list(extractor)
-        main(inputs, snakemake.output[0], snakemake.params.config, Compute.of_job(snakemake))
+    run(main)

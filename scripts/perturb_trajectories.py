@@ -1,7 +1,7 @@
 """Gains of perturbations of the main sampler's trajectories, measured and predicted (Eq. 14, 63)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +17,8 @@ from underpainting.io.artifacts import array
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 GAIN = ("step", "sample", "direction", "time")
 BEFORE = "times before the push"
@@ -113,12 +108,4 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        main(
-            dict(snakemake.input.items()),
-            snakemake.output[0],
-            snakemake.wildcards.study,
-            snakemake.params.config,
-            Compute.of_job(snakemake),
-        )
+    run(main)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,13 +16,7 @@ from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import discretisation, hybrid_sampler, planner
 from underpainting_workflow import plan_table, tables
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 HEADINGS = {
     "sampler": "Sampler",
@@ -104,6 +98,4 @@ def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) ->
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        main(dict(snakemake.input.items()), snakemake.output.csv, snakemake.output.html, snakemake.params.config)
+    run(main)

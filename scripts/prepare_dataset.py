@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,14 +10,9 @@ from pydantic import TypeAdapter
 
 from underpainting.images import datasets
 from underpainting.io import artifacts
-from underpainting_workflow.jobs import job
 from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 from underpainting_workflow.studies.data import Dataset, DatasetBase, place_key
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
 
 log = logging.getLogger(__name__)
 
@@ -55,5 +50,4 @@ def main(output: str, study: str, config: dict[str, Any], place: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(snakemake.output[0], snakemake.wildcards.study, snakemake.params.config, snakemake.resources.place)
+    run(main)

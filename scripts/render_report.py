@@ -6,26 +6,21 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from underpainting.io.writing import replacing
 from underpainting_workflow import front
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import Job, run
 
 
-def main(snakefile: Path, study: str, output: str, log: str) -> None:
+def main(study: str, output: str, job: Job) -> None:
     """Ask a second Snakemake, which takes no lock and runs no job, for the report of all tables and figures.
 
     What its front page shows of the results is in a file that only it is given: `rules/report.smk` reads it.
     """
+    snakefile = Path(__file__).parents[1] / "Snakefile"
     with (
         replacing(output) as scratch,
-        Path(log).open("a", encoding="utf-8") as messages,
+        Path(job.log).open("a", encoding="utf-8") as messages,
         tempfile.TemporaryDirectory() as folder,
     ):
         page, shown = scratch.with_suffix(".html"), Path(folder) / "front.json"
@@ -44,10 +39,4 @@ def main(snakefile: Path, study: str, output: str, log: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(
-            Path(snakemake.scriptdir).parent / "Snakefile",
-            snakemake.wildcards.study,
-            snakemake.output[0],
-            snakemake.log[0],
-        )
+    run(main)

@@ -1,9 +1,8 @@
-"""Features of one shard of images at few network calls, from where jumps landed; for one number of steps, or several."""
+"""Features of one shard of images at few network calls, from the states after a jump."""
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,13 +21,8 @@ from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.teleport import hybrid_sampler
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 SHOWN = 16
 
@@ -111,11 +105,6 @@ def solved(file: str) -> dict[int, Tensor]:
     return dict(zip(data["seed"].values.tolist(), torch.from_numpy(data["images"].values), strict=True))
 
 
-def by_steps(outputs: Iterable[str]) -> dict[int, str]:
-    """The outputs by the number of steps that their folder tells."""
-    return {int(re.findall(r"/budget/[a-z]+-(\d+)/", output)[0]): output for output in outputs}
-
-
 def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> xr.Dataset:
     """Features, with the levels at which the walks began."""
     levels = np.array([sampler.grid[0] for sampler in samplers])
@@ -127,42 +116,33 @@ def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> 
 
 
 def main(
-    inputs: dict[str, Any], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any], compute: Compute
+    inputs: dict[str, str],
+    landed: list[str],
+    output: str,
+    study: str,
+    seeds: range,
+    solver: str,
+    steps: int,
+    config: dict[str, Any],
+    compute: Compute,
 ) -> None:
-    """Sample number by number of steps, each batch by batch; one batch is one chunk of the artifact."""
+    """Sample batch by batch from every level; one batch is one chunk of the artifact."""
     denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.of_file(inputs["scheduler"])
-    weights = inputs["extractor"][0] if inputs["extractor"] else None
-    extractors = Extractors(config["extractor"], weights, inputs["autoencoder"]).load()
-    own = {} if SAMPLERS[config["sampler"]].stochastic else solved(inputs["solution"])
+    extractors = Extractors(config["extractor"], inputs.get("extractor"), inputs["autoencoder"]).load()
+    own = {} if SAMPLERS[solver].stochastic else solved(inputs["solution"])
     starts = [hybrid_sampler.start_after(skip) for skip in config["skips"]]
-    name, settings = config["sampler"], followed(config["sampler"], scheduler)
-    walks = {
-        steps: [hybrid_sampler.regridded(name, schedule, steps, start, **settings) for start in starts]
-        for steps in outputs
-    }
-    meter.plan(nfe=len(seeds) * sum(sampler.calls() for samplers in walks.values() for sampler in samplers))
+    settings = followed(solver, scheduler)
+    walks = [hybrid_sampler.regridded(solver, schedule, steps, start, **settings) for start in starts]
+    meter.plan(nfe=len(seeds) * sum(sampler.calls() for sampler in walks))
+    batches = starting(landed, schedule, seeds, denoiser.image_shape, config["batch_size"])
+    parts = list(generated(batches, walks, denoiser, extractors, own))
+    data = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")
+    run_config = {"sampler": solver, **config, "steps": steps}
     network = artifacts.digest(inputs["weights"])
-    for steps, output in outputs.items():
-        batches = starting(inputs["landed"], schedule, seeds, denoiser.image_shape, config["batch_size"])
-        parts = list(generated(batches, walks[steps], denoiser, extractors, own))
-        whole = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")
-        run = {**config, "steps": steps}
-        provenance = origin(study, seeds=[seeds.start, seeds.stop], config=run, network=network)
-        artifacts.save(with_levels(whole, walks[steps], config["skips"]), output, provenance)
+    provenance = origin(study, seeds=[seeds.start, seeds.stop], config=run_config, network=network)
+    artifacts.save(with_levels(data, walks, config["skips"]), output, provenance)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        names, inputs = snakemake.wildcards, dict(snakemake.input.items())
-        for several in ("landed", "extractor"):
-            inputs[several] = [inputs[several]] if isinstance(inputs[several], str) else list(inputs[several])
-        main(
-            inputs,
-            by_steps(snakemake.output),
-            names.study,
-            range(int(names.first), int(names.stop)),
-            snakemake.params.config,
-            Compute.of_job(snakemake),
-        )
+    run(main)

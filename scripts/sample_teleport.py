@@ -1,9 +1,8 @@
-"""Sample one shard of images after skipping the first steps with the closed form; for one number of steps, or for several."""
+"""Sample one shard of images after the first steps are skipped with the closed form."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +18,8 @@ from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.walk import Sampler, last
 from underpainting.teleport import hybrid_sampler, jumps
 from underpainting.theory import isotropic
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
-
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 JUMPS: dict[str, Callable[[eigenbasis.Eigenbasis], jumps.Jump]] = {
     "gaussian": jumps.GaussianJump,
@@ -57,40 +50,30 @@ def hybrid(
     )
 
 
-def by_skip(outputs: Iterable[str]) -> dict[int, str]:
-    """The outputs by the skip that their folder tells."""
-    return {int(re.findall(r"/skip_(\d+)/", output)[0]): output for output in outputs}
-
-
 def main(
-    inputs: dict[str, str], outputs: dict[int, str], study: str, seeds: range, config: dict[str, Any], compute: Compute
+    inputs: dict[str, str],
+    output: str,
+    study: str,
+    seeds: range,
+    skip: int,
+    config: dict[str, Any],
+    compute: Compute,
 ) -> None:
-    """Sample skip by skip from the same noise, each batch by batch; one batch is one chunk of the artifact."""
+    """Sample batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     jump = JUMPS[config["jump"]](basis)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
-    meter.plan(nfe=len(seeds) * sum(map(sampler.calls, outputs)))
-    for skip, output in outputs.items():
-        provenance = origin(
-            study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], jump=config["jump"], skip=skip, **digests
-        )
-        with torch.inference_mode():
-            batches = seed_batches(seeds, config["batch_size"])
-            parts = (hybrid(jump, basis.image_shape, sampler, denoiser, batch, skip) for batch in batches)
-            artifacts.save_stream(parts, output, "sample", provenance)
+    meter.plan(nfe=len(seeds) * sampler.calls(skip))
+    provenance = origin(
+        study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], jump=config["jump"], skip=skip, **digests
+    )
+    with torch.inference_mode():
+        batches = seed_batches(seeds, config["batch_size"])
+        parts = (hybrid(jump, basis.image_shape, sampler, denoiser, batch, skip) for batch in batches)
+        artifacts.save_stream(parts, output, "sample", provenance)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        names = snakemake.wildcards
-        main(
-            dict(snakemake.input.items()),
-            by_skip(snakemake.output),
-            names.study,
-            range(int(names.first), int(names.stop)),
-            snakemake.params.config,
-            Compute.of_job(snakemake),
-        )
+    run(main)

@@ -1,7 +1,7 @@
 """The network's own images: the probability flow from the noise of the sweep's first seeds, solved in many small steps."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +16,8 @@ from underpainting.quality import own_solution
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.teleport import hybrid_sampler
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
@@ -49,7 +44,4 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs, names = dict(snakemake.input.items()), snakemake.wildcards
-        main(inputs, snakemake.output[0], names.study, snakemake.params.config, Compute.of_job(snakemake))
+    run(main)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,8 @@ from underpainting.quality import own_solution
 from underpainting.samplers import registry, trajectories
 from underpainting.samplers.randomness import initial_noise
 from underpainting.teleport import hybrid_sampler, jumps
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin
+from underpainting_workflow.runner import run
 
 
 class Start(NamedTuple):
@@ -88,12 +83,14 @@ def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: l
     )
 
 
-def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
+def main(
+    inputs: dict[str, str], landed: list[str], output: str, study: str, config: dict[str, Any], compute: Compute
+) -> None:
     """Solve from every landing, keep the squared differences."""
     denoiser, settings = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     own, basis = artifacts.load(inputs["solution"]), eigenbasis.load(inputs["eigenbasis"])
     seeds = own["seed"].values.tolist()
-    starts = [*truncated(basis, seeds, settings, config), *regridded(iter(inputs["landed"]), seeds, config)]
+    starts = [*truncated(basis, seeds, settings, config), *regridded(iter(landed), seeds, config)]
     calls = [len(start.states) * registry.calls(own_solution.SOLVER, start.steps) for start in starts]
     meter.plan(nfe=sum(calls))
     with torch.inference_mode():
@@ -104,9 +101,4 @@ def main(inputs: dict[str, Any], output: str, study: str, config: dict[str, Any]
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = dict(snakemake.input.items())
-        inputs["landed"] = [inputs["landed"]] if isinstance(inputs["landed"], str) else list(inputs["landed"])
-        names = snakemake.wildcards
-        main(inputs, snakemake.output[0], names.study, snakemake.params.config, Compute.of_job(snakemake))
+    run(main)

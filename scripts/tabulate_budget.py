@@ -1,19 +1,13 @@
 """Image quality at few network calls as a page: a row per sampler and jump, a column per number of calls."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from underpainting.io.writing import write_text
 from underpainting.teleport import sweep
 from underpainting_workflow import tables
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
-
+from underpainting_workflow.runner import run
 
 OTHERS = {"autoencoder_loss": "autoencoder", "network_loss": "RMSE"}
 
@@ -40,7 +34,7 @@ def line(best: pd.DataFrame, plain: pd.DataFrame, config: dict[str, Any]) -> dic
     return {**cells, "Plain, many calls": cell(plain)}
 
 
-def main(table: str, html: str, config: dict[str, Any]) -> None:
+def main(table: str, output: str, config: dict[str, Any]) -> None:
     """Choose the best skip for each cell, write the page."""
     sweep_rows = pd.read_csv(table)
     found, plain = sweep.best(sweep.few_calls(sweep_rows)), sweep.references(sweep_rows)
@@ -61,9 +55,8 @@ def main(table: str, html: str, config: dict[str, Any]) -> None:
         "use all that a column allows. Below: how much larger than without a jump the same distance is in features of an "
         "autoencoder, which know no labels, and the root mean squared difference from the network's own images."
     )
-    write_text(tables.pages(parts, "Few network calls", note), html)
+    write_text(tables.pages(parts, "Few network calls", note), output)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(snakemake.input.table, snakemake.output[0], snakemake.params.config)
+    run(main)

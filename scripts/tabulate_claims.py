@@ -1,7 +1,7 @@
 """The paper's claims, one by one, against what the study measured."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,7 @@ from underpainting_workflow.claims import (
     score,
     teleport,
 )
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 HEADINGS = {
     "claim": "Claim",
@@ -64,10 +59,10 @@ def chance(table: pd.DataFrame) -> str:
     )
 
 
-def gather(inputs: dict[str, Any], config: dict[str, Any]) -> list[Claim]:
+def gather(inputs: dict[str, str], model_files: list[str], config: dict[str, Any]) -> list[Claim]:
     """Every claim that the study's artifacts can speak to."""
     emerged = artifacts.load(inputs["emergence"])
-    models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in inputs["models"]}
+    models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in model_files}
     rank = int(emerged["manifold_rank"])
     pixels = int(np.prod(next(iter(models.values()))["image"].shape[1:]))
     return [
@@ -94,15 +89,12 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     return text[list(HEADINGS)].rename(columns=HEADINGS)
 
 
-def main(inputs: dict[str, Any], csv: str, html: str, config: dict[str, Any]) -> None:
+def main(inputs: dict[str, str], models: list[str], csv: str, html: str, config: dict[str, Any]) -> None:
     """Gather the rows, write both forms."""
-    table = pd.DataFrame(gather(inputs, config), columns=Claim._fields)
+    table = pd.DataFrame(gather(inputs, models, config), columns=Claim._fields)
     write_text(tables.csv(table), csv)
     write_text(tables.page(shown(table), "Claims of the paper", f"{NOTE} {chance(table)}", {}), html)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        files = dict(snakemake.input.items())
-        files["models"] = list(snakemake.input.models)
-        main(files, snakemake.output.csv, snakemake.output.html, snakemake.params.config)
+    run(main)

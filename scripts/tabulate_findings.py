@@ -1,18 +1,13 @@
 """The five findings with the largest consequences for a user: the report's front page."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from underpainting.io import artifacts
 from underpainting.io.writing import write_json
 from underpainting_workflow.findings import Swept, findings
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 
 def main(inputs: dict[str, str], output: str, config: dict[str, Any]) -> None:
@@ -29,5 +24,4 @@ def main(inputs: dict[str, str], output: str, config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(dict(snakemake.input.items()), snakemake.output[0], snakemake.params.config)
+    run(main)

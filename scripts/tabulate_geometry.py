@@ -1,7 +1,7 @@
 """Table 2 for a study: one row per sampler."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,7 @@ import pandas as pd
 from underpainting.io import artifacts
 from underpainting.io.writing import write_text
 from underpainting_workflow import tables
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 NOTE = (
     "Residual: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories; `of variance` is "
@@ -37,13 +32,12 @@ def row(file: str) -> dict[str, Any]:
     return {"sampler": name, **residuals, **dimensions, "n": data.sizes["sample"]}
 
 
-def main(files: list[str], csv: str, html: str) -> None:
+def main(geometry: list[str], csv: str, html: str) -> None:
     """Gather the rows, write both forms."""
-    table = pd.DataFrame([row(file) for file in files])
+    table = pd.DataFrame([row(file) for file in geometry])
     write_text(tables.csv(table), csv)
     write_text(tables.geometry_page(table, "Trajectory geometry", NOTE), html)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(list(snakemake.input.geometry), snakemake.output.csv, snakemake.output.html)
+    run(main)

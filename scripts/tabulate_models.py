@@ -2,7 +2,7 @@
 
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -13,12 +13,7 @@ from underpainting.io import artifacts
 from underpainting.io.writing import write_text
 from underpainting.theory.labels import LABELS
 from underpainting_workflow import tables
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 HEADINGS = {
     "quantity": "Quantity",
@@ -61,9 +56,9 @@ def rows(files: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def main(files: list[str], csv: str, html: str) -> None:
+def main(inputs: list[str], csv: str, html: str) -> None:
     """Gather the rows, write both forms."""
-    table = pd.DataFrame(rows(files))
+    table = pd.DataFrame(rows(inputs))
     write_text(tables.csv(table), csv)
     shown = table.copy().astype(object)
     for name in ("t_test", "wilcoxon"):
@@ -73,5 +68,4 @@ def main(files: list[str], csv: str, html: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(list(snakemake.input), snakemake.output.csv, snakemake.output.html)
+    run(main)

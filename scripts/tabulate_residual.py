@@ -2,19 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from underpainting.io.writing import write_text
 from underpainting.teleport import sweep
 from underpainting_workflow import equal_budgets, tables
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 COLUMNS = ["form", "seed", "steps", "fd", "fd_low", "fd_high", "floor", "loss", "n"]
 NOTE = (
@@ -26,9 +20,11 @@ FORMATS = {"fd": "{:.3g}", "fd_least": "{:.3g}", "fd_most": "{:.3g}", "floor": "
 RATIOS = {"ratio": "{:.2f}", "ratio_least": "{:.2f}", "ratio_most": "{:.2f}"}
 
 
-def main(files: list[str], csv: str, html: str, extractor: str) -> None:
+def main(inputs: list[str], csv: str, html: str, extractor: str) -> None:
     """Gather the rows, write both forms."""
-    table = pd.DataFrame([row for file in files for row in json.loads(Path(file).read_text(encoding="utf-8"))])[COLUMNS]
+    table = pd.DataFrame([row for file in inputs for row in json.loads(Path(file).read_text(encoding="utf-8"))])[
+        COLUMNS
+    ]
     write_text(tables.csv(table), csv)
     distance = sweep.distance_name(extractor)
     headings = {
@@ -50,6 +46,4 @@ def main(files: list[str], csv: str, html: str, extractor: str) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        outputs, config = snakemake.output, snakemake.params.config
-        main(list(snakemake.input), outputs.csv, outputs.html, config["extractor"])
+    run(main)

@@ -1,19 +1,14 @@
 """Table 2 over all studies chosen: a row per study and sampler, the paper's rows beside them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from underpainting.io.writing import write_text
 from underpainting_workflow import tables
 from underpainting_workflow.claims.paper import TABLE_2
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 NOTE = (
     "Residual: squared error over squared norm, mean over trajectories; dimension: median number of principal components for "
@@ -42,9 +37,9 @@ def gather(files: dict[str, str], models: dict[str, str | None]) -> pd.DataFrame
     return pd.concat([*parts, pd.DataFrame(others)] if others else parts, ignore_index=True)[list(tables.GEOMETRY)]
 
 
-def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -> None:
+def main(inputs: list[str], csv: str, html: str, models: dict[str, str | None]) -> None:
     """Gather the rows, write both forms."""
-    table = gather({Path(file).parent.name: file for file in files}, models)
+    table = gather({Path(file).parent.name: file for file in inputs}, models)
     table["n"] = table["n"].astype("Int64")
     write_text(tables.csv(table), csv)
     texts = ["study", "sampler", "n"]
@@ -53,6 +48,4 @@ def main(files: list[str], csv: str, html: str, models: dict[str, str | None]) -
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        outputs = snakemake.output
-        main(list(snakemake.input), outputs.csv, outputs.html, snakemake.params.config["models"])
+    run(main)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,7 @@ from underpainting.quality import own_solution
 from underpainting.quality.extractors import FEATURES
 from underpainting.teleport import sweep
 from underpainting_workflow import tables
-from underpainting_workflow.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 FEATURE_COLUMNS = ["fd", "fd_infinite", "floor", "floor_infinite", "loss", "behind"]
 NETWORK_COLUMNS = ["rmse_to_network", "network_loss", "rmse_of_jump"]
@@ -147,12 +142,4 @@ def main(truncated: list[str], budgets: list[str], jumps: str, csv: str, html: s
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        main(
-            list(snakemake.input.truncated),
-            list(snakemake.input.budgets),
-            snakemake.input.jumps,
-            snakemake.output.csv,
-            snakemake.output.html,
-            snakemake.params.config,
-        )
+    run(main)

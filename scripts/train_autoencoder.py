@@ -1,19 +1,13 @@
 """Train a small autoencoder on a study's images; its code supplies features that know no labels."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from underpainting.images.training_images import load_bytes
 from underpainting.quality import autoencoder, held_out
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +23,4 @@ def main(dataset: str, output: str, config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        main(snakemake.input.dataset, snakemake.output[0], snakemake.params.config)
+    run(main)

@@ -1,20 +1,14 @@
 """Train a small classifier on a study's labels, or on the clusters of its mixture; its hidden layer supplies features."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from underpainting.images.training_images import load_bytes
 from underpainting.io import artifacts
 from underpainting.quality import classifier, held_out
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import use_threads
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.runner import run
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +34,4 @@ def main(dataset: str, clusters: list[str], output: str, config: dict[str, Any])
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs = snakemake.input
-        clusters = [inputs.clusters] if isinstance(inputs.clusters, str) else list(inputs.clusters)
-        main(inputs.dataset, clusters, snakemake.output[0], snakemake.params.config)
+    run(main)

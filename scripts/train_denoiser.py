@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import xarray as xr
@@ -16,19 +16,14 @@ from underpainting.images.training_images import load_bytes
 from underpainting.io import artifacts
 from underpainting.training import checkpoints, objectives
 from underpainting.training.trainer import Recipe, Trainer, make_unet
-from underpainting_workflow.jobs import job
-from underpainting_workflow.origins import origin, use_threads, versions
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
-
-    snakemake: Snakemake
+from underpainting_workflow.origins import origin, versions
+from underpainting_workflow.runner import Job, run
 
 
-def run_digest(inputs: dict[str, str], config: dict[str, Any], code: str, threads: int, device: torch.device) -> str:
-    """What determines a training to the last bit, so that a checkpoint of another one is never taken."""
-    data = {name: artifacts.digest(file) for name, file in inputs.items()}
-    parts = {"data": data, "config": config, "code": code, "threads": threads}
+def run_digest(job: Job, device: torch.device) -> str:
+    """Digest of what determines a training to the last bit, so that a checkpoint of another one is never taken."""
+    data = {name: artifacts.digest(file) for name, files in job.inputs.items() for file in files}
+    parts = {"data": data, "config": job.config, "code": job.code, "threads": job.threads}
     parts |= {"device": str(device), "versions": versions()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -44,42 +39,31 @@ def make_network(shape: tuple[int, ...], schedule: Any, config: dict[str, Any], 
 
 def main(
     inputs: dict[str, str],
-    output: dict[str, str],
+    outputs: dict[str, str],
     study: str,
     config: dict[str, Any],
-    run: str,
-    seconds: float,
-    device: torch.device,
+    device: str,
+    checkpoint_seconds: float,
+    job: Job,
 ) -> None:
     """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
     images = torch.from_numpy(load_bytes(inputs["dataset"]))
     recipe = Recipe(**config["training"])
     schedule = objectives.make_schedule(recipe.prediction_type, config.get("schedule", {}), config.get("edm", {}))
     network = make_network(tuple(images.shape[1:]), schedule, config, inputs.get("eigenbasis"))
-    trainer = Trainer(network, images, schedule, recipe, device)
-    checkpoint = Path(output["losses"]).with_name("training.checkpoint.safetensors")
+    run_name = run_digest(job, pick_device(device))
+    trainer = Trainer(network, images, schedule, recipe, pick_device(device))
+    checkpoint = Path(outputs["losses"]).with_name("training.checkpoint.safetensors")
     with Compute().calling(trainer.device):
-        losses = trainer.run(checkpoint, run, seconds)
-    denoisers.save_pipeline(trainer.network, schedule, Path(output["index"]).parent)
+        losses = trainer.run(checkpoint, run_name, checkpoint_seconds)
+    denoisers.save_pipeline(trainer.network, schedule, Path(outputs["index"]).parent)
     provenance = origin(study, data=artifacts.digest(inputs["dataset"]), config=config)
-    denoisers.save_schedule(schedule, output["schedule"], provenance)
+    denoisers.save_schedule(schedule, outputs["schedule"], provenance)
     curve = xr.Dataset({"loss": artifacts.array(losses, "step", "training loss: mean squared error per value")})
-    artifacts.save(curve, output["losses"], provenance)
-    checkpoints.write(output["snapshots"], trainer.snapshots, run)
+    artifacts.save(curve, outputs["losses"], provenance)
+    checkpoints.write(outputs["snapshots"], trainer.snapshots, run_name)
     checkpoint.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    with job(snakemake):
-        use_threads(snakemake.threads)
-        inputs, parameters = {name: str(file) for name, file in snakemake.input.items() if file}, snakemake.params
-        device = pick_device(snakemake.resources.device)
-        main(
-            inputs,
-            dict(snakemake.output.items()),
-            snakemake.wildcards.study,
-            parameters.config,
-            run_digest(inputs, parameters.config, parameters.code, snakemake.threads, device),
-            snakemake.resources.checkpoint_seconds,
-            device,
-        )
+    run(main)

@@ -69,7 +69,7 @@ class Figure:
 
     def settings(self, study: Study) -> dict[str, Any]:
         """Return everything that the figure depends on besides its inputs."""
-        return {**self.config(study), "dpi": study.figures.dpi}
+        return {**self.config(study), "draw": self.draw, "dpi": study.figures.dpi}
 
     def files(self, name: str) -> list[str]:
         """Return its files: PNG for the report, PDF for print."""

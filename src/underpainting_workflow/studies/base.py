@@ -34,12 +34,14 @@ def pinned_revision(value: str) -> str:
     return value
 
 
-def _as_group(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
+def _flat(value: Any) -> Any:
+    if isinstance(value, list | tuple) and any(isinstance(entry, list | tuple) for entry in value):
+        raise ValueError("it holds a list within the list | write all numbers in one list; each is a job of its own")
+    return value
 
 
-JobGroup = Annotated[tuple[int, ...], BeforeValidator(_as_group, json_schema_input_type=int | tuple[int, ...])]
-"""Numbers that share a job; one alone may be written without its list."""
+Numbers = Annotated[tuple[int, ...], BeforeValidator(_flat)]
+"""Whole numbers in one list."""
 
 
 def possible_path(value: str) -> str:
@@ -73,24 +75,17 @@ Repository = Annotated[str, AfterValidator(_repository_name)]
 """A repository of the Hugging Face Hub: owner/name."""
 
 
-def members(groups: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """The numbers of all groups, ascending."""
-    return tuple(sorted(number for group in groups for number in group))
-
-
-def sorted_groups(groups: Iterable[tuple[int, ...]], name: str) -> tuple[tuple[int, ...], ...]:
-    """Groups with their numbers ascending.
+def ascending(numbers: Iterable[int], name: str) -> tuple[int, ...]:
+    """Sort numbers.
 
     Args:
-        groups: as listed.
+        numbers: as listed.
         name: what a number is called.
 
     Raises:
-        ValueError: a number is listed twice, or a group is empty.
+        ValueError: "problem | remedy": a number is listed twice.
     """
-    listed = members(groups)
+    listed = sorted(numbers)
     if len(set(listed)) < len(listed):
-        raise ValueError(f"{shown(list(listed))} lists a {name} twice | list each {name} once")
-    if not all(groups):
-        raise ValueError(f"a list within the list is empty | remove it, or put {name}s into it")
-    return tuple(tuple(sorted(group)) for group in groups)
+        raise ValueError(f"{shown(listed)} lists a {name} twice | list each {name} once")
+    return tuple(listed)

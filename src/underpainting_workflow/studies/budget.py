@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers import registry
-from underpainting_workflow.studies.base import JobGroup, Model, members, sorted_groups
+from underpainting_workflow.studies.base import Model, Numbers, ascending
 from underpainting_workflow.studies.sampling import SamplerName, Seeded
 
 NO_JUMP = "none"
@@ -99,12 +99,10 @@ class BudgetConfig(Seeded):
     """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
 
     samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
-    nfe_groups: tuple[JobGroup, ...] = Field(
-        tuple((budget,) for budget in (5, 6, 8, 10, 12, 15, 20)),
-        alias="nfe",
+    nfe: Numbers = Field(
+        (5, 6, 8, 10, 12, 15, 20),
         min_length=1,
-        description="Network calls per image. A sampler takes as many steps as they pay for; what it really called is counted. "
-        "A list within the list, as in `[[5, 6, 8], 20]`, is one job per sampler, jump and shard, as for `teleport.skips`.",
+        description="Network calls per image. A sampler takes as many steps as they pay for; what it really called is counted.",
     )
     reference: int | None = Field(
         50,
@@ -114,17 +112,12 @@ class BudgetConfig(Seeded):
     jumps: tuple[JumpChoice, ...] = Field(min_length=1, description="The jumps, beside none, in any order.")
     seeds: int = Field(1000, ge=2, le=10**7, description="Images per row of the table.")
 
-    @property
-    def nfe(self) -> tuple[int, ...]:
-        """All budgets, ascending."""
-        return members(self.nfe_groups)
-
-    @field_validator("nfe_groups")
+    @field_validator("nfe")
     @classmethod
-    def _positive(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
-        if wrong := [budget for budget in members(value) if budget < 1]:
+    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if wrong := [calls for calls in value if calls < 1]:
             raise ValueError(f"{shown(wrong)} are no numbers of network calls | give numbers of 1 or more")
-        return sorted_groups(value, "number of network calls")
+        return ascending(value, "number of network calls")
 
     @field_validator("jumps")
     @classmethod
@@ -144,14 +137,6 @@ class BudgetConfig(Seeded):
     def steps(self, sampler: SamplerName) -> list[int]:
         """The numbers of steps of a sampler, ascending; budgets that pay for the same steps are one."""
         return sorted({registry.steps_within(sampler, budget) for budget in self.nfe})
-
-    def step_groups(self, sampler: SamplerName) -> list[tuple[int, ...]]:
-        """The numbers of steps of a sampler that share a job; steps that several budgets pay for belong to the first of them."""
-        groups: list[tuple[int, ...]] = []
-        for budgets in self.nfe_groups:
-            paid = {registry.steps_within(sampler, budget) for budget in budgets}
-            groups.append(tuple(sorted(paid.difference(*groups))))
-        return [group for group in groups if group]
 
     def reference_steps(self, sampler: SamplerName) -> int | None:
         """The steps of a sampler's plain run."""

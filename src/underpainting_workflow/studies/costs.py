@@ -7,7 +7,6 @@ themselves, is not known here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 from underpainting.samplers import registry
@@ -23,7 +22,6 @@ from underpainting_workflow.studies.sampling import (
 )
 
 Wildcards = Mapping[str, str]
-_SEVERAL = re.compile(r"(?:(sample_teleport|sample_null)|(sample_budget)_[a-z]+)_(\d+(?:_\d+)*)")
 
 BACKWARD = 3
 """A training step on an image costs as much as so many calls: forward once, backward twice as much."""
@@ -41,9 +39,8 @@ def calls(choice: SamplerChoice, begin: int = 0) -> int:
 
 def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
     """Network calls of a job, over all its images; 0 for rules that do not sample."""
-    name, parts = _parts(rule, wildcards)
-    count = _CALLS.get(name)
-    return sum(count(study, part) for part in parts) if count else 0
+    count = _CALLS.get(rule)
+    return count(study, wildcards) if count else 0
 
 
 def images_trained(rule: str, study: Study, wildcards: Wildcards) -> int:
@@ -57,18 +54,8 @@ def images_trained(rule: str, study: Study, wildcards: Wildcards) -> int:
 
 def stored_bytes(rule: str, study: Study, wildcards: Wildcards) -> int | None:
     """Bytes of a job's outputs, within a factor of about 1.6 (images with plain margins pack better); None if not known."""
-    name, parts = _parts(rule, wildcards)
-    count = _BYTES.get(name)
-    return sum(round(count(study, part)) + _ENVELOPE for part in parts) if count else None
-
-
-def _parts(rule: str, wildcards: Wildcards) -> tuple[str, list[Wildcards]]:
-    """A rule and its wildcards, once for each part of its job (`sample_teleport_10_20`, `sample_budget_ddim_5_6_8`)."""
-    several = _SEVERAL.fullmatch(rule)
-    if not several:
-        return rule, [wildcards]
-    key = "skip" if several[1] else "steps"
-    return several[1] or several[2], [{**wildcards, key: part} for part in several[3].split("_")]
+    count = _BYTES.get(rule)
+    return round(count(study, wildcards)) + _ENVELOPE if count else None
 
 
 def seeds(wildcards: Wildcards) -> int:
@@ -180,7 +167,6 @@ def _jump_bytes(study: Study, wildcards: Wildcards) -> float:
 _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "sample_trajectories": _trajectory_calls,
     "sample_teleport": _teleport_calls,
-    "sample_null": _teleport_calls,
     "solve_flow": _solution_calls,
     "solve_jumps": _jump_solution_calls,
     "sample_budget": _budget_calls,
@@ -193,7 +179,6 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
 _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,
     "sample_teleport": _sample_bytes,
-    "sample_null": _sample_bytes,
     "extract_features": _feature_bytes,
     "sample_budget": _budget_bytes,
     "jump_ahead": _jump_bytes,

@@ -46,7 +46,6 @@ _HOLDS: dict[str, dict[str, float]] = {
     "measure_residual": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24, "stored": 2},
     "train_classifier": {"blocks": 1, "stored": 5},
     "train_autoencoder": {"blocks": 1, "stored": 5},
-    "sample_null": {"call": 1, "weights": 1, "basis": 2, "sweep": 20},
     "solve_flow": {"call": 1, "weights": 1, "sweep": 8},
     "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "budget": 24},
     "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
@@ -78,7 +77,7 @@ def _evaluations(rule: str, study: Study) -> float:
         first, stop = study.budget.shards[0]
         runs = [{"solver": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.budget.runs()]
         return max(costs.network_calls(rule, study, {**run, "first": str(first), "stop": str(stop)}) for run in runs)
-    stage = study.teleport if rule in ("sample_teleport", "sample_null", "measure_young") else study.trajectories
+    stage = study.teleport if rule in ("sample_teleport", "measure_young") else study.trajectories
     slowest = max(stage.samplers, key=costs.calls)
     first, stop = stage.shards[0]
     longest = study.residual.budgets[-1] if study.residual else 0

@@ -16,7 +16,7 @@ from pydantic import (
 
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers.registry import SAMPLERS
-from underpainting_workflow.studies.base import JobGroup, Model, Place, members, sorted_groups
+from underpainting_workflow.studies.base import Model, Numbers, Place, ascending
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
 Spacing = Literal["linspace", "leading", "trailing"]
@@ -183,13 +183,7 @@ class TeleportConfig(Seeded):
     """The sweep: image quality after skipping the first steps."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
-    skip_groups: tuple[JobGroup, ...] = Field(
-        alias="skips",
-        min_length=1,
-        description="Numbers of steps to skip; 0 is the sampler alone. A list within the list, as in `[0, [10, 20], [30, 40]]`, "
-        "is one job per sampler and shard, which loads the network once; results and their files are the same. Add a skip as a "
-        "new number or list: a list that grows runs again as a whole, to the same bytes.",
-    )
+    skips: Numbers = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
     autoencoder: AutoencoderConfig = Field(
@@ -229,27 +223,16 @@ class TeleportConfig(Seeded):
         return _distinct(value)
 
     @property
-    def skips(self) -> tuple[int, ...]:
-        """All skips, ascending."""
-        return members(self.skip_groups)
-
-    @property
-    def null_groups(self) -> tuple[JobGroup, ...]:
-        """The skips after which the null model's jump is looked at, in their groups."""
-        groups = (tuple(skip for skip in group if skip) for group in self.skip_groups)
-        return tuple(group for group in groups if group)
-
-    @property
     def null(self) -> TeleportConfig:
         """The same sweep with as many seeds as the null model has."""
         return self.model_copy(update={"seeds": self.null_seeds})
 
-    @field_validator("skip_groups")
+    @field_validator("skips")
     @classmethod
-    def _sorted(cls, value: tuple[JobGroup, ...]) -> tuple[JobGroup, ...]:
-        if negative := [skip for skip in members(value) if skip < 0]:
+    def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if negative := [skip for skip in value if skip < 0]:
             raise ValueError(f"a skip cannot be negative, but {shown(negative)} is | give numbers of steps, 0 or more")
-        return sorted_groups(value, "skip")
+        return ascending(value, "skip")
 
     @model_validator(mode="after")
     def _skips_leave_a_step(self) -> TeleportConfig:

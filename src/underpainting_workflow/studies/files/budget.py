@@ -43,14 +43,6 @@ def features_of(steps: int | str, name: str = "{study}", solver: str = "{solver}
     return f"results/{name}/budget/{solver}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
 
 
-def shares_job(study: Study, solver: str, steps: tuple[int, ...]) -> bool:
-    """Are these numbers of steps of a sampler made by one job?"""
-    budget = study.budget
-    return budget is not None and any(
-        steps in budget.step_groups(sampler) for sampler in budget.samplers if sampler == solver
-    )
-
-
 def _shards(name: str, study: Study, solver: str, steps: int, jump: str) -> list[str]:
     return stages.shards(features_of(steps, name, solver, jump), section(study))
 

@@ -8,6 +8,9 @@ from underpainting_workflow.studies.files import solution, stages
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import TeleportConfig
 
+JUMPS = {"teleport": "gaussian", "null": "isotropic"}
+"""The jump of the sweep, and that of its null model."""
+
 
 def score_settings(study: Study) -> dict[str, int]:
     """How distances between features are measured."""
