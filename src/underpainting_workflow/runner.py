@@ -5,7 +5,7 @@ A script ends with `run(main)`. Each parameter of `main` is filled by its name, 
 =============== =====================================================================================
 `inputs`        in their order (`list[str]`), or by name those that no other parameter names; left out where
                 there is no file (`dict[str, str]`), or lists (`dict[str, list[str]]`)
-NAME            the input, output, wildcard, entry of `params.config`, or resource of that name
+NAME            the input, output, wildcard, entry of `params.config`, or resource of that name, the first that there is
 `outputs`       the same for outputs
 `output`        the only output
 `config`        `params.config`, a dictionary
@@ -119,7 +119,7 @@ class Job:
         """Find what each parameter of `main` is given.
 
         Raises:
-            TypeError: a parameter has no value, several, or one that does not fit its annotation.
+            TypeError: a parameter has no value, or several files where its annotation says one.
         """
         kinds = get_type_hints(main)
         names = list(inspect.signature(main).parameters)
@@ -149,13 +149,17 @@ class Job:
         return {name: _one(name, values, each) for name, values in rest.items() if values or each is not str}
 
     def _named(self, name: str, kind: Any) -> Any:
-        files = [_one(name, group[name], kind) for group in (self.inputs, self.outputs) if name in group]
-        texts = [kind(self.wildcards[name])] if name in self.wildcards else []
-        values = [group[name] for group in (self.config, self.resources) if name in group]
-        found = [*files, *texts, *values]
-        if len(found) != 1:
-            raise TypeError(f"{self.rule}: {len(found)} inputs, outputs, wildcards or parameters are named {name}")
-        return found[0]
+        for files in (self.inputs, self.outputs):
+            if name in files:
+                return _one(name, files[name], kind)
+        if name in self.wildcards:
+            return kind(self.wildcards[name])
+        for values in (self.config, self.resources):
+            if name in values:
+                return values[name]
+        if _may_be_missing(kind):
+            return _one(name, [], kind)
+        raise TypeError(f"{self.rule}: no input, output, wildcard, parameter or resource is named {name}")
 
 
 def run(main: Callable[..., None]) -> None:
@@ -205,10 +209,13 @@ def _one(name: str, files: Sequence[str], kind: Any) -> Any:
     """
     if get_origin(kind) is list:
         return list(files)
-    optional = get_origin(kind) in (Union, types.UnionType)
-    if len(files) == 1 or (optional and not files):
+    if len(files) == 1 or (not files and _may_be_missing(kind)):
         return files[0] if files else None
     raise TypeError(f"{name} is {len(files)} files instead of one")
+
+
+def _may_be_missing(kind: Any) -> bool:
+    return get_origin(kind) in (list, Union, types.UnionType)
 
 
 def _check_code(folder: Path, started_with: str) -> None:

@@ -35,9 +35,11 @@ def pinned_revision(value: str) -> str:
 
 
 def _flat(value: Any) -> Any:
-    if isinstance(value, list | tuple) and any(isinstance(entry, list | tuple) for entry in value):
+    if not isinstance(value, list | tuple):
+        return value
+    if any(isinstance(entry, list | tuple) for entry in value):
         raise ValueError("it holds a list within the list | write all numbers in one list; each is a job of its own")
-    return value
+    return tuple(value)
 
 
 Numbers = Annotated[tuple[int, ...], BeforeValidator(_flat)]
