@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from snakemake.jobs import Job
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
@@ -87,20 +86,6 @@ def record_names(results: str) -> None:
         return sorted([*plain(self, job), repr({"names of files": names(job)})])
 
     FilePersistence._params = params_and_names
-
-
-def age_by_outputs() -> None:
-    """Let a job be as old as its oldest output, whatever the age of its benchmark file.
-
-    Snakemake counts that file as an output. It is no result: nothing makes it as new as an input that was made again to the same
-    bytes, so that its job would run for nothing.
-    """
-
-    async def oldest(self: Any) -> float | None:
-        times = [(await file.mtime()).local_or_storage() for file in self.output if await file.exists()]
-        return min(times, default=None)
-
-    Job.output_mintime = property(oldest)
 
 
 def _names(job: Any, results: str) -> str:

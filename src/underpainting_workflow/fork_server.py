@@ -31,6 +31,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ _REAP_SECONDS = 5.0
 class ForkServer:
     """A server and the folder of its socket; it ends with the process that started it."""
 
-    def __init__(self) -> None:
+    def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
         self._folder = tempfile.mkdtemp(prefix="fork-server-")  # the path of a socket may have 107 bytes at most
         atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self.socket = f"{self._folder}/server.sock"
@@ -73,7 +74,7 @@ class ForkServer:
         listener.bind(self.socket)
         listener.listen(64)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(listener.fileno())],
+            [sys.executable, "-P", __file__, str(listener.fileno()), *packages],
             stdin=subprocess.PIPE,  # closed when this process ends, however it ends
             pass_fds=[listener.fileno()],
             env={**os.environ, **dict.fromkeys(THREADS, "1")},
@@ -90,7 +91,8 @@ def install(workflow: Any) -> None:
     """
     from snakemake.script import PythonScript
 
-    plain, servers, lock = PythonScript.execute_script, [], threading.Lock()
+    plain, lock = PythonScript.execute_script, threading.Lock()
+    servers: list[ForkServer] = []
 
     def execute_script(self: Any, fname: str, edit: bool = False) -> None:
         apart = self.container_img or self.conda_env or self.env_modules or edit or self.threads != 1
@@ -122,9 +124,9 @@ def _local_jobs(workflow: Any) -> int:
     return sum(1 for job in jobs if workflow.local_exec or workflow.is_local(job.rule))
 
 
-def serve(listener: socket.socket) -> None:
-    """Import the packages, then fork for each client until the process that started this one has ended."""
-    _import_packages()
+def serve(listener: socket.socket, packages: Sequence[str]) -> None:
+    """Import packages, then fork for each client until the process that started this one has ended."""
+    _import(packages)
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [], _REAP_SECONDS)
         _reap()
@@ -138,8 +140,8 @@ def serve(listener: socket.socket) -> None:
             client.close()
 
 
-def _import_packages() -> None:
-    for name in PACKAGES:
+def _import(packages: Sequence[str]) -> None:
+    for name in packages:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.collect()
@@ -211,4 +213,4 @@ def _die_with(client: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

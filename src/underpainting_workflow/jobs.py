@@ -9,7 +9,7 @@ from snakemake_provenance import code, packages
 PACKAGES = tuple(Path(__file__).parents[1] / name for name in ("underpainting", "underpainting_workflow"))
 APART = (
     "underpainting.meter",
-    *(f"underpainting_workflow.{name}" for name in ("cli", "fork_server", "jobs", "runner", "usage")),
+    *(f"underpainting_workflow.{name}" for name in ("cli", "jobs", "runner", "usage")),
 )
 """Modules that no result depends on."""
 

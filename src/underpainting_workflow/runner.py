@@ -41,7 +41,7 @@ from snakemake_provenance.layout import PARSED
 from underpainting.io import writing
 from underpainting_workflow.jobs import code_of
 from underpainting_workflow.origins import use_threads, versions
-from underpainting_workflow.watching.recorder import recorded
+from underpainting_workflow.usage.recorder import recorded
 
 if TYPE_CHECKING:
     from snakemake.script import Snakemake
@@ -172,7 +172,7 @@ def run(main: Callable[..., None]) -> None:
     job = Job.of(task)
     with recorded(task), _logging(job.log), recording(job.all_inputs, job.all_outputs, {"code": job.code}):
         job.save()
-        _check_code(Path(task.scriptdir), job.code)
+        check_code(Path(task.scriptdir), job.code)
         _call(main, job)
 
 
@@ -218,7 +218,7 @@ def _may_be_missing(kind: Any) -> bool:
     return get_origin(kind) in (list, Union, types.UnionType)
 
 
-def _check_code(folder: Path, started_with: str) -> None:
+def check_code(folder: Path, started_with: str) -> None:
     """Check that the code is still that which the workflow started with.
 
     Raises:

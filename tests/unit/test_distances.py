@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,29 +83,27 @@ def test_what_is_below_the_floor_is_no_better_than_the_floor() -> None:
     assert measured[0].losses(measured[1], "loss")["loss"] == 0
 
 
-class Constant:
+def constant(*_: Any) -> SimpleNamespace:
     """Extractors of a study that give the mean of each image, times a factor."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def load(self) -> dict[str, Any]:
-        return {
-            name: lambda images, factor=factor: factor * images.float().mean((2, 3))
-            for factor, name in enumerate(NAMES, 1)
-        }
+    found = {
+        name: lambda images, factor=factor: factor * images.float().mean((2, 3)) for factor, name in enumerate(NAMES, 1)
+    }
+    return SimpleNamespace(load=lambda: found)
 
 
 NAMES = list(extractors.FEATURES.values())
 
 
 @pytest.mark.parametrize("name", [extractors.INCEPTION, "classifier"])
-def test_inception_is_compared_with_all_and_trained_features_with_images_held_out(name: str, tmp_path: Path) -> None:
+def test_inception_is_compared_with_all_and_trained_features_with_images_held_out(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract_features, "Extractors", constant)
     values = torch.linspace(-1, 1, 41)[:, None, None, None].expand(41, 1, 2, 2).numpy()
     data = artifacts.image_array(values, ("sample", *artifacts.IMAGE_DIMS), "images")
     artifacts.save(xr.Dataset({"images": data}), tmp_path / "dataset.zarr.zip", {})
-    output, config = str(tmp_path / "real.zarr.zip"), {"reference": True}
-    extract_features.main(str(tmp_path / "dataset.zarr.zip"), Constant(name), output, "tiny", config)  # type: ignore[arg-type]
+    output, config = str(tmp_path / "real.zarr.zip"), {"reference": True, "extractor": name}
+    extract_features.main(str(tmp_path / "dataset.zarr.zip"), None, "", output, "tiny", config)
     held = held_out.held_out(41)
     every = fidelity.to_bytes(torch.from_numpy(values))[:, 0, 0, :1].float().numpy()
     chosen = np.arange(41) if name == extractors.INCEPTION else held

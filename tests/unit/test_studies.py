@@ -136,12 +136,6 @@ def test_skips_are_sorted() -> None:
     assert Study.model_validate(changed("teleport.skips", [10, 0, 5])).teleport.skips == (0, 5, 10)
 
 
-def test_skips_that_share_a_job_are_skips_like_others() -> None:
-    sweep = Study.model_validate(changed("teleport.skips", [20, [15, 0], 5])).teleport
-    assert sweep.skip_groups == ((20,), (0, 15), (5,))
-    assert sweep.skips == (0, 5, 15, 20)
-
-
 def test_how_networks_are_run_is_one_choice() -> None:
     study = Study.model_validate({**VALID, "precision": "bfloat16", "compile": True, "device": "cpu"})
     assert study.compute() == {"precision": "bfloat16", "compile": True}, "the device does not change what is computed"
@@ -151,7 +145,7 @@ def test_how_networks_are_run_is_one_choice() -> None:
 def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
     schema = yaml.safe_load(json_schema())
     jsonschema.validate(VALID, schema)
-    jsonschema.validate(changed("teleport.skips", [0, [10, 20]]), schema)
+    jsonschema.validate(changed("teleport.skips", [0, 10, 20]), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(changed("teleport.skip", [0]), schema)
 
@@ -161,15 +155,18 @@ def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
 # id: (study, key named, text of the problem, text of the remedy)
 SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "unknown key": (changed("teleport.skip", [0]), "teleport.skip", "unknown key", "did you mean 'skips'?"),
-    "no skips in a group": (changed("teleport.skips", [0, []]), "teleport.skips", "is empty", "put skips into it"),
-    "skip in two groups": (changed("teleport.skips", [[0, 5], [5]]), "teleport.skips", "lists a skip twice", "once"),
+    "a list of skips within the list": (
+        changed("teleport.skips", [0, [5]]),
+        "teleport.skips[1]",
+        "[5] is not allowed",
+        "valid integer",
+    ),
     "skip that is no number": (
-        changed("teleport.skips", [0, ["x"]]),
-        "teleport.skips[1][0]",
+        changed("teleport.skips", [0, "x"]),
+        "teleport.skips[1]",
         "'x' is not allowed",
         "integer",
     ),
-    "groups of groups": (changed("teleport.skips", [[[0]]]), "teleport.skips[0][0]", "is not allowed", "integer"),
     "precision": (changed("precision", "float16"), "precision", "'float16' is not allowed", "bfloat16"),
     "unknown key at the top": (changed("tilte", "x"), "tilte", "unknown key", "did you mean 'title'?"),
     "unknown key in a union": (

@@ -98,11 +98,11 @@ def test_the_denoiser_opens_as_a_diffusers_pipeline(built: Project) -> None:
     assert pipeline.scheduler.config["prediction_type"] == "v_prediction"
 
 
-def test_jobs_leave_logs_and_benchmarks_but_no_scratch(built: Project) -> None:
-    logs = {file.stem for file in (built.folder / "logs/tiny").rglob("*.log")}
-    marks = {file.stem for file in (built.folder / "logs/tiny/benchmarks").rglob("*.tsv")}
+def test_jobs_leave_logs_and_job_files_but_no_scratch(built: Project) -> None:
+    logs = {str(file.with_suffix("")) for file in (built.folder / "logs/tiny").rglob("*.log")}
+    jobs = {str(file).removesuffix(".job.json") for file in (built.folder / "logs/tiny").rglob("*.job.json")}
     assert logs
-    assert logs == marks
+    assert logs == jobs
     scratch = [
         file for file in (built.folder / "results").rglob("*") if file.name.startswith(".") or "checkpoint" in file.name
     ]

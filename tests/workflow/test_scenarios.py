@@ -61,18 +61,6 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(world.colleague, (), *MOMENTS)
 
 
-@row("an input made again, to the same bytes, where the benchmark files are older")
-def _(world: World) -> tuple[Plan, set[str]]:
-    dataset, benchmark = "results/tiny/dataset.zarr.zip", world.producer.folder / "logs/tiny/benchmarks/moments.tsv"
-    benchmark.parent.mkdir(parents=True)
-    benchmark.write_text("s\n1.0\n")
-    os.utime(benchmark, (1e9, 1e9))
-    before = (world.producer.folder / dataset).read_bytes()
-    world.producer.snakemake("--quiet=all", "--force", dataset)
-    assert (world.producer.folder / dataset).read_bytes() == before
-    return changed(world.producer)
-
-
 def _linked(world: World, kind: str) -> Workplace:
     """Another clone, whose results DVC lays out as links of some kind."""
     place = world.producer.clone(kind)
@@ -307,20 +295,6 @@ def _(world: World) -> tuple[Plan, set[str]]:
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.study({"teleport.skips": [0]})
     return changed(world.colleague, ("tabulate_teleport", "solve_jumps", "figure_hybrid"))
-
-
-@row("skips that ran alone put into one job")
-def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.study({"teleport.skips": [[0, 2]]})
-    return changed(world.colleague)
-
-
-@row("skips added as one job, those that are there put into another")
-def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.study({"teleport.skips": [[0, 2], [3, 4]]})
-    plan = world.colleague.plan()
-    assert len(plan.of_rules("sample_teleport_3_4")) == 1
-    return plan, plan.behind(plan.of_rules("sample_teleport_3_4", "sample_null_3_4", "solve_jumps"))
 
 
 @row("sampler added")

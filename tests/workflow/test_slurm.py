@@ -56,10 +56,9 @@ def expected() -> set[Task]:
         *(Task.of("sample_trajectories", sampler=name, first=0, stop=8) for name in ("euler-4", "heun-4")),
         *(Task.of("measure_fidelity", skip=skip, sweep="teleport", **SWEEP) for skip in (0, 2, 4)),
         Task.of("measure_fidelity", skip=4, sweep="null", **SWEEP),
-        *(Task.of("sample_teleport", skip=skip, first=first, stop=first + 24, **SWEEP) for skip, first in shards),
-        Task.of("sample_null", skip=4, first=0, stop=24, **SWEEP),
         *(
-            Task.of("extract_features", skip=skip, sweep=sweep, first=first, stop=first + 24, **SWEEP)
+            Task.of(rule, skip=skip, sweep=sweep, first=first, stop=first + 24, **SWEEP)
+            for rule in ("sample_teleport", "extract_features")
             for sweep, skip, first in (*(("teleport", *shard) for shard in shards), ("null", 4, 0))
         ),
         Task.of("solve_jumps"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from underpainting.io.messages import shown
 
@@ -32,18 +32,6 @@ def pinned_revision(value: str) -> str:
             f"{shown(value)} is no full commit | a branch or tag can move: give the commit's 40 hexadecimal digits"
         )
     return value
-
-
-def _flat(value: Any) -> Any:
-    if not isinstance(value, list | tuple):
-        return value
-    if any(isinstance(entry, list | tuple) for entry in value):
-        raise ValueError("it holds a list within the list | write all numbers in one list; each is a job of its own")
-    return tuple(value)
-
-
-Numbers = Annotated[tuple[int, ...], BeforeValidator(_flat)]
-"""Whole numbers in one list."""
 
 
 def possible_path(value: str) -> str:

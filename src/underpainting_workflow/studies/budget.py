@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers import registry
-from underpainting_workflow.studies.base import Model, Numbers, ascending
+from underpainting_workflow.studies.base import Model, ascending
 from underpainting_workflow.studies.sampling import SamplerName, Seeded
 
 NO_JUMP = "none"
@@ -99,7 +99,7 @@ class BudgetConfig(Seeded):
     """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
 
     samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
-    nfe: Numbers = Field(
+    nfe: tuple[int, ...] = Field(
         (5, 6, 8, 10, 12, 15, 20),
         min_length=1,
         description="Network calls per image. A sampler takes as many steps as they pay for; what it really called is counted.",

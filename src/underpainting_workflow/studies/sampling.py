@@ -16,7 +16,7 @@ from pydantic import (
 
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers.registry import SAMPLERS
-from underpainting_workflow.studies.base import Model, Numbers, Place, ascending
+from underpainting_workflow.studies.base import Model, Place, ascending
 
 SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
 Spacing = Literal["linspace", "leading", "trailing"]
@@ -183,7 +183,7 @@ class TeleportConfig(Seeded):
     """The sweep: image quality after skipping the first steps."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
-    skips: Numbers = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")
+    skips: tuple[int, ...] = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")
     seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
     extractor: Extractor = Field(description="Where features come from.")
     autoencoder: AutoencoderConfig = Field(

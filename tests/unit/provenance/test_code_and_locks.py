@@ -82,7 +82,7 @@ def test_every_script_of_the_workflow_has_a_closure_within_the_library() -> None
     scripts = sorted((ROOT / "scripts").glob("*.py"))
     assert scripts
     for script in scripts:
-        assert PACKAGES[1] / "jobs.py" in code.closure(script, PACKAGES), script.name
+        assert PACKAGES[1] / "runner.py" in code.closure(script, PACKAGES), script.name
 
 
 def test_every_file_of_the_library_that_is_not_python_counts_with_the_scripts_that_reach_it() -> None:

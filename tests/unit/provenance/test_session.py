@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +17,7 @@ from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.records import STALE, Records
 from snakemake_provenance.verifying import verify
-from underpainting_workflow import jobs
+from underpainting_workflow import jobs, runner
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -148,15 +147,11 @@ def test_a_failed_job_says_nothing() -> None:
 def test_code_altered_during_a_run_fails_the_job() -> None:
     Path("scripts/work.py").write_text("VALUE = 1\n")
     digest = f"work {code.combined(jobs.code_of(Path('scripts'), 'work'))}"
-    task = SimpleNamespace(
-        log=["log"], input=[], output=[OUTPUT], params=SimpleNamespace(code=digest), scriptdir="scripts"
-    )
-    with jobs.job(task):
-        Path(OUTPUT).write_text("result")
+    runner.check_code(Path("scripts"), digest)
     Path("scripts/work.py").write_text("VALUE = 2\n")
     code.forget()
-    with pytest.raises(ChangedDuringJobError, match="work, or what it imports"), jobs.job(task):
-        pass
+    with pytest.raises(ChangedDuringJobError, match="work, or what it imports"):
+        runner.check_code(Path("scripts"), digest)
 
 
 def test_the_manifest_is_readable_json() -> None:
