@@ -151,7 +151,7 @@ def packages_of(script):
 def begin():
     """Check what is there, and report which lines of manifests do not count."""
     for problem in session.look_first(LAYOUT, CODE).problems[:SHOWN]:
-        log.warning("does not count: %s", problem)
+        log.warning("ignored: %s", problem)
 
 
 def before_run():

@@ -1,4 +1,4 @@
-"""The jump that the planner chooses for each sampler, beside the best of the sweep."""
+"""Choose a skip for each jump and sampler without generating images, and compare it with the best of the sweep."""
 
 import json
 from pathlib import Path
@@ -24,34 +24,34 @@ HEADINGS = {
     "jump": "Jump",
     "planned": "Planned skip",
     "best": "Best by FD",
-    "fd": "FD as planned",
+    "fd": "Planned FD",
     "best_fd": "Best FD",
-    "excess": "Above the best",
+    "excess": "FD above the best",
     "autoencoder_best": "Best by FD (autoencoder)",
-    "autoencoder_excess": "Above it",
+    "autoencoder_excess": "FD (autoencoder) above the best",
     "network_best": "Best by RMSE to network",
-    "network_excess": "Above that",
-    "jump_loss": "Lost by the jump, nats",
-    "step_loss": "Lost by the steps, nats",
-    "cost": "Cost of the plan",
+    "network_excess": "RMSE above the best",
+    "jump_loss": "Loss by the jump, nats",
+    "step_loss": "Loss by the steps, nats",
+    "cost": "Relative cost of the plan",
 }
 FORMATS = {
-    "FD as planned": "{:.3f}",
+    "Planned FD": "{:.3f}",
     "Best FD": "{:.3f}",
-    "Above the best": "{:+.2%}",
+    "FD above the best": "{:+.2%}",
     "Best by FD (autoencoder)": "{:.0f}",
     "Best by FD": "{:.0f}",
     "Best by RMSE to network": "{:.0f}",
-    "Above it": "{:+.2%}",
-    "Above that": "{:+.2%}",
-    "Lost by the jump, nats": "{:+.3f}",
-    "Lost by the steps, nats": "{:.3f}",
-    "Cost of the plan": "{:.3%}",
+    "FD (autoencoder) above the best": "{:+.2%}",
+    "RMSE above the best": "{:+.2%}",
+    "Loss by the jump, nats": "{:+.3f}",
+    "Loss by the steps, nats": "{:.3f}",
+    "Relative cost of the plan": "{:.3%}",
 }
 
 
 def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
-    """The measured shortfalls by jump."""
+    """Read the measured shortfalls, by jump."""
     data = artifacts.load(file)
     ratio = data["ratio"].values
     return {
@@ -61,7 +61,7 @@ def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
 
 
 def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[str, Any]) -> tuple[Sampler, int]:
-    """The sampler of a row of the sweep, and the step at which it begins."""
+    """Return the sampler of a row of the sweep, and the step at which it begins."""
     settings = json.loads(Path(scheduler).read_text(encoding="utf-8"))
     if design == "truncate":
         return trajectories.make_sampler(choices[sampler], settings), skip
@@ -71,7 +71,7 @@ def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[
 
 
 def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:
-    """What the steps of each row of the sweep lose, nats."""
+    """Return the loss by the sampler's steps in each row of the sweep, nats."""
     variances = eigenbasis.load(inputs["eigenbasis"]).variances
     rows = list(sweep[["design", "sampler", "skip"]].itertuples(index=False, name=None))
     lost = {}
@@ -83,14 +83,14 @@ def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, A
 
 
 def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) -> None:
-    """A row per sampler of the truncated sweep, and per sampler, budget and jump of the other."""
+    """Compare planned and best skips, a row per sampler and jump of each design; write CSV and HTML."""
     sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
     swept = sweep.assign(step_loss=step_losses(sweep, inputs, config))
     table = plan_table.compare(swept, found, config["wanted"], config["calls"])
     write_text(tables.csv(table), csv)
     note = (
-        f"The planner takes the furthest jump that loses no more than {config['wanted']:g} nats per image beyond the least, the "
-        "loss of the sampler's steps included. Cost: its network calls over those of the sweep whose best it is compared with."
+        f"The planner chooses the furthest jump that loses at most {config['wanted']:g} nats per image more than the best one, "
+        "including the loss by the sampler's steps. Relative cost: its network calls over those of the sweep that it replaces."
     )
     write_text(
         tables.page(table.rename(columns=HEADINGS)[list(HEADINGS.values())], "Planned jumps", note, FORMATS), html

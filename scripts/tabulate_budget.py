@@ -1,4 +1,4 @@
-"""Image quality at few network calls as a page: a row per sampler and jump, a column per number of calls."""
+"""Tabulate image quality at low NFE as a page: a row per sampler and jump, a column per number of network calls."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from underpainting_workflow.runner import run
 OTHERS = {"autoencoder_loss": "autoencoder", "network_loss": "RMSE"}
 
 
-def cell(rows: pd.DataFrame, budget: int | None = None) -> str:
-    """A distance, where the jump landed, how many calls it took if these are fewer, the interval, and the other losses."""
+def cell(rows: pd.DataFrame, nfe: int | None = None) -> str:
+    """Format a distance with its skip, its NFE if lower than the column's, its interval and the other losses."""
     if rows.empty:
         return ""
     row = rows.iloc[0]
     remarks = [f"{row['skip']} %"] if row["skip"] else []
-    remarks += [f"NFE {row['nfe']}"] if row["nfe"] != budget else []
+    remarks += [f"NFE {row['nfe']}"] if row["nfe"] != nfe else []
     bracket = f" ({', '.join(remarks)})" if remarks else ""
     ends = f"{row['fd_infinite_low']:.3f} to {row['fd_infinite_high']:.3f}"
     others = [
@@ -29,13 +29,13 @@ def cell(rows: pd.DataFrame, budget: int | None = None) -> str:
 
 
 def line(best: pd.DataFrame, plain: pd.DataFrame, config: dict[str, Any]) -> dict[str, str]:
-    """The cells of one sampler and jump; `plain` is its run with many calls, if there is one."""
-    cells = {f"NFE {budget}": cell(sweep.within(best, budget), budget) for budget in config["nfe"]}
-    return {**cells, "Plain, many calls": cell(plain)}
+    """Format the cells of one sampler and jump; `plain` is its run with many calls and no jump, if any."""
+    cells = {f"NFE {nfe}": cell(sweep.within(best, nfe), nfe) for nfe in config["nfe"]}
+    return {**cells, "No jump, many calls": cell(plain)}
 
 
 def main(table: str, output: str, config: dict[str, Any]) -> None:
-    """Choose the best skip for each cell, write the page."""
+    """Select the best skip for each cell, write the page."""
     sweep_rows = pd.read_csv(table)
     found, plain = sweep.best(sweep.few_calls(sweep_rows)), sweep.references(sweep_rows)
     parts = []
@@ -49,13 +49,14 @@ def main(table: str, output: str, config: dict[str, Any]) -> None:
     distance = sweep.distance_name(str(sweep_rows["extractor"].iloc[0]))
     images, floor = int(found["n"].max()), f"{found['floor'].iloc[0]:.3f}, {found['floor_infinite'].iloc[0]:.3f}"
     note = (
-        f"{distance} at infinitely many images with its 95 % interval by resampling seeds; lower is better. Floor, at {images} "
-        f"and at infinitely many real images: {floor}; what is below it is not better. In brackets the share of the network's "
-        "time that the best jump skips, chosen among those tried by this very distance, and the calls, where a sampler cannot "
-        "use all that a column allows. Below: how much larger than without a jump the same distance is in features of an "
-        "autoencoder, which know no labels, and the root mean squared difference from the network's own images."
+        f"{distance}, extrapolated to infinitely many images, with its 95 % interval by resampling seeds; lower is better. "
+        f"Floor, at {images} and at infinitely many real images: {floor}; values below it are not better. In brackets the "
+        "share of the network's time that the best jump skips, selected by this distance among those tried, and the NFE, "
+        "where a sampler cannot use all that a column allows. Below: the relative increase, over the sampler without a "
+        "jump, of the same distance in the features of an autoencoder, which is trained without labels, and of the root "
+        "mean squared difference (RMSE) from the network's own images."
     )
-    write_text(tables.pages(parts, "Few network calls", note), output)
+    write_text(tables.pages(parts, "Image quality at low NFE", note), output)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The paper's claims, one by one, against what the study measured."""
+"""Judge the paper's claims, one by one, by what the study measured."""
 
 from pathlib import Path
 from typing import Any
@@ -26,41 +26,41 @@ HEADINGS = {
     "claim": "Claim",
     "source": "Source",
     "paper": "Paper",
-    "estimate": "Here",
+    "estimate": "Measured",
     "interval": "95 % interval",
     "null_model": "Null model",
-    "null": "Null",
-    "null_interval": "Null's 95 % interval",
+    "null": "Null value",
+    "null_interval": "Its 95 % interval",
     "n": "n",
     "reproduced": "Reproduced",
 }
 TAIL = 0.025
-"""Probability that a 95 % interval lies wholly on one side of the truth."""
+"""Probability that a 95 % interval lies entirely above, or entirely below, the true value."""
 NOTE = (
-    "Intervals by resampling seeds (components, where the claim is about components), of counts exact binomial ones; n counts "
-    "them. The null is what the same quantity is for a model that knows nothing of what the claim is about; an exact one has no "
-    "interval. Reproduced is `no` where the whole interval lies outside of the bounds that the claim names, `undecided` where it "
-    "straddles one, `trivial` where it lies within them but the null's whole interval does, too (the bound refutes nothing), "
-    "`undecided` where it overlaps with the null's or no null model was measured, else `yes`. Claims without an interval are "
-    "judged by the estimate alone. A p value that so few pairs cannot give leaves its claim undecided. "
-    "The paper's values are those that it prints for its own networks. Bounds from its Table 2 are those of the model that the "
-    "study names as `paper`, without one the largest that is printed for a model of pixel space, each with half a unit of its "
-    f"last digit; {paper.SCORE_MODEL} alone is judged by the printed fractions of score variance. "
-    "Bounds with the source `project target` are this project's, and no claims of the paper."
+    "Intervals by resampling seeds (components, if the claim is about components), exact binomial for counts; n is their "
+    "number. The null value is the same quantity for a null model, which knows nothing about the claim; an exact one has no "
+    "interval. Reproduced is `no` if the whole interval lies outside of the claim's bounds, `undecided` if it contains a "
+    "bound, `trivial` if it lies within the bounds but the null model's whole interval does, too (the claim carries no "
+    "information), `undecided` if it overlaps with the null model's or there is no null model, and `yes` otherwise. Claims "
+    "without an interval are judged by the estimate alone. A p value that is too small for the number of pairs leaves its "
+    "claim undecided. The paper's values are those that it prints for its own networks. Bounds from its Table 2 are those "
+    "of the model that the study names as `paper`, without one the largest printed for a model of pixel space, each plus "
+    f"half a unit of its last digit; only {paper.SCORE_MODEL} is judged by the printed fractions of score variance. Bounds "
+    "with the source `project target` are this project's own, not the paper's."
 )
 
 
 def chance(table: pd.DataFrame) -> str:
-    """How many rows would be `no` by chance alone."""
+    """State how many rows would be `no` by chance alone."""
     judged = int(table["low"].notna().sum())
     return (
-        f"Of the {len(table)} rows, {judged} are judged by an interval. If every truth lay just on its bound, "
+        f"Of the {len(table)} rows, {judged} are judged by an interval. If every true value were exactly at its bound, "
         f"{TAIL:.1%} of them, {TAIL * judged:.1f}, would be `no` by chance."
     )
 
 
 def gather(inputs: dict[str, str], model_files: list[str], config: dict[str, Any]) -> list[Claim]:
-    """Every claim that the study's artifacts can speak to."""
+    """Collect every claim that the study's artifacts allow."""
     emerged = artifacts.load(inputs["emergence"])
     models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in model_files}
     rank = int(emerged["manifold_rank"])
@@ -77,7 +77,7 @@ def gather(inputs: dict[str, str], model_files: list[str], config: dict[str, Any
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The table for people: estimates and intervals in few digits."""
+    """Format the table for the page: estimates and intervals with few digits."""
     text = table.copy().astype(object)
     for name, low, high, interval in (
         ("estimate", "low", "high", "interval"),
@@ -90,7 +90,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(inputs: dict[str, str], models: list[str], csv: str, html: str, config: dict[str, Any]) -> None:
-    """Gather the rows, write both forms."""
+    """Collect the claims, write CSV and HTML."""
     table = pd.DataFrame(gather(inputs, models, config), columns=Claim._fields)
     write_text(tables.csv(table), csv)
     write_text(tables.page(shown(table), "Claims of the paper", f"{NOTE} {chance(table)}", {}), html)

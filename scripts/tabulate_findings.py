@@ -1,4 +1,4 @@
-"""The five findings with the largest consequences for a user: the report's front page."""
+"""Summarise a study in at most five findings, for the front page of its report."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from underpainting_workflow.runner import run
 
 
 def main(inputs: dict[str, str], output: str, config: dict[str, Any]) -> None:
-    """Gather the findings, write them as a list."""
-    made = findings(
+    """Make the findings, write them as a list."""
+    found = findings(
         pd.read_csv(inputs["teleport"]),
         artifacts.load(inputs["gaussian"]),
         artifacts.load(inputs["emergence"]),
@@ -20,7 +20,7 @@ def main(inputs: dict[str, str], output: str, config: dict[str, Any]) -> None:
         config["followed"],
         config["jumps"],
     )
-    write_json([finding.plain() for finding in made], output)
+    write_json([finding.plain() for finding in found], output)
 
 
 if __name__ == "__main__":

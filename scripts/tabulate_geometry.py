@@ -1,4 +1,4 @@
-"""Table 2 for a study: one row per sampler."""
+"""Tabulate the geometry of a study's trajectories as Table 2 of the paper: a row per sampler."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from underpainting_workflow import tables
 from underpainting_workflow.runner import run
 
 NOTE = (
-    "Residual: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories; `of variance` is "
-    "over the variance about the trajectory's mean. Rotation: alpha_t x_0 + sqrt(1 - alpha_t^2) x_T, as the caption of Table 2 "
-    "of Wang & Vastola (2023) has it (alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2) on other paths); `corrected` has "
-    "the weights that allow for the image in x_T. Dimension: median number of principal components that "
-    "hold 99.9 % of the variance."
+    "Residual: squared error over squared norm, summed over the steps of a trajectory, mean over trajectories; `fraction of "
+    "variance` is relative to the variance about the trajectory's mean. Rotation: alpha_t x_0 + sqrt(1 - alpha_t^2) x_T, "
+    "as in the caption of Table 2 of Wang & Vastola (2023) (alpha_t x_0 + sigma_t x_T / sqrt(alpha_T^2 + sigma_T^2) on "
+    "other paths); `corrected` has weights that account for the image in x_T. Dimension: median number of principal "
+    "components that hold 99.9 % of the variance."
 )
 RESIDUALS = ("top2", "top2_variance", "plane", "rotation_caption", "rotation")
 
 
 def row(file: str) -> dict[str, Any]:
-    """One sampler's residuals, means over trajectories, and dimensions, medians."""
+    """Return the mean residuals and median dimensions of a sampler's trajectories."""
     data = artifacts.load(file)
     residuals = {f"residual_{name}": float(data[name].mean()) for name in RESIDUALS}
     dimensions = {
@@ -33,7 +33,7 @@ def row(file: str) -> dict[str, Any]:
 
 
 def main(geometry: list[str], csv: str, html: str) -> None:
-    """Gather the rows, write both forms."""
+    """Make the rows, write CSV and HTML."""
     table = pd.DataFrame([row(file) for file in geometry])
     write_text(tables.csv(table), csv)
     write_text(tables.geometry_page(table, "Trajectory geometry", NOTE), html)

@@ -1,4 +1,4 @@
-"""Trainings with and without a Gaussian: a row per network, and a page with what they have in common."""
+"""Compare trainings with and without a Gaussian: a row per network, and a page with a row per form and number of steps."""
 
 import json
 from pathlib import Path
@@ -12,16 +12,16 @@ from underpainting_workflow.runner import run
 
 COLUMNS = ["form", "seed", "steps", "fd", "fd_low", "fd_high", "floor", "loss", "n"]
 NOTE = (
-    "Mean over trainings from several seeds, and the range of the Frechet distance among them. Against plain training: "
-    "geometric mean of the ratios of the distances from the same seed and budget, and their range; below 1 the form is ahead. "
-    "Floor: the distance of as many real images; what is below it is not better."
+    "Means over trainings from several seeds, and the range of the Frechet distance over them. Ratio to plain training: "
+    "geometric mean of the ratios of distances with the same seed and number of steps, and their range; below 1 the form is "
+    "better. Floor: the distance of as many real images; values below it are not better."
 )
-FORMATS = {"fd": "{:.3g}", "fd_least": "{:.3g}", "fd_most": "{:.3g}", "floor": "{:.3g}", "loss": "{:.4f}"}
-RATIOS = {"ratio": "{:.2f}", "ratio_least": "{:.2f}", "ratio_most": "{:.2f}"}
+FORMATS = {"fd": "{:.3g}", "fd_min": "{:.3g}", "fd_max": "{:.3g}", "floor": "{:.3g}", "loss": "{:.4f}"}
+RATIOS = {"ratio": "{:.2f}", "ratio_min": "{:.2f}", "ratio_max": "{:.2f}"}
 
 
 def main(inputs: list[str], csv: str, html: str, extractor: str) -> None:
-    """Gather the rows, write both forms."""
+    """Make the rows, write CSV and HTML."""
     table = pd.DataFrame([row for file in inputs for row in json.loads(Path(file).read_text(encoding="utf-8"))])[
         COLUMNS
     ]
@@ -31,18 +31,18 @@ def main(inputs: list[str], csv: str, html: str, extractor: str) -> None:
         "form": "Form",
         "steps": "Training steps",
         "fd": distance,
-        "fd_least": "least",
-        "fd_most": "most",
+        "fd_min": "min",
+        "fd_max": "max",
         "floor": "Floor",
         "loss": "Loss",
-        "ratio": "Against plain",
-        "ratio_least": "least ratio",
-        "ratio_most": "most ratio",
+        "ratio": "Ratio to plain training",
+        "ratio_min": "min ratio",
+        "ratio_max": "max ratio",
         "trainings": "Trainings",
     }
     shown = equal_budgets.summary(table)[list(headings)].rename(columns=headings)
     formats = {headings[name]: form for name, form in (FORMATS | RATIOS).items()}
-    write_text(tables.page(shown, "Training on a Gaussian", NOTE, formats), html)
+    write_text(tables.page(shown, "Training with and without a Gaussian", NOTE, formats), html)
 
 
 if __name__ == "__main__":

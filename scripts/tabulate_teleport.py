@@ -1,4 +1,4 @@
-"""The teleport sweep as one tidy table."""
+"""Tabulate the teleportation sweep as one tidy table."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from underpainting_workflow.runner import run
 
 FEATURE_COLUMNS = ["fd", "fd_infinite", "floor", "floor_infinite", "loss", "behind"]
 NETWORK_COLUMNS = ["rmse_to_network", "network_loss", "rmse_of_jump"]
-EXACT = {"floor", "floor_infinite"}  # without an interval
+EXACT = {"floor", "floor_infinite"}  # no interval
 COLUMNS = [
     *["sampler", "design", "jump", "skip", "nfe", "sigma", "alpha"],
     *(
@@ -38,7 +38,7 @@ HEADINGS = {
     "autoencoder_loss": "Loss (autoencoder)",
     "rmse_to_network": "RMSE to network",
     "rmse_of_jump": "RMSE of the jump",
-    "network_loss": "Its loss",
+    "network_loss": "Loss (RMSE to network)",
     "kid": "KID",
     "precision": "Precision",
     "recall": "Recall",
@@ -51,13 +51,14 @@ FORMATS = {
     "Recall": "{:.3f}",
 }
 NOTE = (
-    "Nskip: steps replaced by the closed form. {distance}: Frechet distance of {images} images ({null} of the null model) to "
-    "real ones held out; lower is better, KID likewise. n to infinity: extrapolated to infinitely many images, which does not "
-    "depend on their number. Floor: what as many real images have; what is below it is not better. Loss: how much larger a "
-    "measure is than with nothing skipped, from the same seeds: the distance at infinitely many images, the same in features "
-    "of an autoencoder, which know no labels, and the root mean squared difference (RMSE) from the network's own images, solved "
-    "in many small steps from the same noise. RMSE of the jump: what remains of it however many calls follow. Null model: the "
-    "jump of an isotropic Gaussian, which knows the mean and the total variance alone. 95 % intervals by resampling seeds."
+    "Nskip: steps replaced by the closed form. {distance}: Frechet distance of {images} images ({null} of the null model) "
+    "to held-out real images; lower is better, as for KID. n to infinity: extrapolated to infinitely many images, so that "
+    "it does not depend on their number. Floor: distance of as many real images; values below it are not better. Loss: "
+    "relative increase of a measure over the sampler without a jump, from the same seeds: of the distance at infinitely "
+    "many images, of the same in the features of an autoencoder, which is trained without labels, and of the root mean "
+    "squared difference (RMSE) from the network's own images, solved in many small steps from the same noise. RMSE of the "
+    "jump: the part of it that remains however many calls follow. Null model: the jump of an isotropic Gaussian, which has "
+    "the mean and the total variance alone. 95 % intervals by resampling seeds."
 )
 WITH_INTERVAL = {
     "fd_infinite": "{:.3f}",
@@ -70,7 +71,7 @@ WITH_INTERVAL = {
 
 
 def gather(truncated: list[str], budgets: list[str], jumps: str, extractor: str) -> pd.DataFrame:
-    """All rows, first those of the samplers' own grids, with the bias of each jump."""
+    """Collect all rows, first those of the samplers' own grids, and add the bias of each jump."""
     rows = [json.loads(Path(file).read_text(encoding="utf-8")) for file in truncated]
     for file in budgets:
         rows.extend(json.loads(Path(file).read_text(encoding="utf-8")))
@@ -82,7 +83,7 @@ def gather(truncated: list[str], budgets: list[str], jumps: str, extractor: str)
 
 
 def biases(file: str) -> dict[tuple[str, str, int], dict[str, float]]:
-    """How far each jump moves the network's own images, by sampler (none for the design "re-grid"), jump and skip."""
+    """Return the RMSE of each jump, by sampler (empty for the design "re-grid"), jump and skip."""
     data = artifacts.load(file)
     places = zip(*(data[name].values.tolist() for name in ("sampler", "jump", "skip")), strict=True)
     errors = [values[~np.isnan(values)] for values in data["squared_error"].values]
@@ -94,7 +95,7 @@ def biases(file: str) -> dict[tuple[str, str, int], dict[str, float]]:
 
 
 def with_interval(rows: pd.DataFrame, name: str, form: str) -> list[str]:
-    """Estimates with their intervals below them, nothing where there is none."""
+    """Format estimates with their intervals below; empty where there is no estimate."""
     triples = zip(rows[name], rows[f"{name}_low"], rows[f"{name}_high"], strict=True)
     return [
         "" if pd.isna(value) else f"{form.format(value)}\n{form.format(low)} to {form.format(high)}"
@@ -103,22 +104,22 @@ def with_interval(rows: pd.DataFrame, name: str, form: str) -> list[str]:
 
 
 def skippable_steps(rows: pd.DataFrame, extractor: str) -> str:
-    """What can be skipped, measure by measure and by all of them, in sentences."""
+    """State how many steps can be skipped, by each measure and by all of them."""
     limit, names = f"{100 * sweep.TOLERANCE:g} %", sweep.measure_names(extractor)
     found = {text: sweep.skippable(rows, [loss]) for loss, text in names.items()}
     found["all of them"] = sweep.skippable(rows)
     if found["all of them"] is None:
-        return "Not run without a jump, so that there is nothing to compare with."
+        return "Not sampled without a jump, so there is no reference."
     parts = [
         f"by {text} {one.skip} ({one.low} to {one.high}), {one.share:.0%} of the network calls"
         for text, one in found.items()
         if one
     ]
-    return f"Steps that can be skipped, all smaller skips too, for at most {limit} more: {'; '.join(parts)}."
+    return f"Steps that can be skipped, with all smaller skips, for at most {limit} more: {'; '.join(parts)}."
 
 
 def part(table: pd.DataFrame, sampler: str, label: str, extractor: str, jump: str = "gaussian") -> tables.Part:
-    """The rows of one sampler, in the form of Tables 3-5."""
+    """Format the rows of one sampler, in the form of Tables 3-5."""
     rows, distance = sweep.truncated(table, sampler, jump), sweep.distance_name(extractor)
     shown = rows.assign(**{name: with_interval(rows, name, form) for name, form in WITH_INTERVAL.items()})
     headings = {**HEADINGS, "fd": distance, "fd_infinite": f"{distance}, n to infinity"}
@@ -127,7 +128,7 @@ def part(table: pd.DataFrame, sampler: str, label: str, extractor: str, jump: st
 
 
 def main(truncated: list[str], budgets: list[str], jumps: str, csv: str, html: str, config: dict[str, Any]) -> None:
-    """Gather the rows, write both forms; the page shows the samplers' own grids, as the paper's Tables 3-5 do."""
+    """Collect the rows, write CSV and HTML; the page shows the samplers' own grids, as the paper's Tables 3-5 do."""
     table = gather(truncated, budgets, jumps, config["extractor"])
     write_text(tables.csv(table), csv)
     distance = sweep.distance_name(config["extractor"])
@@ -135,10 +136,10 @@ def main(truncated: list[str], budgets: list[str], jumps: str, csv: str, html: s
     note = NOTE.format(distance=distance, images=own["n"].max(), null=own.loc[own["jump"] == sweep.NULL, "n"].max())
     parts = [part(table, sampler, label, config["extractor"]) for sampler, label in config["labels"].items()]
     parts += [
-        part(table, sampler, f"{label}: the null model", config["extractor"], sweep.NULL)
+        part(table, sampler, f"{label}: null model", config["extractor"], sweep.NULL)
         for sampler, label in config["labels"].items()
     ]
-    write_text(tables.pages(parts, "Teleport sweep", note), html)
+    write_text(tables.pages(parts, "Teleportation sweep", note), html)
 
 
 if __name__ == "__main__":

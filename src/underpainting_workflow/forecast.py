@@ -1,4 +1,4 @@
-"""What a plan of jobs would take: jobs, network calls, hours, bytes, and what is asked of the scheduler, per rule."""
+"""Estimate what a plan of jobs takes, per rule: jobs, network calls, hours, bytes, requested memory and time."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from underpainting_workflow.usage.record import State, read_all
 
 @dataclass(frozen=True)
 class Load:
-    """What jobs take.
+    """The cost of some jobs.
 
     Attributes:
-        jobs: number of them.
-        calls: network calls, one image each (NFE).
-        trained: images on which networks are trained, each as often as it is taken.
-        size: bytes of the outputs that are known beforehand; None if none is.
+        jobs: number of jobs.
+        nfe: network evaluations of one image each.
+        trained: images on which networks are trained, counted each time they are used.
+        size: bytes of the outputs whose size is known in advance; None if there are none.
     """
 
     jobs: int = 0
-    calls: int = 0
+    nfe: int = 0
     trained: int = 0
     size: int | None = None
 
     def __add__(self, other: Load) -> Load:
         known = [size for size in (self.size, other.size) if size is not None]
         size = sum(known) if known else None
-        return Load(self.jobs + other.jobs, self.calls + other.calls, self.trained + other.trained, size)
+        return Load(self.jobs + other.jobs, self.nfe + other.nfe, self.trained + other.trained, size)
 
     def seconds(self, rate: float) -> float:
-        """Time in networks alone.
+        """Return the time within networks.
 
         Args:
-            rate: calls per second.
+            rate: network evaluations per second.
         """
-        return (self.calls + costs.BACKWARD * self.trained) / rate
+        return (self.nfe + costs.BACKWARD * self.trained) / rate
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,24 @@ class Row:
     """The jobs of a rule.
 
     Attributes:
-        rule: its name.
-        run: those still to run.
-        whole: all of them.
-        seconds: in networks, of those still to run; None if their rate is not known.
-        memory: the most that a job still to run asks for, in MB; None if none asks.
-        runtime: the most that such a job asks for, in minutes; None if none asks.
+        rule: name of the rule.
+        pending: jobs still to run.
+        all: all jobs.
+        seconds: within networks, of pending jobs; None if their rate is not known.
+        memory: largest request of a pending job, in MB; None without any.
+        runtime: largest request of a pending job, in minutes; None without any.
     """
 
     rule: str
-    run: Load
-    whole: Load
+    pending: Load
+    all: Load
     seconds: float | None = None
     memory: float | None = None
     runtime: float | None = None
 
 
 def load(job: Job, study: Study) -> Load:
-    """What one job takes."""
+    """Estimate the cost of one job."""
     size = costs.stored_bytes(job.rule, study, job.wildcards)
     return Load(
         1,
@@ -76,13 +76,13 @@ def load(job: Job, study: Study) -> Load:
 
 
 def forecast(jobs: Iterable[Job], study: Study, rates: Mapping[str, float], rate: float | None = None) -> list[Row]:
-    """A row for each rule, in the order of the jobs.
+    """Estimate the cost of each rule, in the order of the jobs.
 
     Args:
-        jobs: all of the study, from Snakemake's plan.
-        study: which the jobs belong to.
-        rates: measured network calls per second, by rule.
-        rate: for rules that have no rate of their own.
+        jobs: all jobs of the study, from Snakemake's plan.
+        study: the study.
+        rates: measured network evaluations per second, by rule.
+        rate: that of all other rules; None if unknown.
     """
     by_rule: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
@@ -92,47 +92,47 @@ def forecast(jobs: Iterable[Job], study: Study, rates: Mapping[str, float], rate
 
 def _row(rule: str, jobs: Sequence[Job], study: Study, rate: float | None) -> Row:
     loads = [(job.runs, load(job, study)) for job in jobs]
-    run = sum((one for runs, one in loads if runs), Load())
-    asked = [job.resources for job in jobs if job.runs]
+    pending = sum((one for runs, one in loads if runs), Load())
+    requests = [job.resources for job in jobs if job.runs]
     return Row(
         rule,
-        run,
+        pending,
         sum((one for _, one in loads), Load()),
-        run.seconds(rate) if rate else None,
-        _most(ask.get("mem_mb") for ask in asked),
-        _most(ask.get("runtime") for ask in asked),
+        pending.seconds(rate) if rate else None,
+        _largest(request.get("mem_mb") for request in requests),
+        _largest(request.get("runtime") for request in requests),
     )
 
 
 def total(rows: Sequence[Row], name: str = "all") -> Row:
-    """All rows as one; memory and time asked for are the largest."""
+    """Combine rows into one, with the largest requests of memory and time."""
     seconds = [row.seconds for row in rows if row.seconds is not None]
     return Row(
         name,
-        sum((row.run for row in rows), Load()),
-        sum((row.whole for row in rows), Load()),
+        sum((row.pending for row in rows), Load()),
+        sum((row.all for row in rows), Load()),
         sum(seconds) if seconds else None,
-        _most(row.memory for row in rows),
-        _most(row.runtime for row in rows),
+        _largest(row.memory for row in rows),
+        _largest(row.runtime for row in rows),
     )
 
 
-def _most(values: Iterable[float | None]) -> float | None:
+def _largest(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
 def measured_rates(logs: Path, names: Sequence[str] = ()) -> tuple[dict[str, float], float | None]:
-    """Network calls per second of the jobs that are done, by rule and over all, from their records of use.
+    """Return the network evaluations per second of the jobs that are done, by rule and over all, from their usage records.
 
     Args:
-        logs: folder of the logs; a record lies beside its log.
+        logs: folder of the logs, next to which the records are.
         names: studies; none means all.
     """
-    images: dict[str, float] = defaultdict(float)
+    nfe: dict[str, float] = defaultdict(float)
     seconds: dict[str, float] = defaultdict(float)
     for record in read_all(names, logs):
         if record.reported is State.DONE and record.work.nfe and record.work.network_seconds:
-            images[record.rule] += record.work.nfe
+            nfe[record.rule] += record.work.nfe
             seconds[record.rule] += record.work.network_seconds
-    whole = sum(images.values()) / sum(seconds.values()) if images else None
-    return {rule: images[rule] / seconds[rule] for rule in images}, whole
+    mean = sum(nfe.values()) / sum(seconds.values()) if nfe else None
+    return {rule: nfe[rule] / seconds[rule] for rule in nfe}, mean

@@ -1,7 +1,7 @@
-"""The front page of a study's report: its findings with their pictures, as values for `workflow/report/workflow.rst`.
+"""Prepare the front page of a study's report: findings and their pictures, as values for `workflow/report/workflow.rst`.
 
-Pictures are figures made small, as data: addresses, so that the report stays one page that opens offline. reStructuredText
-refuses long lines, so an address is cut into several.
+Pictures are figures made small, as data: URLs, so that the report stays one page that opens offline. A URL is split into several
+lines, since reStructuredText refuses long ones.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from underpainting.io.messages import as_rst
 WIDTHS = (700, 600, 500)
 COLOURS = (64, 32, 16)
 LARGEST = 60_000
-"""Bytes of a picture: the first of the widths and colours that need no more are taken."""
+"""Bytes of a picture: the first combination of width and colours that needs no more is taken."""
 _LINE = 5000
 
 
 def of_study(folder: Path) -> dict[str, Any]:
-    """What the front page shows of a study.
+    """Collect what the front page shows of a study.
 
     Args:
         folder: its results, with `findings.json`, `claims.csv` and `figures`.
@@ -36,13 +36,13 @@ def of_study(folder: Path) -> dict[str, Any]:
 
 
 def _shown(finding: dict[str, Any], figures: Path) -> dict[str, Any]:
-    """One finding: its texts as reStructuredText, its picture as lines of an address."""
+    """Convert a finding: its texts to reStructuredText, its picture to the lines of a URL."""
     texts = {key: as_rst(finding[key]) for key in ("title", "sentence", "meaning", "figure")}
-    return {**texts, "picture": address(picture(figures / f"{finding['figure']}.png"))}
+    return {**texts, "picture": data_url(picture(figures / f"{finding['figure']}.png"))}
 
 
 def picture(file: Path) -> bytes:
-    """A figure as a PNG of few colours, made smaller until it is no larger than `LARGEST` bytes if that can be."""
+    """Reduce a figure to a PNG of few colours and, if possible, at most `LARGEST` bytes."""
     with Image.open(file) as image:
         colour = image.convert("RGB")
     content = b""
@@ -61,14 +61,14 @@ def _reduced(image: Image.Image, width: int, colours: int) -> bytes:
     return buffer.getvalue()
 
 
-def address(content: bytes) -> list[str]:
-    """A PNG as a data: address, in lines."""
+def data_url(content: bytes) -> list[str]:
+    """Encode a PNG as a data: URL, in lines."""
     text = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
     return [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
 
 
 def claims(folder: Path) -> dict[str, int]:
-    """How many claims of the paper have each verdict, and how many there are."""
+    """Count the claims, by verdict and in all."""
     with (folder / "claims.csv").open(encoding="utf-8", newline="") as file:
         counted = Counter(row["reproduced"] for row in csv.DictReader(file))
     return {**{verdict: counted[verdict] for verdict in ("yes", "undecided", "no", "trivial")}, "all": counted.total()}

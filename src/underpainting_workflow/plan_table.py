@@ -1,4 +1,4 @@
-"""The planner's choices beside the best of a sweep, as a table."""
+"""Compare the planner's choices with the best skips of a sweep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.teleport import planner, sweep
 from underpainting.teleport.planner import Shortfall
 
 MEASURES = {"": "fd_infinite", "autoencoder_": "autoencoder_fd_infinite", "network_": "rmse_to_network"}
-"""What the planner's choices are judged by: what the columns begin with, and the measure; see `sweep.LOSSES`."""
+"""Measures that judge the planner's choices, by the prefix of their columns; see `sweep.LOSSES`."""
 COLUMNS = [
     *["sampler", "design", "jump", "planned"],
     *(f"{prefix}{name}" for prefix in MEASURES for name in ("best", "excess")),
@@ -19,16 +19,16 @@ COLUMNS = [
 ]
 
 
-def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], wanted: float, calls: int) -> pd.DataFrame:
-    """For each sampler and jump of a sweep, the skip that the planner takes and the best one.
+def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance: float, calls: int) -> pd.DataFrame:
+    """Compare the skip that the planner chooses with the best one, for each sampler and jump of a sweep.
 
-    The best is the skip with the least of a measure, in the design "truncate" among all, no jump included; a Frechet distance
-    counts at infinitely many images, not below the floor.
+    The best skip has the smallest value of a measure; in the design "truncate" no jump is a candidate, too. Frechet distances are
+    extrapolated to infinitely many images and not counted below the floor.
 
     Args:
-        table: as in `teleport.csv`, with `step_loss`: what the sampler's own steps lose, nats (`discretisation.loss`).
-        shortfalls: measured, by jump.
-        wanted: nats per image that may be lost beyond the least.
+        table: as in `teleport.csv`, with `step_loss`: loss by the sampler's own steps, nats (`discretisation.loss`).
+        shortfalls: measured shortfalls, by jump.
+        tolerance: nats per image that may be lost beyond the minimum.
         calls: network calls of the planner, over all its images.
 
     Returns:
@@ -40,21 +40,21 @@ def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], wanted: fl
     for (design, sampler), group in table.groupby(["design", "sampler"], sort=False):
         for jump in [name for name in shortfalls if (group["jump"] == name).any()]:
             plain = group["skip"].eq(0) & group["design"].eq("truncate")
-            chosen = _choice(group[(group["jump"] == jump) | plain], shortfalls[jump], wanted)
+            chosen = _choice(group[(group["jump"] == jump) | plain], shortfalls[jump], tolerance)
             rows.append(
                 {"sampler": sampler, "design": design, "jump": jump, **chosen, "cost": calls / spent[str(design)]}
             )
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
-def _choice(rows: pd.DataFrame, shortfall: Shortfall, wanted: float) -> dict[str, Any]:
-    """The row that the planner takes, and the best one."""
+def _choice(rows: pd.DataFrame, shortfall: Shortfall, tolerance: float) -> dict[str, Any]:
+    """Return the row that the planner chooses, and the best one."""
     rows = rows.sort_values("skip")
     ratios = rows["sigma"] / rows["alpha"]
     jumped = [
         planner.loss_at(shortfall, ratio) if skip else 0.0 for skip, ratio in zip(rows["skip"], ratios, strict=True)
     ]
-    place = planner.furthest([a + b for a, b in zip(jumped, rows["step_loss"], strict=True)], wanted)
+    place = planner.furthest([a + b for a, b in zip(jumped, rows["step_loss"], strict=True)], tolerance)
     taken, found = rows.iloc[place], {prefix: _of_measure(rows, prefix, place) for prefix in MEASURES}
     distances = sweep.judged(rows)
     return {
@@ -68,7 +68,7 @@ def _choice(rows: pd.DataFrame, shortfall: Shortfall, wanted: float) -> dict[str
 
 
 def _of_measure(rows: pd.DataFrame, prefix: str, place: int) -> dict[str, float]:
-    """The best skip by a measure, and how far above it the planned one is; NaN where it was not measured."""
+    """Return the best skip by a measure, and the relative excess of the planned one; NaN where it was not measured."""
     values = rows[MEASURES[prefix]] if prefix == "network_" else sweep.judged(rows, prefix)
     if values.isna().any():
         return {"best": float("nan"), "excess": float("nan")}

@@ -1,4 +1,4 @@
-"""Tables as CSV for programs and as a self-contained HTML page for people."""
+"""Format tables as CSV and as self-contained HTML pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GEOMETRY = {
     "study": "Study",
     "sampler": "Sampler",
     "residual_top2": "Mean top 2 PC proj.",
-    "residual_top2_variance": "Mean top 2 PC proj., of variance",
+    "residual_top2_variance": "Mean top 2 PC proj., fraction of variance",
     "residual_plane": "Mean x₀, x_T proj.",
     "residual_rotation_caption": "Mean x₀, x_T rotation",
     "residual_rotation": "Mean x₀, x_T rotation, corrected",
@@ -34,10 +34,10 @@ class Part(NamedTuple):
     """A table of a page with several.
 
     Attributes:
-        heading: above the table.
-        note: a sentence below the heading, or nothing.
-        table: columns as they are to be headed; a line break in a cell is kept.
-        formats: column to format, e.g. `{:.2%}`; other columns are shown as they are, NaN as nothing.
+        heading: heading of the table.
+        note: a sentence below the heading, or empty.
+        table: the table, its columns named by their headings; line breaks in cells are kept.
+        formats: format of each column, e.g. `{:.2%}`; other columns are shown unchanged, NaN as an empty cell.
     """
 
     heading: str
@@ -47,30 +47,30 @@ class Part(NamedTuple):
 
 
 def csv(table: pd.DataFrame) -> str:
-    """A table as CSV text, floats with all their digits."""
+    """Format a table as CSV, floats with all digits."""
     text: str = table.to_csv(index=False, lineterminator="\n")
     return text
 
 
 def page(table: pd.DataFrame, title: str, note: str, formats: Mapping[str, str]) -> str:
-    """A table as an HTML page that needs nothing else.
+    """Format a table as a self-contained HTML page.
 
     Args:
-        table: columns as they are to be headed.
-        title: above the table.
-        note: a sentence below the title.
-        formats: column to format, e.g. `{:.2%}`; other columns are shown as they are.
+        table: the table, its columns named by their headings.
+        title: title of the page.
+        note: text below the title.
+        formats: format of each column, e.g. `{:.2%}`; other columns are shown unchanged.
     """
     return _page(title, note, _html(table, formats))
 
 
 def pages(parts: Sequence[Part], title: str, note: str) -> str:
-    """Several tables as one HTML page that needs nothing else.
+    """Format several tables as one self-contained HTML page.
 
     Args:
-        parts: from top to bottom.
-        title: above all.
-        note: a sentence below the title.
+        parts: the tables, from top to bottom.
+        title: title of the page.
+        note: text below the title.
     """
     bodies = []
     for part in parts:
@@ -89,13 +89,13 @@ def _html(table: pd.DataFrame, formats: Mapping[str, str]) -> str:
     for column, form in formats.items():
         shown[column] = ["" if pd.isna(value) else form.format(value) for value in table[column]]
     texts = [column for column in shown if all(isinstance(value, str) for value in shown[column])]
-    as_it_is = dict.fromkeys(texts, str)  # else pandas writes a line break as a backslash and an n
-    html: str = shown.to_html(index=False, border=0, classes="table", formatters=as_it_is)
+    unchanged = dict.fromkeys(texts, str)  # else pandas writes a line break as a backslash and an n
+    html: str = shown.to_html(index=False, border=0, classes="table", formatters=unchanged)
     return html
 
 
 def geometry_page(table: pd.DataFrame, title: str, note: str) -> str:
-    """A table with columns of `GEOMETRY` as a page, residuals in per cent."""
+    """Format a table with columns of `GEOMETRY` as a page, residuals in per cent."""
     formats = {GEOMETRY[name]: "{:.2%}" for name in table.columns if name.startswith("residual")}
     formats |= {GEOMETRY[name]: "{:g}" for name in table.columns if name.startswith("dim")}
     return page(table.rename(columns=GEOMETRY), title, note, formats)

@@ -242,12 +242,12 @@ def test_a_forecast_tells_what_is_left_apart_from_the_whole() -> None:
         [train, shard(0, False, 900), shard(24, True, 700)], study_with(), {"sample_teleport": 8.0}, 2.0
     )
     training, teleport = rows
-    assert (teleport.run.jobs, teleport.whole.jobs) == (1, 2)
-    assert (teleport.run.calls, teleport.whole.calls) == (24 * 4, 2 * 24 * 4)
+    assert (teleport.pending.jobs, teleport.all.jobs) == (1, 2)
+    assert (teleport.pending.nfe, teleport.all.nfe) == (24 * 4, 2 * 24 * 4)
     assert (teleport.memory, teleport.runtime) == (700, 10)
     assert (training.seconds, teleport.seconds) == (3 * 6 * 16 / 2.0, 24 * 4 / 8.0)
-    whole = forecast.total(rows)
-    assert (whole.run.jobs, whole.seconds, whole.memory) == (2, 144 + 12, 700)
+    total = forecast.total(rows)
+    assert (total.pending.jobs, total.seconds, total.memory) == (2, 144 + 12, 700)
 
 
 def test_without_a_rate_there_are_no_hours() -> None:

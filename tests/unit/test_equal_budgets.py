@@ -36,10 +36,10 @@ def test_ratios_compare_the_same_seed_and_budget() -> None:
     rows = [row("none", 0, 8.0), row("none", 1, 2.0), row("velocity", 1, 4.0), row("velocity", 0, 1.0)]
     found = equal_budgets.summary(pd.DataFrame([*rows, row("velocity", 0, 9.0, 200)])).set_index(["form", "steps"])
     ahead = found.loc[("velocity", 100)]
-    assert (ahead["fd"], ahead["fd_least"], ahead["fd_most"], ahead["trainings"]) == (2.5, 1.0, 4.0, 2)
+    assert (ahead["fd"], ahead["fd_min"], ahead["fd_max"], ahead["trainings"]) == (2.5, 1.0, 4.0, 2)
     assert ahead["floor"] == 0.5
     assert ahead["ratio"] == pytest.approx(0.5)  # the root of 1/8 times 2
-    assert (ahead["ratio_least"], ahead["ratio_most"]) == (0.125, 2.0)
+    assert (ahead["ratio_min"], ahead["ratio_max"]) == (0.125, 2.0)
     assert found.loc[("none", 100), "ratio"] == 1.0
     assert np.isnan(found.loc[("velocity", 200), "ratio"])
 

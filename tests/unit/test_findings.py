@@ -126,7 +126,7 @@ def test_what_a_jump_saves_is_limited_by_the_strictest_measure() -> None:
     assert (every.null, distance.null) == (0.0, 0.0)
     assert finding.sentence.startswith(
         "A jump saves 20 % (95 % interval 20 % to 20 %) of the network calls of DDIM with 50 steps (10 steps skipped) before "
-        "any of 3 measures grows by more than 2 %; by the FD (classifier) alone it saves 40 % (40 % to 40 %); the jump of"
+        "any of 3 measures grows by more than 2 %; judged by the FD (classifier) alone it saves 40 % (40 % to 40 %); the jump of"
     )
 
 
@@ -193,7 +193,7 @@ def test_json_has_null_for_what_is_unknown() -> None:
     assert set(plain[0]) == {"title", "sentence", "meaning", "numbers", "figure"}
 
 
-def test_a_picture_is_small_and_comes_back_from_its_address(tmp_path: Path) -> None:
+def test_a_picture_is_small_and_comes_back_from_its_url(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (600, 900, 3), dtype=np.uint8)
     Image.fromarray(np.kron(noise[:20, :30], np.ones((30, 30, 1), np.uint8))).save(tmp_path / "large.png")
     Image.new("RGB", (300, 200), "red").save(tmp_path / "small.png")
@@ -201,7 +201,7 @@ def test_a_picture_is_small_and_comes_back_from_its_address(tmp_path: Path) -> N
     assert Image.open(io.BytesIO(small)).size == (300, 200), "nothing is made larger"
     assert Image.open(io.BytesIO(large)).width in front.WIDTHS
     assert len(large) <= front.LARGEST
-    lines = front.address(large)
+    lines = front.data_url(large)
     assert all(len(line) < 10_000 for line in lines), "longer lines are refused by docutils"
     assert base64.b64decode("".join(lines).removeprefix("data:image/png;base64,")) == large
 

@@ -30,8 +30,8 @@ def test_the_page_shows_intervals_and_exact_nulls() -> None:
     shown = tabulate_claims.shown(table())
     assert list(shown.columns) == list(tabulate_claims.HEADINGS.values())
     first, last = shown.iloc[0], shown.iloc[-1]
-    assert (first["95 % interval"], first["Null"], first["Null's 95 % interval"]) == ("0.05 to 0.2", "1", "")
-    assert (last["95 % interval"], last["Null"], last["Null model"]) == ("", "", "")
+    assert (first["95 % interval"], first["Null value"], first["Its 95 % interval"]) == ("0.05 to 0.2", "1", "")
+    assert (last["95 % interval"], last["Null value"], last["Null model"]) == ("", "", "")
 
 
 def test_rows_that_would_fail_by_chance_are_counted() -> None:

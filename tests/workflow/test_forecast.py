@@ -27,16 +27,16 @@ def study(built: Project) -> Study:
     return load_study(built.file)
 
 
-def test_calls_foretold_are_those_that_the_artifacts_tell(built: Project, jobs: list[Job], study: Study) -> None:
+def test_estimated_calls_are_those_in_the_artifacts(built: Project, jobs: list[Job], study: Study) -> None:
     sampled = [job for job in jobs if job.rule == "sample_teleport"]
     assert len(sampled) == 2
     for job in sampled:
         data = artifacts.load(built.folder / job.outputs[0])
-        told = int(data["nfe"]) * data.sizes["sample"]
-        assert costs.network_calls(job.rule, study, job.wildcards) == told
+        counted = int(data["nfe"]) * data.sizes["sample"]
+        assert costs.network_calls(job.rule, study, job.wildcards) == counted
 
 
-def test_bytes_foretold_are_near_those_on_disk(built: Project, jobs: list[Job], study: Study) -> None:
+def test_estimated_bytes_are_near_those_on_disk(built: Project, jobs: list[Job], study: Study) -> None:
     checked = 0
     for job in jobs:
         estimated = costs.stored_bytes(job.rule, study, job.wildcards)
@@ -52,12 +52,12 @@ def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -
     before = copy.file.read_text()
     options = ["--seeds", "72", "--skips", "0,2,3", "--rate", "100"]
     command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", *options]
-    told = subprocess.run(command, cwd=copy.folder, check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(command, cwd=copy.folder, check=True, capture_output=True, text=True).stdout
     # two of nine shards are there; each image takes 6, 4 or 3 calls
     calls = 72 * (6 + 4 + 3)
-    assert re.search(rf"^sample_teleport +7 +9 +{calls - 24 * (6 + 4)} +{calls} ", told, re.M), told
-    assert re.search(r"^sample_trajectories +0 +2 +0 +104 ", told, re.M), told
-    assert "largest array: 8 jobs of extract_features" in told
+    assert re.search(rf"^sample_teleport +7 +9 +{calls - 24 * (6 + 4)} +{calls} ", printed, re.M), printed
+    assert re.search(r"^sample_trajectories +0 +2 +0 +104 ", printed, re.M), printed
+    assert "largest job array: 8 jobs of extract_features" in printed
     assert copy.file.read_text() == before
 
 

@@ -70,7 +70,7 @@ def test_results_travel_and_a_remote_may_die_half_way(world: World, cable: Cable
     third = world.producer.clone("third")
     third.tool("pull", "bytes")
     assert not third.plan(*MOMENTS).runs()
-    assert third.tool("verify", "bytes").strip().endswith("0 not as recorded")
+    assert third.tool("verify", "bytes").strip().endswith("0 differ from the record")
 
 
 @pytest.mark.skipif(servers.SSHD is None, reason="no OpenSSH server here: install openssh-server")

@@ -49,7 +49,7 @@ def test_the_paired_differences_are_those_of_the_artifacts(built: Project) -> No
         model: final_error(artifacts.load(built.folder / f"results/tiny/comparison/ddim-6/{model}.zarr.zip"))
         for model in MODELS
     }
-    row = table.loc["error: Gaussian less point cloud"]
+    row = table.loc["error: Gaussian minus point cloud"]
     assert row["estimate"] == pytest.approx((errors["gaussian"] - errors["point_cloud"]).mean())
     assert row["low"] <= row["estimate"] <= row["high"]
 

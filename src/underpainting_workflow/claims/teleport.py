@@ -48,14 +48,14 @@ def _of_paper(table: pd.DataFrame, sampler: str, steps: int) -> Iterator[Claim]:
         found = sweep.skippable(jumped, [loss], TOLERANCE)
         if found is None:
             continue
-        beside = sweep.skippable(null, [loss], TOLERANCE)
+        of_null = sweep.skippable(null, [loss], TOLERANCE)
         yield of_interval(
             f"Fraction of the steps that can be skipped, with all smaller skips, for at most 5 % more {distance}: at least 40 %",
             "Sec. 6.1, Fig. 4 F",
             f"{paper.SKIPPABLE:.0%}",
             _share(found, steps),
             at_least=paper.SKIPPABLE,
-            null=Null(NULL_MODEL, _share(beside, steps)) if beside else NO_NULL,
+            null=Null(NULL_MODEL, _share(of_null, steps)) if of_null else NO_NULL,
         )
         skip = int(paper.SKIPPABLE * steps)
         if skip in jumped["skip"].to_numpy():
@@ -80,7 +80,7 @@ def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
     names = sweep.measure_names(str(table["extractor"].iloc[0]))
     choices: dict[str, Sequence[str]] = {names["loss"]: ["loss"], "of every measure": sweep.LOSSES}
     for text, losses in choices.items():
-        found, beside = sweep.skippable(jumped, losses), sweep.skippable(null, losses)
+        found, of_null = sweep.skippable(jumped, losses), sweep.skippable(null, losses)
         if found is not None:
             yield of_interval(
                 f"{sampler}: fraction of network calls saved, with all smaller skips, for at most 2 % more {text}: at least 40 %",
@@ -88,7 +88,7 @@ def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
                 "",
                 _saved(found),
                 at_least=SAVED,
-                null=Null(NULL_MODEL, _saved(beside)) if beside else NO_NULL,
+                null=Null(NULL_MODEL, _saved(of_null)) if of_null else NO_NULL,
             )
 
 
@@ -102,7 +102,7 @@ def _low_nfe(rows: pd.DataFrame, label: str) -> Iterator[Claim]:
     few, names = rows[rows["nfe"] <= LOW_NFE], sweep.measure_names(str(rows["extractor"].iloc[0]))
     jumped, null = few[~few["jump"].isin([sweep.NO_JUMP, sweep.NULL])], few[few["jump"] == sweep.NULL]
     if len(jumped):
-        winners, beside = sweep.winners(jumped), sweep.winners(null)
+        winners, of_null = sweep.winners(jumped), sweep.winners(null)
         for loss, name in names.items():
             if winners[loss].notna().all():
                 yield of_interval(
@@ -112,7 +112,7 @@ def _low_nfe(rows: pd.DataFrame, label: str) -> Iterator[Claim]:
                     "",
                     _largest(winners, loss),
                     at_most=-1e-12,
-                    null=_null(beside, loss),
+                    null=_null(of_null, loss),
                 )
     yield from _behind(few, null, label)
 
@@ -120,7 +120,7 @@ def _low_nfe(rows: pd.DataFrame, label: str) -> Iterator[Claim]:
 def _behind(few: pd.DataFrame, null: pd.DataFrame, label: str) -> Iterator[Claim]:
     """Compare the mixture's best jump with a run of many calls without a jump."""
     mixture = sweep.within(sweep.best(few[few["jump"] == "mixture"]), LOW_NFE)
-    beside = sweep.within(sweep.best(null), LOW_NFE)
+    of_null = sweep.within(sweep.best(null), LOW_NFE)
     distances = list(sweep.measure_names(str(few["extractor"].iloc[0])).values()) if len(few) else []
     for column, name in zip(("behind", "autoencoder_behind"), distances, strict=False):
         if len(mixture) and mixture[column].notna().all():
@@ -131,7 +131,7 @@ def _behind(few: pd.DataFrame, null: pd.DataFrame, label: str) -> Iterator[Claim
                 "",
                 _largest(mixture, column, plus=1),
                 at_most=1 + BEHIND,
-                null=_null(beside, column, plus=1),
+                null=_null(of_null, column, plus=1),
             )
 
 

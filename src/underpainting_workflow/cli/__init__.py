@@ -1,6 +1,6 @@
-"""The command `underpainting`: results of a project, their state, how they travel; and bases of images, project or not.
+"""The command `underpainting`: show the state of a project's results, share them, and make bases of images.
 
-Thin shells over git, DVC and Snakemake. Each module holds some of the commands, their options beside what they do.
+Thin wrappers around git, DVC and Snakemake. Each module defines some of the commands, with their options.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ ERRORS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code: 0 all well, 1 something is not as it should be, 2 it could not be done."""
+    """Run a command and return its exit code: 0 success, 1 problems were found, 2 the command failed."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     if not options.anywhere and not Path("Snakefile").is_file():
-        print("underpainting: there is no Snakefile here; go to the project's folder", file=sys.stderr)
+        print("underpainting: no Snakefile in this folder; change to the folder of the project", file=sys.stderr)
         return 2
     try:
         return int(options.action(options))
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="underpainting", description="Results of a project, their state, how they travel; and bases of images."
+        prog="underpainting", description="Show the state of a project's results, share them, and make bases of images."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (inspecting, forecasting, usage, sharing, upkeep, estimating):

@@ -1,4 +1,4 @@
-"""The command `basis`: a basis for jumping, of images, of a study that is built, or of a network's own samples."""
+"""The command `basis`: make a basis for jumps from images, from a built study, or from a network's own samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from underpainting.basis.stored import StoredBasis
 
 HUB, ARTIFACT = "hub:", ".zarr.zip"
-# keys of a study's data set, in messages of its reader, and the options that stand for them here
+# options by the study key that messages of the data set's reader name
 OPTIONS = {
     "image_size": "--size",
     "channels": "--channels",
@@ -28,48 +28,50 @@ OPTIONS = {
 
 
 class BasisRefusedError(ValueError):
-    """No basis can be made of what was given; the message says why and what to do."""
+    """No basis can be made from the arguments; the message says why and what to do."""
 
 
 def register(commands: project.Commands) -> None:
     """Add the command."""
     command = project.add(
-        commands, "basis", _basis, "mean and principal axes of images, as a file for TeleportPipeline"
+        commands, "basis", _basis, "write mean and principal components of images to a file for TeleportPipeline"
     )
     command.set_defaults(anywhere=True)
     text = "a folder of images, hub:owner/name@commit, or results/STUDY/eigenbasis.zarr.zip"
     command.add_argument("source", nargs="?", metavar="SOURCE", help=text)
     command.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="*.safetensors")
-    command.add_argument("--rank", type=_positive, metavar="R", help="components to keep; else all that there are")
+    command.add_argument("--rank", type=_positive, metavar="R", help="number of components; default: all")
     text = (
         "auto: gram for few images, dense for few pixels, else randomized (256 components unless --rank says otherwise)"
     )
     command.add_argument("--method", choices=("auto", "dense", "gram", "randomized"), default="auto", help=text)
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the randomized method")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the randomized method")
     text = "float32 halves the file and changes a jump by about 1e-7"
     command.add_argument("--precision", choices=("float64", "float32"), default="float64", help=text)
     _of_images(command.add_argument_group("images"))
-    _of_network(command.add_argument_group("a network's own samples, where its training images are not at hand"))
+    _of_network(command.add_argument_group("a network's own samples, if its training images are not available"))
 
 
 def _of_images(group: Any) -> None:
-    group.add_argument("--size", type=_positive, metavar="N", help="height and width; else those of the first image")
-    group.add_argument("--channels", type=int, choices=(1, 3), help="grey or RGB; else as the first image")
-    text = "images of another size: refuse, crop and resample, or pad"
+    group.add_argument(
+        "--size", type=_positive, metavar="N", help="height and width; default: those of the first image"
+    )
+    group.add_argument("--channels", type=int, choices=(1, 3), help="grey or RGB; default: as the first image")
+    text = "for images of another size: refuse, crop and resample, or pad"
     group.add_argument("--resize", choices=("none", "crop", "pad"), default="none", help=text)
-    text = "what lies behind transparent pixels, 0 to 255, or R,G,B; without it such images are refused"
+    text = "background of transparent pixels, 0 to 255, or R,G,B; without it such images are refused"
     group.add_argument("--background", type=_colour, metavar="LEVEL", help=text)
-    group.add_argument("--limit", type=_positive, metavar="N", help="use only the first so many")
-    group.add_argument("--per-class", action="store_true", help="a Gaussian for each class (sub-folder), too")
-    group.add_argument("--split", default="train", help="of a data set of the Hub")
-    group.add_argument("--image-column", default="image", metavar="NAME", help="of a data set of the Hub")
-    group.add_argument("--label-column", metavar="NAME", help="of a data set of the Hub")
+    group.add_argument("--limit", type=_positive, metavar="N", help="use only the first N images")
+    group.add_argument("--per-class", action="store_true", help="also a Gaussian for each class (sub-folder)")
+    group.add_argument("--split", default="train", help="for a data set of the Hub")
+    group.add_argument("--image-column", default="image", metavar="NAME", help="for a data set of the Hub")
+    group.add_argument("--label-column", metavar="NAME", help="for a data set of the Hub")
 
 
 def _of_network(group: Any) -> None:
-    text = "of a diffusers pipeline; of the variance-preserving path, of EDM or of flow matching"
+    text = "folder of a diffusers pipeline: variance-preserving, EDM or flow matching"
     group.add_argument("--network", type=Path, metavar="FOLDER", help=text)
-    group.add_argument("--samples", type=_positive, metavar="N", help="how many to make")
+    group.add_argument("--samples", type=_positive, metavar="N", help="number of samples")
     group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim")
     group.add_argument("--steps", type=_positive, default=50, metavar="N")
     group.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="images per network call")
@@ -78,7 +80,7 @@ def _of_network(group: Any) -> None:
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
     return number
 
 
@@ -102,7 +104,7 @@ def _basis(options: argparse.Namespace) -> int:
     count = "" if card.count is None else f", {card.count:,} images"
     print(f"{card.explained_variance:.2%} of the variance of {card.source}{count}")
     if card.class_variances:
-        print(f"and a Gaussian for each of {len(card.class_variances)} classes")
+        print(f"also a Gaussian for each of {len(card.class_variances)} classes")
     return 0
 
 
@@ -138,7 +140,7 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:
-    """Which images, in the keys of a study's data set."""
+    """Return the source of the images, as keys of a study's data set."""
     if not options.source.startswith(HUB):
         if not Path(options.source).is_dir():
             raise BasisRefusedError(
@@ -155,7 +157,7 @@ def _place(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _name(source: str) -> str:
-    """The images in words, without the place where a folder lies."""
+    """Describe the source of the images, without the path of a folder."""
     if source.startswith(HUB):
         return f"the data set {source.removeprefix(HUB)}"
     return f"the folder {Path(source).resolve().name}"
@@ -169,7 +171,7 @@ def _of_samples(options: argparse.Namespace) -> StoredBasis:
     if options.samples is None:
         raise BasisRefusedError("--network needs --samples, the number of images to make")
     if options.per_class:
-        raise BasisRefusedError("samples of a network have no classes here; leave --per-class out")
+        raise BasisRefusedError("samples of a network have no classes; leave --per-class out")
     denoiser, schedule = load_denoiser(options.network)
     sampler = Sampler(options.sampler, options.steps, schedule)
     name = f"samples of the network {options.network.resolve().name} ({options.sampler}, {options.steps} steps, seeds from 0)"
@@ -183,7 +185,7 @@ def _how(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _in_options(error: Exception) -> str:
-    """A message of the library in the words of this command."""
+    """Translate the study keys of a message to the options of this command."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):
@@ -194,7 +196,7 @@ def _in_options(error: Exception) -> str:
 
     def option(match: re.Match[str]) -> str:
         key, value = match.groups()
-        told = OPTIONS.get(key, "SOURCE")
-        return f"{told} {value}" if value else told
+        name = OPTIONS.get(key, "SOURCE")
+        return f"{name} {value}" if value else name
 
     return re.sub(r"\bdataset\.(\w+)(?:: (\d+|crop|pad)\b)?", option, str(error))

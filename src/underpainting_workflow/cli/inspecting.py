@@ -1,4 +1,4 @@
-"""Commands that look: `status`, `verify`, `why`."""
+"""The commands that inspect results: `status`, `verify`, `why`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from snakemake_provenance.why import why
 from underpainting_workflow.cli import project
 
 SHOWN, REASONS = 30, 4
-WELL = (Condition.FRESH, Condition.ELSEWHERE)
+GOOD = (Condition.FRESH, Condition.ELSEWHERE)
 
 
 def register(commands: project.Commands) -> None:
     """Add the commands."""
-    command = project.add(commands, "status", _status, "each artifact: fresh, stale and why, missing, not recorded")
+    command = project.add(commands, "status", _status, "list each result: fresh, stale and why, missing, not recorded")
     project.take_studies(command)
-    command.add_argument("--all", action="store_true", help="list the fresh ones, too")
-    text = "read every byte again; list files that are not as recorded"
+    command.add_argument("--all", action="store_true", help="also list fresh results")
+    text = "read every file and list those that differ from the record"
     project.take_studies(project.add(commands, "verify", _verify, text))
-    text = "the chain of inputs, parameters and code behind a file, and what differs now"
+    text = "show the inputs, parameters and code behind a file, and what has changed since"
     project.add(commands, "why", _why, text).add_argument("file", metavar="FILE")
 
 
@@ -33,8 +33,8 @@ def _status(options: argparse.Namespace) -> int:
     jobs = plan(options.studies)
     report = session.look(project.layout())
     lines = status(jobs, report, project.code())
-    project.tell(report.problems)
-    shown = [line for line in lines if options.all or line.condition not in WELL]
+    project.report(report.problems)
+    shown = [line for line in lines if options.all or line.condition not in GOOD]
     for line in shown if options.all else shown[:SHOWN]:
         print(f"{line.condition:13}{line.path}")
         for reason in line.why[:REASONS]:
@@ -42,7 +42,7 @@ def _status(options: argparse.Namespace) -> int:
     if len(shown) > SHOWN and not options.all:
         print(f"... and {len(shown) - SHOWN} more (--all shows them)")
     print(summary(lines))
-    return int(bool(report.problems) or any(line.condition not in WELL for line in lines))
+    return int(bool(report.problems) or any(line.condition not in GOOD for line in lines))
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -50,10 +50,10 @@ def _verify(options: argparse.Namespace) -> int:
     ledger, manifest = project.known()
     paths = [path for path in layout.outputs() if not options.studies or layout.study(path) in options.studies]
     found = verifying.verify(paths, latest(ledger, manifest))
-    project.tell(manifest.problems)
+    project.report(manifest.problems)
     for finding in found:
         print(f"{finding.problem:13} {finding.path}")
-    print(f"{len(paths)} files read, {len(found)} not as recorded")
+    print(f"{len(paths)} files read, {len(found)} differ from the record")
     return int(bool(found or manifest.problems))
 
 

@@ -1,4 +1,4 @@
-"""The project in the working folder, and what the commands have in common."""
+"""The project in the working folder, and functions that the commands share."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
 from underpainting_workflow.studies.loading import CONFIG, configuration, data_folder
 
-SHOWN = 20  # lines that do not count
+SHOWN = 20  # lines of manifests that are reported as ignored
 UNKNOWN = "-"  # in a table
 Action = Callable[[argparse.Namespace], int]
-Commands = Any  # what argparse's add_subparsers gives, whose type is private
+Commands = Any  # the result of add_subparsers, whose type is private in argparse
 
 
 def layout() -> Layout:
-    """Where things are."""
+    """Return the layout of the project."""
     files = [file for file in [Path(CONFIG)] if file.is_file()]
     return Layout(places={"{data}": data_folder(configuration({}, files, []), {})})
 
 
 def known() -> tuple[Ledger, manifests.Manifest]:
-    """What this clone remembers, and what is recorded for all."""
+    """Return this clone's own ledger and the shared manifest."""
     ledger = Ledger()
     ledger.load()
     return ledger, manifests.read_all(layout())
 
 
 def code() -> dict[str, dict[str, str]]:
-    """Digests by file, by the digest of all."""
+    """Return the digests of code files, by the digest of all."""
     ledger, manifest = known()
     return {**manifest.code, **ledger.code}
 
 
-def tell(problems: Sequence[str]) -> None:
-    """Print lines of manifests that do not count."""
+def report(problems: Sequence[str]) -> None:
+    """Print the lines of manifests that are ignored, and why."""
     for problem in problems[:SHOWN]:
-        print(f"does not count: {problem}")
+        print(f"ignored: {problem}")
     if len(problems) > SHOWN:
-        print(f"does not count: {len(problems) - SHOWN} more lines")
+        print(f"ignored: {len(problems) - SHOWN} more lines")
 
 
 def add(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:
-    """A command without options."""
+    """Add a command without options."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     command.set_defaults(action=action, anywhere=False)
     return command
 
 
 def take_studies(command: argparse.ArgumentParser) -> None:
-    """Let a command take names of studies."""
-    text = "those chosen; else all that are configured or recorded"
+    """Add an argument for names of studies to a command."""
+    text = "names of studies; default: all that are configured or recorded"
     command.add_argument("studies", nargs="*", metavar="STUDY", help=text)
 
 

@@ -1,4 +1,4 @@
-"""Commands by which results travel: `push`, `pull`, `restore`, `checkout`, `export`, `hooks`, and git's merge driver."""
+"""The commands that share results: `push`, `pull`, `restore`, `checkout`, `export`, `hooks`, and git's merge driver."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ RECORDING = Recording(
 
 def register(commands: project.Commands) -> None:
     """Add the commands."""
-    command = project.add(commands, "push", _push, "record results, commit them, send them (dvc push, git push)")
+    command = project.add(commands, "push", _push, "record, commit and upload results (dvc push, git push)")
     project.take_studies(command)
-    command.add_argument("-m", "--message", default="Results", help="of the commit")
-    command.add_argument("-r", "--remote", help="DVC's remote, if not its default")
-    command = project.add(commands, "pull", _pull, "fetch what others pushed (git pull, dvc pull) and restore")
-    command.add_argument("targets", nargs="*", metavar="TARGET", help="studies, folders or files; else everything")
-    command.add_argument("-r", "--remote", help="DVC's remote, if not its default")
-    command.add_argument("--no-git", action="store_true", help="fetch bytes only")
-    text = "set Snakemake's records right after a pull or checkout (every run does it, too)"
+    command.add_argument("-m", "--message", default="Results", help="message of the commit")
+    command.add_argument("-r", "--remote", help="DVC remote; default: DVC's own default")
+    command = project.add(
+        commands, "pull", _pull, "download what others pushed (git pull, dvc pull) and restore Snakemake's records"
+    )
+    command.add_argument("targets", nargs="*", metavar="TARGET", help="studies, folders or files; default: everything")
+    command.add_argument("-r", "--remote", help="DVC remote; default: DVC's own default")
+    command.add_argument("--no-git", action="store_true", help="do not pull commits")
+    text = "update Snakemake's records after a pull or checkout (every run does this, too)"
     project.add(commands, "restore", _restore, text)
-    text = "bring results to the state of the commit (dvc checkout) and restore; the git hooks call it"
+    text = "check out the results of the current commit (dvc checkout) and restore; called by the git hooks"
     project.add(commands, "checkout", _checkout, text)
-    project.add(commands, "export", _export, "write what was made into the manifests (every run does it at its end)")
-    text = "git hooks that restore after checkout and merge, and merge dvc.lock without conflicts"
+    project.add(
+        commands, "export", _export, "write records of new results to the manifests (every run does this when it ends)"
+    )
+    text = "install git hooks that restore after checkout and merge, and that merge dvc.lock without conflicts"
     command = project.add(commands, "hooks", _hooks, text)
-    command.add_argument("--remove", action="store_true", help="take the hooks away")
-    text = "git's merge driver for dvc.yaml and dvc.lock; `hooks` and `pull` configure it"
+    command.add_argument("--remove", action="store_true", help="remove the hooks")
+    text = "merge dvc.yaml or dvc.lock as git's merge driver; configured by `hooks` and `pull`"
     command = project.add(commands, "merge-dvc-files", _merge, text)
     for name in ("base", "ours", "theirs"):
         command.add_argument(name, type=Path)
@@ -60,9 +64,9 @@ def _restore(_: argparse.Namespace) -> int:
     reports: list[Report] = []
     alone = locks.hold(SNAKEMAKE, lambda: reports.append(session.take_over(project.layout(), wait=False)))
     if not alone:
-        print("a run is under way: nothing was restored; the next run restores by itself")
+        print("a run is in progress: nothing was restored; the next run restores by itself")
         return 1
-    project.tell(reports[0].problems)
+    project.report(reports[0].problems)
     for status in reports[0].statuses:
         if status.state in (State.STALE, State.UNKNOWN):
             print(f"{status.state:13}{status.path}: {'; '.join(status.reasons)}")
@@ -70,8 +74,8 @@ def _restore(_: argparse.Namespace) -> int:
     return int(bool(reports[0].problems))
 
 
-_KEPT = """What DVC does not hold was left as it is, where it stands in the way of what is checked out.
-`underpainting push` on the commit that it belongs to keeps it; `dvc checkout --force` lets it go."""
+_KEPT = """Files that DVC does not hold were left unchanged, though they block the checkout.
+`underpainting push` on the commit that they belong to keeps them; `dvc checkout --force` discards them."""
 
 
 def _checkout(options: argparse.Namespace) -> int:
@@ -102,6 +106,6 @@ def _hooks(options: argparse.Namespace) -> int:
 
 def _merge(options: argparse.Namespace) -> int:
     for place in merging.merge_files(options.base, options.ours, options.theirs):
-        message = f"both sides changed {place}: ours is kept; `underpainting status` shows what is to be made again"
+        message = f"both sides changed {place}: ours is kept; `underpainting status` shows what must be remade"
         print(message, file=sys.stderr)
     return 0

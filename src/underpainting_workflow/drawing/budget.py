@@ -1,4 +1,4 @@
-"""Image quality at few network calls, with and without each kind of jump."""
+"""Draw image quality at low NFE, with and without each kind of jump."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from underpainting.plotting import budget
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the sweep over few network calls, a panel per sampler."""
+    """Draw the sweep at low NFE, a panel per sampler."""
     return budget.budget(pd.read_csv(files["table"][0]), budget.Names(config["solvers"], config["jumps"]))

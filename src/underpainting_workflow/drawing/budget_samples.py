@@ -1,4 +1,4 @@
-"""Images at few network calls: without a jump, after jumps, and of a plain run, from the same seeds."""
+"""Draw images at low NFE: without a jump, after jumps, and with many calls, from the same seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from underpainting.teleport import sweep
 
 
 def best_skips(table: str, sampler: str) -> dict[tuple[int, str], int]:
-    """The best skip of a sampler, by network calls and jump."""
+    """Return the best skip of a sampler, by NFE and jump."""
     rows = sweep.best(sweep.few_calls(pd.read_csv(table)))
     own = rows[rows["solver"] == sampler]
     return {(calls, jump): skip for calls, jump, skip in own[["nfe", "jump", "skip"]].to_numpy().tolist()}

@@ -1,4 +1,4 @@
-"""Where a jump should land, at few network calls."""
+"""Draw image quality at low NFE by how far a jump skips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fig. 15: trajectories along single components and off the manifold, beside the closed form."""
+"""Draw Fig. 15: trajectories along single components and off the manifold, with the closed form."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
     """Predict the first trajectories, and project both onto the directions."""
     use_threads(1)
     basis = eigenbasis.load(files["eigenbasis"][0])
-    pushes = perturbation.directions(basis, components.spread(basis.variances.numpy()).tolist(), off_manifold=1)
+    directions = perturbation.directions(basis, components.spread(basis.variances.numpy()).tolist(), off_manifold=1)
     batch = shards.first(files["trajectories"], components.TRAJECTORIES)
     states, grid = torch.from_numpy(batch["state"].values), trajectories.grid_of(batch)
     mean = torch.from_numpy(grid.alpha)[:, None] * basis.mean
     actual, predicted = (
-        ((images.double().flatten(2) - mean) @ pushes.vectors.T).numpy()
+        ((images.double().flatten(2) - mean) @ directions.vectors.T).numpy()
         for images in (states, comparison.predict(basis, states[:, 0], grid).state)
     )
     names = [
         f"along $u_{{{number + 1}}}$" if kind == "component" else NAMES[kind]
-        for kind, number in zip(pushes.kinds, pushes.components, strict=True)
+        for kind, number in zip(directions.kinds, directions.components, strict=True)
     ]
-    return components.components(actual, predicted, pushes.variances.numpy(), names)
+    return components.components(actual, predicted, directions.variances.numpy(), names)

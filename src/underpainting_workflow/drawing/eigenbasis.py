@@ -1,4 +1,4 @@
-"""The variance spectrum of a data set, its mean image and leading eigenvectors."""
+"""Draw the variance spectrum of the images, their mean and leading eigenvectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import spectrum
 
 
 def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
-    """Bring mean and leading vectors into image shape and draw them; `emergence` has the frequencies of all components."""
+    """Reshape mean and leading vectors to images and draw them; frequencies of all components are read from `emergence`."""
     data = artifacts.load(files["eigenbasis"][0])
     shape = tuple(int(size) for size in data.attrs["image_shape"])
     vectors = data["vectors"][:, : spectrum.VECTORS].values.T.reshape(-1, *shape)

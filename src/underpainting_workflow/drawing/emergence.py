@@ -1,4 +1,4 @@
-"""When components emerge, measured and predicted."""
+"""Draw when components emerge, measured and predicted."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from underpainting.plotting import emergence
 
 
 def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
-    """Draw slopes and noise levels of the headline sampler."""
+    """Draw slopes and noise levels of the main sampler."""
     return emergence.emergence(artifacts.load(files["emergence"][0]))

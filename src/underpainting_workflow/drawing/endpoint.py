@@ -1,4 +1,4 @@
-"""Fig. 4 A: endpoint estimates of a sampler and of the Gaussian solution from the same noise."""
+"""Draw Fig. 4 A: endpoint estimates of a sampler and of the Gaussian solution from the same noise."""
 
 from __future__ import annotations
 

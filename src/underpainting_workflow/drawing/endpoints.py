@@ -1,4 +1,4 @@
-"""Fig. 25-26: the endpoint estimates of two trajectories, step by step."""
+"""Draw Fig. 25-26: the endpoint estimates of two trajectories, step by step."""
 
 from __future__ import annotations
 

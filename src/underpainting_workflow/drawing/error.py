@@ -1,4 +1,4 @@
-"""Fig. 4 C and 12 C-E: how the Gaussian solution departs from the samplers."""
+"""Draw Fig. 4 C and 12 C-E: errors of the Gaussian solution relative to the samplers."""
 
 from __future__ import annotations
 

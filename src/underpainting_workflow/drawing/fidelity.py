@@ -1,4 +1,4 @@
-"""Fig. 4 F: image quality by number of skipped steps."""
+"""Draw Fig. 4 F: image quality by number of skipped steps."""
 
 from __future__ import annotations
 

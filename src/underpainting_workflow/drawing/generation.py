@@ -1,4 +1,4 @@
-"""Fig. 1: one trajectory, watched in three ways and in the plane of its ends."""
+"""Draw Fig. 1: one trajectory in three views, and in the plane of its first and last state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fig. 10: how flat the trajectories are, and how near to a rotation."""
+"""Draw Fig. 10: the dimension of trajectories, and their distance from a rotation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from underpainting.plotting import geometry
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw all samplers, the headline sampler first."""
+    """Draw all samplers, the main sampler first."""
     pairs = zip(config["labels"], files["geometry"], strict=True)
     return geometry.shape({label: artifacts.load(file) for label, file in pairs})

@@ -1,4 +1,4 @@
-"""Fig. 4 E: images of the hybrid method by number of skipped steps."""
+"""Draw Fig. 4 E: images of the hybrid method by number of skipped steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import hybrid
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the images of the first seeds, a row per skip; `samples` holds the leading shards of each skip in turn."""
+    """Draw the images of the first seeds, a row per skip; `samples` lists the leading shards of each skip in turn."""
     samples = files["samples"]
     each = len(samples) // len(config["skips"])
     rows = [shards.first(samples[start : start + each], config["gallery"]) for start in range(0, len(samples), each)]

@@ -1,4 +1,4 @@
-"""Fig. 4 D: errors of the Gaussian, the mixture and the point cloud."""
+"""Draw Fig. 4 D: errors of the theories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import models
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the errors, a line per model; the files are in the order of the models' labels."""
+    """Draw the errors, a line per theory; the files are in the order of the labels."""
     names = [name for name in config["labels"] if name != "network"]
     errors = {name: artifacts.load(file) for name, file in zip(names, files["models"], strict=True)}
     return models.by_model(errors, config["labels"])

@@ -1,4 +1,4 @@
-"""Fig. 22 B: gains of perturbations, measured and predicted."""
+"""Draw Fig. 22 B: gains of perturbations, measured and predicted."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from underpainting.plotting import perturbation
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the gains of the headline sampler."""
+    """Draw the gains of the main sampler."""
     return perturbation.perturbation(artifacts.load(files["perturbation"][0]).load(), config["label"])

@@ -1,4 +1,4 @@
-"""Image quality against training steps, with and without a Gaussian."""
+"""Draw image quality by training steps, with and without a Gaussian."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances of generated images to their nearest training images, and a few pairs."""
+"""Draw distances of generated images to their nearest training images, and a few pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import retrieval
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Find the training images that are nearest to the network's first ones, and draw."""
+    """Find the training images nearest to the first images of the network, and draw."""
     actual = shards.first(files["trajectories"], min(config["gallery"], retrieval.MOST)).isel(step=-1)
     data = artifacts.load(files["retrieval"][0])
     nearest = artifacts.load(files["dataset"][0])["images"][data["nearest"][0, : actual.sizes["sample"]].values]

@@ -1,4 +1,4 @@
-"""Fig. 4 B: images of a sampler, and what the theories make of the same noise."""
+"""Draw Fig. 4 B: images of a sampler, and the predictions of the theories from the same noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import comparison
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the images of the first seeds; the theories' files are in the order of their labels."""
+    """Draw the images of the first seeds; the files of the theories are in the order of the labels."""
     data = shards.first(files["trajectories"], config["gallery"])
     states, seeds = data["state"], data["seed"].values.tolist()
     network, *theories = config["labels"].values()

@@ -1,4 +1,4 @@
-"""How much of the network's score each theory explains."""
+"""Draw how much of the network's score each theory explains."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ PRINTED_FOR = "ddpm-cifar10-32"
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the fractions; the authors' beside them for the model of which they print some."""
+    """Draw the explained fractions, with those that the paper prints if the study is of that model."""
     printed = paper.SCORE_EXPLAINED if config["paper"] == PRINTED_FOR else {}
     return score.score(artifacts.load(files["score"][0]), config["labels"], printed)

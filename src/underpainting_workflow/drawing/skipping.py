@@ -1,4 +1,4 @@
-"""Fig. 17: image quality by network calls, when the first steps are skipped."""
+"""Draw Fig. 17: image quality by network calls, with skipped steps."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from underpainting.plotting import skipping
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the sweep, panels per sampler."""
+    """Draw the sweep, two panels per sampler."""
     return skipping.skipping(pd.read_csv(files["table"][0]), config["labels"])

@@ -1,4 +1,4 @@
-"""Fig. 16: sampler and theories from the same noise, in images and in errors."""
+"""Draw Fig. 16: the sampler and the theories from the same noise, in images and in errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import models
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Gather endpoint estimates and images of the first seeds; the theories' files are in the order of their labels."""
+    """Collect endpoint estimates and images of the first seeds; the files of the theories are in the order of the labels."""
     actual = shards.first(files["trajectories"], min(config["gallery"], models.ROOM))
     names = [name for name in config["labels"] if name != "network"]
     theories = {name: artifacts.load(file) for name, file in zip(names, files["models"], strict=True)}
@@ -23,5 +23,5 @@ def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
         endpoints[name], finals[name] = data["endpoint"][example].values, data["image"][: len(seeds)].values
     nearest = artifacts.load(files["retrieval"][0])["nearest"][0, : len(seeds)].values
     finals["nearest"] = artifacts.load(files["dataset"][0])["images"][nearest].values
-    labels = {**config["labels"], "nearest": "nearest, in training"}
+    labels = {**config["labels"], "nearest": "nearest training image"}
     return models.table(endpoints, finals, seeds, theories, labels, config["snapshots"])

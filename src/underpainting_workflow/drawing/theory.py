@@ -1,4 +1,4 @@
-"""Fig. 3: the closed form along the network's own noise schedule."""
+"""Draw Fig. 3: the closed form along the network's own noise schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loss of a study's own network."""
+"""Draw the training loss of the study's network."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from underpainting.plotting import training
 
 
 def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
-    """Draw the curve."""
+    """Draw the loss by step."""
     return training.loss(artifacts.load(files["losses"][0])["loss"].values)

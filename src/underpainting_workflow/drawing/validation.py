@@ -1,4 +1,4 @@
-"""Fig. 12-14: the Gaussian solution beside the sampler, in images and in errors."""
+"""Draw Fig. 12-14: the Gaussian solution compared with the sampler, in images and in errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.plotting import validation
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Pair what the sampler made with what the Gaussian made, and draw both."""
+    """Draw endpoint estimates, images and errors of the sampler and of the Gaussian."""
     actual = shards.first(files["trajectories"], min(config["gallery"], validation.MOST))
     seeds, data = actual["seed"].values.tolist(), artifacts.load(files["gaussian"][0])
     example = seeds.index(config["seed"]) if config["seed"] in seeds else 0

@@ -1,4 +1,4 @@
-"""Samples of young networks, with and without teleport."""
+"""Draw the quality of samples of early checkpoints, with and without teleport."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What jobs use, and how far they are: a small record of each job beside its log, and what can be told from records.
+"""Record the resources that each job uses, and summarise the records of a run.
 
-Every job writes its own (`recorder`, called by `runner.run`), so the same is known on a laptop and on a cluster without
-accounting. Nothing here prints: the command is `cli.watching`. Light: every job and the Snakefile import it.
+Every job writes its own record (`recorder`, called by `runner.run`), on a laptop as on a cluster without accounting. The
+commands that print summaries are in `cli.usage`. Every job imports `recorder` and `record`, so they must stay light.
 """
