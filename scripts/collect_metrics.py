@@ -1,4 +1,4 @@
-"""The numbers of a study in one file, for `dvc metrics` and for people who compare studies."""
+"""Collect the main numbers of a study in one file, for `dvc metrics` and for comparisons of studies."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,12 +25,12 @@ SWEEP = (
 
 
 def headline(names: list[str]) -> str:
-    """The sampler whose numbers stand at the top level: DDIM where it is there, else the first."""
+    """Return the sampler whose numbers stand at the top level: DDIM if it is there, else the first."""
     return next((name for name in names if name.startswith("ddim-")), names[0])
 
 
 def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
-    """Theory's errors (mean over seeds and pixels, per step) and geometry of one sampler."""
+    """Return the errors of the theory (mean over seeds and pixels, per step) and the geometry of one sampler."""
     data = artifacts.load(file)
     dimensions = {
         "states": "dim_state_median",
@@ -47,7 +47,7 @@ def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def main(comparison: list[str], geometry: str, teleport: str, output: str, study: str) -> None:
-    """Gather: one sampler at the top level, every sampler below `samplers`, the sweep as a list."""
+    """Write the main sampler's numbers at the top level, every sampler's below `samplers`, and the sweep as a list."""
     rows_of = pd.read_csv(geometry).set_index("sampler").to_dict("index")
     sweep = pd.read_csv(teleport).query("design == 'truncate' and jump != 'isotropic'")
     names = {Path(file).parent.name: file for file in comparison}

@@ -1,4 +1,4 @@
-"""Errors of one theory along a sampler's trajectories."""
+"""Compute the errors of one theory along a sampler's trajectories."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ EXAMPLES = 8
 
 
 def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], config: dict[str, Any]) -> Predictor:
-    """How a model carries initial states through a grid."""
+    """Return the function by which a theory carries initial states through a grid."""
     if model == "gaussian":
         return lambda initial, grid: comparison.predict(basis, initial, grid)
     denoiser, method = theories.load(model, inputs), config["solver"]
@@ -30,7 +30,7 @@ def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], 
 
 
 def of_errors(errors: comparison.Errors, prefix: str = "", whose: str = "") -> dict[str, xr.DataArray]:
-    """The errors as arrays."""
+    """Convert the errors to labelled arrays."""
     per_step, per_component = ("sample", "step"), ("sample", "component")
     return {
         f"{prefix}state_error": array(
@@ -46,7 +46,7 @@ def of_errors(errors: comparison.Errors, prefix: str = "", whose: str = "") -> d
 
 
 def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset, null: bool) -> xr.Dataset:
-    """The errors of one batch of trajectories, the null model's if requested, and the model's own images."""
+    """Compute the errors of a batch of trajectories, those of the null model if requested, and the theory's own images."""
     states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
     grid = trajectories.grid_of(batch)
     found = comparison.isotropic_errors(basis, states, endpoints, grid) if null else None
@@ -69,7 +69,7 @@ def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset,
 def main(
     inputs: dict[str, str], trajectories: list[str], output: str, study: str, model: str, config: dict[str, Any]
 ) -> None:
-    """Stream the shards."""
+    """Process the shards batch by batch, write the errors."""
     basis = eigenbasis.load(inputs["eigenbasis"])
     predict = predictor(model, basis, inputs, config)
     parts = [

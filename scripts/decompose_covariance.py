@@ -1,4 +1,4 @@
-"""Eigendecomposition of a study's covariance: dense, through the Gram matrix, or randomized."""
+"""Decompose a study's covariance into eigenvectors: dense, through the Gram matrix, or randomized."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,23 +14,23 @@ from underpainting_workflow.runner import run
 
 
 def flat_batches(images: xr.DataArray, largest: int = 2**29) -> Iterator[NDArray[np.floating[Any]]]:
-    """Flattened images in the type in which they are read, at most 1,024 and `largest` bytes of them at a time."""
+    """Yield flattened images in their stored type, at most 1,024 and `largest` bytes at a time."""
     size = min(1024, max(1, largest // max(images[:1].nbytes, 1)))
     return (batch.reshape(len(batch), -1) for batch in artifacts.batches(images, size))
 
 
 def all_images(images: xr.DataArray) -> NDArray[np.float64]:
-    """Every image, flattened, in float64."""
-    whole = np.empty((len(images), int(np.prod(images.shape[1:]))))
+    """Read every image, flattened, in float64."""
+    flat = np.empty((len(images), int(np.prod(images.shape[1:]))))
     start = 0
     for batch in flat_batches(images):
-        whole[start : start + len(batch)] = batch
+        flat[start : start + len(batch)] = batch
         start += len(batch)
-    return whole
+    return flat
 
 
 def decompose(images: xr.DataArray, moments: xr.Dataset, config: dict[str, Any]) -> eigenbasis.Eigenbasis:
-    """The basis by the method that the study chose."""
+    """Compute the basis by the method that the study selects."""
     shape = tuple(images.shape[1:])
     if config["method"] == "dense":
         return eigenbasis.dense(moments["mean"].values, moments["covariance"].values, shape)

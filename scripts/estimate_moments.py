@@ -1,4 +1,4 @@
-"""Mean and covariance of a study's images, of each class too if wanted."""
+"""Estimate mean and covariance of a study's images, and of each class if requested."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from underpainting_workflow.runner import run
 
 
 def spread(covariance: np.ndarray[Any, Any], *before: str) -> tuple[str, ...]:
-    """Axes of a covariance, or of the variances alone where no covariance is kept."""
+    """Return the axes of a covariance, or of variances if only these are kept."""
     pixels = ("pixel", "pixel_other") if covariance.ndim - len(before) == 2 else ("pixel",)
     return (*before, *pixels)
 
 
 def of_whole(result: moments.Moments) -> dict[str, xr.DataArray]:
-    """The arrays of the whole set."""
+    """Convert the moments of all images to labelled arrays."""
     covariance = result.covariance()
     name = "variance" if result.diagonal else "covariance"
     return {
@@ -31,7 +31,7 @@ def of_whole(result: moments.Moments) -> dict[str, xr.DataArray]:
 
 
 def of_classes(results: list[moments.Moments]) -> dict[str, xr.DataArray]:
-    """The arrays of each class."""
+    """Convert the moments of each class to labelled arrays."""
     covariance = np.stack([result.covariance() for result in results])
     name = "class_variance" if results[0].diagonal else "class_covariance"
     return {
@@ -44,7 +44,7 @@ def of_classes(results: list[moments.Moments]) -> dict[str, xr.DataArray]:
 
 
 def main(dataset: str, output: str, study: str, per_class: bool, batch_size: int, diagonal: bool) -> None:
-    """Stream the images once."""
+    """Read the images once, batch by batch, write the moments."""
     data = artifacts.load(dataset)
     images = artifacts.require_range(data["images"], dataset)
     pixels = int(np.prod(images.shape[1:]))
@@ -53,13 +53,13 @@ def main(dataset: str, output: str, study: str, per_class: bool, batch_size: int
     if per_class:
         batches = zip(artifacts.batches(images, batch_size), artifacts.batches(data["label"], batch_size), strict=True)
         classes = moments.by_class(batches, pixels, len(data.attrs["class_names"]), diagonal=diagonal)
-        whole = moments.Moments.empty(pixels, diagonal=diagonal)
+        total = moments.Moments.empty(pixels, diagonal=diagonal)
         for one in classes:
-            whole.merge(one)
+            total.merge(one)
         arrays |= of_classes(classes)
     else:
-        whole = moments.of_batches(artifacts.batches(images, batch_size), pixels, diagonal=diagonal)
-    arrays |= of_whole(whole)
+        total = moments.of_batches(artifacts.batches(images, batch_size), pixels, diagonal=diagonal)
+    arrays |= of_whole(total)
     attributes = {"image_shape": list(images.shape[1:]), "range": list(artifacts.IMAGE_RANGE)}
     provenance = origin(study, data=artifacts.digest(dataset))
     artifacts.save(xr.Dataset(arrays, attrs=attributes), output, provenance)

@@ -1,4 +1,4 @@
-"""How much of the network's score each theory explains, noise level by noise level."""
+"""Measure how much of the network's score each theory explains, by noise level."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ NULL = "isotropic"
 
 
 def chosen_images(dataset: str, count: int) -> torch.Tensor:
-    """Evenly spread training images, shape (sample, channel, height, width)."""
+    """Select evenly spaced training images, shape (sample, channel, height, width)."""
     images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
     places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
     return torch.from_numpy(np.ascontiguousarray(images[places].values, np.float32))
@@ -31,7 +31,7 @@ def chosen_images(dataset: str, count: int) -> torch.Tensor:
 def explain(
     network: denoisers.Denoiser, models: list[denoisers.Denoiser], clean: torch.Tensor, ratio: float
 ) -> tuple[Any, Any]:
-    """Squared score errors of each model, shape (model, sample), and squared scores of the network, shape (sample,)."""
+    """Return squared score errors of each theory, shape (model, sample), and squared scores of the network, shape (sample,)."""
     level = vp_level(ratio)
     noisy = score_variance.noisy(clean, level, range(len(clean)))
     reference = network(noisy, *level)
@@ -40,7 +40,7 @@ def explain(
 
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
-    """Noise, denoise with the network, with each theory and with the null model, keep the sums per image."""
+    """Add noise, denoise with the network, each theory and the null model, write the sums per image."""
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     names = [*config["models"], NULL]
     models = [theories.load(name, inputs) for name in names]

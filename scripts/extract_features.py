@@ -1,4 +1,4 @@
-"""Every set of a study's features of the images of one file: generated ones, or the real ones that these are compared with."""
+"""Extract every set of features of the images in one file, generated ones or the real ones that they are compared with."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from underpainting_workflow.runner import run
 
 
 def reference(images: xr.DataArray, trained_here: bool) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
-    """The real images to compare with, and which of them are held out: all that are here, or all of the data set."""
+    """Return the real images to compare with, and which of them are held out."""
     held = held_out.held_out(len(images))
     chosen = held if trained_here else np.arange(len(images))
     about = {
@@ -25,7 +25,7 @@ def reference(images: xr.DataArray, trained_here: bool) -> tuple[xr.DataArray, d
 
 
 def main(images: str, extractor: str | None, autoencoder: str, output: str, study: str, config: dict[str, Any]) -> None:
-    """Read images batch by batch, keep their features and what tells where they stand in a sweep."""
+    """Extract features batch by batch, write them with the labels that identify the images in the sweep."""
     data = artifacts.load(images)
     real_or_generated = artifacts.require_range(data["images"], images)
     trained_here = config["extractor"] != INCEPTION

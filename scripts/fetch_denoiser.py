@@ -14,7 +14,7 @@ from underpainting_workflow.runner import run
 
 
 def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
-    """Network and noise schedule, wherever they are."""
+    """Return network and noise schedule from their source."""
     if config["source"] == "edm":
         return pickles.convert(place, config["sha256"], config["trust_pickle"], code)
     hub = config["source"] == "hub"
@@ -22,7 +22,7 @@ def find(config: dict[str, Any], place: str, code: str) -> tuple[Any, Any]:
 
 
 def main(outputs: dict[str, str], study: str, config: dict[str, Any], place: str, third_party_code: str) -> None:
-    """Find the network, check that it takes the study's images, write it in one layout, the scheduler as it is run."""
+    """Find the network, check that it fits the study's images, write it as a pipeline folder with the scheduler in use."""
     network, schedule = find(config, place, third_party_code)
     denoisers.require_images(network, channels=config["channels"], size=config["size"])
     as_run = trajectories.as_run(schedule, config.get("sampler", {}))

@@ -1,4 +1,4 @@
-"""A Gaussian mixture of a study's images: a mode per class, or clusters."""
+"""Fit a Gaussian mixture to a study's images: a mode per class or per cluster."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Labels = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
 def of_classes(moments_file: str, dataset: str, covariance: Any, rank: int | None) -> tuple[mixtures.Mixture, Labels]:
-    """A mode per class, from its moments, and each image's class."""
+    """Return a mode per class, from its moments, and the class of each image."""
     moments = artifacts.load(moments_file)
     name = "class_covariance" if "class_covariance" in moments else "class_variance"
     mixture = mixture_moments.of_moments(
@@ -28,7 +28,7 @@ def of_classes(moments_file: str, dataset: str, covariance: Any, rank: int | Non
 
 
 def of_clusters(dataset: str, config: dict[str, Any]) -> tuple[mixtures.Mixture, Labels]:
-    """A mode per cluster, and each image's cluster."""
+    """Return a mode per cluster, and the cluster of each image."""
     images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
     shape = tuple(images.shape[1:])
     flat = np.asarray(images.values, np.float32).reshape(len(images), -1)
@@ -44,7 +44,7 @@ def of_clusters(dataset: str, config: dict[str, Any]) -> tuple[mixtures.Mixture,
 
 
 def main(dataset: str, moments: str, output: str, study: str, config: dict[str, Any]) -> None:
-    """Fit and save, with the mode of every image."""
+    """Fit and save the mixture, with the mode of every image."""
     if config["fit"] == "classes":
         mixture, labels = of_classes(moments, dataset, config["covariance"], config["rank"])
     else:

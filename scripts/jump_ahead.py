@@ -1,4 +1,4 @@
-"""States of one shard of seeds after a jump, at every level where the study lets it land."""
+"""Compute the states of one shard of seeds after a jump, at every level at which the study lets it end."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from underpainting_workflow.runner import run
 
 
 def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
-    """The basis of a model's own samples."""
+    """Estimate the basis of a model's own samples."""
     images = np.concatenate([artifacts.load(file)["images"].values for file in files])
     return eigenbasis.of_images(images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:]))
 
@@ -27,7 +27,7 @@ def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
 def make_jump(
     name: str, rank: int | None, inputs: dict[str, str], samples: list[str]
 ) -> tuple[jumps.Jump, tuple[int, ...]]:
-    """The jump that a study chose, and the shape of its images."""
+    """Make the jump that a study selects, and return it with the shape of its images."""
     if name == "mixture":
         mixture = mixtures.load(inputs["mixture"])
         return jumps.MixtureJump(mixture), mixture.image_shape
@@ -41,7 +41,7 @@ def make_jump(
 def landed(
     ahead: jumps.Jump, schedule: schedules.Schedule, seeds: list[int], shape: Sequence[int], skips: Sequence[int]
 ) -> xr.Dataset:
-    """The states of a batch of seeds at every level."""
+    """Return the states of a batch of seeds at every level."""
     noise = initial_noise(seeds, shape)
     starts = [hybrid_sampler.start_after(skip) for skip in skips]
     states = torch.stack([hybrid_sampler.state_at_time(ahead, schedule, noise, start) for start in starts], 1)
@@ -62,7 +62,7 @@ def landed(
 def main(
     inputs: dict[str, str], samples: list[str], output: str, study: str, seeds: range, config: dict[str, Any]
 ) -> None:
-    """Jump batch by batch."""
+    """Jump batch by batch, write the states."""
     ahead, shape = make_jump(config["name"], config.get("rank"), inputs, samples)
     schedule = schedules.of_file(inputs["scheduler"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], jump=config)

@@ -1,4 +1,4 @@
-"""How good the images of one sampler are at every budget and after every jump."""
+"""Measure the image quality of one sampler at every NFE and after every jump."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from underpainting_workflow.runner import run
 
 
 class Run(NamedTuple):
-    """The files of one budget and jump, shard by shard, and what they are."""
+    """The files of one NFE and jump, shard by shard, and what they contain."""
 
     steps: int
     jump: str
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> list[Row]:
-    """A row for each level where the jump landed."""
+    """Measure a row for each level at which the jump ends."""
     shards = [artifacts.load(file) for file in run.files]
     features = distances.features_of(shards)
     errors = np.concatenate([shard["squared_error"].values for shard in shards])
@@ -46,7 +46,7 @@ def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> li
 
 
 def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]:
-    """A row with its losses: against as many steps without a jump, and against the plain run with many calls."""
+    """Add the losses to a row: relative to as many steps without a jump, and to many calls without a jump."""
     plain = {other.columns["steps"]: other for other in rows if other.columns["jump"] == "none"}
     same = plain[row.columns["steps"]]
     columns = {**row.columns, **row.found.losses(same.found, "loss")}
@@ -56,7 +56,7 @@ def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]
 
 
 def main(generated: list[str], real: str, output: str, solver: str, config: dict[str, Any]) -> None:
-    """All rows of a sampler."""
+    """Measure all rows of a sampler, write them."""
     references = distances.references(real)
     shards = len(generated) // len(config["runs"])
     runs = [

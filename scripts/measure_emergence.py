@@ -1,4 +1,4 @@
-"""When components emerge on real trajectories, measured and predicted (Eq. 13, 60-62), and where endpoint estimates lie."""
+"""Measure when components emerge on sampled trajectories, predict it (Eq. 13, 60-62), and locate endpoint estimates."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ MANIFOLD = 0.999
 
 
 def manifold(basis: eigenbasis.Eigenbasis) -> eigenbasis.Eigenbasis:
-    """The leading components that hold 99.9 % of the variance: what counts as the image manifold."""
+    """Return the basis of the leading components that hold 99.9 % of the variance, which define the image manifold."""
     return eigenbasis.truncate(basis, explained_variance=MANIFOLD)
 
 
@@ -27,7 +27,7 @@ NEVER = "components that never vary, or do not emerge on this grid"
 
 
 def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbasis, batch: xr.Dataset) -> xr.Dataset:
-    """Leading coefficients of a batch's endpoint estimates, their distance from the mean, and what is off the manifold."""
+    """Return leading coefficients of a batch's endpoint estimates, distance from the mean, and part off the manifold."""
     endpoints = torch.from_numpy(batch["endpoint"].values).double()
     flat = endpoints.flatten(2).flatten(0, 1)
     square = (flat - basis.mean).square().sum(1)
@@ -49,7 +49,7 @@ def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbas
 def times(
     coefficients: np.ndarray[Any, Any], variances: np.ndarray[Any, Any], grid: NoiseGrid
 ) -> dict[str, xr.DataArray]:
-    """Slopes, and the noise level at which each component emerges."""
+    """Return slopes, and the noise level at which each component emerges."""
     ratio = emergence.noise_to_signal(grid)
     products = emergence.products(coefficients)
 
@@ -92,7 +92,7 @@ def times(
 
 
 def main(inputs: dict[str, str], trajectories: list[str], output: str, study: str, components: int) -> None:
-    """Stream the shards; resample the seeds."""
+    """Process the shards batch by batch, resample the seeds, write the result."""
     basis = eigenbasis.load(inputs["eigenbasis"])
     seen = int((basis.variances > 1e-10 * basis.total_variance).sum())
     kept, inside = min(components, seen), manifold(basis)

@@ -1,4 +1,4 @@
-"""How good the images of one sampler and skip are: distances from real ones, and from the network's own images."""
+"""Measure the images of one sampler and skip: distances to real images, and differences from the network's own images."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from underpainting_workflow.runner import run
 
 
 def from_network(samples: list[str], solution: str) -> np.ndarray[Any, Any]:
-    """Squared differences from the network's own images, over the seeds that both have."""
+    """Return squared differences from the network's own images, over the seeds that both have."""
     own, shards = artifacts.load(solution), [artifacts.load(file) for file in samples]
     seeds = np.concatenate([shard["seed"].values for shard in shards])
     _, here, there = np.intersect1d(seeds, own["seed"].values, return_indices=True)
@@ -21,7 +21,7 @@ def from_network(samples: list[str], solution: str) -> np.ndarray[Any, Any]:
 
 
 def network_columns(samples: list[str], plain_samples: list[str], solution: str, skip: int) -> dict[str, float]:
-    """Root mean squared difference from the network's own images, and how much larger it is than without a jump."""
+    """Return the RMSE to the network's own images, and its relative increase over the sampler without a jump."""
     errors = from_network(samples, solution)
     found = own_solution.columns("rmse_to_network", own_solution.root_mean_square(errors))
     if plain_samples or not skip:

@@ -1,4 +1,4 @@
-"""Geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10, and their null models."""
+"""Measure the geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10, null models."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,12 +36,12 @@ NULL_TEXTS = {
 
 
 def flat(values: xr.DataArray) -> FloatArray:
-    """Trajectories with flattened pixels, shape (sample, step, pixel), float64."""
+    """Flatten the pixels of trajectories, shape (sample, step, pixel), float64."""
     return values.values.reshape(*values.shape[:2], -1).astype(np.float64)
 
 
 def measure(batch: xr.Dataset, before: FloatArray) -> xr.Dataset:
-    """Residuals, explained variance and dimensions of one batch of trajectories, and the null models'.
+    """Measure residuals, explained variance and dimensions of a batch of trajectories, and of the null models.
 
     Args:
         batch: of a sampler.
@@ -69,7 +69,7 @@ def measure(batch: xr.Dataset, before: FloatArray) -> xr.Dataset:
 
 
 def measured(files: list[str]) -> Iterator[xr.Dataset]:
-    """Batch by batch; the very first trajectory is paired with the very last."""
+    """Measure batch by batch; the null model of the plane pairs the very first trajectory with the very last one."""
     last = artifacts.load(files[-1])["state"].isel(sample=[-1], step=-1)
     before = last.values.reshape(1, -1).astype(np.float64)
     for batch in shards.batches(files):
@@ -78,7 +78,7 @@ def measured(files: list[str]) -> Iterator[xr.Dataset]:
 
 
 def main(trajectories: list[str], output: str, study: str) -> None:
-    """Stream the shards."""
+    """Process the shards, write the result."""
     digests = [artifacts.digest(file) for file in trajectories]
     artifacts.save(shards.concatenate(measured(trajectories)), output, origin(study, shards=digests))
 

@@ -1,4 +1,4 @@
-"""The networks of one form of training and one seed: their loss on draws held out, and their images' Frechet distance."""
+"""Measure the networks of one form of training and one seed: loss on held-out draws, and Frechet distance of their images."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from underpainting_workflow.runner import run
 def features(
     denoiser: denoisers.NetworkDenoiser, sampler: Sampler, extractor: Extractor, config: dict[str, Any]
 ) -> np.ndarray[Any, Any]:
-    """Features of the first seeds' images, shape (sample, feature)."""
+    """Return features of the images of the first seeds, shape (sample, feature)."""
     parts = []
     seeds = range(config["first_seed"], config["first_seed"] + config["images"])
     with torch.inference_mode():
@@ -35,7 +35,7 @@ def features(
 def main(
     inputs: dict[str, list[str]], output: str, form: str, seed: int, config: dict[str, Any], compute: Compute
 ) -> None:
-    """One row per network, the shortest training first."""
+    """Measure a row per network, the shortest training first."""
     found = [denoisers.load_denoiser(Path(index).parent, compute) for index in inputs["index"]]
     samplers = [trajectories.make_sampler(config["sampler"], schedule) for _, schedule in found]
     meter.plan(nfe=config["images"] * sum(sampler.calls() for sampler in samplers))

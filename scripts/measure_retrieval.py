@@ -1,4 +1,4 @@
-"""Nearest training images of what the network and the theories generate (Sec. 4.3)."""
+"""Find the nearest training images of generated images, the network's and the theories' (Sec. 4.3)."""
 
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ TWINS = "images of which the data hold two"
 
 
 def generated(trajectories: list[str], models: list[str]) -> dict[str, torch.Tensor]:
-    """Final images by origin: the network's, then each theory's, in the same order of seeds."""
+    """Return final images by origin: the network's, then each theory's, in the same order of seeds."""
     final = [batch["state"].isel(step=-1).values for batch in shards.batches(trajectories)]
     images = {"network": torch.from_numpy(np.concatenate(final))}
     for file in models:
@@ -32,7 +32,7 @@ def generated(trajectories: list[str], models: list[str]) -> dict[str, torch.Ten
 
 
 def of_origins(found: dict[str, retrieval.Neighbours]) -> dict[str, xr.DataArray]:
-    """The neighbours of every origin's images."""
+    """Find the neighbours of every origin's images."""
     texts = {
         "distance": "distance to the nearest training image, root mean square per pixel",
         "ratio": "distance to the nearest over that to the second nearest training image",
@@ -47,7 +47,7 @@ def of_origins(found: dict[str, retrieval.Neighbours]) -> dict[str, xr.DataArray
 
 
 def last_step(cloud: point_cloud.PointCloud, models: list[str]) -> dict[str, xr.DataArray]:
-    """Distances of what the exact score's last step alone makes of noise, where the exact score is compared."""
+    """Return the distances of the images that the exact score's last step alone makes of noise, if that theory is compared."""
     files = [file for file in models if Path(file).name == "point_cloud.zarr.zip"]
     if not files:
         return {}
@@ -61,7 +61,7 @@ def last_step(cloud: point_cloud.PointCloud, models: list[str]) -> dict[str, xr.
 
 
 def main(dataset: str, trajectories: list[str], models: list[str], output: str, study: str) -> None:
-    """Search for every image's neighbours; training images against all others are the baseline."""
+    """Find the neighbours of every image, and of training images among all others as the baseline."""
     cloud = point_cloud.from_dataset(dataset)
     nearest = partial(point_cloud.nearest, cloud)
     images = generated(trajectories, models)

@@ -1,4 +1,4 @@
-"""By how much each jump's model denoises training images worse than the network, level by level."""
+"""Measure by how much each jump's model denoises training images worse than the network, by noise level."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from underpainting_workflow.runner import run
 
 
 def models(inputs: dict[str, str], jumps: dict[str, int | None]) -> dict[str, denoisers.Denoiser]:
-    """The model behind each jump; that of the model's own samples is not known here and left out."""
+    """Return the model behind each jump, except that of the model's own samples, which is not available here."""
     basis = eigenbasis.load(inputs["eigenbasis"])
     found: dict[str, denoisers.Denoiser] = {}
     for name, rank in jumps.items():
@@ -32,14 +32,14 @@ def models(inputs: dict[str, str], jumps: dict[str, int | None]) -> dict[str, de
 
 
 def chosen_images(dataset: str, count: int, seed: int) -> torch.Tensor:
-    """Training images drawn at random, shape (sample, channel, height, width)."""
+    """Select random training images, shape (sample, channel, height, width)."""
     images = artifacts.require_range(artifacts.load(dataset)["images"], dataset)
     drawn = np.random.default_rng(seed).choice(len(images), min(count, len(images)), replace=False)
     return torch.from_numpy(np.stack([images[int(index)].values for index in sorted(drawn)]).astype(np.float32))
 
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
-    """Ask all at the same noisy images."""
+    """Denoise the same noisy images with the network and every model, write the differences."""
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.of_file(inputs["scheduler"])
     images = chosen_images(inputs["dataset"], config["images"], config["seed"])

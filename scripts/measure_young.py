@@ -1,4 +1,4 @@
-"""Networks from early in the training, with and without teleport: do their samples get better?"""
+"""Measure samples of early checkpoints of a network, with and without teleport."""
 
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,16 @@ from underpainting_workflow.runner import run
 
 
 def networks(snapshots: str, trained: dict[str, torch.Tensor], steps: int) -> dict[int, dict[str, torch.Tensor]]:
-    """Weights by training step, the youngest first, the trained network's last."""
-    young, _ = tensor_files.read(snapshots)
-    found = sorted({int(key.split("/", 1)[0]) for key in young} - {steps})
-    return {**{step: checkpoints.unflatten(str(step), young) for step in found}, steps: trained}
+    """Return the weights by training step, the earliest first, those of the trained network last."""
+    early, _ = tensor_files.read(snapshots)
+    found = sorted({int(key.split("/", 1)[0]) for key in early} - {steps})
+    return {**{step: checkpoints.unflatten(str(step), early) for step in found}, steps: trained}
 
 
 def generate(
     basis: eigenbasis.Eigenbasis, sampler: Sampler, denoiser: denoisers.Denoiser, skip: int, config: dict[str, Any]
 ) -> torch.Tensor:
-    """Images of the first seeds after skipping some steps, in bytes, shape (sample, channel, height, width)."""
+    """Generate images of the first seeds after a skip, as bytes, shape (sample, channel, height, width)."""
     seeds = range(config["first_seed"], config["first_seed"] + config["seeds"])
     parts = []
     for batch in seed_batches(seeds, config["batch_size"]):
@@ -43,12 +43,12 @@ def generate(
 
 
 def mean_square(first: torch.Tensor, second: torch.Tensor) -> float:
-    """Mean squared difference of byte images, in image units ([-1, 1])."""
+    """Return the mean squared difference of byte images, in image units ([-1, 1])."""
     return float(((first.double() - second.double()) / 127.5).square().mean())
 
 
 def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: Compute) -> None:
-    """One row per network and jump; errors are against the trained network's images from the same noise."""
+    """Measure a row per checkpoint and skip; errors are relative to the trained network's images from the same noise."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
@@ -57,13 +57,13 @@ def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: C
     real = distances.references(inputs["real"])[""]
     floor = real.floor(config["seeds"]).at_n
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
-    young = networks(inputs["snapshots"], trained, config["training_steps"])
-    walks = [0, *(skip for _ in young for skip in skips)]
+    found = networks(inputs["snapshots"], trained, config["training_steps"])
+    walks = [0, *(skip for _ in found for skip in skips)]
     meter.plan(nfe=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
     rows = []
     with torch.inference_mode():
         target = generate(basis, sampler, denoiser, 0, config)
-        for step, weights in young.items():
+        for step, weights in found.items():
             denoiser.network.load_state_dict(weights)
             for skip in skips:
                 images = generate(basis, sampler, denoiser, skip, config)

@@ -1,4 +1,4 @@
-"""Gains of perturbations of the main sampler's trajectories, measured and predicted (Eq. 14, 63)."""
+"""Measure and predict the gains of perturbations of the main sampler's trajectories (Eq. 14, 63)."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ BEFORE = "times before the push"
 
 
 def padded(parts: list[np.ndarray[Any, Any]], length: int) -> np.ndarray[Any, Any]:
-    """Gains of several steps as one array along a new first axis; NaN before each step."""
+    """Stack gains of several steps along a new first axis; NaN before each step."""
     return np.stack(
         [
             np.pad(part, [(0, 0)] * (part.ndim - 1) + [(length - part.shape[-1], 0)], constant_values=np.nan)
@@ -35,28 +35,32 @@ def padded(parts: list[np.ndarray[Any, Any]], length: int) -> np.ndarray[Any, An
 
 
 def measured(
-    sampler: Sampler, denoiser: denoisers.Denoiser, pushes: Directions, shape: tuple[int, ...], config: dict[str, Any]
+    sampler: Sampler,
+    denoiser: denoisers.Denoiser,
+    directions: Directions,
+    shape: tuple[int, ...],
+    config: dict[str, Any],
 ) -> list[Response]:
-    """The response to a push at every step chosen."""
+    """Measure the response to a perturbation at every selected step."""
     first = config["first_seed"]
     noise = initial_noise(range(first, first + config["seeds"]), shape)
     states = perturbation.plain_states(sampler, denoiser, noise, config["steps"])
     half = max(config["batch_size"] // 2, 1)
     return [
-        perturbation.perturb(sampler, denoiser, states[step], step, pushes, config["strength"], batch=half)
+        perturbation.perturb(sampler, denoiser, states[step], step, directions, config["strength"], batch=half)
         for step in config["steps"]
     ]
 
 
 def dataset(
     sampler: Sampler,
-    pushes: Directions,
+    directions: Directions,
     responses: list[Response],
     predicted: list[Any],
     steps: list[int],
     mean_variance: float,
 ) -> xr.Dataset:
-    """Everything as one dataset; `time` is the sampler step at which a difference is looked at."""
+    """Collect everything in one dataset; `time` is the sampler step at which a difference is measured."""
     length = len(sampler.grid)
     arrays = {
         name: array(
@@ -72,38 +76,38 @@ def dataset(
             **arrays,
             "perturbed_at": array(np.array(steps), "step", "sampler step of the push"),
             "component": array(
-                np.array(pushes.components),
+                np.array(directions.components),
                 "direction",
                 "number of the component, 0 for the largest variance; -1 for none",
             ),
-            "variance": array(pushes.variances.numpy(), "direction", "data variance along the direction"),
+            "variance": array(directions.variances.numpy(), "direction", "data variance along the direction"),
             "mean_variance": array(mean_variance, (), "mean variance of a pixel of the data"),
             "alpha": array(sampler.grid.alpha, "time", "signal scale"),
             "sigma": array(sampler.grid.sigma, "time", "noise scale"),
         },
-        attrs={"kinds": list(pushes.kinds), "off_manifold_dimension": pushes.off_manifold_dimension},
+        attrs={"kinds": list(directions.kinds), "off_manifold_dimension": directions.off_manifold_dimension},
     )
 
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
-    """Push, walk on, compare."""
+    """Perturb, continue sampling, compare with theory, write the gains."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
-    pushes = perturbation.directions(
+    directions = perturbation.directions(
         basis,
         [number - 1 for number in config["components"]],  # study files count from 1
         config["random"],
         config["off_manifold"],
         seed=config["seed"],
     )
-    meter.plan(nfe=perturbation.evaluations(sampler, config["seeds"], len(pushes), config["steps"]))
+    meter.plan(nfe=perturbation.evaluations(sampler, config["seeds"], len(directions), config["steps"]))
     with torch.inference_mode():
-        responses = measured(sampler, denoiser, pushes, basis.image_shape, config)
-    predicted = [perturbation.predict(basis, pushes, sampler.grid, step) for step in config["steps"]]
+        responses = measured(sampler, denoiser, directions, basis.image_shape, config)
+    predicted = [perturbation.predict(basis, directions, sampler.grid, step) for step in config["steps"]]
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     mean_variance = basis.total_variance / basis.pixels
-    result = dataset(sampler, pushes, responses, predicted, config["steps"], mean_variance)
+    result = dataset(sampler, directions, responses, predicted, config["steps"], mean_variance)
     artifacts.save(result, output, origin(study, **digests, config=config))
 
 

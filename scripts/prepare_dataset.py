@@ -20,7 +20,7 @@ BYTES = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
 
 
 def parts(config: DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
-    """The artifact piece by piece: images as bytes that read as [-1, 1], labels, class names."""
+    """Yield the artifact piece by piece: images as bytes that are read as [-1, 1], labels, class names."""
     source = config.open()
     for images, labels in datasets.stream(source, config.format, batch_size, config.limit):
         values = images.astype(np.float32) / 127.5 - 1.0
@@ -34,14 +34,14 @@ def parts(config: DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
 
 
 def _read(values: datasets.Values | None) -> dict[str, list[float]]:
-    """The range that is read as black to white, and that of the values found so far; the last part's attributes stay."""
+    """Return the attributes of a part: the range of the source that is read as black to white, and that found so far."""
     if values is None:
         return {}
     return {"value_range": [values.black, values.white], "values_found": [values.least, values.most]}
 
 
 def main(output: str, study: str, config: dict[str, Any], place: str) -> None:
-    """Read the source once, from its place, write the artifact."""
+    """Read the source once, write the artifact."""
     located = {**config, place_key(config["source"]): place} if place else config
     dataset: DatasetBase = TypeAdapter(Dataset).validate_python(located)
     provenance = origin(study, source=config)

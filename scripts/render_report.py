@@ -13,7 +13,7 @@ from underpainting_workflow.runner import Job, run
 
 
 def main(study: str, output: str, job: Job) -> None:
-    """Ask a second Snakemake, which takes no lock and runs no job, for the report of all tables and figures.
+    """Let a second Snakemake, which takes no lock and runs no job, report all tables and figures.
 
     What its front page shows of the results is in a file that only it is given: `rules/report.smk` reads it.
     """

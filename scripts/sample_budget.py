@@ -1,4 +1,4 @@
-"""Features of one shard of images at few network calls, from the states after a jump."""
+"""Sample one shard of images at low NFE from the states after a jump, and keep their features."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 def starting(
     landed: list[str], schedule: schedules.Schedule, seeds: range, shape: tuple[int, ...], size: int
 ) -> Iterator[Batch]:
-    """The states of a shard where its walks begin, batch by batch; noise, where there was no jump."""
+    """Yield the states at which sampling starts, batch by batch: noise without a jump."""
     states = artifacts.load(landed[0])["state"] if landed else None
     for number, batch in enumerate(seed_batches(seeds, size)):
         if states is None:
@@ -54,7 +54,7 @@ def generated(
     extractors: dict[str, Extractor],
     own: dict[int, Tensor],
 ) -> Iterator[xr.Dataset]:
-    """Features, network calls and errors of each batch, level by level; of the first images, the images too."""
+    """Return features, NFE and errors of each batch, level by level, and the first images."""
     for seeds, states in batches:
         images, calls, errors = [], [], []
         for start, sampler in enumerate(samplers):
@@ -91,7 +91,7 @@ def generated(
 
 
 def from_network(seeds: list[int], images: Tensor, own: dict[int, Tensor]) -> np.ndarray[Any, Any]:
-    """Squared differences from the network's own images, shape (sample,); NaN for seeds that have none."""
+    """Return squared differences from the network's own images, shape (sample,); NaN for seeds without one."""
     errors = np.full(len(seeds), np.nan)
     known = [place for place, seed in enumerate(seeds) if seed in own]
     if known:
@@ -100,13 +100,13 @@ def from_network(seeds: list[int], images: Tensor, own: dict[int, Tensor]) -> np
 
 
 def solved(file: str) -> dict[int, Tensor]:
-    """The network's own images by their seeds."""
+    """Read the network's own images, by seed."""
     data = artifacts.load(file)
     return dict(zip(data["seed"].values.tolist(), torch.from_numpy(data["images"].values), strict=True))
 
 
 def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> xr.Dataset:
-    """Features, with the levels at which the walks began."""
+    """Add the levels at which sampling started to the features."""
     levels = np.array([sampler.grid[0] for sampler in samplers])
     return data.assign(
         skip=array(np.array(skips), "skip", "share of the network's time that is skipped", "percent"),

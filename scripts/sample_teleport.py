@@ -35,7 +35,7 @@ def hybrid(
     seeds: list[int],
     skip: int,
 ) -> xr.Dataset:
-    """The images of a batch of seeds, with the number of network calls that each took."""
+    """Generate the images of a batch of seeds, and return them with the NFE of each."""
     counting, noise = denoisers.CountingDenoiser(denoiser), initial_noise(seeds, shape)
     image = last(hybrid_sampler.walk(jump, sampler, counting, noise, skip, seeds)).state
     level = sampler.grid[skip]

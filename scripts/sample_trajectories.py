@@ -17,7 +17,7 @@ from underpainting_workflow.runner import run
 def main(
     inputs: dict[str, str], output: str, study: str, seeds: range, config: dict[str, Any], compute: Compute
 ) -> None:
-    """Walk the sampler batch by batch; one batch is one chunk of the artifact."""
+    """Sample batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape

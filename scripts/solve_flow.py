@@ -1,4 +1,4 @@
-"""The network's own images: the probability flow from the noise of the sweep's first seeds, solved in many small steps."""
+"""Solve the probability flow of the network in many small steps, from the noise of the sweep's first seeds."""
 
 from pathlib import Path
 from typing import Any

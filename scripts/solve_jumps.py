@@ -1,4 +1,4 @@
-"""How far each jump moves the network's own images: the flow from where it lands, solved as finely as from noise."""
+"""Measure how far each jump moves the network's own images, by solving the flow from its end as finely as from noise."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -26,7 +26,7 @@ from underpainting_workflow.runner import run
 
 
 class Start(NamedTuple):
-    """Where a jump has landed, and which of the network's own images begin with the same noise.
+    """The states after a jump, and the network's own images from the same noise.
 
     `sampler` is empty for the design "re-grid", which jumps alike for every sampler.
     """
@@ -41,7 +41,7 @@ class Start(NamedTuple):
 
 
 def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, config: dict[str, Any]) -> Iterator[Start]:
-    """The Gaussian's landings on the samplers' own grids."""
+    """Yield the states after the Gaussian's jump on the samplers' own grids."""
     jump, noise = jumps.GaussianJump(basis), initial_noise(seeds, basis.image_shape)
     for name, skip, steps in config["truncated"]:
         sampler = trajectories.make_sampler(config["samplers"][name], settings)
@@ -50,7 +50,7 @@ def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, con
 
 
 def regridded(files: Iterator[str], seeds: list[int], config: dict[str, Any]) -> Iterator[Start]:
-    """The landings of the sweep over few network calls, from its files."""
+    """Yield the states after the jumps of the sweep at low NFE, from its files."""
     for jump, count, every in config["landed"]:
         shards = [artifacts.load(file) for file in islice(files, count)]
         chosen = [np.isin(shard["seed"].values, seeds) for shard in shards]
@@ -63,7 +63,7 @@ def regridded(files: Iterator[str], seeds: list[int], config: dict[str, Any]) ->
 
 
 def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: list[Start], own: Tensor) -> xr.Dataset:
-    """Squared differences from the network's own images, start by start."""
+    """Return squared differences from the network's own images, for each start."""
     errors = np.full((len(starts), len(own)), np.nan)
     for place, start in enumerate(starts):
         images = own_solution.solve(denoiser, schedule, start.states, start.level, start.steps)
@@ -86,7 +86,7 @@ def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: l
 def main(
     inputs: dict[str, str], landed: list[str], output: str, study: str, config: dict[str, Any], compute: Compute
 ) -> None:
-    """Solve from every landing, keep the squared differences."""
+    """Solve from every start, write the squared differences."""
     denoiser, settings = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     own, basis = artifacts.load(inputs["solution"]), eigenbasis.load(inputs["eigenbasis"])
     seeds = own["seed"].values.tolist()

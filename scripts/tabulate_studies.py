@@ -1,4 +1,4 @@
-"""Table 2 over all studies chosen: a row per study and sampler, the paper's rows beside them."""
+"""Tabulate Table 2 over all selected studies: a row per study and sampler, and the paper's rows."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ NOTE = (
 
 
 def of_paper(model: str) -> dict[str, Any]:
-    """A row of the paper's table."""
+    """Return a row of the paper's table."""
     printed = TABLE_2[model]
     columns = {"top2": "top2", "plane": "plane", "rotation": "rotation_caption"}
     residuals = {f"residual_{column}": getattr(printed, name) for name, column in columns.items()}
@@ -27,7 +27,7 @@ def of_paper(model: str) -> dict[str, Any]:
 
 
 def gather(files: dict[str, str], models: dict[str, str | None]) -> pd.DataFrame:
-    """The rows of every study, each followed by its model's in the paper; then the paper's others."""
+    """Collect the rows of every study, each followed by its model's in the paper, then the paper's other rows."""
     parts = []
     for study, file in files.items():
         parts.append(pd.read_csv(file).assign(study=study))
@@ -38,7 +38,7 @@ def gather(files: dict[str, str], models: dict[str, str | None]) -> pd.DataFrame
 
 
 def main(inputs: list[str], csv: str, html: str, models: dict[str, str | None]) -> None:
-    """Gather the rows, write both forms."""
+    """Collect the rows, write CSV and HTML."""
     table = gather({Path(file).parent.name: file for file in inputs}, models)
     table["n"] = table["n"].astype("Int64")
     write_text(tables.csv(table), csv)

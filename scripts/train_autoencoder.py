@@ -1,4 +1,4 @@
-"""Train a small autoencoder on a study's images; its code supplies features that know no labels."""
+"""Train a small autoencoder on a study's images; its code supplies features that do not depend on labels."""
 
 import logging
 from typing import Any
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def main(dataset: str, output: str, config: dict[str, Any]) -> None:
-    """Train, report what is given back of images held out, save."""
+    """Train, log the variance of held-out images that is reconstructed, save."""
     images = torch.from_numpy(load_bytes(dataset))
     shape = autoencoder.AutoencoderShape(images.shape[1], images.shape[2], config["width"], config["features"])
     held = torch.from_numpy(held_out.held_out(len(images)))

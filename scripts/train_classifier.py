@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def labelled(dataset: str, clusters: list[str]) -> tuple[torch.Tensor, int]:
-    """The label of every image and the number of classes: the data set's own, or the mixture's modes if given."""
+    """Return the label of every image and the number of classes, from the data set or, if given, the mixture's modes."""
     if clusters:
         mixture = artifacts.load(clusters[0])
         return torch.from_numpy(mixture["label"].values), mixture.sizes["mode"]
@@ -23,7 +23,7 @@ def labelled(dataset: str, clusters: list[str]) -> tuple[torch.Tensor, int]:
 
 
 def main(dataset: str, clusters: list[str], output: str, config: dict[str, Any]) -> None:
-    """Train, report the accuracy on images held out, save."""
+    """Train, log the accuracy on held-out images, save."""
     images = torch.from_numpy(load_bytes(dataset))
     labels, classes = labelled(dataset, clusters)
     shape = classifier.ClassifierShape(images.shape[1], classes, config["width"], config["features"])

@@ -1,4 +1,4 @@
-"""Train a study's denoiser and save it as a diffusers pipeline folder; goes on from a checkpoint after a kill."""
+"""Train a study's denoiser and save it as a diffusers pipeline folder; resume from a checkpoint after an interruption."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from underpainting_workflow.runner import Job, run
 
 
 def run_digest(job: Job, device: torch.device) -> str:
-    """Digest of what determines a training to the last bit, so that a checkpoint of another one is never taken."""
+    """Return a digest of everything that determines a training, so that no other training's checkpoint is used."""
     data = {name: artifacts.digest(file) for name, files in job.inputs.items() for file in files}
     parts = {"data": data, "config": job.config, "code": job.code, "threads": job.threads}
     parts |= {"device": str(device), "versions": versions()}
@@ -29,7 +29,7 @@ def run_digest(job: Job, device: torch.device) -> str:
 
 
 def make_network(shape: tuple[int, ...], schedule: Any, config: dict[str, Any], basis: str | None) -> torch.nn.Module:
-    """The untrained network, on a Gaussian if the recipe says so."""
+    """Make the untrained network, with a Gaussian if the study requests it."""
     torch.manual_seed(config["training"]["seed"])
     network = make_unet(shape, **config["architecture"])
     if basis is None:
@@ -46,7 +46,7 @@ def main(
     checkpoint_seconds: float,
     job: Job,
 ) -> None:
-    """Train, then write network, schedule and losses; the checkpoint goes when all of them are safe."""
+    """Train, then write network, schedule and losses; remove the checkpoint once they are written."""
     images = torch.from_numpy(load_bytes(inputs["dataset"]))
     recipe = Recipe(**config["training"])
     schedule = objectives.make_schedule(recipe.prediction_type, config.get("schedule", {}), config.get("edm", {}))
