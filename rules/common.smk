@@ -6,6 +6,7 @@ from pathlib import Path
 
 from underpainting.io import third_party_code
 from underpainting_workflow import figures, fork_server, jobs, preflight
+from underpainting.io.errors import InputError
 from underpainting.io.messages import as_rst
 from snakemake_provenance import (
     code,
@@ -16,8 +17,7 @@ from snakemake_provenance import (
 from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
 from snakemake_provenance.refusal import refusing
 from underpainting_workflow.studies import (
-    StudyError,
-    configuration,
+    check_configuration,
     data_folder,
     files,
     find_studies,
@@ -31,14 +31,10 @@ SHOWN = 5  # problems, at a start
 
 SETTINGS = workflow.config_settings
 OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.configfiles]
-CONFIG_FILES = [*OWN_FILES, *SETTINGS.configfiles]
 
-with refusing(StudyError):
-    config |= configuration(config, CONFIG_FILES, SETTINGS.config_args)
-    CHOSEN = configuration(
-        SETTINGS.overwrite_config, SETTINGS.configfiles, SETTINGS.config_args
-    )
-    DATA = data_folder(config, CHOSEN)
+with refusing(InputError):
+    check_configuration([*OWN_FILES, *SETTINGS.configfiles])
+    DATA = data_folder(config, SETTINGS.overwrite_config)
     STUDIES = find_studies(
         config.get("studies"),
         "config/studies",

@@ -10,15 +10,16 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from underpainting.io import archives, network_config
+from underpainting.io.errors import InputError, Problem, gathered, problems_of
 from underpainting.io.messages import shown
 from underpainting.noise.families import UnknownPathError, family_of
 from underpainting_workflow.studies import counts
 from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
-from underpainting_workflow.studies.errors import WHOLE_FILE, StudyError
 from underpainting_workflow.studies.files.sources import dataset, needed, network, of_network
 from underpainting_workflow.studies.models import Study
 
@@ -28,55 +29,58 @@ RETRAIN = "--config retrain=true"
 
 
 def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
-    """Check every study.
+    """Check every study; images last, and only if all else is right, since reading them takes longest.
 
     Args:
         studies: by name.
-        folder: of the study files, for messages.
+        folder: of the study files.
 
     Raises:
-        StudyError: data, network or weights are missing or do not fit.
+        InputError: data, networks or weights are missing or do not fit: the problems of all studies.
     """
     for place in (Path(root, name) for root in ("results", "logs") for name in ("", *studies)):
         if (place.exists() or place.is_symlink()) and not place.is_dir():
-            raise StudyError(place, WHOLE_FILE, "a folder belongs here, but this is a file", "move it away")
-    for name, study in studies.items():
-        file = Path(folder) / f"{name}.yaml"
-        with _reachable(file, "teleport.extractor"):
-            check_extractor(study, file)
-        check_device(study, file)
-        with _reachable(file, "denoiser"):
-            if not _is_pulled(study, Path(network(name))):
-                check_denoiser(study, file, read=not _is_copied(name, study))
-        with _reachable(file, "dataset"):
-            check_images(study, Path(dataset(name)), file, name)
+            raise InputError(Problem("a folder belongs here, but this is a file", "move it away", file=str(place)))
+    quick = {"teleport.extractor": _check_extractor, "device": _check_device, "denoiser": _check_new_network}
+    for checks in (quick, {"dataset": _check_images}):
+        problems: list[Problem] = []
+        for (name, study), (key, check) in product(studies.items(), checks.items()):
+            file = Path(folder) / f"{name}.yaml"
+            with gathered(problems, file), _reachable(key):
+                check(study, file)
+        if problems:
+            raise InputError(*problems)
 
 
 @contextmanager
-def _reachable(file: Path, key: str) -> Iterator[None]:
-    """What the operating system refuses is an error of the study's."""
+def _reachable(key: str) -> Iterator[None]:
+    """Report what the operating system refuses as a problem of a key."""
     try:
         yield
     except OSError as error:
+        if isinstance(error, InputError):
+            raise
         problem = f"{shown(error.filename)} cannot be read ({error.strerror or error})"
-        raise StudyError(file, key, problem, "correct the path, or its permissions") from error
+        raise InputError(Problem(problem, "correct the path, or its permissions", key)) from error
 
 
-def check_images(study: Study, artifact: Path, file: Path, name: str) -> None:
-    """Do the images suffice? They are read while the data set has still to be built; else their number is known."""
+def _check_images(study: Study, file: Path) -> None:
+    """Refuse images that do not suffice. They are read while the data set has still to be built; else their number is known."""
+    artifact = Path(dataset(file.stem))
     described = _described(artifact) if _is_built(study, artifact) else None
     if described:
         attributes, count = described
-        counts.check_number(study, count, len(attributes.get("class_names", ())), file)
+        counts.check_number(study, count, len(attributes.get("class_names", ())))
         return
     from underpainting_workflow import suitability
 
-    log.info("checking the images of the study %s", name)
-    suitability.check(study, file)
+    log.info("checking the images of the study %s", file.stem)
+    if remark := suitability.check(study):
+        log.warning("%s: dataset: %s.", file, remark)
 
 
 def _is_built(study: Study, artifact: Path) -> bool:
-    """Is the data set made from these very files, by these very settings?"""
+    """Return whether the data set is made from these very files, by these very settings."""
     if not artifact.is_file():
         return False
     files = [Path(file) for file in needed(study.dataset.files(), str(artifact))]
@@ -86,7 +90,7 @@ def _is_built(study: Study, artifact: Path) -> bool:
 
 
 def _is_copied(name: str, study: Study) -> bool:
-    """Is the study's network a copy of these very files, or of this commit? Then it was read, tensor by tensor."""
+    """Return whether the study's network is a copy of these very files, or of this commit: then it was read completely."""
     index = Path(network(name))
     if not index.is_file():
         return False
@@ -98,7 +102,7 @@ def _is_copied(name: str, study: Study) -> bool:
 
 
 def _is_pulled(study: Study, artifact: Path) -> bool:
-    """Is the network here, though not the folder that it once came from?"""
+    """Return whether the network is here, though not the folder that it once came from."""
     denoiser = study.denoiser
     return (
         isinstance(denoiser, PathDenoiser | PickledDenoiser) and artifact.is_file() and not Path(denoiser.path).exists()
@@ -106,7 +110,7 @@ def _is_pulled(study: Study, artifact: Path) -> bool:
 
 
 def _provenance(artifact: Path) -> dict[str, Any]:
-    """What an artifact says of its making, read without opening its arrays; nothing, if it cannot be read."""
+    """Return what an artifact says of its making, read without opening its arrays; nothing if it cannot be read."""
     found = archives.metadata_of(artifact, "")
     try:
         return dict(json.loads(found[0]["attributes"]["provenance"])) if found else {}
@@ -115,7 +119,7 @@ def _provenance(artifact: Path) -> dict[str, Any]:
 
 
 def _described(artifact: Path) -> tuple[dict[str, Any], int] | None:
-    """A data set's attributes and its number of images, read without opening its arrays; None if they cannot be read."""
+    """Return a data set's attributes and its number of images, read without opening its arrays; None if they cannot be read."""
     found = archives.metadata_of(artifact, "", "images")
     try:
         return (dict(found[0]["attributes"]), int(found[1]["shape"][0])) if found else None
@@ -123,116 +127,128 @@ def _described(artifact: Path) -> tuple[dict[str, Any], int] | None:
         return None
 
 
-def check_extractor(study: Study, file: Path) -> None:
-    """Are Inception's weights where the study says they are?"""
+def _check_extractor(study: Study, _: Path) -> None:
+    """Refuse Inception's features where its weights are not."""
     if study.teleport.extractor.name != "inception-v3-compat":
         return
     from underpainting.quality.extractors import inception_weights
 
-    try:
+    with problems_of("", "teleport.extractor.weights"):
         inception_weights(study.teleport.extractor.weights)
-    except FileNotFoundError as error:
-        problem, _, remedy = str(error).partition(": ")
-        raise StudyError(file, "teleport.extractor.weights", problem, remedy) from error
 
 
-def check_device(study: Study, file: Path) -> None:
-    """Is there a CUDA device, where the study insists on one?"""
+def _check_device(study: Study, _: Path) -> None:
+    """Refuse a study that insists on a CUDA device where there is none."""
     if study.device != "cuda":
         return
     import torch
 
     if not torch.cuda.is_available():
-        raise StudyError(
-            file, "device", "torch sees no CUDA device", "use auto or cpu, or run on a machine that has one"
-        )
+        remedy = "use auto or cpu, or run on a machine that has one"
+        raise InputError(Problem("torch sees no CUDA device", remedy, "device"))
 
 
-def check_denoiser(study: Study, file: Path, read: bool = True) -> None:
-    """Does the network fit the study, where it is on this machine already?
+def _check_new_network(study: Study, file: Path) -> None:
+    """Refuse a network that does not fit; it is read completely while it has still to be copied."""
+    if not _is_pulled(study, Path(network(file.stem))):
+        check_denoiser(study, read=not _is_copied(file.stem, study))
+
+
+def check_denoiser(study: Study, read: bool = True) -> None:
+    """Refuse a network that does not fit the study, where it is on this machine already.
 
     Args:
         study: the study.
-        file: the study file, for messages.
         read: whether to read the network, every tensor of it.
+
+    Raises:
+        InputError: it is missing, incomplete, damaged, not trusted, or made for other images or steps.
     """
-    found = _network_of(study, file)
+    found = _network_of(study)
     if found and read:
-        folder, key = found
-        check_readable(folder, file, key)
+        check_readable(*found)
 
 
-def _network_of(study: Study, file: Path) -> tuple[Path, str] | None:
-    """The folder of a network that is complete here, its configuration checked, and the key that names it."""
+def _network_of(study: Study) -> tuple[Path, str] | None:
+    """Return the folder of a network that is complete here, its configuration checked, and the key that names it."""
     denoiser = study.denoiser
     if isinstance(denoiser, PathDenoiser):
-        remedy = denoiser.obtain or "correct it, or use source: train"
-        check_network(study, denoiser.path, file, "denoiser.path", remedy)
+        check_network(study, denoiser.path, "denoiser.path", denoiser.obtain or "correct it, or use source: train")
         return Path(denoiser.path), "denoiser.path"
     if isinstance(denoiser, ReferenceDenoiser):
         remedy = f"correct it, or train the network: denoiser.source: train, or {RETRAIN}"
-        check_network(study, denoiser.folder, file, "denoiser.folder", remedy)
-        check_description(denoiser, file)
+        check_network(study, denoiser.folder, "denoiser.folder", remedy)
+        check_description(denoiser)
         return Path(denoiser.folder), "denoiser.folder"
     if isinstance(denoiser, PickledDenoiser):
-        check_pickle(denoiser, file)
+        check_pickle(denoiser)
     elif isinstance(denoiser, HubDenoiser):
         from underpainting.denoisers import cached, weights
 
         if found := cached(denoiser.repository, denoiser.revision):
-            check_fit(study, found, file, "denoiser.revision")
+            check_fit(study, found, "denoiser.revision")
             return (found, "denoiser.revision") if weights.are_complete(part_of(found, "unet")) else None
     return None
 
 
-def check_readable(folder: Path, file: Path, key: str) -> None:
-    """Are network and noise schedule of a kind that is known, and the weights those of the network? By reading them."""
+def check_readable(folder: Path, key: str) -> None:
+    """Read a network, and refuse one of an unknown kind, of an unknown noise schedule, or with weights that are not its own.
+
+    Args:
+        folder: of the network.
+        key: the key that names the folder.
+
+    Raises:
+        InputError: it cannot be used.
+    """
     from underpainting.denoisers import load_network, load_schedule, official, weights
 
     unet = part_of(folder, "unet")
-    try:
-        if settings_of(unet / "config.json", file, key).get("_class_name") == official.CLASS_NAME:
+    with problems_of("", key):
+        if network_config.settings(unet / "config.json").get("_class_name") == official.CLASS_NAME:
             # made by code that is not run here
             load_schedule(part_of(folder, "scheduler"))
             weights.read(unet)
         else:
             load_network(folder)
-    except (FileNotFoundError, ValueError) as error:
-        if isinstance(error, StudyError):
-            raise
-        problem, _, remedy = str(error).rpartition("; ")
-        raise StudyError(file, key, problem or remedy, remedy if problem else "repair that folder") from error
 
 
-def check_pickle(denoiser: PickledDenoiser, file: Path) -> None:
-    """May the pickle be opened, and is all there that it needs? Its bytes are looked at when it is opened, and before."""
-    if not denoiser.trust_pickle:
-        problem = f"{denoiser.path} is a pickle, which can run any code when it is opened"
-        raise StudyError(file, "denoiser.trust_pickle", problem, "set it to true if you trust who made the file")
-    if not denoiser.sha256:
-        remedy = f"compare what `sha256sum {denoiser.path}` prints with its publisher's, and write it there"
-        raise StudyError(file, "denoiser.sha256", "without it no pickle is opened", remedy)
-    if not Path(denoiser.path).is_file():
-        raise StudyError(file, "denoiser.path", f"there is no file {denoiser.path}", denoiser.obtain or "correct it")
-    for part in ("dnnlib", "torch_utils", "training/networks.py"):
-        if not (Path(denoiser.code) / part).exists():
-            remedy = denoiser.obtain or "name the folder of NVlabs' official EDM code"
-            raise StudyError(file, "denoiser.code", f"{denoiser.code} holds no {part}", remedy)
+def check_pickle(denoiser: PickledDenoiser) -> None:
+    """Refuse a pickle that may not be opened, or lacks what it needs; its bytes are looked at when it is opened.
+
+    Raises:
+        InputError: it is not trusted, or file or code are missing.
+    """
+    with problems_of("", "denoiser"):
+        if not denoiser.trust_pickle:
+            problem = f"{denoiser.path} is a pickle, which can run any code when it is opened"
+            raise InputError(Problem(problem, "set it to true if you trust who made the file", "trust_pickle"))
+        if not denoiser.sha256:
+            remedy = f"compare what `sha256sum {denoiser.path}` prints with its publisher's, and write it there"
+            raise InputError(Problem("without it no pickle is opened", remedy, "sha256"))
+        if not Path(denoiser.path).is_file():
+            raise InputError(Problem(f"there is no file {denoiser.path}", denoiser.obtain or "correct it", "path"))
+        for part in ("dnnlib", "torch_utils", "training/networks.py"):
+            if not (Path(denoiser.code) / part).exists():
+                remedy = denoiser.obtain or "name the folder of NVlabs' official EDM code"
+                raise InputError(Problem(f"{denoiser.code} holds no {part}", remedy, "code"))
 
 
-def check_network(study: Study, path: str, file: Path, key: str, remedy: str) -> None:
-    """Is there a network in a diffusers folder, in safetensors, for images of the study's size?
+def check_network(study: Study, path: str, key: str, remedy: str) -> None:
+    """Refuse a folder without a network in safetensors for images of the study's size.
 
     Args:
         study: the study.
-        path: the folder.
-        file: the study file, for messages.
+        path: the folder, as diffusers writes it.
         key: the key that names the folder.
         remedy: what to do if there is no such folder.
+
+    Raises:
+        InputError: a file is missing, or the network is made for other images or steps.
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise StudyError(file, key, f"there is no folder {folder}", remedy)
+        raise InputError(Problem(f"there is no folder {folder}", remedy, key))
     unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
     weights = "diffusion_pytorch_model.safetensors"
     needed = {
@@ -244,46 +260,56 @@ def check_network(study: Study, path: str, file: Path, key: str, remedy: str) ->
         # shards and variants have longer names; which of them serve is looked at where they are read
         there = any(unet.glob("diffusion_pytorch_model*.safetensors")) if part.name == weights else part.is_file()
         if not there:
-            raise StudyError(file, key, f"{folder} holds no {part.relative_to(folder)}", missing)
-    check_fit(study, folder, file, key)
+            raise InputError(Problem(f"{folder} holds no {part.relative_to(folder)}", missing, key))
+    check_fit(study, folder, key)
 
 
-def check_fit(study: Study, folder: Path, file: Path, key: str) -> None:
-    """Do a network's configuration and its noise schedule fit the study, as far as they are there?"""
+def check_fit(study: Study, folder: Path, key: str) -> None:
+    """Refuse a network whose configuration or noise schedule, as far as they are there, do not fit the study.
+
+    Args:
+        study: the study.
+        folder: of the network.
+        key: the key that names the folder.
+
+    Raises:
+        InputError: they do not.
+    """
     network = part_of(folder, "unet") / "config.json"
     schedule = part_of(folder, "scheduler") / "scheduler_config.json"
     if network.is_file():
-        check_shape(study, settings_of(network, file, key), file)
+        check_shape(study, settings_of(network, key))
     if schedule.is_file():
-        settings = settings_of(schedule, file, key)
+        settings = settings_of(schedule, key)
         times = settings.get("num_train_timesteps", 1000)
         if not isinstance(times, int) or times < 1:
             problem = f"num_train_timesteps in {schedule} is {shown(times)}, no number of times"
-            raise StudyError(file, key, problem, "repair that file")
-        check_samplers(study, times, file)
+            raise InputError(Problem(problem, "repair that file", key))
+        check_samplers(study, times)
         if settings.get("steps_offset"):
-            check_grids(study, settings, file)
+            check_grids(study, settings)
 
 
 def part_of(folder: Path, name: str) -> Path:
-    """A part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
+    """Return a part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
     return folder / name if (folder / name).is_dir() else folder
 
 
-def settings_of(config: Path, file: Path, key: str) -> dict[str, Any]:
-    """The settings in one of diffusers' JSON files."""
-    try:
+def settings_of(config: Path, key: str) -> dict[str, Any]:
+    """Return the settings in one of diffusers' JSON files, which lies in the folder that a key names."""
+    with problems_of("", key):
         return network_config.settings(config)
-    except ValueError as error:
-        problem, _, remedy = str(error).rpartition("; ")
-        raise StudyError(file, key, problem, remedy) from error
 
 
-def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
-    """Is the network in the folder the one that the study describes and would train?"""
+def check_description(denoiser: ReferenceDenoiser) -> None:
+    """Refuse a network that is not the one that the study describes and would train.
+
+    Raises:
+        InputError: a key describes another one.
+    """
     folder = Path(denoiser.folder)
-    network = settings_of(part_of(folder, "unet") / "config.json", file, "denoiser.folder")
-    schedule = settings_of(part_of(folder, "scheduler") / "scheduler_config.json", file, "denoiser.folder")
+    network = settings_of(part_of(folder, "unet") / "config.json", "denoiser.folder")
+    schedule = settings_of(part_of(folder, "scheduler") / "scheduler_config.json", "denoiser.folder")
     kinds = network.pop("down_block_types", ())
     network["attention_levels"] = sum(kind.startswith("Attn") for kind in kinds)
     own = denoiser.used()
@@ -297,11 +323,11 @@ def check_description(denoiser: ReferenceDenoiser, file: Path) -> None:
             if found.get(key) != value:
                 problem = f"{value} is not that of the network in {folder}, {found.get(key)}"
                 remedy = f"correct it, or train such a network: denoiser.source: train, or {RETRAIN}"
-                raise StudyError(file, f"denoiser.{section}.{key}", problem, remedy)
+                raise InputError(Problem(problem, remedy, f"denoiser.{section}.{key}"))
 
 
 def kind_of(schedule: Mapping[str, Any]) -> str:
-    """What a network predicts, as `denoiser.training.prediction_type` names it, from its scheduler's configuration."""
+    """Return what a network predicts, as `denoiser.training.prediction_type` names it, from its scheduler's configuration."""
     try:
         family = family_of(str(schedule.get("_class_name", "")))
     except UnknownPathError:
@@ -309,45 +335,52 @@ def kind_of(schedule: Mapping[str, Any]) -> str:
     return {"EDM": "edm", "flow matching": "flow"}.get(family) or str(schedule.get("prediction_type", "epsilon"))
 
 
-def check_samplers(study: Study, times: int, file: Path) -> None:
-    """Can every sampler take its steps over the times that the network knows?"""
+def check_samplers(study: Study, times: int) -> None:
+    """Refuse samplers that cannot take their steps over the times that the network knows.
+
+    Raises:
+        InputError: one cannot.
+    """
     for key, choice in study.choices():
+        problem = choice.misfit(times)
         if choice.steps > times:
-            raise StudyError(
-                file,
-                f"{key}.samplers",
-                f"{choice.id} takes more steps than the network's {times} times",
-                "lower its steps",
-            )
-        if misfit := choice.misfit(times):
-            problem, _, remedy = misfit.partition(" | ")
-            raise StudyError(file, f"{key}.samplers", f"{choice.id} over {times} times: {problem}", remedy)
+            problem = Problem(f"{choice.id} takes more steps than the network's {times} times", "lower its steps")
+        if problem:
+            raise InputError(problem.within(key=f"{key}.samplers"))
 
 
-def check_grids(study: Study, schedule: Mapping[str, Any], file: Path) -> None:
-    """Can every sampler take its steps where the model's folder shifts its times? The samplers say it themselves."""
+def check_grids(study: Study, schedule: Mapping[str, Any]) -> None:
+    """Refuse samplers that cannot take their steps where the network's folder shifts its times; they say it themselves.
+
+    Raises:
+        InputError: one cannot.
+    """
     from underpainting.samplers import trajectories
 
     for key, choice in study.choices():
         try:
             trajectories.make_sampler(choice.model_dump(), schedule)
         except ValueError as error:
-            offset = f"with the model's steps_offset of {schedule['steps_offset']}"
-            raise StudyError(file, f"{key}.samplers", f"{error} ({offset})", "lower its steps") from error
+            problem = f"{error} (with the model's steps_offset of {schedule['steps_offset']})"
+            raise InputError(Problem(problem, "lower its steps", f"{key}.samplers")) from error
 
 
-def check_shape(study: Study, network: Mapping[str, object], file: Path) -> None:
-    """Does a network's configuration fit the study's images?"""
-    try:
-        size, channels = network_config.image_size(network), network.get("in_channels", 3)
-    except ValueError as error:
-        problem, _, remedy = str(error).rpartition("; ")
-        raise StudyError(file, "denoiser", problem, remedy) from error
+def check_shape(study: Study, network: Mapping[str, object]) -> None:
+    """Refuse a network for images of another size or with another number of channels than the study's.
+
+    Args:
+        study: the study.
+        network: the network's configuration.
+
+    Raises:
+        InputError: it is.
+    """
+    with problems_of("", "denoiser"):
+        size = network_config.image_size(network)
     if size is not None and size != study.dataset.image_size:
         problem = f"{study.dataset.image_size} pixels do not fit a network for images of {size}"
-        raise StudyError(
-            file, "dataset.image_size", problem, f"set dataset.image_size: {size} and dataset.resize: crop"
-        )
-    if channels != study.dataset.channels:
+        remedy = f"set dataset.image_size: {size} and dataset.resize: crop"
+        raise InputError(Problem(problem, remedy, "dataset.image_size"))
+    if (channels := network.get("in_channels", 3)) != study.dataset.channels:
         problem = f"{study.dataset.channels} channels do not fit a network for images of {channels}"
-        raise StudyError(file, "dataset.channels", problem, f"set dataset.channels: {channels}")
+        raise InputError(Problem(problem, f"set dataset.channels: {channels}", "dataset.channels"))

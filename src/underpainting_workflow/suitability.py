@@ -1,54 +1,45 @@
-"""Do a study's images suffice for what the study asks of them? Read once, before any job starts.
+"""Whether a study's images suffice for what the study asks of them: read once, before any job starts.
 
 What their number can give is said in `studies.counts`.
 """
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from underpainting.images.datasets import DataError, Source, stream
+from underpainting.io.errors import InputError, Problem
 from underpainting_workflow.studies.counts import check_number
-from underpainting_workflow.studies.errors import StudyError
 from underpainting_workflow.studies.models import Study
 
 Counts = NDArray[np.int64]
-log = logging.getLogger(__name__)
 
 
-def check(study: Study, file: str | Path) -> None:
+def check(study: Study) -> str:
     """Read every image of a study's data once.
 
-    Args:
-        study: the study.
-        file: the study file, for messages.
+    Returns:
+        a remark about the values found, which is no reason to stop; empty without one.
 
     Raises:
-        StudyError: an image is missing, corrupt or of a wrong size, labels are needed but not there, or there are too few
+        InputError: an image is missing, corrupt or of a wrong size, labels are needed but not there, or there are too few
             images, or too few of a class.
     """
-    try:
-        source = study.dataset.open()
-        needing = needs_labels(study)
-        _check_first_label(study, source, needing)
-        check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names), file)
-        counts = np.zeros(len(source.class_names) + 1, np.int64)
-        for _, labels in stream(source, study.dataset.format, 256, study.dataset.limit):
-            counts += _counted(labels, len(source.class_names)) if needing else 0
-        if needing:
-            _check_classes(study, source.class_names, counts, file)
-        if source.values and (remark := source.values.remark()):
-            log.warning("%s: dataset: %s.", file, remark)
-    except DataError as error:
-        raise StudyError(file, f"dataset.{error.key}", error.problem, error.remedy) from error
+    source = study.dataset.open()
+    needing = needs_labels(study)
+    _check_first_label(study, source, needing)
+    check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names))
+    counts = np.zeros(len(source.class_names) + 1, np.int64)
+    for _, labels in stream(source, study.dataset.format, 256, study.dataset.limit):
+        counts += _counted(labels, len(source.class_names)) if needing else 0
+    if needing:
+        _check_classes(study, source.class_names, counts)
+    return (source.values and source.values.remark()) or ""
 
 
 def needs_labels(study: Study) -> str | None:
-    """The key for which a study needs labels, if it does."""
+    """Return the key for which a study needs labels, if it does."""
     if study.moments.per_class:
         return "moments.per_class"
     extractor = study.teleport.extractor
@@ -62,7 +53,7 @@ def _check_first_label(study: Study, source: Source, needing: str | None) -> Non
 
 
 def _counted(labels: Counts, classes: int) -> Counts:
-    """Images of each class, and in the last place of none.
+    """Count the images of each class and, in the last place, those of none.
 
     Raises:
         DataError: a label is no class.
@@ -73,8 +64,8 @@ def _counted(labels: Counts, classes: int) -> Counts:
     return np.bincount(np.where(labels < 0, classes, labels), minlength=classes + 1)
 
 
-def _check_classes(study: Study, names: tuple[str, ...], counts: Counts, file: str | Path) -> None:
-    """An image of each class, two where the class becomes a mode?"""
+def _check_classes(study: Study, names: tuple[str, ...], counts: Counts) -> None:
+    """Refuse images without a label, and classes of no image, or of one where the class becomes a mode."""
     if counts[-1]:
         raise DataError("source", f"{counts[-1]} images have no label", "label or remove them")
     mode = study.mixture.fit == "classes" and study.compares("mixture")
@@ -83,4 +74,4 @@ def _check_classes(study: Study, names: tuple[str, ...], counts: Counts, file: s
         need = "an image" if least == 1 else "two images, to have a covariance"
         problem = f"each class needs {need}, but these have fewer: {', '.join(scarce)}"
         remedy = "add images of them, remove the classes, raise dataset.limit, or set moments.per_class: false"
-        raise StudyError(file, "moments.per_class", problem, remedy)
+        raise InputError(Problem(problem, remedy, "moments.per_class"))

@@ -11,9 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from underpainting.io.errors import InputError
 from underpainting.samplers import registry
 from underpainting.samplers.registry import SAMPLERS
-from underpainting_workflow.studies import Study, StudyError, files, load_study
+from underpainting_workflow.studies import Study, files, load_study
 from underpainting_workflow.studies.budget import NO_JUMP, BudgetConfig
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
@@ -172,7 +173,7 @@ def test_a_slip_is_told_with_key_and_remedy(
 ) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content_with(**changes)), encoding="utf-8")
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(InputError) as caught:
         load_study(path)
     told = str(caught.value)
     assert all(text in told for text in ("mine.yaml", key, problem, remedy)), told
@@ -183,5 +184,5 @@ def test_a_basis_of_samples_needs_samples_without_a_jump(tmp_path: Path) -> None
     content["teleport"]["skips"] = [2]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"(?s)samples needs the samples without a jump.*add 0 to teleport\.skips"):
+    with pytest.raises(InputError, match=r"(?s)samples needs the samples without a jump.*add 0 to teleport\.skips"):
         load_study(path)

@@ -17,10 +17,11 @@ from scripts.fetch_denoiser import main as fetch
 from tests.unit.pipelines import basis, quiet, tells, unet
 from underpainting import denoisers
 from underpainting.denoisers.compute import Compute
+from underpainting.io.errors import InputError
 from underpainting.pipeline import TeleportPipeline
 from underpainting.samplers import trajectories
 from underpainting_workflow import preflight
-from underpainting_workflow.studies import Study, StudyError, files, load_study
+from underpainting_workflow.studies import Study, files, load_study
 
 SEEDS = [3, 4, 5]
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,8 +103,8 @@ def test_an_offset_of_the_model_s_times_is_checked_before_any_job(steps: int, fi
     study = study_of(timestep_spacing="leading")
     samplers = (study.trajectories.samplers[1].model_copy(update={"steps": steps}),)
     changed = study.model_copy(update={"trajectories": study.trajectories.model_copy(update={"samplers": samplers})})
-    with nullcontext() if fits else pytest.raises(StudyError, match="steps_offset of 1"):
-        preflight.check_network(changed, str(tmp_path), Path("s.yaml"), "denoiser.path", "-")
+    with nullcontext() if fits else pytest.raises(InputError, match="steps_offset of 1"):
+        preflight.check_network(changed, str(tmp_path), "denoiser.path", "-")
 
 
 def test_schedulers_of_other_paths_stay_as_they_are() -> None:

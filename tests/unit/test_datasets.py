@@ -28,8 +28,9 @@ from underpainting.images import datasets, pictures
 from underpainting.images.containers import PictureError
 from underpainting.images.files import image_files
 from underpainting.io import artifacts
-from underpainting_workflow import preflight, suitability
-from underpainting_workflow.studies import Study, StudyError, data, find_studies
+from underpainting.io.errors import InputError
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import Study, data, find_studies
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = os.environ.get("UNDERPAINTING_DATA")
@@ -283,7 +284,8 @@ def test_a_damaged_npz_is_refused_by_name_and_never_gives_another_number(tmp_pat
             found = collect(config)
         except datasets.DataError as error:
             refused += 1
-            assert "a.npz" in error.problem or error.key in ("images_key", "labels_key")  # noqa: PT017
+            (found,) = error.problems
+            assert "a.npz" in found.problem or found.key in ("dataset.images_key", "dataset.labels_key")
             continue
         np.testing.assert_array_equal(found[0], expected)
         assert found[1].tolist() == labels.tolist()
@@ -332,7 +334,9 @@ def test_values_that_fill_half_of_their_range_at_most_are_remarked(tmp_path: Pat
         assert (source.values.least, source.values.most) == found
 
 
-def test_dark_pictures_are_remarked_once_before_any_job(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_dark_pictures_are_remarked_once_before_any_job(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "images").mkdir()
     for index in range(20):
         Image.fromarray(np.full((8, 8), index, np.uint8)).save(tmp_path / "images" / f"{index}.png")
@@ -343,8 +347,9 @@ def test_dark_pictures_are_remarked_once_before_any_job(tmp_path: Path, caplog: 
         "kid_subset_size": 8,
         "extractor": {"name": "classifier", "labels": "mixture", "features": 8},
     }
+    monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.WARNING):
-        suitability.check(Study.model_validate(study), "config/studies/dark.yaml")
+        preflight.check_all({"dark": Study.model_validate(study)}, "config/studies")
     assert [record.getMessage().partition(", span")[0] for record in caplog.records] == [
         "config/studies/dark.yaml: dataset: the values found, 0 to 19"
     ]
@@ -460,7 +465,7 @@ def test_damaged_files_of_torchvision_are_refused(tmp_path: Path, ending: str) -
         broken.write_bytes(broken.read_bytes()[:cut])
         with pytest.raises(datasets.DataError, match=r"dataset\.root: .*MNIST") as error:
             parse(source="torchvision", name="MNIST", root=str(root), image_size=28).open()
-        assert not ending or not cut or "train-images-idx3-ubyte.gz is damaged" in error.value.problem
+        assert not ending or not cut or "train-images-idx3-ubyte.gz is damaged" in str(error.value)
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------
@@ -685,7 +690,7 @@ def test_unusable_data_are_refused_with_file_key_and_remedy(
     (tmp_path / "config/studies/tiny.yaml").write_text(yaml.safe_dump(study))
     monkeypatch.chdir(tmp_path)
     studies = find_studies("tiny", "config/studies", "config/config.yaml")
-    with pytest.raises(StudyError) as error:
+    with pytest.raises(InputError) as error:
         preflight.check_all(studies, "config/studies")
     message = str(error.value)
     assert message.startswith(f"config/studies/tiny.yaml: {key}: ")
@@ -711,9 +716,9 @@ def test_how_to_get_missing_data_is_told(tmp_path: Path, dataset: dict[str, Any]
         study["dataset"] = {**dataset, "image_size": 8, "channels": 1, "obtain": obtain}
         (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(study))
         studies = find_studies("tiny", tmp_path, "config.yaml", data=str(tmp_path / "nowhere"))
-        with pytest.raises(StudyError, match=r"there is no (file|folder) .*nowhere") as error:
+        with pytest.raises(InputError, match=r"there is no (file|folder) .*nowhere") as error:
             preflight.check_all(studies, tmp_path)
-        assert remedy in error.value.remedy
+        assert remedy in error.value.problems[0].remedy
 
 
 def test_classes_are_not_counted_where_nothing_needs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -734,12 +739,12 @@ def test_good_data_pass_and_are_not_read_again_once_built(tmp_path: Path, monkey
     preflight.check_all({"tiny": study}, "config/studies")
 
 
-def test_a_network_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_a_network_of_another_size_is_refused() -> None:
     study = Study.model_validate(yaml.safe_load((ROOT / "tests/studies/tiny.yaml").read_text()))
-    with pytest.raises(StudyError, match=r"dataset\.image_size: 8 pixels do not fit a network for images of 32"):
-        preflight.check_shape(study, {"sample_size": 32, "in_channels": 1}, tmp_path / "s.yaml")
-    with pytest.raises(StudyError, match=r"dataset\.channels: 1 channels do not fit"):
-        preflight.check_shape(study, {"sample_size": 8, "in_channels": 3}, tmp_path / "s.yaml")
+    with pytest.raises(InputError, match=r"dataset\.image_size: 8 pixels do not fit a network for images of 32"):
+        preflight.check_shape(study, {"sample_size": 32, "in_channels": 1})
+    with pytest.raises(InputError, match=r"dataset\.channels: 1 channels do not fit"):
+        preflight.check_shape(study, {"sample_size": 8, "in_channels": 3})
 
 
 def test_links_to_pictures_and_to_their_folders_are_followed(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from tests.unit.networks import SMALL, small_unet
 from underpainting import denoisers
 from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
+from underpainting.io.errors import InputError
 from underpainting.training import objectives
 from underpainting_workflow import preflight
-from underpainting_workflow.studies import Study, StudyError
+from underpainting_workflow.studies import Study
 
 ROOT = Path(__file__).parents[2]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -125,7 +126,7 @@ def reference(folder: Path, **changes: Any) -> Study:
 
 
 def test_a_network_that_ships_passes_where_it_is_what_the_study_describes(pipeline: Path) -> None:
-    preflight.check_denoiser(reference(pipeline), Path("s.yaml"))
+    preflight.check_denoiser(reference(pipeline))
 
 
 @pytest.mark.parametrize(
@@ -142,9 +143,9 @@ def test_a_network_that_ships_passes_where_it_is_what_the_study_describes(pipeli
 def test_a_network_that_is_not_what_the_study_describes_is_refused(
     pipeline: Path, changes: dict[str, Any], key: str
 ) -> None:
-    with pytest.raises(StudyError, match=rf"s\.yaml: denoiser\.{key}: .* is not that of the network in") as error:
-        preflight.check_denoiser(reference(pipeline, **changes), Path("s.yaml"))
-    assert "--config retrain=true" in error.value.remedy
+    with pytest.raises(InputError, match=rf"denoiser\.{key}: .* is not that of the network in") as error:
+        preflight.check_denoiser(reference(pipeline, **changes))
+    assert "--config retrain=true" in error.value.problems[0].remedy
 
 
 @pytest.mark.parametrize("kind", ["edm", "flow"])
@@ -152,25 +153,25 @@ def test_a_network_that_ships_may_be_of_another_kind(tmp_path: Path, kind: Any) 
     edm = {"sigma_data": 0.4, "sigma_min": 0.002, "sigma_max": 80.0} if kind == "edm" else {}
     denoisers.save_pipeline(small_unet(), objectives.make_schedule(kind, {}, edm), tmp_path)
     described = {"edm": edm} if edm else {}
-    preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}, **described), Path("s.yaml"))
-    with pytest.raises(StudyError, match=r"training\.prediction_type: v_prediction is not that .*, " + kind):
-        preflight.check_denoiser(reference(tmp_path, training={"prediction_type": "v_prediction"}), Path("s.yaml"))
+    preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}, **described))
+    with pytest.raises(InputError, match=r"training\.prediction_type: v_prediction is not that .*, " + kind):
+        preflight.check_denoiser(reference(tmp_path, training={"prediction_type": "v_prediction"}))
     if edm:
-        with pytest.raises(StudyError, match=r"denoiser\.edm\.sigma_data: 0\.5 is not that .*, 0\.4"):
-            preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}), Path("s.yaml"))
+        with pytest.raises(InputError, match=r"denoiser\.edm\.sigma_data: 0\.5 is not that .*, 0\.4"):
+            preflight.check_denoiser(reference(tmp_path, training={"prediction_type": kind}))
 
 
 def test_a_missing_network_that_ships_is_told_with_both_remedies(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"denoiser\.folder: there is no folder .*nowhere") as error:
-        preflight.check_denoiser(reference(tmp_path / "nowhere"), Path("s.yaml"))
-    assert "denoiser.source: train, or --config retrain=true" in error.value.remedy
+    with pytest.raises(InputError, match=r"denoiser\.folder: there is no folder .*nowhere") as error:
+        preflight.check_denoiser(reference(tmp_path / "nowhere"))
+    assert "denoiser.source: train, or --config retrain=true" in error.value.problems[0].remedy
 
 
 def test_how_to_get_a_missing_network_is_told(tmp_path: Path) -> None:
     study = with_denoiser(source="path", path=str(tmp_path / "nowhere"), obtain="ask its author for it")
-    with pytest.raises(StudyError) as error:
-        preflight.check_denoiser(study, Path("s.yaml"))
-    assert error.value.remedy == "ask its author for it"
+    with pytest.raises(InputError) as error:
+        preflight.check_denoiser(study)
+    assert error.value.problems[0].remedy == "ask its author for it"
 
 
 @pytest.mark.parametrize("source", ["path", "reference"])
@@ -187,15 +188,15 @@ def test_an_incomplete_network_is_refused_before_any_job(
 ) -> None:
     (pipeline / missing).unlink()
     study = reference(pipeline) if source == "reference" else with_denoiser(source="path", path=str(pipeline))
-    with pytest.raises(StudyError, match=f"holds no {missing}") as error:
-        preflight.check_denoiser(study, Path("s.yaml"))
-    assert remedy in error.value.remedy
+    with pytest.raises(InputError, match=f"holds no {missing}") as error:
+        preflight.check_denoiser(study)
+    assert remedy in error.value.problems[0].remedy
 
 
 def test_a_spoilt_configuration_is_named(pipeline: Path) -> None:
     (pipeline / "unet" / "config.json").write_text("{")
-    with pytest.raises(StudyError, match=r"denoiser\.path: .*unet/config\.json is no JSON"):
-        preflight.check_denoiser(with_denoiser(source="path", path=str(pipeline)), Path("s.yaml"))
+    with pytest.raises(InputError, match=r"denoiser\.path: .*unet/config\.json is no JSON"):
+        preflight.check_denoiser(with_denoiser(source="path", path=str(pipeline)))
 
 
 def test_a_network_in_the_hubs_cache_is_checked_as_far_as_it_is_there(
@@ -206,18 +207,18 @@ def test_a_network_in_the_hubs_cache_is_checked_as_far_as_it_is_there(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     study = with_denoiser(source="hub", repository="someone/digits", revision=REVISION)
     assert denoisers.cached("someone/digits", REVISION) is None
-    preflight.check_denoiser(study, Path("s.yaml"))
+    preflight.check_denoiser(study)
 
     snapshot = tmp_path / "cache" / "models--someone--digits" / "snapshots" / REVISION
     shutil.copytree(pipeline, snapshot)
     (snapshot / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     assert denoisers.cached("someone/digits", REVISION) == snapshot
-    preflight.check_denoiser(study, Path("s.yaml"))
+    preflight.check_denoiser(study)
 
     config = json.loads((snapshot / "unet" / "config.json").read_text())
     (snapshot / "unet" / "config.json").write_text(json.dumps({**config, "sample_size": 32}))
-    with pytest.raises(StudyError, match="8 pixels do not fit a network for images of 32"):
-        preflight.check_denoiser(study, Path("s.yaml"))
+    with pytest.raises(InputError, match="8 pixels do not fit a network for images of 32"):
+        preflight.check_denoiser(study)
 
 
 def test_the_architecture_of_ddpm_cifar10_is_read(tmp_path: Path) -> None:

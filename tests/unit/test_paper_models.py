@@ -16,10 +16,11 @@ from tests.snapshots import SNAPSHOTS, configuration, write
 from underpainting import denoisers
 from underpainting.denoisers import CountingDenoiser
 from underpainting.denoisers.compute import Compute
+from underpainting.io.errors import InputError
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler, sample
 from underpainting_workflow import preflight
-from underpainting_workflow.studies import Study, StudyError, load_study
+from underpainting_workflow.studies import Study, load_study
 from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ def test_a_snapshot_passes_the_checks_of_its_study_and_is_called(
     folder = place(name, tmp_path / "data", tmp_path / "cache")
     write(name, folder, narrower=4)
     chosen = study(name, tmp_path / "data")
-    preflight.check_denoiser(chosen, Path("s.yaml"))
+    preflight.check_denoiser(chosen)
     if isinstance(chosen.denoiser, HubDenoiser):
         assert denoisers.cached(chosen.denoiser.repository, chosen.denoiser.revision) == folder
     denoiser, schedule = denoisers.load_denoiser(folder, Compute("cpu"))
@@ -80,21 +81,21 @@ def test_a_snapshot_passes_the_checks_of_its_study_and_is_called(
 def test_without_its_network_a_study_says_how_to_get_it(name: str, tmp_path: Path) -> None:
     """The repositories hold pickles: neither their absence nor a pickle itself lets a job start."""
     chosen = study(name, tmp_path)
-    with pytest.raises(StudyError, match=r"denoiser\.path: there is no folder") as error:
-        preflight.check_denoiser(chosen, Path("s.yaml"))
-    assert "hf download" in error.value.remedy
-    assert "docs/weights.md" in error.value.remedy
+    with pytest.raises(InputError, match=r"denoiser\.path: there is no folder") as error:
+        preflight.check_denoiser(chosen)
+    assert "hf download" in error.value.problems[0].remedy
+    assert "docs/weights.md" in error.value.problems[0].remedy
     folder = write(name, place(name, tmp_path, tmp_path), narrower=4)
     weights = next(folder.rglob("*.safetensors"))
     shutil.move(weights, weights.with_suffix(".bin"))
-    with pytest.raises(StudyError, match=r"holds no .*safetensors\. Remedy: convert"):
-        preflight.check_denoiser(chosen, Path("s.yaml"))
+    with pytest.raises(InputError, match=r"holds no .*safetensors\. Remedy: convert"):
+        preflight.check_denoiser(chosen)
 
 
 def test_a_network_of_another_size_does_not_pass(tmp_path: Path) -> None:
     write("ddpm_mnist", place("ddpm_church", tmp_path, tmp_path), narrower=4)
-    with pytest.raises(StudyError, match=r"dataset\.image_size: 256 pixels do not fit a network for images of 32"):
-        preflight.check_denoiser(study("ddpm_church", tmp_path), Path("s.yaml"))
+    with pytest.raises(InputError, match=r"dataset\.image_size: 256 pixels do not fit a network for images of 32"):
+        preflight.check_denoiser(study("ddpm_church", tmp_path))
 
 
 def test_the_cifar10_model_samples_at_full_size(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from underpainting import denoisers
 from underpainting.denoisers import pickles
 from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts, third_party_code
+from underpainting.io.errors import InputError
 from underpainting_workflow import preflight
-from underpainting_workflow.studies import Study, StudyError, files, load_study
+from underpainting_workflow.studies import Study, files, load_study
 
 ROOT = Path(__file__).parents[2]
 STUDY = Path("s.yaml")
@@ -213,7 +214,7 @@ def study(**denoiser: Any) -> Study:
 def test_before_any_job_everything_is_asked_for(code: Path, tmp_path: Path) -> None:
     path, _ = pickled(code, tmp_path / "net.pkl")
     whole = {"path": str(path), "code": str(code), "sha256": sha256(path), "trust_pickle": True}
-    preflight.check_denoiser(study(**whole), STUDY)
+    preflight.check_denoiser(study(**whole))
     (tmp_path / "empty").mkdir()
     for slip, key in [
         ({"trust_pickle": False}, "trust_pickle"),
@@ -221,9 +222,9 @@ def test_before_any_job_everything_is_asked_for(code: Path, tmp_path: Path) -> N
         ({"path": "nowhere.pkl"}, "path"),
         ({"code": str(tmp_path / "empty")}, "code"),
     ]:
-        with pytest.raises(StudyError, match=rf"s\.yaml: denoiser\.{key}: ") as error:
-            preflight.check_denoiser(study(**{**whole, **slip}), STUDY)
-        assert error.value.remedy
+        with pytest.raises(InputError, match=rf"denoiser\.{key}: ") as error:
+            preflight.check_denoiser(study(**{**whole, **slip}))
+        assert error.value.problems[0].remedy
 
 
 def test_the_inputs_of_the_conversion_are_file_and_code(code: Path, tmp_path: Path) -> None:
@@ -238,9 +239,9 @@ def test_the_inputs_of_the_conversion_are_file_and_code(code: Path, tmp_path: Pa
 @pytest.mark.parametrize("name", ["edm_cifar10", "edm_ffhq64", "edm_afhqv2"])
 def test_the_shipped_studies_wait_for_the_users_trust(name: str) -> None:
     file = ROOT / "config/studies" / f"{name}.yaml"
-    with pytest.raises(StudyError, match=r"denoiser\.trust_pickle: .*\.pkl is a pickle") as error:
-        preflight.check_denoiser(load_study(file), file)
-    assert "set it to true" in error.value.remedy
+    with pytest.raises(InputError, match=r"denoiser\.trust_pickle: .*\.pkl is a pickle") as error:
+        preflight.check_denoiser(load_study(file))
+    assert "set it to true" in error.value.problems[0].remedy
 
 
 def test_the_script_converts(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,13 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from underpainting.io.errors import InputError, Problem
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler
 from underpainting.training.trainer import make_unet
 from underpainting_workflow.studies import (
     SamplerChoice,
     Study,
-    StudyError,
     data_folder,
     files,
     find_studies,
@@ -79,10 +79,14 @@ def written(content: Any, folder: Path) -> Path:
     return path
 
 
-def error_of(path: Path) -> StudyError:
-    with pytest.raises(StudyError) as caught:
+def problems_in(path: Path) -> tuple[Problem, ...]:
+    with pytest.raises(InputError) as caught:
         load_study(path)
-    return caught.value
+    return caught.value.problems
+
+
+def problem_in(path: Path) -> Problem:
+    return problems_in(path)[0]
 
 
 # --- what is right loads ---------------------------------------------------------------------------------------------
@@ -192,6 +196,18 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "finite number",
     ),
     "no seeds": (changed("teleport.seeds", 0), "teleport.seeds", "0 is not allowed", "greater than or equal to 2"),
+    "missing key of a jump": (
+        changed("budget", {"samplers": ["ddim"], "jumps": [{"name": "lowrank", "skips": [50]}]}),
+        "budget.jumps[0].rank",
+        "this key is missing",
+        "add it",
+    ),
+    "key named like a kind": (
+        changed("denoiser", {"source": "path", "path": "x", "pth": 1}),
+        "denoiser.pth",
+        "unknown key",
+        "did you mean 'path'?",
+    ),
     "negative skip": (changed("teleport.skips", [0, -5]), "teleport.skips", "[-5]", "0 or more"),
     "too many skips": (
         changed("teleport.skips", [0, 30]),
@@ -330,21 +346,20 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 def test_a_slip_is_told_with_file_key_and_remedy(tmp_path: Path, slip: str) -> None:
     content, key, problem, remedy = SLIPS[slip]
     path = written(content, tmp_path)
-    error = error_of(path)
-    assert (error.file, error.key) == (str(path), key)
-    assert problem in error.problem
-    assert remedy in error.remedy
-    assert str(error) == f"{path}: {key}: {error.problem}. Remedy: {error.remedy}."
+    (found,) = problems_in(path)
+    assert (found.file, found.key) == (str(path), key)
+    assert problem in found.problem
+    assert remedy in found.remedy
+    assert str(found) == f"{path}: {key}: {found.problem}. Remedy: {found.remedy}."
 
 
 def test_several_slips_are_told_at_once(tmp_path: Path) -> None:
     content = changed("teleport.skip", [0])
     content["dataset"]["source"] = "imagenet"
     del content["title"]
-    lines = str(error_of(written(content, tmp_path))).splitlines()
-    assert len(lines) == 3
-    for line, key in zip(sorted(lines), ["dataset.source", "teleport.skip", "title"], strict=True):
-        assert f"mine.yaml: {key}: " in line and "Remedy: " in line
+    found = problems_in(written(content, tmp_path))
+    assert {problem.key for problem in found} == {"dataset.source", "teleport.skip", "title"}
+    assert str(InputError(*found)).splitlines() == [str(problem) for problem in found]
 
 
 # id: (make the file, text of the problem, text of the remedy)
@@ -363,15 +378,15 @@ FILES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
 def test_a_file_that_is_no_study_is_told(tmp_path: Path, name: str) -> None:
     make, problem, remedy = FILES[name]
     path = make(tmp_path)
-    error = error_of(path)
-    assert (error.file, error.key) == (str(path), "(the whole file)")
-    assert problem in error.problem and remedy in error.remedy
+    found = problem_in(path)
+    assert (found.file, found.key) == (str(path), "")
+    assert problem in found.problem and remedy in found.remedy
 
 
 def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes("title: Gemälde\n".encode("latin-1"))
-    error = error_of(path)
+    error = problem_in(path)
     assert "UTF-8" in error.problem and "UTF-8" in error.remedy
 
 
@@ -415,7 +430,7 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", SMALL)
 def test_a_small_study_is_not_refused_for_a_default(tmp_path: Path, case: str) -> None:
     study = load_study(written({**SMALLEST, **SMALL[case]}, tmp_path))
-    check_number(study, 140, 10, "mine.yaml")
+    check_number(study, 140, 10)
     assert study.perturbation.seeds == study.trajectories.seeds
     assert study.teleport.kid_subset_size == 65
     assert Study.model_validate(study.model_dump(by_alias=True)) == study
@@ -530,7 +545,7 @@ def test_a_jump_over_so_many_per_cent_leaves_exactly_the_rest() -> None:
 @pytest.mark.parametrize("case", WRITTEN)
 def test_what_is_written_is_refused_under_its_own_key(tmp_path: Path, case: str) -> None:
     changes, key, problem = WRITTEN[case]
-    error = error_of(written({**SMALLEST, **changes}, tmp_path))
+    error = problem_in(written({**SMALLEST, **changes}, tmp_path))
     assert error.key == key and problem in error.problem
 
 
@@ -554,7 +569,7 @@ def test_a_frechet_distance_needs_more_images_than_features(tmp_path: Path, key:
     content = changed(key, value)
     content["teleport"]["kid_subset_size"] = 20
     content["denoiser"]["training"] |= {"snapshots": [5], "prediction_type": "v_prediction"}
-    error = error_of(written(content, tmp_path))
+    error = problem_in(written(content, tmp_path))
     assert problem in error.problem and "use more than" in error.remedy
     assert error.key == (key if key in ("teleport.seeds",) else error.key)
     assert ("features" in error.remedy) == ("2048" not in problem)
@@ -571,23 +586,23 @@ def test_more_images_are_held_out_than_there_are_features(
     teleport = {**SMALLEST["teleport"], "extractor": extractor, "autoencoder": {"features": codes}}
     study = load_study(written({**SMALLEST, "teleport": teleport}, tmp_path))
     if key is None:
-        check_number(study, images, 10, "mine.yaml")
+        check_number(study, images, 10)
         return
     with pytest.raises(
-        StudyError, match=f"{images // 2} images held out of {images} are too few for a Frechet"
+        InputError, match=f"{images // 2} images held out of {images} are too few for a Frechet"
     ) as error:
-        check_number(study, images, 10, "mine.yaml")
-    assert error.value.key == f"teleport.{key}"
-    assert f"lower teleport.{key}.features, or use more than" in error.value.remedy
+        check_number(study, images, 10)
+    assert error.value.problems[0].key == f"teleport.{key}"
+    assert f"lower teleport.{key}.features, or use more than" in error.value.problems[0].remedy
 
 
 def test_inception_is_compared_with_all_images(tmp_path: Path) -> None:
     teleport = {**SMALLEST["teleport"], "seeds": 2100, "extractor": {"name": "inception-v3-compat"}}
     content = {**SMALLEST, "dataset": {**SMALLEST["dataset"], "limit": None}, "teleport": teleport}
     study = load_study(written(content, tmp_path))
-    check_number(study, 2049, 10, "mine.yaml")
-    with pytest.raises(StudyError, match="2048 images of the data set are too few for a Frechet distance of 2048"):
-        check_number(study, 2048, 10, "mine.yaml")
+    check_number(study, 2049, 10)
+    with pytest.raises(InputError, match="2048 images of the data set are too few for a Frechet distance of 2048"):
+        check_number(study, 2048, 10)
 
 
 @pytest.mark.parametrize(
@@ -605,7 +620,7 @@ def test_inception_is_compared_with_all_images(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_is_not_taken_for_one_of_another_type(tmp_path: Path, key: str, value: Any) -> None:
-    assert error_of(written(changed(key, value), tmp_path)).key == key
+    assert problem_in(written(changed(key, value), tmp_path)).key == key
 
 
 @pytest.mark.parametrize(
@@ -618,7 +633,7 @@ def test_a_value_is_not_taken_for_one_of_another_type(tmp_path: Path, key: str, 
     ],
 )
 def test_a_place_or_repository_that_cannot_be_is_refused(tmp_path: Path, key: str, value: Any, problem: str) -> None:
-    error = error_of(written(changed(key, value), tmp_path))
+    error = problem_in(written(changed(key, value), tmp_path))
     assert problem in error.problem and len(str(error)) < 1000
 
 
@@ -658,16 +673,16 @@ def test_studies_are_found_by_name_in_the_order_chosen(folder: Path, chosen: str
     ],
 )
 def test_a_wrong_choice_of_studies_is_told(folder: Path, chosen: Any, problem: str, remedy: str) -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(InputError) as caught:
         find_studies(chosen, folder, "config/config.yaml")
-    error = caught.value
+    (error,) = caught.value.problems
     assert (error.file, error.key) == ("config/config.yaml", "studies")
     assert problem in error.problem and remedy in error.remedy
 
 
 def test_a_slip_in_a_chosen_study_names_its_file(folder: Path) -> None:
     (folder / "mnist.yaml").write_text(yaml.safe_dump(without("title")), encoding="utf-8")
-    with pytest.raises(StudyError, match=re.escape(f"{folder / 'mnist.yaml'}: title: this key is missing")):
+    with pytest.raises(InputError, match=re.escape(f"{folder / 'mnist.yaml'}: title: this key is missing")):
         find_studies(["digits", "mnist"], folder, "config.yaml")
 
 
@@ -720,7 +735,7 @@ def test_roots_and_networks_may_lie_in_the_data_folder(folder: Path) -> None:
     ],
 )
 def test_another_placeholder_is_told(tmp_path: Path, path: str, problem: str) -> None:
-    error = error_of(written(npz_at(path), tmp_path))
+    error = problem_in(written(npz_at(path), tmp_path))
     assert error.key == "dataset.path"
     assert problem in error.problem
     assert "{data}" in error.remedy
@@ -732,7 +747,7 @@ def test_the_command_line_names_the_data_folder_before_the_environment_and_the_c
     assert data_folder(config, {}, environment) == "environment"
     assert data_folder(config, {}, {"UNDERPAINTING_DATA": ""}) == "configured"
     assert data_folder({}, {}, {}) == "data"
-    with pytest.raises(StudyError, match=r"config/config.yaml: data: \['x'\] is no folder"):
+    with pytest.raises(InputError, match=r"config/config.yaml: data: \['x'\] is no folder"):
         data_folder({"data": ["x"]}, {}, environment)
 
 
@@ -771,7 +786,7 @@ def test_retraining_leaves_other_networks_alone(folder: Path) -> None:
 
 
 def test_retrain_is_true_or_false(folder: Path) -> None:
-    with pytest.raises(StudyError, match=r"config\.yaml: retrain: 'yes' is not allowed"):
+    with pytest.raises(InputError, match=r"config\.yaml: retrain: 'yes' is not allowed"):
         find_studies("digits", folder, "config.yaml", retrain="yes")
 
 
@@ -856,7 +871,7 @@ def test_keys_of_another_kind_of_network_are_refused(
     folder: Path, kind: str, extra: dict[str, Any], message: str
 ) -> None:
     training = {**VALID["denoiser"]["training"], "prediction_type": kind, **extra.pop("training", {})}
-    with pytest.raises(StudyError, match=message):
+    with pytest.raises(InputError, match=message):
         load_study(written(changed("denoiser", {"source": "train", "training": training, **extra}), folder))
 
 
@@ -900,13 +915,13 @@ def test_trainings_that_cannot_be_compared_are_refused(
 ) -> None:
     denoiser = {"source": "train", "training": {"steps": 10, "prediction_type": kind}}
     content = changed("denoiser", denoiser) | {"residual": section}
-    with pytest.raises(StudyError, match=message):
+    with pytest.raises(InputError, match=message):
         load_study(written(content, folder))
 
 
 def test_trainings_need_a_recipe(folder: Path) -> None:
     content = changed("denoiser", HUB) | {"residual": {"budgets": [5]}}
-    with pytest.raises(StudyError, match=r"residual: a denoiser of source hub has no recipe"):
+    with pytest.raises(InputError, match=r"residual: a denoiser of source hub has no recipe"):
         load_study(written(content, folder))
 
 

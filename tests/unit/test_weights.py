@@ -21,9 +21,9 @@ from torch import Tensor
 from tests.unit.networks import SMALL, small_unet
 from underpainting import denoisers
 from underpainting.denoisers import weights
+from underpainting.io.errors import InputError
 from underpainting.training.trainer import make_unet
 from underpainting_workflow import preflight
-from underpainting_workflow.studies import StudyError
 
 Tensors = dict[str, Tensor]
 FILE = f"unet/{weights.FILE}"
@@ -242,8 +242,8 @@ def test_preflight_reads_every_tensor(folder: Path, tmp_path: Path, kind: str) -
     shutil.copytree(folder, tmp_path / "network")
     tensors = load_file(folder / FILE)
     save_file(REFUSED[kind](tensors, sorted(tensors)[0], 0), tmp_path / "network" / FILE)
-    with pytest.raises(StudyError, match=r"denoiser\.path: the weights in .* are not the network's: "):
-        preflight.check_readable(tmp_path / "network", tmp_path / "study.yaml", "denoiser.path")
+    with pytest.raises(InputError, match=r"denoiser\.path: the weights in .* are not the network's: "):
+        preflight.check_readable(tmp_path / "network", "denoiser.path")
 
 
 def test_a_network_of_latents_or_of_whole_times_alone_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import torch
 from underpainting.denoisers import official, residual, unets
 from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
+from underpainting.io.errors import InputError, MissingFileError, Problem
 from underpainting.io.messages import of_error
 from underpainting.io.network_config import image_size, settings
 from underpainting.noise import families
@@ -53,7 +54,8 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
     unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
     for file in (unet / "config.json", scheduler / SCHEDULE):
         if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing: {folder} is not a diffusers pipeline folder")
+            problem = f"{file} is missing: {folder} is not a diffusers pipeline folder"
+            raise MissingFileError(Problem(problem, "give a folder that save_pretrained of a pipeline wrote"))
     _require_pixels(folder)
     schedule, kind = load_schedule(scheduler), settings(unet / "config.json").get("_class_name")
     if kind == official.CLASS_NAME:
@@ -75,7 +77,8 @@ def _require_pixels(folder: Path) -> None:
     if more := [
         name for name, part in parts.items() if not name.startswith("_") and name not in known and _is_part(part)
     ]:
-        raise ValueError(f"{index} names {', '.join(more[:3])[:200]} beside the network; use a network of pixels alone")
+        problem = f"{index} names {', '.join(more[:3])[:200]} beside the network"
+        raise InputError(Problem(problem, "use a network of pixels alone"))
 
 
 def _is_part(entry: Any) -> bool:
@@ -104,27 +107,29 @@ def load_schedule(folder: Path) -> Any:
         )
         _require_levels(schedule, config)
     except families.UnknownPathError as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise InputError(*(Problem(f"{file}: {found.problem}", found.remedy) for found in error.problems)) from error
     except Exception as error:  # diffusers raises many kinds; all mean that the settings make no schedule
-        raise ValueError(f"{file} makes no noise schedule ({of_error(error)}); repair that file") from error
+        raise InputError(Problem(f"{file} makes no noise schedule ({of_error(error)})", "repair that file")) from error
     return schedule
 
 
 def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
     """Refuse levels of noise that are no path from noise to data, or not as many as the configuration says."""
     if config.get("predict_epsilon") is False:
-        raise families.UnknownPathError("predict_epsilon: false is out of use; write prediction_type: sample")
+        problem = Problem("predict_epsilon: false is out of use", "write prediction_type: sample")
+        raise families.UnknownPathError(problem)
     for key in ("sigma_min", "sigma_max", "sigma_data"):
         value = schedule.config.get(key, 1.0)
         if families.family_of(type(schedule).__name__) == "EDM" and not (isinstance(value, float | int) and value > 0):
-            raise families.UnknownPathError(f"{key}: {str(value)[:200]} is no level of noise; give a number above 0")
+            problem = Problem(f"{key}: {str(value)[:200]} is no level of noise", "give a number above 0")
+            raise families.UnknownPathError(problem)
     grid, times = training_grid(schedule), config.get("num_train_timesteps", 1000)
     if config.get("trained_betas") is not None and len(schedule.alphas_cumprod) != times:
-        raise families.UnknownPathError(
-            f"trained_betas are {len(schedule.alphas_cumprod)} numbers for num_train_timesteps: {times}; correct one of them"
-        )
+        text = f"trained_betas are {len(schedule.alphas_cumprod)} numbers for num_train_timesteps: {times}"
+        raise families.UnknownPathError(Problem(text, "correct one of them"))
     if not (np.diff(grid.angle) < 0).all():
-        raise families.UnknownPathError("its levels of noise do not fall from time to time; repair that file")
+        problem = Problem("its levels of noise do not fall from time to time", "repair that file")
+        raise families.UnknownPathError(problem)
 
 
 def _vp_schedule(config: Mapping[str, Any]) -> Any:
@@ -134,7 +139,7 @@ def _vp_schedule(config: Mapping[str, Any]) -> Any:
     if config["_class_name"] != "DDIMScheduler":
         schedule = _same_table(own, config)
     if float(schedule.alphas_cumprod.min()) <= 0:
-        raise families.UnknownPathError(f"{families.ZERO_TERMINAL_SNR}; use a network whose last level has some signal")
+        raise families.UnknownPathError(families.ZERO_TERMINAL_SNR)
     return schedule
 
 
@@ -148,7 +153,8 @@ def _same_table(own: Any, config: Mapping[str, Any]) -> Any:
         betas = {"trained_betas": own.betas.tolist(), "beta_schedule": "linear", "num_train_timesteps": len(own.betas)}
         schedule = ddim.from_config({**config, **betas})
     if not torch.equal(schedule.alphas_cumprod, own.alphas_cumprod):
-        raise families.UnknownPathError(f"the table of {type(own).__name__} is not made of its betas; it is not known")
+        problem = f"the table of {type(own).__name__} is not made of its betas"
+        raise families.UnknownPathError(Problem(problem, "use a network with another scheduler"))
     return schedule
 
 
@@ -191,10 +197,9 @@ def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = 
     family = families.family_of(type(scheduler).__name__)
     if family == "EDM":
         if config["prediction_type"] != "epsilon":
-            raise ValueError(
-                f"an EDM network with prediction_type {config['prediction_type']!r} is not known; only 'epsilon' is, which "
-                "diffusers calls the output F of Karras et al. (2022)"
-            )
+            problem = f"an EDM network with prediction_type {config['prediction_type']!r} is not known"
+            remedy = "only 'epsilon' is, which diffusers calls the output F of Karras et al. (2022)"
+            raise InputError(Problem(problem, remedy))
         return EdmDenoiser(network, config["sigma_data"], config["sigma_min"], config["sigma_max"], compute)
     if family == "flow matching":
         return FlowDenoiser(network, config["num_train_timesteps"], compute)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from underpainting.io.errors import MissingFileError, Problem
 from underpainting.io.messages import of_error
 
 
@@ -30,7 +31,6 @@ def fetch(repository: str, revision: str) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the Hub client raises many kinds; all mean that the network cannot be had
-        raise FileNotFoundError(
-            f"denoiser.repository: {repository} at {revision} cannot be had from the Hub ({of_error(error)}); "
-            "check the name, the commit and the network, or use source: path"
-        ) from error
+        problem = f"{repository} at {revision} cannot be had from the Hub ({of_error(error)})"
+        remedy = "check the name, the commit and the network, or use source: path"
+        raise MissingFileError(Problem(problem, remedy, "denoiser.repository")) from error

@@ -16,6 +16,7 @@ from typing import Any
 from underpainting.denoisers import weights
 from underpainting.denoisers.official import MODULE, OfficialNetwork, construct
 from underpainting.io import third_party_code
+from underpainting.io.errors import InputError, MissingFileError, Problem
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +32,16 @@ def trusted_bytes(path: str | Path, sha256: str, trust_pickle: bool) -> bytes:
         FileNotFoundError: there is no such file.
     """
     if trust_pickle is not True:
-        raise ValueError(
-            f"denoiser.trust_pickle: {path} is a pickle, which can run any code when it is opened, and the study does not trust "
-            "it: if you trust its source, set trust_pickle: true, otherwise use a network in safetensors"
-        )
+        problem = f"{path} is a pickle, which can run any code when it is opened, and the study does not trust it"
+        remedy = "if you trust its source, set trust_pickle: true, otherwise use a network in safetensors"
+        raise InputError(Problem(problem, remedy, "denoiser.trust_pickle"))
     if not Path(path).is_file():
-        raise FileNotFoundError(f"denoiser.path: there is no file {path}; correct it")
+        raise MissingFileError(Problem(f"there is no file {path}", "correct it", "denoiser.path"))
     content = Path(path).read_bytes()
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise ValueError(
-            f"denoiser.sha256: {path} has the sha256 {found}, not {sha256 or 'none given'}: it was not opened; get the file that "
-            "you trust, or, if this is the one, correct denoiser.sha256"
-        )
+        problem = f"{path} has the sha256 {found}, not {sha256 or 'none given'}: it was not opened"
+        remedy = "get the file that you trust, or, if this is the one, correct denoiser.sha256"
+        raise InputError(Problem(problem, remedy, "denoiser.sha256"))
     return content
 
 
@@ -64,9 +63,8 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
 
     content = trusted_bytes(path, sha256, trust_pickle)
     if not (Path(code) / "training" / "networks.py").is_file():
-        raise FileNotFoundError(
-            f"denoiser.code: {code} holds no training/networks.py; name the folder of NVlabs' EDM code"
-        )
+        problem = f"{code} holds no training/networks.py"
+        raise MissingFileError(Problem(problem, "name the folder of NVlabs' EDM code", "denoiser.code"))
     log.info("opening the pickle %s", path)
     with third_party_code.importable(code):
         published = _network(pickle.loads(content), path)  # trusted by the user, byte by byte
@@ -83,21 +81,20 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
 
 def _network(found: Any, path: str | Path) -> Any:
     if not isinstance(found, dict) or "ema" not in found:
-        raise ValueError(f"denoiser.path: {path} is no network of EDM: it holds no dictionary with the key 'ema'")
+        problem = f"{path} is no network of EDM: it holds no dictionary with the key 'ema'"
+        raise InputError(Problem(problem, "use a file that the official code wrote", "denoiser.path"))
     return found["ema"]
 
 
 def _description(network: Any, path: str | Path) -> dict[str, Any]:
     """What it takes to make the network again, as plain values."""
     if not hasattr(network, "init_kwargs"):
-        raise ValueError(
-            f"denoiser.path: the network in {path} does not say how it was made (no init_kwargs), so it cannot be made again "
-            "without the pickle; use a file that the official code wrote"
-        )
+        problem = f"the network in {path} does not say how it was made (no init_kwargs), so it cannot be made again "
+        remedy = "use a file that the official code wrote"
+        raise InputError(Problem(f"{problem}without the pickle", remedy, "denoiser.path"))
     if getattr(network, "label_dim", 0):
-        raise ValueError(
-            f"denoiser.path: the network in {path} is conditional on {network.label_dim} classes; use an unconditional one"
-        )
+        problem = f"the network in {path} is conditional on {network.label_dim} classes"
+        raise InputError(Problem(problem, "use an unconditional one", "denoiser.path"))
     described = {
         "module": MODULE,
         "class": type(network).__name__,
@@ -109,7 +106,8 @@ def _description(network: Any, path: str | Path) -> dict[str, Any]:
     try:
         plain: dict[str, Any] = json.loads(json.dumps(described))
     except TypeError as error:
-        raise ValueError(
-            f"denoiser.path: the network in {path} was made with arguments that are no plain values, and cannot be kept: {error}"
-        ) from error
+        problem = (
+            f"the network in {path} was made with arguments that are no plain values, and cannot be kept ({error})"
+        )
+        raise InputError(Problem(problem, "use another network", "denoiser.path")) from error
     return plain

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from underpainting.denoisers import weights
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import of_error
 from underpainting.io.network_config import image_size, settings
 
@@ -39,10 +40,9 @@ def outputs(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
     learned = schedule.get("variance_type") in (None, "learned", "learned_range")
     if found == channels or (learned and found == 2 * channels):
         return int(channels)
-    raise ValueError(
-        f"the network has {found} output channels for images of {channels}, with variance_type "
-        f"{str(schedule.get('variance_type'))[:200]}; use one that predicts an image, or an image and a learned variance"
-    )
+    variance = str(schedule.get("variance_type"))[:200]
+    problem = f"the network has {found} output channels for images of {channels}, with variance_type {variance}"
+    raise InputError(Problem(problem, "use one that predicts an image, or an image and a learned variance"))
 
 
 def require_known(config: Mapping[str, Any]) -> None:
@@ -53,13 +53,11 @@ def require_known(config: Mapping[str, Any]) -> None:
     """
     require_class(config)
     if found := [key for key in _CONDITIONS if config.get(key) is not None]:
-        raise ValueError(
-            f"the network is conditional ({found[0]}: {str(config[found[0]])[:200]}); use an unconditional one"
-        )
+        problem = f"the network is conditional ({found[0]}: {str(config[found[0]])[:200]})"
+        raise InputError(Problem(problem, "use an unconditional one"))
     if config.get("time_embedding_type") == "learned":
-        raise ValueError(
-            "the network knows whole times alone (time_embedding_type: learned); use one with another embedding"
-        )
+        problem = "the network knows whole times alone (time_embedding_type: learned)"
+        raise InputError(Problem(problem, "use one with another embedding"))
 
 
 def require_class(config: Mapping[str, Any]) -> None:
@@ -69,7 +67,7 @@ def require_class(config: Mapping[str, Any]) -> None:
         ValueError: it is of one.
     """
     if (name := config.get("_class_name")) != CLASS_NAME:
-        raise ValueError(f"the network is a {str(name)[:200]}; use a {CLASS_NAME}, in pixel space")
+        raise InputError(Problem(f"the network is a {str(name)[:200]}", f"use a {CLASS_NAME}, in pixel space"))
 
 
 def load(folder: str | Path, schedule: Mapping[str, Any]) -> nn.Module:
@@ -125,9 +123,8 @@ def make(config: Mapping[str, Any], folder: str | Path) -> Any:
         with no_init_weights():
             return UNet2DModel.from_config(dict(config)).eval()
     except Exception as error:  # of any kind, by what the configuration says
-        raise ValueError(
-            f"diffusers makes no network of {folder}/config.json ({of_error(error)}); repair that file"
-        ) from error
+        problem = f"diffusers makes no network of {folder}/config.json ({of_error(error)})"
+        raise InputError(Problem(problem, "repair that file")) from error
 
 
 def _mean(network: Any, channels: int) -> Any:

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from underpainting.io.errors import InputError, MissingFileError, Problem
 from underpainting.io.messages import of_error
 
 FILE = "diffusion_pytorch_model.safetensors"
@@ -26,7 +27,7 @@ _INDEX = re.compile(r"diffusion_pytorch_model\.safetensors\.index(?:\.(?P<varian
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-class WeightsError(ValueError):
+class WeightsError(InputError):
     """Weights are not those of the network beside them.
 
     Args:
@@ -35,8 +36,7 @@ class WeightsError(ValueError):
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
-        self.problem, self.remedy = problem, remedy
-        super().__init__(f"{problem}; {remedy}")
+        super().__init__(Problem(problem, remedy))
 
 
 def find(folder: str | Path, variant: str = "") -> Path:
@@ -62,10 +62,8 @@ def find(folder: str | Path, variant: str = "") -> Path:
     if not found and (shards := [name for name in names if _SHARD.search(name) and name.endswith(".safetensors")]):
         raise WeightsError(f"{folder} holds {shards[0]} but no index of shards, {FILE}.index.json", "add it")
     if not found:
-        raise FileNotFoundError(
-            f"{folder / FILE} is missing: only safetensors are read, never a pickle; convert the weights first "
-            "(see docs/weights.md)"
-        )
+        problem = f"{folder / FILE} is missing: only safetensors are read, never a pickle"
+        raise MissingFileError(Problem(problem, "convert the weights first (see docs/weights.md)"))
     return folder / found[0]
 
 

@@ -32,6 +32,7 @@ from underpainting.images import pictures
 from underpainting.images.containers import PictureError
 from underpainting.images.files import IMAGE_SUFFIXES, image_files
 from underpainting.images.pictures import Bytes, Colour
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import is_text, of_error, shown
 
 MISSING = (
@@ -87,12 +88,17 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Item]: ...
 
 
-class DataError(ValueError):
-    """Data that cannot be used: the key of the study file below `dataset`, the problem and the remedy."""
+class DataError(InputError):
+    """Data that cannot be used.
+
+    Args:
+        key: the key of the study file, below `dataset`.
+        problem: what is wrong, with the name of the file.
+        remedy: what to do.
+    """
 
     def __init__(self, key: str, problem: str, remedy: str) -> None:
-        self.key, self.problem, self.remedy = key, problem, remedy
-        super().__init__(f"dataset.{key}: {problem}. Remedy: {remedy}.")
+        super().__init__(Problem(problem, remedy, f"dataset.{key}"))
 
 
 class ArraySource:

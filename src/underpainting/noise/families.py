@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from underpainting.io.errors import InputError, Problem
+
 Family = Literal["variance preserving", "EDM", "flow matching"]
 
 FAMILIES: Mapping[Family, frozenset[str]] = {
@@ -49,13 +51,14 @@ PREDICTIONS: Mapping[Family, tuple[str, ...]] = {
 }
 # settings that put the network on another path, or give it another time, than its family's; and what they must be
 _USUAL = {"use_flow_sigmas": False, "invert_sigmas": False, "timestep_type": "discrete"}
-ZERO_TERMINAL_SNR = (
+ZERO_TERMINAL_SNR = Problem(
     "its levels of noise end at alpha = 0 (rescale_betas_zero_snr, or betas too large), where x0_hat has no finite noise "
-    "prediction"
+    "prediction",
+    "use a network whose last level has some signal",
 )
 
 
-class UnknownPathError(ValueError):
+class UnknownPathError(InputError):
     """The noise path of a scheduler is not known."""
 
 
@@ -68,10 +71,9 @@ def family_of(name: str) -> Family:
     for family, names in FAMILIES.items():
         if name in names:
             return family
-    raise UnknownPathError(
-        f"the noise path of the scheduler {name[:200]!r} is not known; a network needs one of "
-        + ", ".join(sorted(name for names in FAMILIES.values() for name in names))
-    )
+    known = ", ".join(sorted(name for names in FAMILIES.values() for name in names))
+    problem = f"the noise path of the scheduler {name[:200]!r} is not known"
+    raise UnknownPathError(Problem(problem, f"a network needs one of {known}"))
 
 
 def of_config(config: Mapping[str, Any]) -> Family:
@@ -84,20 +86,18 @@ def of_config(config: Mapping[str, Any]) -> Family:
         UnknownPathError: it names no class or one of no family, or a setting puts the network on another path.
     """
     if not isinstance(name := config.get("_class_name"), str):
-        raise UnknownPathError(
-            "the scheduler's configuration names no class; add the _class_name of the scheduler that the network was trained "
-            "with, such as DDPMScheduler"
-        )
+        remedy = "add the _class_name of the scheduler that the network was trained with, such as DDPMScheduler"
+        raise UnknownPathError(Problem("the scheduler's configuration names no class", remedy))
     family = family_of(name)
     for key, usual in _USUAL.items():
         if config.get(key, usual) not in (usual, None):
-            raise UnknownPathError(f"{name} with {key}: {config[key]!r} is not known; only {key}: {usual!r} is")
+            problem = f"{name} with {key}: {config[key]!r} is not known"
+            raise UnknownPathError(Problem(problem, f"only {key}: {usual!r} is"))
     prediction = config.get("prediction_type", "epsilon")
     if PREDICTIONS[family] and prediction not in PREDICTIONS[family]:
         known = ", ".join(PREDICTIONS[family])
-        raise UnknownPathError(
-            f"{name} with prediction_type: {prediction!r} is not known; a network of the family {family} predicts {known}"
-        )
+        problem = f"{name} with prediction_type: {prediction!r} is not known"
+        raise UnknownPathError(Problem(problem, f"a network of the family {family} predicts {known}"))
     if family == "variance preserving" and config.get("rescale_betas_zero_snr"):
-        raise UnknownPathError(f"{ZERO_TERMINAL_SNR}; use a network whose last level has some signal")
+        raise UnknownPathError(ZERO_TERMINAL_SNR)
     return family

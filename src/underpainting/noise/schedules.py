@@ -135,7 +135,7 @@ def schedule_of(scheduler: Any) -> Schedule:
         return FlowSchedule()
     square = np.asarray(_table(scheduler, config), np.float64)
     if config.get("rescale_betas_zero_snr") or square.min() <= 0:
-        raise ValueError(families.ZERO_TERMINAL_SNR)
+        raise families.UnknownPathError(families.ZERO_TERMINAL_SNR)
     return VariancePreservingSchedule(np.sqrt((1.0 - square) / square))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from underpainting.io.errors import MissingFileError, Problem
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -28,10 +30,8 @@ def inception_weights(path: str | None) -> Path:
 
     found = Path(path) if path else Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
     if not found.is_file():
-        raise FileNotFoundError(
-            f"Inception's weights are not at {found}: put torch-fidelity's {INCEPTION_FILE} there, give its path as "
-            "teleport.extractor.weights, or use the extractor `classifier`"
-        )
+        remedy = f"put torch-fidelity's {INCEPTION_FILE} there, give its path as teleport.extractor.weights, or use the extractor"
+        raise MissingFileError(Problem(f"Inception's weights are not at {found}", f"{remedy} `classifier`"))
     return found
 
 

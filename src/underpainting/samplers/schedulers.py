@@ -97,7 +97,7 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
     kind = kind_of(name)
     config = getattr(schedule, "config", schedule)
     if config.get("rescale_betas_zero_snr"):
-        raise ValueError(families.ZERO_TERMINAL_SNR)
+        raise families.UnknownPathError(families.ZERO_TERMINAL_SNR)
     betas = {key: config[key] for key in SCHEDULE_KEYS if key in config}
     return _class_of(kind)(**betas, **_settings(kind, options))
 

@@ -20,17 +20,17 @@ from snakemake_provenance.refusal import of_system
 from snakemake_provenance.sharing import NothingToShareError
 from snakemake_provenance.tools import ToolFailedError
 from snakemake_provenance.why import NotAnArtifactError
+from underpainting.io.errors import InputError
 from underpainting_workflow.cli import estimating, forecasting, inspecting, sharing, upkeep, usage
 from underpainting_workflow.cli.estimating import BasisRefusedError
-from underpainting_workflow.studies import StudyError
 
 ERRORS = (
     BasisRefusedError,
     HookInTheWayError,
+    InputError,
     NotAnArtifactError,
     NothingToShareError,
     RunUnderWayError,
-    StudyError,
     ToolFailedError,
     UnfinishedError,
     WorkflowFailedError,

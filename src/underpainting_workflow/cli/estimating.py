@@ -188,15 +188,16 @@ def _in_options(error: Exception) -> str:
     """Translate the study keys of a message to the options of this command."""
     from pydantic import ValidationError
 
+    from underpainting.io.errors import InputError
+    from underpainting_workflow.studies.data import Dataset
+    from underpainting_workflow.studies.errors import from_validation
+
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        text = first["msg"].removeprefix("Value error, ").replace(" | ", ": ")
-        named = [OPTIONS[key] for key in map(str, first["loc"]) if key in OPTIONS]
-        return f"{named[0] if named else 'SOURCE'}: {text}"
+        error = InputError(from_validation(error, Dataset).within(key="dataset").problems[0])
 
     def option(match: re.Match[str]) -> str:
         key, value = match.groups()
         name = OPTIONS.get(key, "SOURCE")
         return f"{name} {value}" if value else name
 
-    return re.sub(r"\bdataset\.(\w+)(?:: (\d+|crop|pad)\b)?", option, str(error))
+    return re.sub(r"\bdataset\.(\w+)(?:\[\d+\])*(?:: (\d+|crop|pad)\b)?", option, str(error))

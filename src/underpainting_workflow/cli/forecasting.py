@@ -6,15 +6,17 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from snakemake_provenance.plan import plan
 from snakemake_provenance.variant import variant
+from underpainting.io.errors import InputError, problems_of
 from underpainting_workflow.cli import project
 from underpainting_workflow.cli.project import UNKNOWN
 from underpainting_workflow.forecast import Row, forecast, measured_rates, total
-from underpainting_workflow.studies import Study, StudyError, costs, load_study, plain_yaml
+from underpainting_workflow.studies import Study, costs, load_study, plain_yaml
 from underpainting_workflow.studies.loading import study_name
 
 HEADINGS = ("rule", "jobs", "of", "NFE", "of", "GB", "of", "hours", "requested MB", "requested minutes")
@@ -56,7 +58,8 @@ def _forecast(options: argparse.Namespace) -> int:
 @contextmanager
 def _project(options: argparse.Namespace) -> Iterator[tuple[Path, Study]]:
     """Give the project's folder and study, or those of a temporary variant with another sweep."""
-    file = Path("config/studies") / f"{study_name(options.study, 'the command line')}.yaml"
+    with problems_of("the command line"):
+        file = Path("config/studies") / f"{study_name(options.study)}.yaml"
     data = project.layout().places["{data}"]
     study, changes = load_study(file, data), _changes(options)
     if not changes:
@@ -67,8 +70,8 @@ def _project(options: argparse.Namespace) -> Iterator[tuple[Path, Study]]:
     with variant(file, json.dumps(content)) as folder:  # JSON is YAML
         try:
             study = load_study(folder / file, data)
-        except StudyError as error:  # about an option, in a temporary file
-            raise StudyError("the options given", error.key, error.problem, error.remedy) from error
+        except InputError as error:  # about an option, in a temporary file
+            raise InputError(*(replace(found, file="the options given") for found in error.problems)) from error
         yield folder, study
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from snakemake_provenance import manifest as manifests
 from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
-from underpainting_workflow.studies.loading import CONFIG, configuration, data_folder
+from underpainting_workflow.studies import plain_yaml
+from underpainting_workflow.studies.loading import CONFIG, data_folder
 
 SHOWN = 20  # lines of manifests that are reported as ignored
 UNKNOWN = "-"  # in a table
@@ -20,8 +21,8 @@ Commands = Any  # the result of add_subparsers, whose type is private in argpars
 
 def layout() -> Layout:
     """Return the layout of the project."""
-    files = [file for file in [Path(CONFIG)] if file.is_file()]
-    return Layout(places={"{data}": data_folder(configuration({}, files, []), {})})
+    config = plain_yaml.read(Path(CONFIG)) if Path(CONFIG).is_file() else None
+    return Layout(places={"{data}": data_folder(config if isinstance(config, dict) else {}, {})})
 
 
 def known() -> tuple[Ledger, manifests.Manifest]:

@@ -5,9 +5,8 @@ makes; `costs`, `counts`, `sizes` and `resources` say what its jobs need. Builds
 part of the workflow.
 """
 
-from underpainting_workflow.studies.errors import StudyError
-from underpainting_workflow.studies.loading import configuration, data_folder, find_studies, load_study
+from underpainting_workflow.studies.loading import check_configuration, data_folder, find_studies, load_study
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import SamplerChoice
 
-__all__ = ["SamplerChoice", "Study", "StudyError", "configuration", "data_folder", "find_studies", "load_study"]
+__all__ = ["SamplerChoice", "Study", "check_configuration", "data_folder", "find_studies", "load_study"]

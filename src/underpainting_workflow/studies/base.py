@@ -1,14 +1,19 @@
-"""Base of all study models, and what several of them share."""
+"""The base of all study models, and the types that several of them share.
+
+A validator raises an `InputError` whose keys are relative to the model; `errors` puts the model's own key before them.
+"""
 
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shown
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on Linux and macOS
@@ -16,37 +21,52 @@ _REPOSITORY = re.compile(r"([A-Za-z0-9_][\w.-]{0,95}(?<=\w)/)?[A-Za-z0-9_]([\w.-
 
 
 class Model(BaseModel):
-    """Unknown keys are errors, values do not change."""
+    """A section of a study file, in which unknown keys are errors and values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def default_to(self, **values: Any) -> None:
-        """Give keys that nobody wrote other values than their usual ones, while the study is being made."""
+        """Set keys that the study file leaves out to other values than their usual ones, while the study is being made."""
         self.__dict__.update({key: value for key, value in values.items() if key not in self.model_fields_set})
 
 
-def pinned_revision(value: str) -> str:
-    """A Hub revision that cannot move: a full commit."""
+def members_of(annotation: Any) -> list[type[Model]]:
+    """Return the models in the annotation of a field: several if it is a union of them, none if it holds plain values."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    return [model for part in typing.get_args(annotation) for model in members_of(part)]
+
+
+def tag_of(model: type[Model]) -> str:
+    """Return the value of the key that tells the members of a union apart, `source` or `name`; empty without one."""
+    fields = (model.model_fields.get(name) for name in ("source", "name"))
+    return next((str(values[0]) for field in fields if field and (values := typing.get_args(field.annotation))), "")
+
+
+def _pinned_revision(value: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{40}", value):
-        raise ValueError(
-            f"{shown(value)} is no full commit | a branch or tag can move: give the commit's 40 hexadecimal digits"
-        )
+        remedy = "a branch or tag can move: give the commit's 40 hexadecimal digits"
+        raise InputError(Problem(f"{shown(value)} is no full commit", remedy))
     return value
 
 
+Revision = Annotated[str, AfterValidator(_pinned_revision)]
+"""A commit of a repository of the Hub, in full; a branch or tag could move."""
+
+
 def possible_path(value: str) -> str:
-    """A path that a file system can hold.
+    """Return a path if a file system can hold it.
 
     Raises:
-        ValueError: "problem | remedy": it is empty, too long, or holds a character that no path holds.
+        InputError: it is empty, too long, or holds a character that no path holds.
     """
     if not value.strip():
-        raise ValueError("it is empty | write the path, or remove the key")
+        raise InputError(Problem("it is empty", "write the path, or remove the key"))
     if "\0" in value:
-        raise ValueError(f"{shown(value)} holds the character U+0000 | remove it")
+        raise InputError(Problem(f"{shown(value)} holds the character U+0000", "remove it"))
     names = [len(name.encode(errors="surrogateescape")) for name in PurePath(value).parts]
     if max(names, default=0) > _LONGEST_NAME or len(value.encode(errors="surrogateescape")) > _LONGEST_PATH:
-        raise ValueError(f"{shown(value)} is longer than a path can be | correct it")
+        raise InputError(Problem(f"{shown(value)} is longer than a path can be", "correct it"))
     return value
 
 
@@ -57,7 +77,7 @@ Place = Annotated[str, AfterValidator(possible_path)]
 def _repository_name(value: str) -> str:
     if not _REPOSITORY.fullmatch(value) or "--" in value or ".." in value or value.endswith(".git"):
         remedy = "write owner/name, of letters, digits and - _ . between them"
-        raise ValueError(f"{shown(value)} is no repository of the Hub | {remedy}")
+        raise InputError(Problem(f"{shown(value)} is no repository of the Hub", remedy))
     return value
 
 
@@ -70,12 +90,12 @@ def ascending(numbers: Iterable[int], name: str) -> tuple[int, ...]:
 
     Args:
         numbers: as listed.
-        name: what a number is called.
+        name: what a number is called, for messages.
 
     Raises:
-        ValueError: "problem | remedy": a number is listed twice.
+        InputError: a number is listed twice.
     """
     listed = sorted(numbers)
     if len(set(listed)) < len(listed):
-        raise ValueError(f"{shown(listed)} lists a {name} twice | list each {name} once")
+        raise InputError(Problem(f"{shown(listed)} lists a {name} twice", f"list each {name} once"))
     return tuple(listed)

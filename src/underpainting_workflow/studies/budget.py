@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers import registry
 from underpainting_workflow.studies.base import Model, ascending
@@ -39,7 +40,7 @@ class JumpBase(Model):
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) < len(value):
-            raise ValueError(f"{shown(list(value))} lists a skip twice | list each skip once")
+            raise InputError(Problem(f"{shown(list(value))} lists a skip twice", "list each skip once"))
         return tuple(sorted(value))
 
 
@@ -116,7 +117,7 @@ class BudgetConfig(Seeded):
     @classmethod
     def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if wrong := [calls for calls in value if calls < 1]:
-            raise ValueError(f"{shown(wrong)} are no numbers of network calls | give numbers of 1 or more")
+            raise InputError(Problem(f"{shown(wrong)} are no numbers of network calls", "give numbers of 1 or more"))
         return ascending(value, "number of network calls")
 
     @field_validator("jumps")
@@ -124,14 +125,15 @@ class BudgetConfig(Seeded):
     def _once(cls, value: tuple[JumpChoice, ...]) -> tuple[JumpChoice, ...]:
         ids = [jump.id for jump in value]
         if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
-            raise ValueError(f"{shortened(', '.join(doubles))} is listed twice | put all its skips into one entry")
+            problem = f"{shortened(', '.join(doubles))} is listed twice"
+            raise InputError(Problem(problem, "put all its skips into one entry"))
         return tuple(sorted(value, key=lambda jump: (_ORDER.index(type(jump)), getattr(jump, "rank", 0))))
 
     @field_validator("samplers")
     @classmethod
     def _samplers_once(cls, value: tuple[SamplerName, ...]) -> tuple[SamplerName, ...]:
         if len(set(value)) < len(value):
-            raise ValueError("budget.samplers | a sampler is listed twice | list each sampler once")
+            raise InputError(Problem("a sampler is listed twice", "list each sampler once"))
         return tuple(sorted(value, key=list(registry.SAMPLERS).index))
 
     def steps(self, sampler: SamplerName) -> list[int]:

@@ -12,54 +12,52 @@ What N images of C classes and D values can give:
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from underpainting.io.errors import InputError, Problem
 from underpainting.quality.held_out import MOST
-from underpainting_workflow.studies.errors import StudyError
 from underpainting_workflow.studies.models import Study
 
 
-def check_number(study: Study, images: int, classes: int, file: str | Path) -> None:
+def check_number(study: Study, images: int, classes: int) -> None:
     """Enough images for subsets, classes, clusters and components?
 
     Args:
         study: the study.
         images: their number.
         classes: their number, 0 if there are none.
-        file: the study file, for messages.
 
     Raises:
-        StudyError: there are too few images.
+        InputError: there are too few images.
     """
     pixels = study.dataset.channels * study.dataset.image_size**2
     rank, modes = study.eigenbasis.rank, study.mixture.modes
     if study.moments.per_class and images < classes:
         problem = f"{images} images cannot fill {classes} classes"
-        raise StudyError(file, "moments.per_class", problem, "raise dataset.limit, add images, or set it to false")
+        remedy = "raise dataset.limit, add images, or set it to false"
+        raise InputError(Problem(problem, remedy, "moments.per_class"))
     written = "kid_subset_size" in study.teleport.model_fields_set
     if written and images < study.teleport.kid_subset_size:
         problem = f"{study.teleport.kid_subset_size} exceeds the {images} images of the data set"
-        raise StudyError(file, "teleport.kid_subset_size", problem, f"set it to {images} or less")
+        raise InputError(Problem(problem, f"set it to {images} or less", "teleport.kid_subset_size"))
     if rank is not None and rank > min(images - 1, pixels):
         problem = (
             f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
         )
-        raise StudyError(file, "eigenbasis.rank", problem, "lower it, or add images")
+        raise InputError(Problem(problem, "lower it, or add images", "eigenbasis.rank"))
     if study.compares("mixture") and study.mixture.fit != "classes" and images < modes:
         problem = f"{images} images cannot fill {modes} clusters"
-        raise StudyError(file, "mixture.modes", problem, f"set it to {images} or less")
-    _check_features(study, images, file)
+        raise InputError(Problem(problem, f"set it to {images} or less", "mixture.modes"))
+    _check_features(study, images)
 
 
-def _check_features(study: Study, images: int, file: str | Path) -> None:
+def _check_features(study: Study, images: int) -> None:
     """Has every set of features fewer of them than there are real images to compare with?"""
     held, extractor = min(images // 2, MOST), study.teleport.extractor
     if extractor.name != "classifier" and images <= extractor.features:
         problem = f"{images} images of the data set are too few for a Frechet distance of {extractor.features} features"
-        raise StudyError(file, "teleport.extractor", problem, f"use more than {extractor.features} images")
+        raise InputError(Problem(problem, f"use more than {extractor.features} images", "teleport.extractor"))
     trained = {"extractor": extractor.features} if extractor.name == "classifier" else {}
     for key, features in {**trained, "autoencoder": study.teleport.autoencoder.features}.items():
         if held <= features:
             problem = f"{held} images held out of {images} are too few for a Frechet distance of {features} features"
             remedy = f"lower teleport.{key}.features, or use more than {2 * features + 1} images"
-            raise StudyError(file, f"teleport.{key}", problem, remedy)
+            raise InputError(Problem(problem, remedy, f"teleport.{key}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import typing
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from underpainting.images.files import image_files
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shown
-from underpainting_workflow.studies.base import Model, Place, pinned_revision
-from underpainting_workflow.studies.introspection import tag_of
+from underpainting_workflow.studies.base import Model, Place, Revision, members_of, tag_of
 
 if TYPE_CHECKING:
     from underpainting.images.datasets import ImageFormat, Source
@@ -179,15 +178,10 @@ class HuggingfaceDataset(PictureDataset):
 
     source: Literal["huggingface"]
     repository: str = Field(description="owner/name on the Hub, or a local folder in the Hub's format.")
-    revision: str = Field(description="The commit to use: 40 hexadecimal digits.")
+    revision: Revision = Field(description="The commit to use: 40 hexadecimal digits.")
     split: str = Field("train", description="Which split to use.")
     image_column: str = Field("image", description="Column with the images.")
     label_column: str | None = Field(None, description="Column with integer labels, if there are any.")
-
-    @field_validator("revision")
-    @classmethod
-    def _pinned(cls, value: str) -> str:
-        return pinned_revision(value)
 
     def _source(self) -> Source:
         from underpainting.images import datasets
@@ -244,7 +238,8 @@ class NpzDataset(DatasetBase):
     @classmethod
     def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and not 0 < value[1] - value[0] < float("inf"):
-            raise ValueError(f"{shown(list(value))} is no range | give [darkest, brightest] with darkest < brightest")
+            remedy = "give [darkest, brightest] with darkest < brightest"
+            raise InputError(Problem(f"{shown(list(value))} is no range", remedy))
         return value
 
     def _source(self) -> Source:
@@ -278,5 +273,5 @@ Dataset = Annotated[
 
 def place_key(source: str) -> str:
     """The key that says where the data of a source lie; empty if they need no place."""
-    members: tuple[type[DatasetBase], ...] = typing.get_args(typing.get_args(Dataset)[0])
-    return next((member.PLACE or "" for member in members if tag_of(member) == source), "")
+    places = {tag_of(member): getattr(member, "PLACE", None) or "" for member in members_of(Dataset)}
+    return places.get(source, "")

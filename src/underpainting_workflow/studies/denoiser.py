@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shown
-from underpainting_workflow.studies.base import Model, Place, Repository, pinned_revision
+from underpainting_workflow.studies.base import Model, Place, Repository, Revision
 
 Width = Annotated[int, Field(ge=1)]
 ResidualForm = Literal["none", "velocity", "blend"]
@@ -39,10 +40,8 @@ class Architecture(Model):
     @model_validator(mode="after")
     def _divides(self) -> Architecture:
         if self.attention_levels > len(self.block_out_channels):
-            raise ValueError(
-                f"denoiser.architecture.attention_levels | {self.attention_levels} exceeds the "
-                f"{len(self.block_out_channels)} levels | lower it"
-            )
+            problem = f"{self.attention_levels} exceeds the {len(self.block_out_channels)} levels"
+            raise InputError(Problem(problem, "lower it", "attention_levels"))
         # the middle block of a UNet2DModel always attends, at the coarsest width
         attending = self.block_out_channels[-max(self.attention_levels, 1) :]
         self.default_to(
@@ -50,16 +49,12 @@ class Architecture(Model):
         )
         for width in self.block_out_channels:
             if width % self.norm_num_groups:
-                raise ValueError(
-                    f"denoiser.architecture.norm_num_groups | {self.norm_num_groups} does not divide the width {width} | "
-                    "choose widths that are multiples of it"
-                )
+                problem = f"{self.norm_num_groups} does not divide the width {width}"
+                raise InputError(Problem(problem, "choose widths that are multiples of it", "norm_num_groups"))
         for width in attending:
             if width % self.attention_head_dim:
-                raise ValueError(
-                    f"denoiser.architecture.attention_head_dim | {self.attention_head_dim} does not divide the width {width} | "
-                    "choose a divisor"
-                )
+                problem = f"{self.attention_head_dim} does not divide the width {width}"
+                raise InputError(Problem(problem, "choose a divisor", "attention_head_dim"))
         return self
 
 
@@ -85,8 +80,8 @@ class EdmNoise(Model):
     def _ascends(self) -> EdmNoise:
         if self.sigma_min >= self.sigma_max:
             if "sigma_min" in self.model_fields_set:
-                raise ValueError(f"denoiser.edm.sigma_min | {self.sigma_min} is not below sigma_max | lower it")
-            raise ValueError(f"denoiser.edm.sigma_max | {self.sigma_max} is not above {self.sigma_min} | raise it")
+                raise InputError(Problem(f"{self.sigma_min} is not below sigma_max", "lower it", "sigma_min"))
+            raise InputError(Problem(f"{self.sigma_max} is not above {self.sigma_min}", "raise it", "sigma_max"))
         return self
 
 
@@ -121,26 +116,21 @@ class TrainingRecipe(Model):
     @model_validator(mode="after")
     def _noise_is_of_its_kind(self) -> TrainingRecipe:
         if self.residual != "none" and self.prediction_type != "v_prediction":
-            raise ValueError(
-                f"denoiser.training.residual | {self.residual} does not go with {self.prediction_type} | "
-                "set prediction_type: v_prediction, or remove it"
-            )
+            problem = f"{self.residual} does not go with {self.prediction_type}"
+            raise InputError(Problem(problem, "set prediction_type: v_prediction, or remove it", "residual"))
         for key in ("log_sigma_mean", "log_sigma_std"):
             if self.prediction_type != "edm" and getattr(self, key) != type(self).model_fields[key].default:
-                raise ValueError(
-                    f"denoiser.training.{key} | {self.prediction_type} does not use it | remove it, or set prediction_type: edm"
-                )
+                remedy = "remove it, or set prediction_type: edm"
+                raise InputError(Problem(f"{self.prediction_type} does not use it", remedy, key))
         return self
 
     @model_validator(mode="after")
     def _snapshots_within(self) -> TrainingRecipe:
         if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
-            raise ValueError(
-                f"denoiser.training.snapshots | {shown(outside)} are not among the steps 1 to {self.steps} | "
-                "correct or remove them"
-            )
+            problem = f"{shown(outside)} are not among the steps 1 to {self.steps}"
+            raise InputError(Problem(problem, "correct or remove them", "snapshots"))
         if list(self.snapshots) != sorted(set(self.snapshots)):
-            raise ValueError(f"denoiser.training.snapshots | {shown(list(self.snapshots))} is not ascending | sort it")
+            raise InputError(Problem(f"{shown(list(self.snapshots))} is not ascending", "sort it", "snapshots"))
         return self
 
 
@@ -185,7 +175,7 @@ class OwnDenoiser(Model):
         for section, usual in {"schedule": NoiseSchedule(), "edm": EdmNoise()}.items():
             if section != self._noise and getattr(self, section) != usual:
                 kind = self.training.prediction_type
-                raise ValueError(f"denoiser.{section} | prediction_type: {kind} does not use it | remove it")
+                raise InputError(Problem(f"prediction_type: {kind} does not use it", "remove it", section))
         return self
 
 
@@ -221,7 +211,7 @@ class HubDenoiser(Model):
 
     source: Literal["hub"]
     repository: Repository = Field(description="owner/name on the Hub.")
-    revision: str = Field(description="The commit to use: 40 hexadecimal digits.")
+    revision: Revision = Field(description="The commit to use: 40 hexadecimal digits.")
 
     @property
     def place(self) -> str:
@@ -231,11 +221,6 @@ class HubDenoiser(Model):
     def settings(self) -> dict[str, Any]:
         """What the copy of the network depends on."""
         return self.model_dump()
-
-    @field_validator("revision")
-    @classmethod
-    def _pinned(cls, value: str) -> str:
-        return pinned_revision(value)
 
 
 class PathDenoiser(Model):
@@ -287,9 +272,8 @@ class PickledDenoiser(Model):
     @classmethod
     def _is_a_digest(cls, value: str) -> str:
         if value and not re.fullmatch(r"[0-9a-f]{64}", value):
-            raise ValueError(
-                f"{shown(value)} is no sha256 | give the 64 hexadecimal digits that sha256sum prints for the file"
-            )
+            remedy = "give the 64 hexadecimal digits that sha256sum prints for the file"
+            raise InputError(Problem(f"{shown(value)} is no sha256", remedy))
         return value
 
 

@@ -1,136 +1,109 @@
-"""The one error of study files and their data: file, key, what is wrong, remedy."""
+"""What pydantic finds wrong in a study, as problems with key and remedy."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from underpainting.io.messages import shortened, shown
-from underpainting_workflow.studies.base import Model
+from underpainting.io.errors import InputError, Problem
+from underpainting.io.messages import shown
+from underpainting_workflow.studies.base import Model, members_of, tag_of
 
-WHOLE_FILE = "(the whole file)"
-_LONGEST_PART, _LONGEST_MESSAGE = 500, 2000
-
-
-class StudyError(ValueError):
-    """Something in a study file, or in the data that it names, cannot be used.
-
-    Args:
-        file: the study file.
-        key: the key in it, dotted.
-        problem: what is wrong.
-        remedy: what to do.
-
-    Key, problem and remedy are shortened, whoever wrote them, so that a message has at most 2,000 characters.
-    """
-
-    def __init__(self, file: str | Path, key: str, problem: str, remedy: str) -> None:
-        self.file, self.key = shortened(str(file)), shortened(key)
-        self.problem, self.remedy = shortened(problem, _LONGEST_PART), shortened(remedy, _LONGEST_PART)
-        super().__init__(f"{self.file}: {self.key}: {self.problem}. Remedy: {self.remedy}.")
+_LONGEST_GUESS = 100
 
 
-class ManyStudyErrors(StudyError):  # noqa: N818  several of the error that it is
-    """Several errors of one study file, reported together, as many as 2,000 characters hold."""
-
-    def __init__(self, errors: Sequence[StudyError]) -> None:
-        first = errors[0]
-        super().__init__(first.file, first.key, first.problem, first.remedy)
-        self.errors = tuple(errors)
-        text = "\n".join(str(error) for error in errors)
-        for count in range(len(errors) - 1, 0, -1):
-            if len(text) <= _LONGEST_MESSAGE:
-                break
-            text = "\n".join([*map(str, errors[:count]), f"{first.file}: {len(errors) - count} more errors"])
-        self.args = (text,)
-
-
-UNION_KEYS = frozenset({"dataset", "denoiser", "extractor"})
-
-
-def _keys(location: Sequence[str | int]) -> tuple[list[str | int], str | None]:
-    """The keys of a pydantic location, and the last member of a union in it (pydantic writes it behind the key)."""
-    keys: list[str | int] = []
-    tag = None
-    for before, part in zip([None, *location], location, strict=False):
-        if before in UNION_KEYS and (not keys or keys[-1] == before):
-            tag = str(part)
-        else:
-            keys.append(part)
-    return keys, tag
-
-
-def _dotted(location: Sequence[str | int]) -> str:
-    text = ""
-    for part in _keys(location)[0]:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or WHOLE_FILE
-
-
-def _fields_at(model: type[Model], location: Sequence[str | int]) -> list[str]:
-    """Names of the fields that are allowed beside the last key of `location`."""
-    from underpainting_workflow.studies.introspection import models_below
-
-    keys, tag = _keys(location)
-    return models_below(model, [key for key in keys[:-1] if isinstance(key, str)], tag)
-
-
-def _explain(error: Any, model: type[Model]) -> tuple[str, str, str]:
-    """Key, problem and remedy of one of pydantic's errors."""
-    kind, given, key = error["type"], error.get("input"), _dotted(error["loc"])
-    if kind == "extra_forbidden":
-        allowed = _fields_at(model, error["loc"])
-        close = difflib.get_close_matches(str(error["loc"][-1])[:100], allowed, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        return key, "unknown key", f"{hint}allowed here: {', '.join(allowed)}"
-    if kind == "missing":
-        return key, "this key is missing", "add it; config/README.md explains every key"
-    if kind == "value_error":
-        return _parts(str(error["ctx"]["error"]), key)
-    if kind == "union_tag_not_found":
-        return f"{key}.{error['ctx']['discriminator'].strip(chr(39))}", "this key is missing", "add it"
-    if kind == "union_tag_invalid":
-        context = error["ctx"]
-        return (
-            f"{key}.{context['discriminator'].strip(chr(39))}",
-            f"{shown(context['tag'])} is unknown",
-            f"use one of {context['expected_tags']}",
-        )
-    expected = error["msg"][0].lower() + error["msg"][1:]
-    for json, yaml in {"an object": "a mapping", "a valid array": "a list"}.items():
-        expected = expected.replace(json, yaml)
-    return key, f"{shown(given)} is not allowed", expected
-
-
-def _parts(text: str, key: str) -> tuple[str, str, str]:
-    """Key, problem and remedy of "problem | remedy" or "key | problem | remedy"; a value in the problem may hold " | "."""
-    first, _, rest = text.partition(" | ")
-    if " | " in rest and re.fullmatch(r"[a-z_][a-z_.]*", first):
-        key, text = first, rest
-    problem, _, remedy = text.rpartition(" | ")
-    return key, problem, remedy
-
-
-def _follows(error: Any, errors: Sequence[Any]) -> bool:
-    """Whether pydantic calls a list too short only because it left out the entries that are wrong themselves."""
-    place = error["loc"]
-    within = [other for other in errors if other is not error and other["loc"][: len(place)] == place]
-    return error["type"] == "too_short" and bool(within)
-
-
-def from_validation(error: ValidationError, file: str | Path, model: type[Model]) -> StudyError:
-    """The errors that pydantic found, in our words.
+def from_validation(error: ValidationError, annotation: Any) -> InputError:
+    """Return what pydantic found as problems, without their file.
 
     Args:
         error: what pydantic raised.
-        file: the study file.
-        model: the model that was to be made.
+        annotation: what was to be made: a model, or a union of models told apart by a key.
     """
     entries = error.errors()
-    errors = [StudyError(file, *_explain(entry, model)) for entry in entries if not _follows(entry, entries)]
-    return errors[0] if len(errors) == 1 else ManyStudyErrors(errors)
+    return InputError(
+        *(found for entry in entries if not _follows(entry, entries) for found in _problems(entry, annotation))
+    )
+
+
+def did_you_mean(given: object, choices: Iterable[str]) -> str:
+    """Return a question that names the choice most like what was given; empty if none is like it."""
+    close = difflib.get_close_matches(str(given)[:_LONGEST_GUESS], list(choices), n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
+
+
+def _problems(entry: Any, annotation: Any) -> Iterable[Problem]:
+    """Translate one of pydantic's errors."""
+    kind, location, context = entry["type"], entry["loc"], entry.get("ctx", {})
+    key = _dotted(_resolve(annotation, location)[0])
+    if isinstance(own := context.get("error"), InputError):
+        return own.within(key=key).problems
+    if kind == "extra_forbidden":
+        models = _resolve(annotation, location[:-1])[1]
+        allowed = sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+        remedy = f"{did_you_mean(location[-1], allowed)}allowed here: {', '.join(allowed)}"
+        return [Problem("unknown key", remedy, key)]
+    if kind == "missing":
+        return [Problem("this key is missing", "add it; config/README.md explains every key", key)]
+    if kind.startswith("union_tag_"):
+        return [_untold(context, key)]
+    given, expected = entry.get("input"), context.get("expected", "")
+    remedy = did_you_mean(given, re.findall(r"'([^']*)'", expected)) + _expectation(entry["msg"])
+    return [Problem(f"{shown(given)} is not allowed", remedy, key)]
+
+
+def _untold(context: Any, key: str) -> Problem:
+    """The problem of a section whose kind is missing or unknown."""
+    place = ".".join(filter(None, (key, context["discriminator"].strip("'"))))
+    if "tag" not in context:
+        return Problem("this key is missing", "add it; config/README.md explains every key", place)
+    expected = context["expected_tags"]
+    hint = did_you_mean(context["tag"], re.findall(r"'([^']*)'", expected))
+    return Problem(f"{shown(context['tag'])} is unknown", f"{hint}use one of {expected}", place)
+
+
+def _expectation(message: str) -> str:
+    """Turn what pydantic expects into a remedy in the words of YAML."""
+    text = re.sub(r"^\w+ should ", "it must ", message).replace(" after validation", "")
+    return (
+        text.replace("an object", "a mapping")
+        .replace("a valid array", "a list")
+        .replace("a valid boolean", "true or false")
+    )
+
+
+def _resolve(annotation: Any, location: Sequence[str | int]) -> tuple[list[str | int], list[type[Model]]]:
+    """Split a location into keys, without the kinds that pydantic writes behind a union's key, and the models below them."""
+    keys: list[str | int] = []
+    models = members_of(annotation)
+    for part in location:
+        if len(models) > 1 and (chosen := [model for model in models if tag_of(model) == part]):
+            models = chosen
+            continue
+        keys.append(part)
+        if isinstance(part, str):
+            fields = [field for model in models for field in model.model_fields.items()]
+            models = [
+                below
+                for name, field in fields
+                if part == (field.alias or name)
+                for below in members_of(field.annotation)
+            ]
+    return keys, models
+
+
+def _dotted(keys: Iterable[str | int]) -> str:
+    text = ""
+    for part in keys:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _follows(entry: Any, entries: Sequence[Any]) -> bool:
+    """Whether pydantic calls a list too short only because it left out the entries that are wrong themselves."""
+    place = entry["loc"]
+    within = [other for other in entries if other is not entry and other["loc"][: len(place)] == place]
+    return entry["type"] == "too_short" and bool(within)

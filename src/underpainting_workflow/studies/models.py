@@ -1,7 +1,5 @@
 """The study configuration as typed models; the JSON schema for editors is generated from them.
 
-A `ValueError` raised here reads "problem | remedy", or "key | problem | remedy" where the key is not the model's own;
-`errors.py` adds the file.
 This module is imported by the Snakefile, so it imports nothing heavy.
 """
 
@@ -11,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from underpainting.io.errors import InputError, Problem
 from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.budget import BudgetConfig
 from underpainting_workflow.studies.data import Dataset
@@ -120,19 +119,17 @@ class Study(Model):
             levels = len(self.denoiser.architecture.block_out_channels)
             factor = 2 ** (levels - 1)
             if self.dataset.image_size % factor:
-                raise ValueError(
-                    f"dataset.image_size | {self.dataset.image_size} pixels do not fit a network of {levels} levels | "
-                    f"choose a multiple of {factor}, or fewer levels in denoiser.architecture.block_out_channels"
-                )
+                problem = f"{self.dataset.image_size} pixels do not fit a network of {levels} levels"
+                remedy = f"choose a multiple of {factor}, or fewer levels in denoiser.architecture.block_out_channels"
+                raise InputError(Problem(problem, remedy, "dataset.image_size"))
             times = self.denoiser.times
             for key, choice in self.choices():
                 if choice.steps > times:
-                    raise ValueError(
-                        f"{key}.samplers | {choice.id} takes more steps than the {times} times of the noise schedule | "
-                        "lower its steps, or raise denoiser.schedule.num_train_timesteps"
-                    )
+                    problem = f"{choice.id} takes more steps than the {times} times of the noise schedule"
+                    remedy = "lower its steps, or raise denoiser.schedule.num_train_timesteps"
+                    raise InputError(Problem(problem, remedy, f"{key}.samplers"))
                 if misfit := choice.misfit(times):
-                    raise ValueError(f"{key}.samplers | {choice.id} over {times} times: {misfit}")
+                    raise InputError(misfit.within(key=f"{key}.samplers"))
         self._theory_fits()
         self._budget_fits()
         self._residual_fits()
@@ -140,10 +137,9 @@ class Study(Model):
         if self.figures.seed is not None:
             first = self.trajectories.first_seed
             if not first <= self.figures.seed < first + self.trajectories.seeds:
-                raise ValueError(
-                    f"figures.seed | {self.figures.seed} is not among the trajectories' seeds | choose one from {first} to "
-                    f"{first + self.trajectories.seeds - 1}"
-                )
+                problem = f"{self.figures.seed} is not among the trajectories' seeds"
+                remedy = f"choose one from {first} to {first + self.trajectories.seeds - 1}"
+                raise InputError(Problem(problem, remedy, "figures.seed"))
         return self
 
     def _choose_defaults(self) -> None:
@@ -180,11 +176,12 @@ class Study(Model):
         for key, images in sets.items():
             if images <= features:
                 problem = f"{images} images are too few for a Frechet distance of {features} features"
-                raise ValueError(f"{key} | {problem} | use more than {features} images{lower}")
+                raise InputError(Problem(problem, f"use more than {features} images{lower}", key))
         compared = [images for key, images in sets.items() if key.startswith(("teleport.", "budget."))]
         if (fewest := min(compared)) <= codes:
             problem = f"{codes} features are too many for a Frechet distance of {fewest} images"
-            raise ValueError(f"teleport.autoencoder.features | {problem} | lower it below {fewest}, or use more images")
+            remedy = f"lower it below {fewest}, or use more images"
+            raise InputError(Problem(problem, remedy, "teleport.autoencoder.features"))
 
     def _budget_fits(self) -> None:
         """Do the jumps have what they are made from?"""
@@ -193,55 +190,48 @@ class Study(Model):
         names = {jump.name for jump in self.budget.jumps}
         most = self._components
         if too_high := [jump.id for jump in self.budget.jumps if getattr(jump, "rank", 0) > most]:
-            raise ValueError(
-                f"budget.jumps | {', '.join(too_high)} exceeds the {most} components of the eigenbasis | lower its rank"
-            )
+            problem = f"{', '.join(too_high)} exceeds the {most} components of the eigenbasis"
+            raise InputError(Problem(problem, "lower its rank", "budget.jumps"))
         if "samples" in names and 0 not in self.teleport.skips:
-            raise ValueError("budget.jumps | samples needs the samples without a jump | add 0 to teleport.skips")
+            problem = "samples needs the samples without a jump"
+            raise InputError(Problem(problem, "add 0 to teleport.skips", "budget.jumps"))
         size, seeds = self.teleport.kid_subset_size, self.budget.seeds
         if size > seeds and "seeds" in self.budget.model_fields_set:
-            raise ValueError(
-                f"budget.seeds | {seeds} are fewer than the {size} images of a KID subset | "
-                "raise it, or lower teleport.kid_subset_size"
-            )
+            problem = f"{seeds} are fewer than the {size} images of a KID subset"
+            raise InputError(Problem(problem, "raise it, or lower teleport.kid_subset_size", "budget.seeds"))
         if size > seeds:
             problem = f"{size} exceeds the {seeds} images of the sweep over few network calls"
-            raise ValueError(f"teleport.kid_subset_size | {problem} | lower it, or raise budget.seeds")
+            raise InputError(Problem(problem, "lower it, or raise budget.seeds", "teleport.kid_subset_size"))
 
     def _residual_fits(self) -> None:
         """Is there a recipe that can be trained on a Gaussian?"""
         if self.residual is None:
             return
         if not isinstance(self.denoiser, OwnDenoiser):
-            raise ValueError(
-                f"residual | a denoiser of source {self.denoiser.source} has no recipe to train by | "
-                "remove this section, or set denoiser.source: train"
-            )
+            problem = f"a denoiser of source {self.denoiser.source} has no recipe to train by"
+            raise InputError(Problem(problem, "remove this section, or set denoiser.source: train", "residual"))
         if self.denoiser.training.prediction_type != "v_prediction":
-            raise ValueError(
-                f"residual | no form goes with prediction_type {self.denoiser.training.prediction_type} | "
-                "set denoiser.training.prediction_type: v_prediction, or remove this section"
-            )
+            problem = f"no form goes with prediction_type {self.denoiser.training.prediction_type}"
+            remedy = "set denoiser.training.prediction_type: v_prediction, or remove this section"
+            raise InputError(Problem(problem, remedy, "residual"))
 
     def _theory_fits(self) -> None:
         if self.mixture.fit == "classes" and not self.moments.per_class:
-            raise ValueError("mixture.fit | classes needs the moments of each class | set moments.per_class: true")
+            problem = "classes needs the moments of each class"
+            raise InputError(Problem(problem, "set moments.per_class: true", "mixture.fit"))
         if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.has_mixture():
             asking = "comparison.models" if self.compares("mixture") else "budget.jumps"
             key = "mixture.covariance" if "covariance" in self.mixture.model_fields_set else asking
-            raise ValueError(
-                f"{key} | a mixture of covariance: full needs covariance matrices, which eigenbasis.method: "
-                f"{self.eigenbasis.method} avoids | set mixture.covariance: low_rank and mixture.rank"
-            )
+            problem = "a mixture of covariance: full needs covariance matrices, which eigenbasis.method: "
+            remedy = "set mixture.covariance: low_rank and mixture.rank"
+            raise InputError(Problem(f"{problem}{self.eigenbasis.method} avoids", remedy, key))
         most = self._components
         if self.perturbation.components[-1] > most:
-            raise ValueError(
-                f"perturbation.components | there is no component {self.perturbation.components[-1]} of {most} | lower it"
-            )
+            problem = f"there is no component {self.perturbation.components[-1]} of {most}"
+            raise InputError(Problem(problem, "lower it", "perturbation.components"))
         if self.perturbation.seeds > self.trajectories.seeds:
-            raise ValueError(
-                f"perturbation.seeds | {self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories | lower it"
-            )
+            problem = f"{self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories"
+            raise InputError(Problem(problem, "lower it", "perturbation.seeds"))
 
     def has_mixture(self) -> bool:
         """Is the Gaussian mixture made: compared with the sampler, or jumped with?"""

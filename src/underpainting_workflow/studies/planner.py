@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from underpainting.io.errors import InputError, Problem
 from underpainting_workflow.studies.base import Model
 
 
@@ -32,8 +33,8 @@ class PlannerConfig(Model):
     def _descends(self) -> PlannerConfig:
         if self.least >= self.noisiest:
             if "least" in self.model_fields_set:
-                raise ValueError(
-                    f"planner.least | {self.least} is not below the noisiest level, {self.noisiest} | lower it"
-                )
-            raise ValueError(f"planner.noisiest | {self.noisiest} is not above the last level, {self.least} | raise it")
+                problem = f"{self.least} is not below the noisiest level, {self.noisiest}"
+                raise InputError(Problem(problem, "lower it", "least"))
+            problem = f"{self.noisiest} is not above the last level, {self.least}"
+            raise InputError(Problem(problem, "raise it", "noisiest"))
         return self

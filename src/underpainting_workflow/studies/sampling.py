@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers.registry import SAMPLERS
 from underpainting_workflow.studies.base import Model, Place, ascending
@@ -45,7 +46,8 @@ class SamplerChoice(Model):
         name = info.data.get("name")
         if value and name and not SAMPLERS[name].clips:
             able = ", ".join(other for other, kind in SAMPLERS.items() if kind.clips)
-            raise ValueError(f"diffusers' {SAMPLERS[name].label} cannot clip | remove it, or take one of {able}")
+            problem = f"diffusers' {SAMPLERS[name].label} cannot clip"
+            raise InputError(Problem(problem, f"remove it, or take one of {able}"))
         return value
 
     @model_serializer(mode="wrap")
@@ -62,17 +64,18 @@ class SamplerChoice(Model):
     def _marks(self) -> list[str]:
         return [*([self.timestep_spacing] if self.timestep_spacing else []), *(["clipped"] if self.clip_sample else [])]
 
-    def misfit(self, times: int) -> str | None:
-        """What diffusers cannot do rightly with these steps over so many times, as "problem | remedy"."""
+    def misfit(self, times: int) -> Problem | None:
+        """Return what diffusers cannot do rightly with these steps over so many times."""
         spacing, stride = self.timestep_spacing, times // self.steps
         if self.name in ("dpmsolverpp", "unipc") and self.steps == times and spacing != "trailing":
-            return "its grid would visit a time twice | lower its steps"
+            return Problem(f"{self.id} over {times} times: its grid would visit a time twice", "lower its steps")
         if self.name not in ("ddim", "pndm") or spacing in (None, "leading"):
             return None
         if times % self.steps == 0 if spacing == "trailing" else self.steps in (1, times):
             return None
-        problem = f"diffusers' {SAMPLERS[self.name].label} moves by {stride} times at each step, the spacing {spacing} does not"
-        return f"{problem} | use the spacing leading, or trailing with steps that divide {times}"
+        moves = f"diffusers' {SAMPLERS[self.name].label} moves by {stride} times at each step, the spacing {spacing} does not"
+        remedy = f"use the spacing leading, or trailing with steps that divide {times}"
+        return Problem(f"{self.id} over {times} times: {moves}", remedy)
 
     @property
     def label(self) -> str:
@@ -83,7 +86,8 @@ class SamplerChoice(Model):
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
     ids = [sampler.id for sampler in samplers]
     if doubles := {entry for entry in ids if ids.count(entry) > 1}:
-        raise ValueError(f"{shortened(', '.join(sorted(doubles)))} is listed twice | list each sampler once")
+        problem = f"{shortened(', '.join(sorted(doubles)))} is listed twice"
+        raise InputError(Problem(problem, "list each sampler once"))
     return samplers
 
 
@@ -119,9 +123,8 @@ class TrajectoriesConfig(Seeded):
     @classmethod
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
         if stochastic := [choice.id for choice in value if SAMPLERS[choice.name].stochastic]:
-            raise ValueError(
-                f"{shortened(', '.join(stochastic))} adds noise on its way | theory describes deterministic samplers: remove it"
-            )
+            problem = f"{shortened(', '.join(stochastic))} adds noise on its way"
+            raise InputError(Problem(problem, "theory describes deterministic samplers: remove it"))
         return _distinct(value)
 
 
@@ -231,17 +234,16 @@ class TeleportConfig(Seeded):
     @classmethod
     def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if negative := [skip for skip in value if skip < 0]:
-            raise ValueError(f"a skip cannot be negative, but {shown(negative)} is | give numbers of steps, 0 or more")
+            problem = f"a skip cannot be negative, but {shown(negative)} is"
+            raise InputError(Problem(problem, "give numbers of steps, 0 or more"))
         return ascending(value, "skip")
 
     @model_validator(mode="after")
     def _skips_leave_a_step(self) -> TeleportConfig:
         for sampler in self.samplers:
             if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
-                raise ValueError(
-                    f"teleport.skips | skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps} | "
-                    f"keep every skip below {sampler.steps}"
-                )
+                problem = f"skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps}"
+                raise InputError(Problem(problem, f"keep every skip below {sampler.steps}", "skips"))
         self.default_to(
             kid_subset_size=min(1000, self.seeds),
             null_seeds=min(max(500, 2 * self.extractor.features), self.seeds),
@@ -250,14 +252,12 @@ class TeleportConfig(Seeded):
         self.solution.default_to(seeds=min(64, self.seeds))
         for key, count in {"null_seeds": self.null_seeds, "solution.seeds": self.solution.seeds}.items():
             if count > self.seeds:
-                raise ValueError(f"teleport.{key} | {count} exceed the {self.seeds} seeds of the sweep | lower it")
+                raise InputError(Problem(f"{count} exceed the {self.seeds} seeds of the sweep", "lower it", key))
         if self.neighbourhood >= self.null_seeds:
             problem = f"{self.neighbourhood} neighbours are not among {self.null_seeds} seeds"
             of_null = "" if self.null_seeds == self.seeds else " of the null model"
-            raise ValueError(f"teleport.neighbourhood | {problem}{of_null} | lower it")
+            raise InputError(Problem(f"{problem}{of_null}", "lower it", "neighbourhood"))
         if self.kid_subset_size > self.seeds:
-            raise ValueError(
-                f"teleport.kid_subset_size | {self.kid_subset_size} exceeds the {self.seeds} seeds | "
-                "lower it or raise teleport.seeds"
-            )
+            problem = f"{self.kid_subset_size} exceeds the {self.seeds} seeds"
+            raise InputError(Problem(problem, "lower it or raise teleport.seeds", "kid_subset_size"))
         return self

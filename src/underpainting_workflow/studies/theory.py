@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shown
 from underpainting.theory.labels import LABELS
 from underpainting_workflow.studies.base import Model
@@ -40,7 +41,7 @@ class EigenbasisConfig(Model):
     @model_validator(mode="after")
     def _rank_given(self) -> EigenbasisConfig:
         if self.method == "randomized" and self.rank is None:
-            raise ValueError("the randomized method needs a rank | add eigenbasis.rank")
+            raise InputError(Problem("the randomized method needs a rank", "add eigenbasis.rank"))
         return self
 
 
@@ -68,8 +69,9 @@ class MixtureConfig(Model):
     @model_validator(mode="after")
     def _rank_given(self) -> MixtureConfig:
         if (self.covariance == "low_rank") != (self.rank is not None):
-            problem = "is needed by" if self.rank is None else "is used by nothing but"
-            raise ValueError(f"mixture.rank | a rank {problem} covariance: low_rank | add or remove mixture.rank")
+            relation = "is needed by" if self.rank is None else "is used by nothing but"
+            problem = f"a rank {relation} covariance: low_rank"
+            raise InputError(Problem(problem, "add or remove mixture.rank", "rank"))
         return self
 
 
@@ -91,9 +93,8 @@ class ComparisonConfig(Model):
     @classmethod
     def _gaussian_first(cls, value: tuple[TheoryName, ...]) -> tuple[TheoryName, ...]:
         if "gaussian" not in value or len(set(value)) < len(value):
-            raise ValueError(
-                f"{shown(list(value))} lacks gaussian or lists a model twice | list gaussian, and each model once"
-            )
+            problem = f"{shown(list(value))} lacks gaussian or lists a model twice"
+            raise InputError(Problem(problem, "list gaussian, and each model once"))
         return tuple(sorted(value, key=list(LABELS).index))
 
 
@@ -131,14 +132,15 @@ class PerturbationConfig(Model):
     @classmethod
     def _within(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if min(value) < 0 or max(value) >= 1:
-            raise ValueError(f"{shown(list(value))} leaves the sampler's steps | give fractions from 0 to below 1")
+            problem = f"{shown(list(value))} leaves the sampler's steps"
+            raise InputError(Problem(problem, "give fractions from 0 to below 1"))
         return tuple(sorted(set(value)))
 
     @field_validator("components")
     @classmethod
     def _numbered_from_one(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if min(value) < 1:
-            raise ValueError(f"there is no component {min(value)} | components are numbered from 1")
+            raise InputError(Problem(f"there is no component {min(value)}", "components are numbered from 1"))
         return tuple(sorted(set(value)))
 
     def steps(self, count: int) -> list[int]:
@@ -160,7 +162,7 @@ class ScoreConfig(Model):
     @classmethod
     def _positive(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if min(value) <= 0:
-            raise ValueError(f"{min(value)} is no noise level | give ratios sigma / alpha above 0")
+            raise InputError(Problem(f"{min(value)} is no noise level", "give ratios sigma / alpha above 0"))
         return tuple(sorted(set(value)))
 
 
