@@ -334,7 +334,7 @@ def test_values_that_fill_half_of_their_range_at_most_are_remarked(tmp_path: Pat
         assert (source.values.least, source.values.most) == found
 
 
-def test_dark_pictures_are_remarked_once_before_any_job(
+def test_dark_pictures_are_remarked_once_before_any_job_and_once_in_the_job(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "images").mkdir()
@@ -349,9 +349,12 @@ def test_dark_pictures_are_remarked_once_before_any_job(
     }
     monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.WARNING):
-        preflight.check_all({"dark": Study.model_validate(study)}, "config/studies")
+        preflight.check_all({"dark": (dark := Study.model_validate(study))}, "config/studies")
+        prepare_dataset.main("d.zarr.zip", "dark", dark.dataset.settings(), str(tmp_path / "images"))
+    remark = "the values found, 0 to 19"
     assert [record.getMessage().partition(", span")[0] for record in caplog.records] == [
-        "config/studies/dark.yaml: dataset: the values found, 0 to 19"
+        f"config/studies/dark.yaml: dataset: {remark}",
+        remark,
     ]
 
 

@@ -1,21 +1,52 @@
-"""Snakemake itself refuses bad input before any job starts, in one plain message."""
+"""Bad input is refused before any job starts, in one plain message: by what the Snakefile calls, and by Snakemake itself."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
+from snakemake_provenance import locks, session
+from snakemake_provenance.layout import SNAKEMAKE, Layout
+from snakemake_provenance.refusal import Refused, refusing
 from tests.workflow.project import ROOT, Project
 from underpainting import denoisers
+from underpainting.io.errors import InputError, Problem
 from underpainting.training.trainer import make_unet
+from underpainting_workflow import preflight
+from underpainting_workflow.studies import check_configuration, data_folder, find_studies
+
+CONFIG, TINY = "config/config.yaml", "config/studies/tiny.yaml"
+
+
+@pytest.fixture
+def fresh(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in which nothing has been built, as the working folder."""
+    monkeypatch.chdir(fresh.folder)
+    return fresh
+
+
+def start() -> None:
+    """What rules/common.smk calls before any job."""
+    check_configuration([CONFIG])
+    config = yaml.safe_load(Path(CONFIG).read_text())
+    studies = find_studies(config["studies"], "config/studies", CONFIG, data=data_folder(config, {}, {}))
+    preflight.check_all(studies, "config/studies")
+
+
+def problems() -> tuple[Problem, ...]:
+    with pytest.raises(InputError) as caught:
+        start()
+    return caught.value.problems
 
 
 def unknown_key(project: Project) -> None:
@@ -85,7 +116,7 @@ def no_reference(project: Project) -> None:
 
 
 def unknown_study(project: Project) -> None:
-    (project.folder / "config/config.yaml").write_text("studies: [tyni]\n")
+    (project.folder / "config/config.yaml").write_text("studies: [tinny]\n")
 
 
 def two_lists_of_studies(project: Project) -> None:
@@ -100,103 +131,128 @@ def key_twice(project: Project) -> None:
     project.file.write_text(project.file.read_text().replace("  seeds: 8\n", "  seeds: 8\n  seeds: 16\n", 1))
 
 
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (unknown_key, "config/studies/tiny.yaml: teleport.skipps: unknown key. Remedy: did you mean 'skips'?"),
-        (
-            corrupt_image,
-            "config/studies/tiny.yaml: dataset.path: the image images/class1/5.png is no picture of a kind",
-        ),
-        (empty_class, "config/studies/tiny.yaml: moments.per_class: each class needs two images"),
-        (
-            unknown_placeholder,
-            "config/studies/tiny.yaml: dataset.path: the placeholder {date} in '{date}/a.npz' is unknown",
-        ),
-        (another_size, "dataset.image_size: 8 pixels do not fit a network for images of 16"),
-        (no_safetensors, "denoiser.path: network holds no unet/diffusion_pytorch_model.safetensors. Remedy: convert"),
-        (no_reference, "denoiser.folder: there is no folder networks/tiny. Remedy: correct it, or train the network"),
-        (
-            two_lists_of_studies,
-            "config/config.yaml: (the whole file): the key studies stands twice in line 3. Remedy: ",
-        ),
-        (folder_that_is_a_list, "config/config.yaml: data: ['data'] is no folder. Remedy: give one path."),
-        (key_twice, "config/studies/tiny.yaml: (the whole file): the key seeds stands twice in line "),
-        (unknown_study, "config/config.yaml: studies: there is no study file config/studies/tyni.yaml. Remedy: "),
-    ],
-)
-def test_bad_input_is_refused_before_any_job(fresh: Project, spoil: Callable[[Project], None], message: str) -> None:
-    spoil(fresh)
-    result = fresh.run("all")
-    assert result.returncode != 0
-    assert message in result.stdout
-    assert "Traceback" not in result.stdout
-    assert message in result.stdout.rstrip().splitlines()[-1], "nothing follows the message"
-    assert "rule prepare_dataset" not in result.stdout
-    assert not (fresh.folder / "results").exists()
-
-
-def test_dark_images_are_remarked_once_at_the_start_and_in_the_log_of_the_job(fresh: Project) -> None:
-    np.savez(fresh.folder / "a.npz", images=np.arange(40 * 64, dtype=np.uint16).astype(np.uint8).reshape(40, 8, 8) % 16)
-    study = fresh.study()
-    study["dataset"] = {"source": "npz", "path": "a.npz", "image_size": 8, "channels": 1}
-    study |= {"moments": {"per_class": False}, "mixture": {"fit": "kmeans", "modes": 2}}
-    study["teleport"]["extractor"]["labels"] = "mixture"
-    fresh.write(study)
-    remark = "the values found, 0 to 15, span at most half of 0 to 255, which is read as black to white. Remedy: "
-    shown = fresh.build("results/tiny/dataset.zarr.zip")
-    assert shown.count(f"config/studies/tiny.yaml: dataset: {remark}") == 1
-    assert shown.index(remark) < shown.index("rule prepare_dataset")
-    assert (fresh.folder / "logs/tiny/dataset.log").read_text().count(remark) == 1
-
-
-@pytest.mark.parametrize("name", ["007", "1e5", "true"])
-def test_a_study_may_have_a_name_that_yaml_takes_for_something_else(fresh: Project, name: str) -> None:
-    fresh.file.rename(fresh.file.with_name(f"{name}.yaml"))
-    target = f"results/{name}/dataset.zarr.zip"
-    assert fresh.planned(target, "--config", f"studies={name}") == {"prepare_dataset": 1}
-    (fresh.folder / "config/config.yaml").write_text(f"studies: [{name}]\n")
-    assert fresh.planned(target) == {"prepare_dataset": 1}
-
-
 def results_that_are_a_file(project: Project) -> None:
     (project.folder / "results").mkdir()
     (project.folder / "results/tiny").write_text("")
 
 
-def memory_that_is_a_file(project: Project) -> None:
-    (project.folder / ".snakemake").write_text("")
+# id: (what is spoiled, file, key, problem, remedy)
+SPOILED: dict[str, tuple[Callable[[Project], None], str, str, str, str]] = {
+    "unknown key": (unknown_key, TINY, "teleport.skipps", "unknown key", "did you mean 'skips'?"),
+    "corrupt image": (
+        corrupt_image,
+        TINY,
+        "dataset.path",
+        "the image images/class1/5.png is no picture of a kind",
+        "save it as PNG",
+    ),
+    "empty class": (empty_class, TINY, "moments.per_class", "each class needs two images", "add images of them"),
+    "unknown placeholder": (
+        unknown_placeholder,
+        TINY,
+        "dataset.path",
+        "the placeholder {date} in '{date}/a.npz' is unknown",
+        "{data} is the only one",
+    ),
+    "network of another size": (
+        another_size,
+        TINY,
+        "dataset.image_size",
+        "8 pixels do not fit a network for images of 16",
+        "set dataset.image_size: 16",
+    ),
+    "network without safetensors": (
+        no_safetensors,
+        TINY,
+        "denoiser.path",
+        "network holds no unet/diffusion_pytorch_model.safetensors",
+        "convert",
+    ),
+    "no network": (
+        no_reference,
+        TINY,
+        "denoiser.folder",
+        "there is no folder networks/tiny",
+        "correct it, or train the network",
+    ),
+    "studies chosen twice": (
+        two_lists_of_studies,
+        CONFIG,
+        "",
+        "the key studies stands twice, the second time in line 3",
+        "keep one",
+    ),
+    "data folder that is a list": (folder_that_is_a_list, CONFIG, "data", "['data'] is no folder", "give one path"),
+    "key twice": (key_twice, TINY, "", "the key seeds stands twice, the second time in line ", "keep one of the two"),
+    "unknown study": (
+        unknown_study,
+        CONFIG,
+        "studies",
+        "there is no study file config/studies/tinny.yaml",
+        "did you mean 'tiny'?",
+    ),
+    "results that are a file": (
+        results_that_are_a_file,
+        "results/tiny",
+        "",
+        "a folder belongs here, but this is a file",
+        "move it away",
+    ),
+}
 
 
-def lock_that_is_a_folder(project: Project) -> None:
-    (project.folder / ".snakemake/snakemake_provenance.lock").mkdir(parents=True)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (
-            results_that_are_a_file,
-            "results/tiny: (the whole file): a folder belongs here, but this is a file. Remedy: move",
-        ),
-        (
-            memory_that_is_a_file,
-            "'.snakemake': File exists. Remedy: see that it can be read and written, or remove it.",
-        ),
-        (
-            lock_that_is_a_folder,
-            "'.snakemake/snakemake_provenance.lock': Is a directory. Remedy: see that it can be read",
-        ),
-    ],
-)
-def test_what_stands_in_the_way_is_told_in_one_line(
-    fresh: Project, spoil: Callable[[Project], None], message: str
-) -> None:
+@pytest.mark.parametrize("case", SPOILED)
+def test_bad_input_is_a_problem_with_file_key_and_remedy(fresh: Project, case: str) -> None:
+    spoil, file, key, problem, remedy = SPOILED[case]
     spoil(fresh)
-    result = fresh.run("--dry-run")
-    assert result.returncode != 0
+    (found,) = problems()
+    assert (found.file, found.key) == (file, key)
+    assert problem in found.problem and remedy in found.remedy
+
+
+def test_all_problems_of_all_studies_are_found_at_once(fresh: Project) -> None:
+    no_reference(fresh)
+    study = fresh.study()
+    study["teleport"]["extractor"] = {"name": "inception-v3-compat", "weights": "nowhere.pth"}
+    study["teleport"] |= {"seeds": 2100, "null_seeds": 2100}
+    del study["budget"]
+    study["denoiser"] = {"source": "path", "path": "nowhere"}
+    fresh.file.with_name("other.yaml").write_text(yaml.safe_dump(study))
+    Path(CONFIG).write_text("studies: [tiny, other]\n")
+    assert [(found.file, found.key) for found in problems()] == [
+        (TINY, "denoiser.folder"),
+        ("config/studies/other.yaml", "teleport.extractor.weights"),
+        ("config/studies/other.yaml", "denoiser.path"),
+    ]
+
+
+def test_snakemake_ends_with_the_message_before_any_job(fresh: Project) -> None:
+    unknown_key(fresh)
+    result = fresh.run("all")
+    assert result.returncode == 1
     assert "Traceback" not in result.stdout
+    assert (
+        result.stdout.rstrip()
+        .splitlines()[-1]
+        .startswith("config/studies/tiny.yaml: teleport.skipps: unknown key. Remedy: did you mean 'skips'?")
+    )
+    assert "rule prepare_dataset" not in result.stdout
+    assert not Path("results").exists()
+
+
+def test_a_file_in_place_of_snakemake_s_folder_is_named(fresh: Project) -> None:
+    Path(".snakemake").write_text("")
+    result = fresh.run("--dry-run")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stdout
+    message = "'.snakemake': File exists. Remedy: see that it can be read and written, or remove it."
     assert message in result.stdout.rstrip().splitlines()[-1]
+
+
+def test_a_lock_that_is_a_folder_is_named(fresh: Project) -> None:
+    (fresh.folder / ".snakemake/snakemake_provenance.lock").mkdir(parents=True)
+    with pytest.raises(Refused, match=r"snakemake_provenance\.lock': Is a directory\. Remedy: "), refusing(OSError):
+        locks.hold(SNAKEMAKE)
 
 
 @pytest.fixture
@@ -218,27 +274,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         (False, "Read-only file system. Remedy: work in a folder that can be written."),
     ],
 )
-def test_a_disk_that_takes_nothing_is_told_in_one_line(small_disk: Path, full: bool, message: str) -> None:
-    project = Project.make(small_disk / "project")
-    (project.folder / ".snakemake").mkdir()
+def test_a_disk_that_takes_nothing_is_named(
+    small_disk: Path, full: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small_disk / ".snakemake").mkdir()
+    monkeypatch.chdir(small_disk)
     if full:
         with suppress(OSError):
-            (project.folder / "filling").write_bytes(bytes(2**17))
+            Path("filling").write_bytes(bytes(2**17))
     else:
         subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    result = project.run("--dry-run")
-    assert result.returncode != 0
-    assert "Traceback" not in result.stdout
-    assert message in result.stdout.rstrip().splitlines()[-1]
+    with pytest.raises(Refused, match=message), refusing(OSError):
+        locks.hold(SNAKEMAKE, partial(session.look_first, Layout(places={})))
 
 
 def test_make_runs_where_the_home_folder_cannot_be_written(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Snakemake itself ends in a traceback there, before it reads the Snakefile."""
+    """Snakemake alone ends in a traceback there, before it reads the Snakefile."""
     monkeypatch.setenv("HOME", "/proc/none")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert "Traceback" in fresh.run("--dry-run").stdout
-    told = subprocess.run(["make", "-n", "run"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    (place,) = (word for word in told.split() if word.startswith("XDG_CACHE_HOME="))
+    command = subprocess.run(["make", "-n", "run"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    (place,) = (word for word in command.split() if word.startswith("XDG_CACHE_HOME="))
     assert Path(place.partition("=")[2]).is_relative_to(ROOT)
     monkeypatch.setenv("XDG_CACHE_HOME", str(fresh.folder / ".snakemake/cache"))
     assert fresh.planned("results/tiny/dataset.zarr.zip") == {"prepare_dataset": 1}
