@@ -20,7 +20,7 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN = (None, *(_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null")))
 _TYPES = {
     "bool": r"true|True|TRUE|false|False|FALSE",
-    "int": r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+",
+    "int": r"[-+]?(0|[1-9][0-9]{0,99})",
     "float": r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
     "null": r"~|null|Null|NULL|",
     "merge": "<<",
@@ -30,7 +30,7 @@ _TYPES = {
 class _Loader(yaml.SafeLoader):
     """PyYAML's loader with the types of YAML 1.2 and each key once."""
 
-    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {
+    yaml_implicit_resolvers: dict[Any, Any] = {  # noqa: RUF012  PyYAML declares it so
         None: [(_TAG + name, re.compile(rf"(?:{pattern})\Z")) for name, pattern in _TYPES.items()]
     }
     yaml_constructors: ClassVar[dict[Any, Any]] = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in _PLAIN}
