@@ -101,7 +101,7 @@ def test_betas_that_are_given_are_followed(name: str, betas: list[float], tmp_pa
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "names no class; add the _class_name"),
+        ({}, "names no class. Remedy: add the _class_name"),
         ({"_class_name": ["DDIMScheduler"]}, "names no class"),
         ({"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}, "end at alpha = 0"),
         ({"_class_name": "DDPMScheduler", "trained_betas": [0.1, 1.0], "num_train_timesteps": 2}, "end at alpha = 0"),
