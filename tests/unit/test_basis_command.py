@@ -157,7 +157,7 @@ def test_samples_of_a_network_stand_in_for_its_images(tmp_path: Path, schedule: 
         (["faces", "--size", "8"], "has 4 x 4 pixels, not 8 x 8. Remedy: set --size 4, or --resize crop"),
         (["wide"], "--size: the first image has 6 x 4 pixels. Remedy: say which size images are to have"),
         (["clear"], "Remedy: set --background to what lies behind them: a grey level, or red, green and blue"),
-        (["clear", "--background", "256"], "--background: "),
+        (["clear", "--background", "256"], "--background 256 is not allowed. Remedy: "),
         (["faces", "--rank", "99"], "rank 99 is not possible"),
         (["faces", "--per-class"], "the images have no classes; put those of each class into a sub-folder"),
         (["hub:owner/name"], "names no commit; write hub:owner/name@"),
