@@ -250,7 +250,7 @@ def test_a_network_of_latents_or_of_whole_times_alone_is_refused(folder: Path, t
     shutil.copytree(folder, tmp_path / "network")
     index = tmp_path / "network/model_index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "vqvae": ["diffusers", "VQModel"]}))
-    with pytest.raises(ValueError, match="names vqvae beside the network. Remedy: use a network of pixels alone"):
+    with pytest.raises(ValueError, match=r"names vqvae beside the network\. Remedy: use a network of pixels alone"):
         denoisers.load_network(tmp_path / "network")
     index.unlink()
     config = tmp_path / "network/unet/config.json"
