@@ -22,6 +22,8 @@ DOCUMENTS = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
+OF_PACKAGES = {f"src/{file.parent.name}/README.md": f"{file.parent.name}.md" for file in ROOT.glob("src/*/README.md")}
+DOCUMENTS |= OF_PACKAGES
 LINK = re.compile(r"(?<!!)\[([^\]\n]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -57,7 +59,7 @@ def place(path: str) -> str | None:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the reference to the navigation."""
     assert config.nav is not None
-    config.nav.append({"Reference": [{name: f"reference/{name}.md"} for name in packages()]})
+    config.nav.append({"Reference": [*OF_PACKAGES.values(), *({name: f"reference/{name}.md"} for name in packages())]})
     return config
 
 
