@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
     print("| family | claim | yes | 95 % interval |\n| --- | --- | --- | --- |", flush=True)
     for family in FAMILIES:
         for claim, fraction in rows(family, trials).items():
-            found = statistics.proportion(round(fraction * trials), trials)
+            found = statistics.proportion_interval(round(fraction * trials), trials)
             print(f"| {family} | {claim} | {fraction:.1%} | {found.low:.1%} to {found.high:.1%} |", flush=True)
             too_many += bool(found.low > MOST)
     if too_many:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpainting.analysis import emergence, statistics
-from underpainting.analysis.statistics import Interval
+from underpainting.analysis.statistics import Interval, Resampling
 from underpainting.noise.levels import DATA, NoiseGrid, vp_level
 
 FloatArray = NDArray[np.float64]
@@ -104,14 +104,16 @@ def means() -> Iterator[Case]:
                 "mean of squared errors",
                 law,
                 n,
-                lambda random, values=values, n=n: statistics.of_means(values(random, n)),  # type: ignore[misc]
+                lambda random, values=values, n=n: statistics.confidence_interval(values(random, n)),  # type: ignore[misc]
                 np.asarray(truth),
                 4000,
             )
 
 
 def _ratio(values: FloatArray, seed: int) -> Interval:
-    return statistics.of_means(values, lambda mean: np.asarray(mean[0] / mean[1]), resamples=RESAMPLES, seed=seed)
+    return statistics.confidence_interval(
+        values, lambda mean: np.asarray(mean[0] / mean[1]), resampling=Resampling(resamples=RESAMPLES, seed=seed)
+    )
 
 
 def ratios() -> Iterator[Case]:
@@ -154,12 +156,12 @@ def fits() -> Iterator[Case]:
             def draw(random: np.random.Generator, true: FloatArray = true, n: int = n) -> Interval:
                 noise = 0.1 * random.standard_normal((n, 1)) + 0.1 * random.standard_normal((n, 24))
                 fit = statistics.fit_through_origin(
-                    true * (1 + noise), predicted, resamples=RESAMPLES, seed=_seed(random)
+                    true * (1 + noise), predicted, resampling=Resampling(resamples=RESAMPLES, seed=_seed(random))
                 )
                 estimate, low, high = (np.array([one[end] for one in fit]) for end in range(3))
                 return Interval(estimate, low, high, n)
 
-            known = statistics.fit_through_origin(np.stack([true, true]), predicted, resamples=1)
+            known = statistics.fit_through_origin(np.stack([true, true]), predicted, resampling=Resampling(resamples=1))
             yield Case(
                 ("slope of a fit", "R^2 of a fit", "R^2 of theory"),
                 f"{law}, noise 14 %, half of it shared",
@@ -185,14 +187,37 @@ def emergences() -> Iterator[Case]:
     rank = statistics.rank_correlation(shifted.step, -variances)
 
     def steps(coefficients: FloatArray, _: FloatArray, grid: NoiseGrid, resamples: int, seed: int) -> Interval:
-        found = emergence.measured_steps(coefficients, grid, resamples=resamples, seed=seed)
+        found = emergence.measured_emergence_steps(
+            coefficients, grid, resampling=Resampling(resamples=resamples, seed=seed)
+        )
         return Interval(found.estimate[::4], found.low[::4], found.high[::4], found.n)
 
     kinds: tuple[tuple[str | tuple[str, ...], str, Measure, FloatArray, FloatArray, tuple[int, ...]], ...] = (
         (("step of emergence",) * 3, "slopes of theory", steps, exact_slopes, exact.step[::4], (32, 128)),
-        ("geometric mean of emergence ratios", "slopes of theory", emergence.mean_ratio, exact_slopes, mean, MANY),
-        ("rank correlation of emergence", "slopes of theory", emergence.order, exact_slopes, np.asarray(1.0), MANY),
-        ("rank correlation of emergence", "30 % off", emergence.order, shifted_slopes, np.asarray(rank), (32, 128)),
+        (
+            "geometric mean of emergence ratios",
+            "slopes of theory",
+            emergence.mean_emergence_ratio,
+            exact_slopes,
+            mean,
+            MANY,
+        ),
+        (
+            "rank correlation of emergence",
+            "slopes of theory",
+            emergence.order_correlation,
+            exact_slopes,
+            np.asarray(1.0),
+            MANY,
+        ),
+        (
+            "rank correlation of emergence",
+            "30 % off",
+            emergence.order_correlation,
+            shifted_slopes,
+            np.asarray(rank),
+            (32, 128),
+        ),
     )
     for name, law, measure, slopes, truth, numbers in kinds:
         for n in numbers:
@@ -203,13 +228,13 @@ def emergences() -> Iterator[Case]:
                 coefficients = _coefficients(random, n, variances, slopes)
                 return measure(coefficients, variances, grid, resamples=200, seed=_seed(random))
 
-            yield Case(name, law, n, draw, np.asarray(truth), 200 if measure is emergence.order else 400)
+            yield Case(name, law, n, draw, np.asarray(truth), 200 if measure is emergence.order_correlation else 400)
 
 
 def _theory(variances: FloatArray, grid: NoiseGrid) -> tuple[emergence.Emergence, FloatArray]:
     """Where components of given variances emerge on the grid, and their slopes."""
-    slopes = np.stack([emergence.theory_slope(variances, level) for level in grid])
-    return emergence.crossing(slopes, emergence.noise_to_signal(grid)), slopes
+    slopes = np.stack([emergence.gaussian_slope(variances, level) for level in grid])
+    return emergence.find_crossings(slopes, emergence.noise_to_signal(grid)), slopes
 
 
 def proportions() -> Iterator[Case]:
@@ -220,7 +245,7 @@ def proportions() -> Iterator[Case]:
                 "proportion",
                 f"binomial, {share}",
                 n,
-                lambda random, share=share, n=n: statistics.proportion(  # type: ignore[misc]
+                lambda random, share=share, n=n: statistics.proportion_interval(  # type: ignore[misc]
                     int(random.binomial(n, share)), n
                 ),
                 np.asarray(share),

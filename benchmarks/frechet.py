@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.measure import Ratio, ratio
 from underpainting.quality import frechet
-from underpainting.quality.frechet import FloatArray, Real
+from underpainting.quality.frechet import FloatArray, RealMoments
 
 IMAGES, FEATURES, REAL_IMAGES = 400, 2048, 2500
 PLAIN_RESAMPLES = 3  # of the plain algorithm, which takes seconds for each
@@ -35,7 +35,7 @@ def _plain(features: FloatArray, mean: FloatArray, root: FloatArray, trace: floa
 def bootstrap_cost() -> Ratio:
     """Duration of the bootstrap of 400 images with 2,048 features over that of as many plain resamples."""
     features, real_features = _features(IMAGES, 0), _features(REAL_IMAGES, 1)
-    real, covariance = Real.of(real_features), np.cov(real_features, rowvar=False)
+    real, covariance = RealMoments.of(real_features), np.cov(real_features, rowvar=False)
     mean, root, trace = real_features.mean(0), _root(covariance), float(np.trace(covariance))
     return ratio(
         f"{frechet.RESAMPLES} resamples of a Frechet distance, {IMAGES} images, {FEATURES} features",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from underpainting.quality import frechet
-from underpainting.quality.frechet import Bootstrapped, FloatArray, Real
+from underpainting.quality.frechet import BootstrapDistance, FloatArray, RealMoments
 
 FEATURES, REAL_IMAGES, LARGE = 64, 5000, 400_000
 COUNTS = (128, 200, 400, 500, 800, 2000)
@@ -56,13 +56,13 @@ class Distribution(NamedTuple):
         values = values @ factor + mean
         return np.asarray(values / (1 + np.exp(-values)))
 
-    def distance(self, real: Real) -> float:
+    def distance(self, real: RealMoments) -> float:
         """The truth: in closed form, or from the moments of a very large sample."""
         if self.gaussian:
             mean, factor = self._gaussian()
-            return frechet.distance(mean, factor.T @ factor, real)
+            return frechet.gaussian_distance(mean, factor.T @ factor, real)
         large = self.draw(LARGE, 1)
-        return frechet.distance(large.mean(0), np.cov(large, rowvar=False), real)
+        return frechet.gaussian_distance(large.mean(0), np.cov(large, rowvar=False), real)
 
 
 class Case(NamedTuple):
@@ -111,11 +111,11 @@ class Coverage(NamedTuple):
 class Situation:
     """A case at one number of images: its trials, kept because several intervals come from each."""
 
-    def __init__(self, case: Case, n: int, real: Real, floor: float, truths: tuple[float, float]) -> None:
+    def __init__(self, case: Case, n: int, real: RealMoments, floor: float, truths: tuple[float, float]) -> None:
         self.case, self.n, self.real, self.floor, self.truths = case, n, real, floor, truths
-        self.kept: dict[int, tuple[Bootstrapped, Bootstrapped]] = {}
+        self.kept: dict[int, tuple[BootstrapDistance, BootstrapDistance]] = {}
 
-    def trial(self, seed: int) -> tuple[Bootstrapped, Bootstrapped]:
+    def trial(self, seed: int) -> tuple[BootstrapDistance, BootstrapDistance]:
         """Bootstrap of the nearer and the farther set, from the same seeds."""
         if seed not in self.kept:
             near, far = (
@@ -152,10 +152,10 @@ def main() -> None:
     print(HEADER, "| --- " * HEADER.count(" |") + "|", sep="\n")
     for case in CASES:
         images = Distribution(case.near.gaussian, case.near.power).draw(REAL_IMAGES, 0)
-        real = Real.of(images)
+        real = RealMoments.of(images)
         truths = case.near.distance(real), case.far.distance(real)
         for n in COUNTS:
-            situation = Situation(case, n, real, frechet.floor(images, n).infinite, truths)
+            situation = Situation(case, n, real, frechet.estimate_floor(images, n).infinite, truths)
             shares = " | ".join(f"{one.share(TRIALS[n]):.3f}" for one in situation.coverages())
             excess, bias, error = situation.bias()
             print(

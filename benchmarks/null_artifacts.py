@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from underpainting.analysis import statistics
+from underpainting.analysis.statistics import Resampling
 from underpainting.teleport import sweep
 from underpainting.theory import rotation
 from underpainting_workflow.claims import (
@@ -123,8 +124,8 @@ def of_emergence(random: np.random.Generator, place: Place) -> list[Claim]:
     logs = np.log(shift * predicted) + 0.2 * random.standard_normal((SEEDS, COMPONENTS))
     place_of = variance if holds else random.permutation(variance)
     seen = np.log(place_of) + 0.3 * random.standard_normal((SEEDS, COMPONENTS))
-    rank = statistics.rank_correlation_interval(seen, lambda mean: mean, variance, resamples=500)
-    ratio = statistics.of_means(logs - np.log(predicted), lambda mean: np.exp(mean.mean()))
+    rank = statistics.rank_correlation_interval(seen, lambda mean: mean, variance, resampling=Resampling(resamples=500))
+    ratio = statistics.confidence_interval(logs - np.log(predicted), lambda mean: np.exp(mean.mean()))
     frequency = np.linspace(1, 5, COMPONENTS)
     data = {
         "distance": (("sample", "step"), np.concatenate([first[:, None], positive(random, 0.5, SEEDS, STEPS - 1)], 1)),

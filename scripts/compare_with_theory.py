@@ -24,12 +24,12 @@ EXAMPLES = 8
 def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], config: dict[str, Any]) -> Predictor:
     """Return the function by which a theory carries initial states through a grid."""
     if model == "gaussian":
-        return lambda initial, grid: comparison.predict(basis, initial, grid)
+        return lambda initial, grid: comparison.gaussian_trajectory(basis, initial, grid)
     denoiser, method = theories.load(model, inputs), config["solver"]
     return lambda initial, grid: flow.integrate(denoiser, initial, grid, method)
 
 
-def of_errors(errors: comparison.Errors, prefix: str = "", whose: str = "") -> dict[str, xr.DataArray]:
+def of_errors(errors: comparison.SquaredErrors, prefix: str = "", whose: str = "") -> dict[str, xr.DataArray]:
     """Convert the errors to labelled arrays."""
     per_step, per_component = ("sample", "step"), ("sample", "component")
     return {
@@ -49,11 +49,11 @@ def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset,
     """Compute the errors of a batch of trajectories, those of the null model if requested, and the theory's own images."""
     states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
     grid = trajectories.grid_of(batch)
-    found = comparison.isotropic_errors(basis, states, endpoints, grid) if null else None
+    found = comparison.isotropic_squared_errors(basis, states, endpoints, grid) if null else None
     prediction = predict(states[:, 0], grid)
     return xr.Dataset(
         {
-            **of_errors(comparison.errors(basis, prediction, states, endpoints)),
+            **of_errors(comparison.squared_errors(basis, prediction, states, endpoints)),
             **(of_errors(found, "isotropic_", ", of the isotropic Gaussian") if found else {}),
             "image": array(prediction.state[:, -1].numpy(), ("sample", *IMAGE_DIMS), "the model's final image"),
             "endpoint": array(

@@ -33,9 +33,9 @@ def explain(
 ) -> tuple[Any, Any]:
     """Return squared score errors of each theory, shape (model, sample), and squared scores of the network, shape (sample,)."""
     level = vp_level(ratio)
-    noisy = score_variance.noisy(clean, level, range(len(clean)))
+    noisy = score_variance.add_noise(clean, level, range(len(clean)))
     reference = network(noisy, *level)
-    sums = [score_variance.squares(reference, model(noisy, *level), noisy, level) for model in models]
+    sums = [score_variance.squared_norms(reference, model(noisy, *level), noisy, level) for model in models]
     return np.stack([one.residual for one in sums]), sums[0].total
 
 

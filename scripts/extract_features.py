@@ -15,7 +15,7 @@ from underpainting_workflow.runner import run
 
 def reference(images: xr.DataArray, trained_here: bool) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
     """Return the real images to compare with, and which of them are held out."""
-    held = held_out.held_out(len(images))
+    held = held_out.held_out_indices(len(images))
     chosen = held if trained_here else np.arange(len(images))
     about = {
         "image": artifacts.array(chosen, "sample", "number of the image"),
@@ -35,7 +35,7 @@ def main(images: str, extractor: str | None, autoencoder: str, output: str, stud
         kept = {name: data[name].load() for name in ("seed", "nfe", "alpha", "sigma")}
     found = Extractors(config["extractor"], extractor, autoencoder).load()
     parts = [
-        {name: fidelity.extract(each, batch) for name, each in found.items()}
+        {name: fidelity.extract_features(each, batch) for name, each in found.items()}
         for batch in (fidelity.to_bytes(torch.from_numpy(part)) for part in artifacts.batches(real_or_generated, 512))
     ]
     features = {

@@ -6,8 +6,8 @@ import numpy as np
 
 from underpainting.io import artifacts
 from underpainting.io.writing import write_json
-from underpainting.quality import distances, fidelity, own_solution
-from underpainting.quality.distances import Measured, Reference
+from underpainting.quality import distances, fidelity, reference_solution
+from underpainting.quality.distances import MeasuredDistances, Reference
 from underpainting_workflow.runner import run
 
 
@@ -23,24 +23,28 @@ class Row(NamedTuple):
     """A row of the table, its distances for comparisons, and its squared differences from the network's own images."""
 
     columns: dict[str, Any]
-    found: Measured
+    found: MeasuredDistances
     errors: np.ndarray[Any, Any]
 
 
 def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> list[Row]:
     """Measure a row for each level at which the jump ends."""
     shards = [artifacts.load(file) for file in run.files]
-    features = distances.features_of(shards)
+    features = distances.concatenate_features(shards)
     errors = np.concatenate([shard["squared_error"].values for shard in shards])
     rows = []
     for place, skip in enumerate(shards[0]["skip"].values.tolist()):
         chosen = {prefix: values[:, place] for prefix, values in features.items()}
-        found = distances.measure(chosen, real, config["resamples"])
+        found = distances.measure_distances(chosen, real, config["resamples"])
         level = {name: shards[0][name].values[place].item() for name in ("nfe", "alpha", "sigma")}
-        scores = fidelity.compare(chosen[""], real[""].features, **config["scores"])._asdict()
+        scores = fidelity.compare_features(chosen[""], real[""].features, **config["scores"])._asdict()
         about = {"steps": run.steps, "jump": run.jump, "skip": skip, **level, **scores, "n": len(errors)}
         known = errors[~np.isnan(errors[:, place]), place]
-        near = own_solution.columns("rmse_to_network", own_solution.root_mean_square(known)) if len(known) > 1 else {}
+        near = (
+            distances.interval_columns("rmse_to_network", *reference_solution.rmse_interval(known)[:3])
+            if len(known) > 1
+            else {}
+        )
         rows.append(Row({**about, **found.columns(), **near}, found, known))
     return rows
 
@@ -51,13 +55,15 @@ def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]
     same = plain[row.columns["steps"]]
     columns = {**row.columns, **row.found.losses(same.found, "loss")}
     if len(row.errors) > 1:
-        columns |= own_solution.columns("network_loss", own_solution.relative_loss(row.errors, same.errors))
+        columns |= distances.interval_columns(
+            "network_loss", *reference_solution.relative_loss(row.errors, same.errors)[:3]
+        )
     return {**columns, **(row.found.losses(plain[reference].found, "behind") if reference in plain else {})}
 
 
 def main(generated: list[str], real: str, output: str, solver: str, config: dict[str, Any]) -> None:
     """Measure all rows of a sampler, write them."""
-    references = distances.references(real)
+    references = distances.load_references(real)
     shards = len(generated) // len(config["runs"])
     runs = [
         Run(steps, jump, generated[number * shards : (number + 1) * shards])

@@ -33,7 +33,7 @@ def project(basis: eigenbasis.Eigenbasis, kept: int, inside: eigenbasis.Eigenbas
     square = (flat - basis.mean).square().sum(1)
     outside = 1 - inside.coefficients(flat).square().sum(1) / square
     coefficients = (flat - basis.mean) @ basis.vectors[:, :kept]
-    from_flat = (endpoints[:, 0].flatten(1) - torch.from_numpy(emergence.flat_image(basis))).square().sum(1)
+    from_flat = (endpoints[:, 0].flatten(1) - torch.from_numpy(emergence.uniform_mean_image(basis))).square().sum(1)
     shape = endpoints.shape[:2]
     return xr.Dataset(
         {
@@ -51,14 +51,14 @@ def times(
 ) -> dict[str, xr.DataArray]:
     """Return slopes, and the noise level at which each component emerges."""
     ratio = emergence.noise_to_signal(grid)
-    products = emergence.products(coefficients)
+    products = emergence.slope_products(coefficients)
 
     def log_ratio(mean: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return emergence.crossing(emergence.slopes_of_mean(mean), ratio).log_ratio
+        return emergence.find_crossings(emergence.slopes_from_products(mean), ratio).log_ratio
 
-    measured = statistics.of_means(products, log_ratio)
-    rank = emergence.order(coefficients, variances, grid)
-    mean = emergence.mean_ratio(coefficients, variances, grid)
+    measured = statistics.confidence_interval(products, log_ratio)
+    rank = emergence.order_correlation(coefficients, variances, grid)
+    mean = emergence.mean_emergence_ratio(coefficients, variances, grid)
     begin, end = emergence.critical_period(variances, grid)
     per = "component"
     return {
@@ -69,7 +69,9 @@ def times(
             missing=NEVER,
         ),
         "predicted_slope": array(
-            np.stack([emergence.theory_slope(variances, level) for level in grid]), ("step", per), "the same by theory"
+            np.stack([emergence.gaussian_slope(variances, level) for level in grid]),
+            ("step", per),
+            "the same by theory",
         ),
         "measured_ratio": array(
             np.exp(measured.estimate), per, "sigma / alpha at which the component emerges", missing=NEVER

@@ -7,7 +7,7 @@ import torch
 
 from underpainting.io import artifacts
 from underpainting.io.writing import write_json
-from underpainting.quality import distances, fidelity, own_solution
+from underpainting.quality import distances, fidelity, reference_solution
 from underpainting_workflow.runner import run
 
 
@@ -17,16 +17,16 @@ def from_network(samples: list[str], solution: str) -> np.ndarray[Any, Any]:
     seeds = np.concatenate([shard["seed"].values for shard in shards])
     _, here, there = np.intersect1d(seeds, own["seed"].values, return_indices=True)
     images = torch.from_numpy(np.concatenate([shard["images"].values for shard in shards])[here])
-    return own_solution.squared_errors(images, torch.from_numpy(own["images"].values[there]))
+    return reference_solution.squared_errors(images, torch.from_numpy(own["images"].values[there]))
 
 
 def network_columns(samples: list[str], plain_samples: list[str], solution: str, skip: int) -> dict[str, float]:
     """Return the RMSE to the network's own images, and its relative increase over the sampler without a jump."""
     errors = from_network(samples, solution)
-    found = own_solution.columns("rmse_to_network", own_solution.root_mean_square(errors))
+    found = distances.interval_columns("rmse_to_network", *reference_solution.rmse_interval(errors)[:3])
     if plain_samples or not skip:
         plain = from_network(plain_samples, solution)[: len(errors)] if skip else errors
-        found |= own_solution.columns("network_loss", own_solution.relative_loss(errors, plain))
+        found |= distances.interval_columns("network_loss", *reference_solution.relative_loss(errors, plain)[:3])
     return found
 
 
@@ -43,16 +43,16 @@ def main(
     config: dict[str, Any],
 ) -> None:
     """Measure one row of the sweep's table."""
-    references = distances.references(real)
+    references = distances.load_references(real)
     shards = [artifacts.load(file) for file in generated]
-    features = distances.features_of(shards)
-    found = distances.measure(features, references, config["resamples"])
-    row: dict[str, Any] = fidelity.compare(features[""], references[""].features, **config["scores"])._asdict()
+    features = distances.concatenate_features(shards)
+    found = distances.measure_distances(features, references, config["resamples"])
+    row: dict[str, Any] = fidelity.compare_features(features[""], references[""].features, **config["scores"])._asdict()
     row |= found.columns()
     count = len(features[""])
     if plain:
-        without = distances.features_of([artifacts.load(file) for file in plain], count)
-        row |= found.losses(distances.measure(without, references, config["resamples"]), "loss")
+        without = distances.concatenate_features([artifacts.load(file) for file in plain], count)
+        row |= found.losses(distances.measure_distances(without, references, config["resamples"]), "loss")
     elif not skip:
         row |= found.losses(found, "loss")
     if samples:

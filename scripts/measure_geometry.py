@@ -60,10 +60,10 @@ def measure(batch: xr.Dataset, before: FloatArray) -> xr.Dataset:
             explained, ("sample", f"{name}_component"), f"cumulative explained variance: {name}"
         )
         arrays[f"dim_{name}"] = array(
-            geometry.dimension(explained), "sample", f"components for 99.9 % of variance: {name}"
+            geometry.components_needed(explained), "sample", f"components for 99.9 % of variance: {name}"
         )
     others = np.concatenate([before, states[:-1, -1]])
-    for name, values in geometry.nulls(states, others, grid, batch["seed"].values.tolist())._asdict().items():
+    for name, values in geometry.null_residuals(states, others, grid, batch["seed"].values.tolist())._asdict().items():
         arrays[f"null_{name}"] = array(values, "sample", NULL_TEXTS[name])
     return xr.Dataset({**arrays, "seed": batch["seed"], "alpha": batch["alpha"], "sigma": batch["sigma"]})
 

@@ -28,7 +28,7 @@ def features(
     with torch.inference_mode():
         for batch in seed_batches(seeds, config["batch_size"]):
             final = sample(sampler, denoiser, initial_noise(batch, denoiser.image_shape), seeds=batch)
-            parts.append(fidelity.extract(extractor, fidelity.to_bytes(final)))
+            parts.append(fidelity.extract_features(extractor, fidelity.to_bytes(final)))
     return np.concatenate(parts)
 
 
@@ -40,7 +40,7 @@ def main(
     samplers = [trajectories.make_sampler(config["sampler"], schedule) for _, schedule in found]
     meter.plan(nfe=config["images"] * sum(sampler.calls() for sampler in samplers))
     extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
-    real = distances.references(inputs["real"][0])[""]
+    real = distances.load_references(inputs["real"][0])[""]
     floor = real.floor(config["images"]).at_n
     images = torch.from_numpy(load_bytes(inputs["dataset"][0]))
     rows = []

@@ -65,9 +65,9 @@ def main(dataset: str, trajectories: list[str], models: list[str], output: str, 
     cloud = point_cloud.from_dataset(dataset)
     nearest = partial(point_cloud.nearest, cloud)
     images = generated(trajectories, models)
-    found = {name: retrieval.neighbours(batch, nearest) for name, batch in images.items()}
+    found = {name: retrieval.find_neighbours(batch, nearest) for name, batch in images.items()}
     own = torch.linspace(0, len(cloud) - 1, min(BASELINE, len(cloud))).round().long().unique()
-    baseline = retrieval.leave_one_out(cloud.take(own), own, nearest)
+    baseline = retrieval.leave_one_out_neighbours(cloud.take(own), own, nearest)
     others = "of training images against all others"
     result = xr.Dataset(
         {

@@ -54,7 +54,7 @@ def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: C
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     skips = (0, max(1, int(config["fraction"] * sampler.steps)))
     extractor = make_extractor(config["extractor"], inputs.get("extractor"))
-    real = distances.references(inputs["real"])[""]
+    real = distances.load_references(inputs["real"])[""]
     floor = real.floor(config["seeds"]).at_n
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
     found = networks(inputs["snapshots"], trained, config["training_steps"])
@@ -67,7 +67,7 @@ def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: C
             denoiser.network.load_state_dict(weights)
             for skip in skips:
                 images = generate(basis, sampler, denoiser, skip, config)
-                distance = fidelity.frechet(fidelity.extract(extractor, images), real.features)
+                distance = fidelity.frechet_distance(fidelity.extract_features(extractor, images), real.features)
                 error = mean_square(images, target)
                 rows.append(
                     {

@@ -44,7 +44,7 @@ def measured(
     """Measure the response to a perturbation at every selected step."""
     first = config["first_seed"]
     noise = initial_noise(range(first, first + config["seeds"]), shape)
-    states = perturbation.plain_states(sampler, denoiser, noise, config["steps"])
+    states = perturbation.unperturbed_states(sampler, denoiser, noise, config["steps"])
     half = max(config["batch_size"] // 2, 1)
     return [
         perturbation.perturb(sampler, denoiser, states[step], step, directions, config["strength"], batch=half)
@@ -94,17 +94,17 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
-    directions = perturbation.directions(
+    directions = perturbation.make_directions(
         basis,
         [number - 1 for number in config["components"]],  # study files count from 1
         config["random"],
         config["off_manifold"],
         seed=config["seed"],
     )
-    meter.plan(nfe=perturbation.evaluations(sampler, config["seeds"], len(directions), config["steps"]))
+    meter.plan(nfe=perturbation.network_evaluations(sampler, config["seeds"], len(directions), config["steps"]))
     with torch.inference_mode():
         responses = measured(sampler, denoiser, directions, basis.image_shape, config)
-    predicted = [perturbation.predict(basis, directions, sampler.grid, step) for step in config["steps"]]
+    predicted = [perturbation.predict_gains(basis, directions, sampler.grid, step) for step in config["steps"]]
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     mean_variance = basis.total_variance / basis.pixels
     result = dataset(sampler, directions, responses, predicted, config["steps"], mean_variance)

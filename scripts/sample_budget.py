@@ -14,7 +14,7 @@ from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise import schedules
-from underpainting.quality import fidelity, own_solution
+from underpainting.quality import fidelity, reference_solution
 from underpainting.quality.extractors import Extractor, Extractors
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.registry import SAMPLERS
@@ -66,7 +66,7 @@ def generated(
             errors.append(from_network(seeds, final, own))
         features = {
             name: array(
-                np.stack([fidelity.extract(extractor, part) for part in images], 1),
+                np.stack([fidelity.extract_features(extractor, part) for part in images], 1),
                 ("sample", "skip", name.replace("features", "feature")),
                 f"images: {name}",
             )
@@ -95,7 +95,9 @@ def from_network(seeds: list[int], images: Tensor, own: dict[int, Tensor]) -> np
     errors = np.full(len(seeds), np.nan)
     known = [place for place, seed in enumerate(seeds) if seed in own]
     if known:
-        errors[known] = own_solution.squared_errors(images[known], torch.stack([own[seeds[place]] for place in known]))
+        errors[known] = reference_solution.squared_errors(
+            images[known], torch.stack([own[seeds[place]] for place in known])
+        )
     return errors
 
 

@@ -12,7 +12,7 @@ from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.io.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.noise import schedules
-from underpainting.quality import own_solution
+from underpainting.quality import reference_solution
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.teleport import hybrid_sampler
@@ -24,12 +24,12 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     """Solve batch by batch; one batch is one chunk of the artifact."""
     denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule, seeds, steps = schedules.of_file(inputs["scheduler"]), range(*config["seeds"]), config["steps"]
-    meter.plan(nfe=len(seeds) * registry.calls(own_solution.SOLVER, steps))
+    meter.plan(nfe=len(seeds) * registry.calls(reference_solution.SAMPLER, steps))
     first = schedule.level(1.0)
 
     def solved(batch: list[int]) -> xr.Dataset:
         noise = hybrid_sampler.state_at_time(None, schedule, initial_noise(batch, denoiser.image_shape), 1.0)
-        images = own_solution.solve(denoiser, schedule, noise, first, steps)
+        images = reference_solution.solve(denoiser, schedule, noise, first, steps)
         return xr.Dataset(
             {
                 "images": image_array(images.numpy(), ("sample", *IMAGE_DIMS), "the network's own images"),

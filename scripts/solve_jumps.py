@@ -17,7 +17,7 @@ from underpainting.io import artifacts
 from underpainting.io.artifacts import array
 from underpainting.noise import schedules
 from underpainting.noise.levels import NoiseLevel
-from underpainting.quality import own_solution
+from underpainting.quality import reference_solution
 from underpainting.samplers import registry, trajectories
 from underpainting.samplers.randomness import initial_noise
 from underpainting.teleport import hybrid_sampler, jumps
@@ -66,8 +66,8 @@ def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: l
     """Return squared differences from the network's own images, for each start."""
     errors = np.full((len(starts), len(own)), np.nan)
     for place, start in enumerate(starts):
-        images = own_solution.solve(denoiser, schedule, start.states, start.level, start.steps)
-        errors[place, start.images] = own_solution.squared_errors(images, own[start.images])
+        images = reference_solution.solve(denoiser, schedule, start.states, start.level, start.steps)
+        errors[place, start.images] = reference_solution.squared_errors(images, own[start.images])
     text = "squared difference from the network's own images, mean over pixels"
     names = {
         "sampler": "sampler on whose grid it landed, if any",
@@ -91,7 +91,7 @@ def main(
     own, basis = artifacts.load(inputs["solution"]), eigenbasis.load(inputs["eigenbasis"])
     seeds = own["seed"].values.tolist()
     starts = [*truncated(basis, seeds, settings, config), *regridded(iter(landed), seeds, config)]
-    calls = [len(start.states) * registry.calls(own_solution.SOLVER, start.steps) for start in starts]
+    calls = [len(start.states) * registry.calls(reference_solution.SAMPLER, start.steps) for start in starts]
     meter.plan(nfe=sum(calls))
     with torch.inference_mode():
         schedule = schedules.of_file(inputs["scheduler"])

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from underpainting.analysis import statistics
-from underpainting.analysis.departure import departure, final_error
 from underpainting.analysis.statistics import Interval
+from underpainting.analysis.trajectory_errors import divergence_time, final_error
 from underpainting.io import artifacts
 from underpainting.io.writing import write_text
 from underpainting.theory.labels import LABELS
@@ -47,8 +47,14 @@ def rows(files: list[str]) -> list[dict[str, Any]]:
     """Make the rows: errors and departure of every theory, then the difference of every two."""
     models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in files}
     labels = {name: LABELS[name] for name in models}
-    found = [row(f"error: {labels[name]}", statistics.of_means(final_error(data))) for name, data in models.items()]
-    found += [row(f"departure: {labels[name]}", statistics.of_means(departure(data))) for name, data in models.items()]
+    found = [
+        row(f"error: {labels[name]}", statistics.confidence_interval(final_error(data)))
+        for name, data in models.items()
+    ]
+    found += [
+        row(f"departure: {labels[name]}", statistics.confidence_interval(divergence_time(data)))
+        for name, data in models.items()
+    ]
     for first, second in combinations(models, 2):
         test = statistics.paired_difference(final_error(models[first]), final_error(models[second]))
         name = f"error: {labels[first]} minus {labels[second]}"

@@ -9,7 +9,8 @@ import pandas as pd
 
 from underpainting.io import artifacts
 from underpainting.io.writing import write_text
-from underpainting.quality import own_solution
+from underpainting.quality import reference_solution
+from underpainting.quality.distances import interval_columns
 from underpainting.quality.extractors import FEATURES
 from underpainting.teleport import sweep
 from underpainting_workflow import tables
@@ -88,7 +89,7 @@ def biases(file: str) -> dict[tuple[str, str, int], dict[str, float]]:
     places = zip(*(data[name].values.tolist() for name in ("sampler", "jump", "skip")), strict=True)
     errors = [values[~np.isnan(values)] for values in data["squared_error"].values]
     return {
-        place: own_solution.columns("rmse_of_jump", own_solution.root_mean_square(values))
+        place: interval_columns("rmse_of_jump", *reference_solution.rmse_interval(values)[:3])
         for place, values in zip(places, errors, strict=True)
         if len(values) > 1
     }

@@ -16,9 +16,9 @@ def main(dataset: str, output: str, config: dict[str, Any]) -> None:
     """Train, log the variance of held-out images that is reconstructed, save."""
     images = torch.from_numpy(load_bytes(dataset))
     shape = autoencoder.AutoencoderShape(images.shape[1], images.shape[2], config["width"], config["features"])
-    held = torch.from_numpy(held_out.held_out(len(images)))
+    held = torch.from_numpy(held_out.held_out_indices(len(images)))
     trained = autoencoder.train(images, held, shape, config["epochs"], config["seed"])
-    log.info("share of the variance of images held out that is given back: %.4f", trained.explained)
+    log.info("share of the variance of images held out that is given back: %.4f", trained.score)
     autoencoder.save(trained, output)
 
 

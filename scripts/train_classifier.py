@@ -27,9 +27,9 @@ def main(dataset: str, clusters: list[str], output: str, config: dict[str, Any])
     images = torch.from_numpy(load_bytes(dataset))
     labels, classes = labelled(dataset, clusters)
     shape = classifier.ClassifierShape(images.shape[1], classes, config["width"], config["features"])
-    held = torch.from_numpy(held_out.held_out(len(images)))
+    held = torch.from_numpy(held_out.held_out_indices(len(images)))
     trained = classifier.train(images, labels, held, shape, config["epochs"], config["seed"])
-    log.info("accuracy on images held out: %.4f", trained.accuracy)
+    log.info("accuracy on images held out: %.4f", trained.score)
     classifier.save(trained, output)
 
 

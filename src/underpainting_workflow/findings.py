@@ -15,8 +15,8 @@ import pandas as pd
 import xarray as xr
 
 from underpainting.analysis import statistics
-from underpainting.analysis.departure import NOTICEABLE, departure
 from underpainting.analysis.statistics import Interval
+from underpainting.analysis.trajectory_errors import DIVERGENCE_ERROR, divergence_time
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.teleport import sweep
 from underpainting_workflow.claims import emergence
@@ -273,19 +273,19 @@ def gaussian_period(gaussian: xr.Dataset, followed: str) -> Finding | None:
     """Report for how long the Gaussian, which needs no network call, predicts the sampler."""
     if gaussian.sizes["sample"] < 2:
         return None
-    left = departure(gaussian)
-    isotropic = departure(xr.Dataset({"state_error": gaussian["isotropic_state_error"]}))
-    found, null = (statistics.within(statistics.of_means(values), 0, 1) for values in (left, isotropic))
+    left = divergence_time(gaussian)
+    isotropic = divergence_time(xr.Dataset({"state_error": gaussian["isotropic_state_error"]}))
+    found, null = (statistics.clip(statistics.confidence_interval(values), 0, 1) for values in (left, isotropic))
     number = _number("share of the steps that the Gaussian predicts", found, null)
     sentence = (
         f"The Gaussian, which needs no network call, predicts {_named(followed)} for {_text(number, _share, '95 % interval ')} "
-        f"of the steps, until its squared error per pixel exceeds {NOTICEABLE:g}"
+        f"of the steps, until its squared error per pixel exceeds {DIVERGENCE_ERROR:g}"
         f"{_of_null([number], _share, f'{NULL_MODEL} does so for')}."
     )
     meaning = (
         f"Mean over {number.n} trajectories, of which {_share(float((left == 1).mean()))} are predicted to the end; an error of "
-        f"{NOTICEABLE:g} is {100 * NOTICEABLE**0.5 / 2:g} % of the range of values. Until then, mean and covariance of the "
-        "training images determine the state of the sampler."
+        f"{DIVERGENCE_ERROR:g} is {100 * DIVERGENCE_ERROR**0.5 / 2:g} % of the range of values. Until then, mean and "
+        "covariance of the training images determine the state of the sampler."
     )
     return Finding("How long the Gaussian predicts the sampler", sentence, meaning, (number,), "fig04d_models")
 

@@ -131,10 +131,10 @@ def _check_extractor(study: Study, _: Path) -> None:
     """Refuse Inception's features where its weights are not."""
     if study.teleport.extractor.name != "inception-v3-compat":
         return
-    from underpainting.quality.extractors import inception_weights
+    from underpainting.quality.extractors import find_inception_weights
 
     with problems_of("", "teleport.extractor.weights"):
-        inception_weights(study.teleport.extractor.weights)
+        find_inception_weights(study.teleport.extractor.weights)
 
 
 def _check_device(study: Study, _: Path) -> None:

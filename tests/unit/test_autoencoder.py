@@ -29,18 +29,18 @@ def random_bytes(count: int, channels: int, size: int) -> Tensor:
 
 
 def held_of(images: Tensor) -> Tensor:
-    return torch.from_numpy(held_out.held_out(len(images)))
+    return torch.from_numpy(held_out.held_out_indices(len(images)))
 
 
 def test_it_gives_back_most_of_simple_images_that_it_has_not_seen() -> None:
     images = gradients(600)
     trained = autoencoder.train(images, held_of(images), SHAPE, epochs=30, seed=0, batch_size=32)
-    assert 0.9 < trained.explained < 1
+    assert 0.9 < trained.score < 1
     with torch.inference_mode():
-        seen = trained.autoencoder.seen(images[held_of(images)])
-        error = trained.autoencoder(images[held_of(images)]).double().mean()
+        seen = trained.network.preprocess(images[held_of(images)])
+        error = trained.network(images[held_of(images)]).double().mean()
     of_the_mean_image = (seen - seen.mean(0)).double().square().mean()
-    assert trained.explained == pytest.approx(float(1 - error / of_the_mean_image), abs=0.01)
+    assert trained.score == pytest.approx(float(1 - error / of_the_mean_image), abs=0.01)
 
 
 def test_untrained_it_gives_back_less_than_the_mean_image() -> None:
@@ -55,7 +55,7 @@ def test_untrained_it_gives_back_less_than_the_mean_image() -> None:
 def test_what_is_given_back_has_the_shape_of_what_is_seen(size: int, channels: int) -> None:
     network = Autoencoder(AutoencoderShape(channels, size, width=4, features=6)).eval()
     images = random_bytes(3, channels, size)
-    seen = network.seen(images)
+    seen = network.preprocess(images)
     assert seen.shape == (3, channels, min(size, 32), min(size, 32))
     assert seen.min() >= -1 and seen.max() <= 1
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_large_images_are_reduced_by_averaging() -> None:
     network = Autoencoder(AutoencoderShape(1, 64, width=4, features=6))
     images = random_bytes(1, 1, 64)
     expected = (images.float() / 127.5 - 1).reshape(1, 1, 32, 2, 32, 2).mean((3, 5))
-    torch.testing.assert_close(network.seen(images), expected)
+    torch.testing.assert_close(network.preprocess(images), expected)
 
 
 def test_what_is_held_out_changes_nothing_of_what_is_learned() -> None:
@@ -78,7 +78,7 @@ def test_what_is_held_out_changes_nothing_of_what_is_learned() -> None:
     other = images.clone()
     other[held] = 0
     first, second = (autoencoder.train(data, held, SHAPE, epochs=2, seed=0) for data in (images, other))
-    for one, two in zip(first.autoencoder.parameters(), second.autoencoder.parameters(), strict=True):
+    for one, two in zip(first.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(one, two)
 
 
@@ -103,8 +103,8 @@ def file(tmp_path: Path) -> Path:
 def test_it_comes_back_from_its_file(file: Path) -> None:
     torch.manual_seed(0)
     images, original, loaded = random_bytes(9, 1, 8), Autoencoder(SHAPE).eval(), autoencoder.load(file)
-    assert (loaded.explained, loaded.autoencoder.shape, loaded.autoencoder.training) == (0.25, SHAPE, False)
-    assert torch.equal(loaded.autoencoder.features(images), original.features(images))
+    assert (loaded.score, loaded.network.shape, loaded.network.training) == (0.25, SHAPE, False)
+    assert torch.equal(loaded.network.features(images), original.features(images))
 
 
 def test_a_classifiers_file_is_no_autoencoder_and_the_other_way_round(file: Path, tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_a_classifiers_file_is_no_autoencoder_and_the_other_way_round(file: Path
 def test_features_do_not_depend_on_the_batch(file: Path) -> None:
     extractor = extractors.make_extractor("autoencoder", str(file))
     images = random_bytes(30, 1, 8)
-    whole = fidelity.extract(extractor, images, 30)
+    whole = fidelity.extract_features(extractor, images, 30)
     assert whole.shape == (30, 6)
-    np.testing.assert_allclose(fidelity.extract(extractor, images, 7), whole, atol=1e-5)
+    np.testing.assert_allclose(fidelity.extract_features(extractor, images, 7), whole, atol=1e-5)
 
 
 def test_a_study_has_both_sets_of_features_its_own_first(file: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit import sweeps
 from underpainting.analysis import signed_rank
-from underpainting.analysis.departure import departure
+from underpainting.analysis.trajectory_errors import divergence_time
 from underpainting.noise.levels import DATA, NoiseLevel
 from underpainting.theory import isotropic
 from underpainting.theory.isotropic import Isotropic
@@ -171,7 +171,7 @@ def test_theories_are_compared_seed_by_seed() -> None:
     models["gaussian"] = beside_isotropic(models["gaussian"], errors_like(0.5, 10, count=200))
     rows = comparison.claims(models, 5)
     assert {row.reproduced for row in rows} == {"yes"}
-    assert departure(models["gaussian"]) == pytest.approx(np.full(200, 30 / 50))
+    assert divergence_time(models["gaussian"]) == pytest.approx(np.full(200, 30 / 50))
     turned = comparison.claims({**models, "point_cloud": errors_like(0.05, 40, count=200)}, 5)
     assert verdict(turned, "Final images: squared error of the Gaussian minus that of the exact") == "no"
     assert verdict(turned, "The exact score departs") == "no"
@@ -208,10 +208,10 @@ def test_few_pairs_cannot_give_the_printed_p_and_say_so() -> None:
 
 @pytest.mark.parametrize(("count", "least"), [(20, 2.0**-20), (64, 2e-12)])
 def test_the_smallest_p_of_so_many_pairs(count: int, least: float) -> None:
-    assert signed_rank.smallest(count) == pytest.approx(least, rel=0.2)
+    assert signed_rank.smallest_p_value(count) == pytest.approx(least, rel=0.2)
     random = np.random.default_rng(count)
-    assert signed_rank.less(random.standard_normal(count)) > signed_rank.smallest(count)
-    assert signed_rank.less(np.zeros(count)) == 1.0
+    assert signed_rank.p_value(random.standard_normal(count)) > signed_rank.smallest_p_value(count)
+    assert signed_rank.p_value(np.zeros(count)) == 1.0
 
 
 def test_the_gaussian_alone_gives_its_own_claims() -> None:

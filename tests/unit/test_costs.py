@@ -26,7 +26,7 @@ from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.noise import schedules
 from underpainting.noise.levels import NoiseLevel
-from underpainting.quality import own_solution
+from underpainting.quality import reference_solution
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
@@ -89,13 +89,13 @@ def test_calls_of_perturbations_are_those_made(basis: Eigenbasis, name: str) -> 
         trajectories={"samplers": [{"name": name, "steps": 6}]}, perturbation={"progress": [0.0, 0.5, 0.9]}
     )
     push, sampler = study.perturbation, Sampler(name, 6, DDIMScheduler())
-    pushes = perturbation.directions(
+    pushes = perturbation.make_directions(
         basis, [number - 1 for number in push.components], push.random, push.off_manifold, seed=0
     )
     counting, steps = ImageCounter(GaussianDenoiser(basis)), push.steps(6)
     noise = initial_noise(range(push.seeds), basis.image_shape).double()
     with torch.inference_mode():
-        states = perturbation.plain_states(sampler, counting, noise, steps)
+        states = perturbation.unperturbed_states(sampler, counting, noise, steps)
         for step in steps:
             perturbation.perturb(sampler, counting, states[step], step, pushes, 0.5)
     assert costs.network_calls("perturb_trajectories", study, {"sampler": f"{name}-6"}) == counting.images
@@ -163,7 +163,7 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
     steps = study.teleport.solution.steps_after(0.8)
     with torch.inference_mode():
         start = torch.from_numpy(landed["state"].values[:3, 1])
-        images = own_solution.solve(denoiser, schedule, start, level, steps).numpy()
+        images = reference_solution.solve(denoiser, schedule, start, level, steps).numpy()
     np.testing.assert_allclose(errors[3, 3:], squared(images, own["images"].values[3:]), rtol=1e-4)
 
 

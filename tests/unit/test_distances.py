@@ -34,21 +34,23 @@ def real(count: int = 120) -> dict[str, distances.Reference]:
 
 def test_columns_are_complete_and_what_their_names_say() -> None:
     generated, reference = features(0, shift=0.4), real()
-    found = distances.measure(generated, reference, RESAMPLES)
+    found = distances.measure_distances(generated, reference, RESAMPLES)
     columns = found.columns()
     assert list(columns) == [f"{prefix}{name}" for prefix in extractors.FEATURES for name in COLUMNS]
     assert all(isinstance(value, float) for value in columns.values())
     for prefix, values in generated.items():
-        assert columns[f"{prefix}fd"] == pytest.approx(fidelity.frechet(values, reference[prefix].features), rel=1e-6)
+        assert columns[f"{prefix}fd"] == pytest.approx(
+            fidelity.frechet_distance(values, reference[prefix].features), rel=1e-6
+        )
         assert columns[f"{prefix}fd_low"] < columns[f"{prefix}fd"] < columns[f"{prefix}fd_high"]
         assert columns[f"{prefix}fd_infinite"] < columns[f"{prefix}fd"]
-        own = frechet.floor(reference[prefix].features, 80)
+        own = frechet.estimate_floor(reference[prefix].features, 80)
         assert (columns[f"{prefix}floor"], columns[f"{prefix}floor_infinite"]) == (own.at_n, own.infinite)
         assert own.infinite < own.at_n < columns[f"{prefix}fd"]
 
 
 def test_the_table_has_a_place_for_each_of_them() -> None:
-    columns = distances.measure(features(0), real(), RESAMPLES).columns()
+    columns = distances.measure_distances(features(0), real(), RESAMPLES).columns()
     assert {name.removesuffix("_low").removesuffix("_high") for name in columns} == {
         f"{prefix}{name}"
         for prefix in extractors.FEATURES
@@ -58,7 +60,7 @@ def test_the_table_has_a_place_for_each_of_them() -> None:
 
 
 def test_a_set_loses_nothing_against_itself() -> None:
-    found = distances.measure(features(0, shift=0.4), real(), RESAMPLES)
+    found = distances.measure_distances(features(0, shift=0.4), real(), RESAMPLES)
     assert found.losses(found, "loss") == {
         f"{prefix}loss{end}": 0.0 for prefix in ("", "autoencoder_") for end in ("", "_low", "_high")
     }
@@ -67,7 +69,7 @@ def test_a_set_loses_nothing_against_itself() -> None:
 def test_a_worse_set_loses_in_the_features_where_it_is_worse() -> None:
     good, worse = features(0, 400, 0.4), features(0, 400, 0.4)
     worse["autoencoder_"] = worse["autoencoder_"] + 2
-    found, reference = (distances.measure(values, real(400), RESAMPLES) for values in (worse, good))
+    found, reference = (distances.measure_distances(values, real(400), RESAMPLES) for values in (worse, good))
     losses = found.losses(reference, "behind")
     assert losses["behind"] == losses["behind_low"] == losses["behind_high"] == 0
     assert losses["autoencoder_behind_low"] > 1
@@ -78,7 +80,7 @@ def test_what_is_below_the_floor_is_no_better_than_the_floor() -> None:
     reference = real(400)
     near = {prefix: one.features[:300] for prefix, one in reference.items()}
     nearer = {prefix: one.features[100:] for prefix, one in reference.items()}
-    measured = [distances.measure(values, reference, RESAMPLES) for values in (near, nearer)]
+    measured = [distances.measure_distances(values, reference, RESAMPLES) for values in (near, nearer)]
     assert all(one.distances[""].infinite < one.floors[""].infinite for one in measured)
     assert measured[0].losses(measured[1], "loss")["loss"] == 0
 
@@ -104,10 +106,10 @@ def test_inception_is_compared_with_all_and_trained_features_with_images_held_ou
     artifacts.save(xr.Dataset({"images": data}), tmp_path / "dataset.zarr.zip", {})
     output, config = str(tmp_path / "real.zarr.zip"), {"reference": True, "extractor": name}
     extract_features.main(str(tmp_path / "dataset.zarr.zip"), None, "", output, "tiny", config)
-    held = held_out.held_out(41)
+    held = held_out.held_out_indices(41)
     every = fidelity.to_bytes(torch.from_numpy(values))[:, 0, 0, :1].float().numpy()
     chosen = np.arange(41) if name == extractors.INCEPTION else held
-    found = distances.references(output)
+    found = distances.load_references(output)
     np.testing.assert_allclose(found[""].features, every[chosen])
     np.testing.assert_allclose(found["autoencoder_"].features, 2 * every[held])
 
@@ -117,6 +119,6 @@ def test_features_of_shards_are_one_behind_the_other() -> None:
         xr.Dataset({name: (("sample", f"{name}_"), np.full((2, 3), float(number))) for name in NAMES})
         for number in range(3)
     ]
-    found = distances.features_of(shards, 5)
+    found = distances.concatenate_features(shards, 5)
     assert list(found) == list(extractors.FEATURES)
     assert found["autoencoder_"][:, 0].tolist() == [0, 0, 1, 1, 2]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from underpainting.analysis import emergence, statistics
+from underpainting.analysis.statistics import Resampling
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, edm_grid, vp_level
 from underpainting.samplers.randomness import initial_noise
@@ -41,15 +42,15 @@ def test_revealed_is_what_the_endpoint_estimate_shows(variance: float, alpha: fl
     )
     state = torch.tensor([[2.0]], dtype=torch.float64)
     shown = (gaussian.endpoint(basis, state, level) - basis.mean) / (state / alpha - basis.mean)
-    assert emergence.revealed(variance, level) == pytest.approx(float(shown), rel=1e-9, abs=1e-12)
+    assert emergence.wiener_gain(variance, level) == pytest.approx(float(shown), rel=1e-9, abs=1e-12)
 
 
 @given(positive)
 def test_revealed_has_the_limits_of_the_paper(variance: float) -> None:
     root = variance**0.5
-    assert emergence.revealed(variance, NoiseLevel(1.0, 1e4 * root)) < 1e-7
-    assert emergence.revealed(variance, NoiseLevel(1.0, 1e-4 * root)) > 1 - 1e-7
-    assert emergence.theory_slope(variance, NoiseLevel(0.3, 0.3 * root)) == pytest.approx(0.5**0.5, rel=1e-12)
+    assert emergence.wiener_gain(variance, NoiseLevel(1.0, 1e4 * root)) < 1e-7
+    assert emergence.wiener_gain(variance, NoiseLevel(1.0, 1e-4 * root)) > 1 - 1e-7
+    assert emergence.gaussian_slope(variance, NoiseLevel(0.3, 0.3 * root)) == pytest.approx(0.5**0.5, rel=1e-12)
 
 
 def test_slopes_are_those_of_least_squares() -> None:
@@ -65,7 +66,7 @@ def test_slopes_are_those_of_least_squares() -> None:
 
 def test_closed_form_has_the_slope_of_theory(basis: Eigenbasis) -> None:
     found = emergence.slopes(coefficients_of(basis, FINE))
-    expected = np.stack([emergence.theory_slope(basis.variances, level).numpy() for level in FINE])
+    expected = np.stack([emergence.gaussian_slope(basis.variances, level).numpy() for level in FINE])
     assert np.allclose(found, expected, atol=1e-10)
     direct = [
         gaussian.xi(basis.variances, FINE[0], level) / gaussian.xi(basis.variances, FINE[0], DATA) for level in FINE
@@ -75,12 +76,12 @@ def test_closed_form_has_the_slope_of_theory(basis: Eigenbasis) -> None:
 
 def test_components_emerge_where_predicted(basis: Eigenbasis) -> None:
     coefficients, ratio = coefficients_of(basis, FINE), emergence.noise_to_signal(FINE)
-    found = emergence.crossing(emergence.slopes(coefficients), ratio)
-    predicted = emergence.predicted(basis.variances.numpy(), FINE)
+    found = emergence.find_crossings(emergence.slopes(coefficients), ratio)
+    predicted = emergence.predicted_emergence(basis.variances.numpy(), FINE)
     assert np.allclose(predicted.log_ratio, 0.5 * np.log(basis.variances.numpy()), atol=1e-14)
     assert np.allclose(found.log_ratio, predicted.log_ratio, atol=1e-4)
     assert np.allclose(found.step, predicted.step, atol=0.01)
-    interval = emergence.measured_steps(coefficients, FINE, resamples=50)
+    interval = emergence.measured_emergence_steps(coefficients, FINE, resampling=Resampling(resamples=50))
     assert np.allclose(interval.low, found.step, atol=1e-6) and np.allclose(interval.high, found.step, atol=1e-6)
 
 
@@ -89,16 +90,18 @@ def test_a_real_sampler_has_nearly_the_predicted_steps(basis: Eigenbasis) -> Non
     noise = initial_noise(range(16), basis.image_shape).double()
     walk = [step.endpoint for step in sampler.walk(GaussianDenoiser(basis), sampler.start(noise))]
     coefficients = torch.stack([basis.coefficients(endpoint) for endpoint in walk], 1).numpy()
-    found = emergence.measured_steps(coefficients, sampler.grid, resamples=20)
-    predicted = emergence.predicted(basis.variances.numpy(), sampler.grid)
+    found = emergence.measured_emergence_steps(coefficients, sampler.grid, resampling=Resampling(resamples=20))
+    predicted = emergence.predicted_emergence(basis.variances.numpy(), sampler.grid)
     assert np.abs(found.estimate - predicted.step).max() < 2
-    order = emergence.order(coefficients, basis.variances.numpy(), sampler.grid, resamples=20)
+    order = emergence.order_correlation(
+        coefficients, basis.variances.numpy(), sampler.grid, resampling=Resampling(resamples=20)
+    )
     assert float(order.estimate) == pytest.approx(1) and float(order.low) == pytest.approx(1)
 
 
 def noisy_coefficients(random: np.random.Generator, grid: NoiseGrid, variances: np.ndarray, seeds: int) -> np.ndarray:
     """Gaussian coefficients with the slopes of theory, and as much that the image does not have."""
-    slopes = np.stack([emergence.theory_slope(variances, level) for level in grid])
+    slopes = np.stack([emergence.gaussian_slope(variances, level) for level in grid])
     image, other = random.standard_normal((2, seeds, 1, len(variances))) * np.sqrt(variances)
     return slopes * image + 2 * slopes * (1 - slopes) * other
 
@@ -107,23 +110,26 @@ def test_geometric_mean_has_its_own_interval_and_covers() -> None:
     grid = NoiseGrid.of([*(vp_level(ratio) for ratio in np.geomspace(30, 0.05, 30)), DATA])
     variances, random = np.geomspace(20, 1, 6), np.random.default_rng(0)
     found = [
-        emergence.mean_ratio(
-            noisy_coefficients(random, grid, variances, 32), variances, grid, resamples=100, seed=trial
+        emergence.mean_emergence_ratio(
+            noisy_coefficients(random, grid, variances, 32),
+            variances,
+            grid,
+            resampling=Resampling(resamples=100, seed=trial),
         )
         for trial in range(200)
     ]
-    log_ratio = emergence.crossing(
-        np.stack([emergence.theory_slope(variances, level) for level in grid]), emergence.noise_to_signal(grid)
+    log_ratio = emergence.find_crossings(
+        np.stack([emergence.gaussian_slope(variances, level) for level in grid]), emergence.noise_to_signal(grid)
     ).log_ratio
     truth = np.exp(np.mean(log_ratio - np.log(variances) / 2))
     assert truth == pytest.approx(1, abs=0.01)
     assert 0.9 < np.mean([one.low <= truth <= one.high for one in found]) < 0.99
     coefficients = noisy_coefficients(random, grid, variances, 32)
-    products, ratio = emergence.products(coefficients), emergence.noise_to_signal(grid)
-    each = statistics.of_means(
-        products, lambda mean: emergence.crossing(emergence.slopes_of_mean(mean), ratio).log_ratio
+    products, ratio = emergence.slope_products(coefficients), emergence.noise_to_signal(grid)
+    each = statistics.confidence_interval(
+        products, lambda mean: emergence.find_crossings(emergence.slopes_from_products(mean), ratio).log_ratio
     )
-    whole = emergence.mean_ratio(coefficients, variances, grid)
+    whole = emergence.mean_emergence_ratio(coefficients, variances, grid)
     assert float(whole.estimate) == pytest.approx(np.exp(np.mean(each.estimate - np.log(variances) / 2)))
     assert np.log(whole.high / whole.low) < 0.6 * np.mean(each.high - each.low)  # independent components: 6^-0.5
 
@@ -133,11 +139,13 @@ def test_geometric_mean_leaves_out_what_never_emerges(basis: Eigenbasis) -> None
     extra = np.concatenate(
         [coefficients, np.zeros_like(coefficients[:, :, :1]), coefficients[:, -1:, :1] + 0 * coefficients[:, :, :1]], 2
     )
-    found = emergence.mean_ratio(extra, np.append(variances, [0.0, 1.0]), FINE, resamples=20)
-    alone = emergence.mean_ratio(coefficients, variances, FINE, resamples=20)
+    found = emergence.mean_emergence_ratio(
+        extra, np.append(variances, [0.0, 1.0]), FINE, resampling=Resampling(resamples=20)
+    )
+    alone = emergence.mean_emergence_ratio(coefficients, variances, FINE, resampling=Resampling(resamples=20))
     assert float(alone.estimate) == pytest.approx(1, abs=1e-3)
     assert [float(one) for one in found[:3]] == pytest.approx([float(one) for one in alone[:3]], rel=1e-12)
-    nothing = emergence.mean_ratio(coefficients, 0 * variances, FINE, resamples=20)
+    nothing = emergence.mean_emergence_ratio(coefficients, 0 * variances, FINE, resampling=Resampling(resamples=20))
     assert np.isnan([float(one) for one in nothing[:3]]).all()
 
 
@@ -153,7 +161,7 @@ def test_a_crossing_is_the_last_one() -> None:
             [1.0, 1.0, 1.0, 0.1, np.nan],
         ]
     )
-    found = emergence.crossing(slopes, ratio, 0.7)
+    found = emergence.find_crossings(slopes, ratio, 0.7)
     assert found.step[0] == pytest.approx(3 + 0.1 / 0.6)
     assert found.log_ratio[0] == pytest.approx(np.log(2) * (1 - 0.1 / 0.6))
     assert found.step[2] == pytest.approx(4.4) and np.isnan(found.log_ratio[2])
@@ -169,7 +177,7 @@ def test_critical_period_ends_where_the_slope_says(grid: NoiseGrid) -> None:
         for slope, step in ((0.1, begin), (0.9, end)):
 
             def excess(log: float, variance: float = variance, slope: float = slope) -> float:
-                return float(emergence.theory_slope(variance, vp_level(np.exp(log)))) - slope
+                return float(emergence.gaussian_slope(variance, vp_level(np.exp(log)))) - slope
 
             assert np.interp(step, np.arange(len(logs)), logs) == pytest.approx(brentq(excess, -9, 9), abs=1e-6)
     with pytest.raises(ValueError, match="within"):
@@ -178,17 +186,21 @@ def test_critical_period_ends_where_the_slope_says(grid: NoiseGrid) -> None:
 
 def test_order_tells_the_reverse_from_the_predicted(basis: Eigenbasis) -> None:
     coefficients = coefficients_of(basis, FINE, seeds=8)
-    reverse = emergence.order(coefficients[:, :, ::-1], basis.variances.numpy(), FINE, resamples=20)
+    reverse = emergence.order_correlation(
+        coefficients[:, :, ::-1], basis.variances.numpy(), FINE, resampling=Resampling(resamples=20)
+    )
     assert float(reverse.estimate) == pytest.approx(-1)
     constant = np.concatenate([coefficients, np.zeros_like(coefficients[:, :, :1])], 2)
-    kept = emergence.order(constant, np.append(basis.variances.numpy(), 0.0), FINE, resamples=20)
+    kept = emergence.order_correlation(
+        constant, np.append(basis.variances.numpy(), 0.0), FINE, resampling=Resampling(resamples=20)
+    )
     assert float(kept.estimate) == pytest.approx(1)
 
 
 @pytest.mark.filterwarnings("error")
 def test_nothing_is_predicted_without_variance() -> None:
     variances = np.array([1.0, 0.0])
-    for values in (*emergence.predicted(variances, FINE), *emergence.critical_period(variances, FINE)):
+    for values in (*emergence.predicted_emergence(variances, FINE), *emergence.critical_period(variances, FINE)):
         assert np.isfinite(values[0]) and np.isnan(values[1])
 
 
@@ -238,17 +250,17 @@ def test_slips_are_told() -> None:
     with pytest.raises(ValueError, match="sample, step, component"):
         emergence.slopes(np.zeros((3, 4)))
     with pytest.raises(ValueError, match="do not fit a grid"):
-        emergence.crossing(np.zeros((3, 4)), np.zeros(4))
+        emergence.find_crossings(np.zeros((3, 4)), np.zeros(4))
 
 
 def test_the_mean_ratio_is_one_for_gaussian_data_and_follows_another_prediction(basis: Eigenbasis) -> None:
     coefficients, variances = coefficients_of(basis, FINE), basis.variances.numpy()
-    found = emergence.mean_ratio(coefficients, variances, FINE, resamples=20)
+    found = emergence.mean_emergence_ratio(coefficients, variances, FINE, resampling=Resampling(resamples=20))
     assert float(found.estimate) == pytest.approx(1, abs=1e-3)
     assert found.low <= found.estimate <= found.high
-    assert float(emergence.mean_ratio(coefficients, 4 * variances, FINE, resamples=20).estimate) == pytest.approx(
-        0.5, abs=1e-3
-    )
+    assert float(
+        emergence.mean_emergence_ratio(coefficients, 4 * variances, FINE, resampling=Resampling(resamples=20)).estimate
+    ) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_flat_image_has_the_brightness_of_each_channel() -> None:
@@ -256,6 +268,6 @@ def test_a_flat_image_has_the_brightness_of_each_channel() -> None:
     basis = Eigenbasis(
         torch.from_numpy(mean.ravel()), torch.zeros(24, 0, dtype=torch.float64), torch.zeros(0), 1.0, (3, 2, 4)
     )
-    flat = emergence.flat_image(basis).reshape(3, 2, 4)
+    flat = emergence.uniform_mean_image(basis).reshape(3, 2, 4)
     for channel in range(3):
         np.testing.assert_allclose(flat[channel], mean[channel].mean())

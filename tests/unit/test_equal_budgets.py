@@ -73,11 +73,11 @@ def made(tmp_path: Path) -> dict[str, list[str]]:
     eigenbasis.save(basis_of_digits(), tmp_path / "eigenbasis.zarr.zip")
     torch.manual_seed(0)
     shape = classifier.ClassifierShape(1, 10, 8, 6)
-    held = held_out.held_out(300)
+    held = held_out.held_out_indices(300)
     trained = classifier.train(images, torch.arange(300) % 10, torch.from_numpy(held), shape, epochs=1, seed=0)
     classifier.save(trained, tmp_path / "classifier.safetensors")
     extractor = extractors.make_extractor("classifier", str(tmp_path / "classifier.safetensors"))
-    found = fidelity.extract(extractor, images[held])
+    found = fidelity.extract_features(extractor, images[held])
     real = {
         "features": artifacts.array(found, ("sample", "feature"), "features"),
         "autoencoder_features": artifacts.array(found, ("sample", "autoencoder_feature"), "features"),
@@ -125,10 +125,10 @@ def test_networks_are_measured_budget_by_budget(made: dict[str, list[str]], tmp_
     with torch.inference_mode():
         images = sample(Sampler("ddim", 3, schedule), denoiser, initial_noise(range(10, 50), (1, 8, 8)))
     extractor = extractors.make_extractor("classifier", made["extractor"][0])
-    features = fidelity.extract(extractor, fidelity.to_bytes(images))
+    features = fidelity.extract_features(extractor, fidelity.to_bytes(images))
     real = artifacts.load(made["real"][0])["features"].values
-    assert rows[1]["fd"] == pytest.approx(fidelity.frechet(features, real), rel=1e-5)
-    assert rows[0]["floor"] == rows[1]["floor"] == frechet.floor(real, 40).at_n
+    assert rows[1]["fd"] == pytest.approx(fidelity.frechet_distance(features, real), rel=1e-5)
+    assert rows[0]["floor"] == rows[1]["floor"] == frechet.estimate_floor(real, 40).at_n
     tabulate = runpy.run_path(str(SCRIPTS / "tabulate_residual.py"))["main"]
     tabulate([str(tmp_path / "rows.json")], str(tmp_path / "t.csv"), str(tmp_path / "t.html"), "classifier")
     table = pd.read_csv(tmp_path / "t.csv")

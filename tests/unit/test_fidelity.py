@@ -31,18 +31,18 @@ def test_frechet_distance_is_equation_19() -> None:
     root = scipy.linalg.sqrtm(covariances[0])
     cross = scipy.linalg.sqrtm(root @ covariances[1] @ root)
     expected = np.square(first.mean(0) - second.mean(0)).sum() + np.trace(covariances[0] + covariances[1] - 2 * cross)
-    assert fidelity.compare(first, second, kid_subset_size=30).fd == pytest.approx(expected, rel=1e-9)
+    assert fidelity.compare_features(first, second, kid_subset_size=30).fd == pytest.approx(expected, rel=1e-9)
 
 
 def test_equal_sets_are_at_no_distance() -> None:
-    scores = fidelity.compare(features(0), features(0), kid_subset_size=30)
+    scores = fidelity.compare_features(features(0), features(0), kid_subset_size=30)
     assert scores.fd == pytest.approx(0, abs=1e-6)
     assert (scores.precision, scores.recall) == (1.0, 1.0)
 
 
 def test_a_narrow_set_is_precise_but_does_not_recall() -> None:
     real = features(0, count=200)
-    scores = fidelity.compare(real[:1] + 1e-3 * features(1, count=50), real, kid_subset_size=30)
+    scores = fidelity.compare_features(real[:1] + 1e-3 * features(1, count=50), real, kid_subset_size=30)
     assert scores.precision > 0.9
     assert scores.recall < 0.2
 
@@ -51,7 +51,7 @@ def test_a_narrow_set_is_precise_but_does_not_recall() -> None:
 def test_features_that_do_not_fit_are_refused(count: int, message: str) -> None:
     generated = features(1, count)
     with pytest.raises(ValueError, match=message):
-        fidelity.compare(generated if count < 60 else generated[:, :4], features(0), kid_subset_size=30)
+        fidelity.compare_features(generated if count < 60 else generated[:, :4], features(0), kid_subset_size=30)
 
 
 def test_images_become_bytes_clipped_and_rounded() -> None:
@@ -67,12 +67,14 @@ def test_bytes_survive_the_way_to_the_librarys_range_and_back() -> None:
 def test_a_classifier_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
     labels = torch.arange(90) % 3
     images = byte_images(90) // 4 + (labels * 90).to(torch.uint8)[:, None, None, None]
-    trained = classifier.train(images, labels, torch.from_numpy(held_out.held_out(90)), SHAPE, epochs=15, seed=0)
-    assert trained.accuracy == 1.0
+    trained = classifier.train(
+        images, labels, torch.from_numpy(held_out.held_out_indices(90)), SHAPE, epochs=15, seed=0
+    )
+    assert trained.score == 1.0
     classifier.save(trained, tmp_path / "c.safetensors")
     loaded = classifier.load(tmp_path / "c.safetensors")
-    assert loaded.accuracy == trained.accuracy
-    assert torch.equal(loaded.classifier.features(images), trained.classifier.features(images))
+    assert loaded.score == trained.score
+    assert torch.equal(loaded.network.features(images), trained.network.features(images))
 
 
 def test_training_a_classifier_twice_gives_the_same_file(tmp_path: Path) -> None:
@@ -88,11 +90,11 @@ def test_a_classifier_learns_nothing_from_images_held_out_and_is_judged_by_them(
     other = labels.clone()
     other[held] = (labels[held] + 1) % 3
     first, second = (classifier.train(images, known, held, SHAPE, epochs=2, seed=0) for known in (labels, other))
-    for one, two in zip(first.classifier.parameters(), second.classifier.parameters(), strict=True):
+    for one, two in zip(first.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(one, two)
-    guesses = first.classifier(images[held]).argmax(1)
-    assert first.accuracy == pytest.approx(float((guesses == labels[held]).double().mean()))
-    assert second.accuracy == pytest.approx(float((guesses == other[held]).double().mean()))
+    guesses = first.network(images[held]).argmax(1)
+    assert first.score == pytest.approx(float((guesses == labels[held]).double().mean()))
+    assert second.score == pytest.approx(float((guesses == other[held]).double().mean()))
 
 
 @pytest.fixture
@@ -105,8 +107,8 @@ def classifier_file(tmp_path: Path) -> Path:
 
 def test_features_do_not_depend_on_the_batch(classifier_file: Path) -> None:
     extractor = extractors.make_extractor("classifier", str(classifier_file))
-    whole = fidelity.extract(extractor, byte_images(), 30)
-    np.testing.assert_allclose(fidelity.extract(extractor, byte_images(), 7), whole, atol=1e-5)
+    whole = fidelity.extract_features(extractor, byte_images(), 30)
+    np.testing.assert_allclose(fidelity.extract_features(extractor, byte_images(), 7), whole, atol=1e-5)
 
 
 @pytest.fixture
@@ -119,11 +121,13 @@ def autoencoder_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["classifier", "autoencoder"])
-def test_torch_fidelity_itself_finds_what_is_registered(kind: str, request: pytest.FixtureRequest) -> None:
-    import torch_fidelity
+def test_torch_fidelity_computes_the_same_distance_from_images(kind: str, request: pytest.FixtureRequest) -> None:
     from torch.utils.data import Dataset
+    from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+    from torch_fidelity.metrics import calculate_metrics
+    from torch_fidelity.registry import register_feature_extractor
 
-    class Pictures(Dataset[Tensor]):
+    class Images(Dataset[Tensor]):
         def __init__(self, images: Tensor) -> None:
             self.images = images.expand(-1, 3, -1, -1)
 
@@ -133,15 +137,40 @@ def test_torch_fidelity_itself_finds_what_is_registered(kind: str, request: pyte
         def __getitem__(self, index: int) -> Tensor:
             return self.images[index]
 
-    file = request.getfixturevalue(f"{kind}_file")
-    name = extractors.register(kind, file)
-    assert name == f"underpainting-{kind}"
+    extract = extractors.make_extractor(kind, str(request.getfixturevalue(f"{kind}_file")))
+
+    class StudyFeatures(FeatureExtractorBase):
+        def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
+            super().__init__(name, features_list)
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str, ...]:
+            return ("features",)
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:  # noqa: ARG004  the name is torch-fidelity's
+            return "features"
+
+        @staticmethod
+        def can_be_compiled() -> bool:
+            return False
+
+        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+            return (extract(images),)
+
+    register_feature_extractor(f"underpainting-{kind}", StudyFeatures)
     sets = byte_images(80).split(40)
-    theirs = torch_fidelity.calculate_metrics(
-        input1=Pictures(sets[0]), input2=Pictures(sets[1]), fid=True, feature_extractor=name, cuda=False, verbose=False
+    theirs = calculate_metrics(
+        input1=Images(sets[0]),
+        input2=Images(sets[1]),
+        fid=True,
+        feature_extractor=f"underpainting-{kind}",
+        cuda=False,
+        verbose=False,
     )
-    extractor = extractors.make_extractor(kind, str(file))
-    ours = fidelity.compare(*(fidelity.extract(extractor, images) for images in sets), kid_subset_size=20)
+    ours = fidelity.compare_features(
+        *(fidelity.extract_features(extract, images) for images in sets), kid_subset_size=20
+    )
     assert ours.fd == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
 
 
@@ -203,7 +232,7 @@ def test_inception_is_read_from_tensors_and_takes_grey_images(
 
         save_file({key: value.contiguous() for key, value in inception_state.items()}, path)
     extractor = extractors.make_extractor(extractors.INCEPTION, str(path))
-    values = fidelity.extract(extractor, byte_images(3), 2)
+    values = fidelity.extract_features(extractor, byte_images(3), 2)
     assert values.shape == (3, 2048)
     assert values.dtype == np.float64
     assert np.isfinite(values).all()
@@ -212,16 +241,16 @@ def test_inception_is_read_from_tensors_and_takes_grey_images(
 def test_inception_is_looked_for_in_torch_fidelitys_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"teleport\.extractor\.weights"):
-        extractors.inception_weights(None)
+        extractors.find_inception_weights(None)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / extractors.INCEPTION_FILE).touch()
-    assert extractors.inception_weights(None).name == extractors.INCEPTION_FILE
+    assert extractors.find_inception_weights(None).name == extractors.INCEPTION_FILE
 
 
 def test_precision_and_recall_take_a_bounded_number_of_images() -> None:
     features = torch.arange(25_000.0)[:, None]
-    thinned = fidelity._thinned(features, 10_000)
+    thinned = fidelity._subsample(features, 10_000)
     assert len(thinned) == 10_000
     assert thinned[0] == 0
     assert thinned[-1] == 24_999
-    assert (fidelity._thinned(features[:100], 10_000) == features[:100]).all()
+    assert (fidelity._subsample(features[:100], 10_000) == features[:100]).all()

@@ -71,7 +71,7 @@ def test_the_rotation_of_the_caption_from_pure_noise(kind: str) -> None:
     np.testing.assert_allclose(geometry.residuals(states, levels).rotation_caption, 0, atol=1e-10)
     if kind == "preserving":
         expected = levels.alpha[:, None] * states[:, -1:] + np.sqrt(1 - levels.alpha[:, None] ** 2) * states[:, :1]
-        np.testing.assert_allclose(geometry.rotation_of_caption(states, levels), expected, atol=1e-12)
+        np.testing.assert_allclose(geometry.caption_rotation_states(states, levels), expected, atol=1e-12)
 
 
 @given(seed=SEEDS)
@@ -133,19 +133,19 @@ def test_the_chord_is_as_near_as_any_of_its_points(seed: int) -> None:
 def test_another_image_spans_another_plane() -> None:
     states, levels = trembling(0), NoiseGrid(np.linspace(0.1, 1, 9), np.linspace(1, 0, 9))
     others = np.roll(states[:, -1], 1, 0)
-    found = geometry.nulls(states, others, levels, range(3))
+    found = geometry.null_residuals(states, others, levels, range(3))
     for number, one in enumerate(states):
         spanning = np.stack([one[0], others[number]], 1)
         left = one.T - spanning @ np.linalg.lstsq(spanning, one.T)[0]
         assert found.plane[number] == pytest.approx(np.square(left).sum() / np.square(one).sum())
-    itself = geometry.nulls(states, states[:, -1], levels, range(3))
+    itself = geometry.null_residuals(states, states[:, -1], levels, range(3))
     np.testing.assert_allclose(itself.plane, geometry.residuals(states, levels).plane, rtol=1e-9)
 
 
 def test_a_walk_belongs_to_its_seed() -> None:
     states, levels = trembling(0, samples=4), NoiseGrid(np.linspace(0.1, 1, 9), np.linspace(1, 0, 9))
-    together = geometry.nulls(states, states[:, -1], levels, range(4))
-    alone = geometry.nulls(states[2:], states[2:, -1], levels, [2, 3])
+    together = geometry.null_residuals(states, states[:, -1], levels, range(4))
+    alone = geometry.null_residuals(states[2:], states[2:, -1], levels, [2, 3])
     np.testing.assert_array_equal(together.top2[2:], alone.top2)
     assert len(set(together.top2)) == 4
 
@@ -154,12 +154,13 @@ def test_a_walk_belongs_to_its_seed() -> None:
 @settings(max_examples=10, deadline=None)
 def test_a_pure_rotation_in_pixel_space_has_the_gaps_of_the_null(seed: int) -> None:
     levels, states = grid(), trembling(seed, steps=21)
-    turned = geometry.rotation(states, levels)
+    turned = geometry.rotation_states(states, levels)
     noise = geometry.noise_predictions(turned, np.repeat(turned[:, -1:], 21, 1), levels)
     state, difference, predicted = (
-        geometry.dimension(geometry.explained_variance(points)) for points in (turned, np.diff(turned, axis=1), noise)
+        geometry.components_needed(geometry.explained_variance(points))
+        for points in (turned, np.diff(turned, axis=1), noise)
     )
-    gaps = geometry.pure_rotation_gaps(states, levels)
+    gaps = geometry.rotation_dimension_gaps(states, levels)
     np.testing.assert_array_equal(gaps[0], difference - state)
     assert (predicted == 1).all(), "noise predictions that all point at the noise do not move"
     np.testing.assert_array_equal(gaps[1], 1 - difference)
@@ -185,18 +186,18 @@ def test_explained_variance_equals_singular_values(seed: int, rank: int) -> None
     for one, found in zip(points, explained, strict=True):
         values = np.square(np.linalg.svd(one - one.mean(0), compute_uv=False))
         np.testing.assert_allclose(found, np.cumsum(values) / values.sum(), atol=1e-10)
-    assert (geometry.dimension(explained, 1.0 - 1e-9) <= rank).all()
+    assert (geometry.components_needed(explained, 1.0 - 1e-9) <= rank).all()
 
 
 def test_points_that_do_not_move_need_one_dimension() -> None:
     explained = geometry.explained_variance(np.ones((1, 5, 4)))
     np.testing.assert_array_equal(explained, 1.0)
-    assert geometry.dimension(explained).tolist() == [1]
+    assert geometry.components_needed(explained).tolist() == [1]
 
 
 def test_dimension_counts_components_up_to_the_fraction() -> None:
     explained = np.array([[0.5, 0.9, 0.9995, 1.0], [0.9991, 1.0, 1.0, 1.0]])
-    assert geometry.dimension(explained).tolist() == [3, 1]
+    assert geometry.components_needed(explained).tolist() == [3, 1]
 
 
 @given(seed=SEEDS)
@@ -235,8 +236,8 @@ def test_a_gaussian_denoiser_is_predicted_up_to_discretisation() -> None:
     for steps in (50, 200):
         basis, data = gaussian_trajectories(steps)
         states, endpoints = torch.from_numpy(data["state"].values), torch.from_numpy(data["endpoint"].values)
-        prediction = comparison.predict(basis, states[:, 0], trajectories.grid_of(data))
-        found = comparison.errors(basis, prediction, states, endpoints)
+        prediction = comparison.gaussian_trajectory(basis, states[:, 0], trajectories.grid_of(data))
+        found = comparison.squared_errors(basis, prediction, states, endpoints)
         assert found.state.shape == (5, steps + 1)
         assert (found.state[:, 0] == 0).all()
         total = found.component.sum(1) / 16
@@ -249,7 +250,7 @@ def test_the_prediction_ends_where_the_noise_filter_says() -> None:
     basis, data = gaussian_trajectories(20)
     levels = trajectories.grid_of(data)
     start = torch.from_numpy(data["state"].values[:, 0]).double()
-    predicted = comparison.predict(basis, start, levels).state[:, -1].flatten(1)
+    predicted = comparison.gaussian_trajectory(basis, start, levels).state[:, -1].flatten(1)
     filtered = (
         basis.mean + (start.flatten(1) - levels[0].alpha * basis.mean) @ gaussian.noise_filter(basis, levels[0]).T
     )
@@ -276,7 +277,9 @@ def test_errors_of_the_isotropic_gaussian_are_those_of_a_gaussian_without_direct
     flat = eigenbasis.dense(basis.mean.numpy(), np.eye(16) * basis.total_variance / 16, (1, 4, 4))
     states, endpoints = torch.from_numpy(data["state"].values), torch.from_numpy(data["endpoint"].values)
     levels = trajectories.grid_of(data)
-    found = comparison.isotropic_errors(basis, states, endpoints, levels)
-    expected = comparison.errors(basis, comparison.predict(flat, states[:, 0], levels), states, endpoints)
+    found = comparison.isotropic_squared_errors(basis, states, endpoints, levels)
+    expected = comparison.squared_errors(
+        basis, comparison.gaussian_trajectory(flat, states[:, 0], levels), states, endpoints
+    )
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from scripts import measure_budget, measure_fidelity, sample_budget
 from underpainting.io import artifacts
-from underpainting.quality import distances, own_solution
+from underpainting.quality import distances, reference_solution
 
 
 def pictures(seeds: range, offset: float = 0.0) -> np.ndarray:
@@ -69,7 +69,7 @@ def budget_row(
 ) -> measure_budget.Row:
     random = np.random.default_rng(0)
     features = {prefix: random.standard_normal((60, 3)) + shift for prefix in real}
-    found = distances.measure(features, real, 20)
+    found = distances.measure_distances(features, real, 20)
     return measure_budget.Row({"steps": steps, "jump": jump}, found, errors)
 
 
@@ -93,7 +93,7 @@ def test_differences_are_those_of_the_library(tmp_path: Path) -> None:
     found = files(tmp_path, [range(12)], 0.0, [])
     stored(Path(found["samples"][0]), range(100, 112))
     moved = artifacts.load(found["samples"][0]).assign(seed=("sample", np.arange(12)))
-    expected = own_solution.squared_errors(
+    expected = reference_solution.squared_errors(
         torch.from_numpy(moved["images"].values[2:9]), torch.from_numpy(pictures(range(2, 9)))
     )
     seeds = artifacts.array(np.arange(12), "sample", "seed")

@@ -76,11 +76,11 @@ def test_perturbations_know_their_evaluations(name: str, basis: Eigenbasis) -> N
         return GaussianDenoiser(basis)(images, alpha, sigma)
 
     sampler, steps = Sampler(name, 6, DDIMScheduler()), [0, 3]
-    pushes = perturbation.directions(basis, [0, 2], 1, 1)
-    states = perturbation.plain_states(sampler, denoiser, initial_noise(range(3), basis.image_shape), steps)
+    directions = perturbation.make_directions(basis, [0, 2], 1, 1)
+    states = perturbation.unperturbed_states(sampler, denoiser, initial_noise(range(3), basis.image_shape), steps)
     for step in steps:
-        perturbation.perturb(sampler, denoiser, states[step], step, pushes, 0.1, batch=5)
-    assert seen == perturbation.evaluations(sampler, 3, len(pushes), steps)
+        perturbation.perturb(sampler, denoiser, states[step], step, directions, 0.1, batch=5)
+    assert seen == perturbation.network_evaluations(sampler, 3, len(directions), steps)
 
 
 def test_training_steps_are_counted_and_planned_from_the_checkpoint_on(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def sampler_of(steps: int, name: str = "ddim") -> Sampler:
 
 @pytest.fixture(scope="module")
 def pushes(basis: Eigenbasis) -> Directions:
-    return perturbation.directions(basis, range(5), random=3, off_manifold=2)
+    return perturbation.make_directions(basis, range(5), random=3, off_manifold=2)
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +63,19 @@ def test_directions_are_unit_vectors_of_their_kind(basis: Eigenbasis, pushes: Di
 
 
 def test_a_complete_basis_keeps_its_smallest_variances_off_the_manifold(full: Eigenbasis) -> None:
-    pushes = perturbation.directions(full, [], off_manifold=4)
+    pushes = perturbation.make_directions(full, [], off_manifold=4)
     assert pushes.off_manifold_dimension == 3
     assert float((pushes.vectors @ full.vectors[:, :5]).abs().max()) < 1e-14
     assert torch.allclose(pushes.variances, torch.full((4,), 1e-3, dtype=torch.float64))
     with pytest.raises(ValueError, match="lower `manifold`"):
-        perturbation.directions(full, [], off_manifold=1, manifold=1.0)
+        perturbation.make_directions(full, [], off_manifold=1, manifold=1.0)
 
 
 def test_a_direction_depends_on_its_seed_alone(basis: Eigenbasis) -> None:
-    one = perturbation.directions(basis, [], random=2, off_manifold=1, seed=3)
-    more = perturbation.directions(basis, [0], random=4, off_manifold=1, seed=3)
+    one = perturbation.make_directions(basis, [], random=2, off_manifold=1, seed=3)
+    more = perturbation.make_directions(basis, [0], random=4, off_manifold=1, seed=3)
     assert torch.equal(one.vectors[:2], more.vectors[1:3]) and torch.equal(one.vectors[2], more.vectors[5])
-    other = perturbation.directions(basis, [], random=2, off_manifold=1, seed=4)
+    other = perturbation.make_directions(basis, [], random=2, off_manifold=1, seed=4)
     assert not torch.allclose(one.vectors, other.vectors)
 
 
@@ -99,7 +99,7 @@ def test_predicted_gains_are_those_of_the_closed_form_moved_by_hand(
 ) -> None:
     grid = sampler_of(50).grid
     state, size = states(basis, 1), 0.3
-    predicted = perturbation.predict(basis, pushes, grid, step)
+    predicted = perturbation.predict_gains(basis, pushes, grid, step)
     assert predicted[0].shape == (10, 51 - step)
     for number, vector in enumerate(pushes.vectors):
         pushed = state + size * vector.reshape(1, *basis.image_shape)
@@ -129,7 +129,7 @@ def test_endpoint_changes_at_once_as_predicted(basis: Eigenbasis, pushes: Direct
 def test_other_samplers_follow_the_prediction(basis: Eigenbasis, pushes: Directions, name: str) -> None:
     sampler = sampler_of(100, name)
     found = perturbation.perturb(sampler, GaussianDenoiser(basis), states(basis, 1), 60, pushes, 1.0)
-    expected = perturbation.predict(basis, pushes, sampler.grid, 60)
+    expected = perturbation.predict_gains(basis, pushes, sampler.grid, 60)
     assert np.abs(found.state[0] - expected[0]).max() < 0.1
     assert np.abs(found.state[0, 8:, -1]).max() < 1e-3
 
@@ -141,7 +141,7 @@ def test_sizes_are_standard_deviations_of_the_state(basis: Eigenbasis, pushes: D
         + level.alpha**2 * basis.vectors @ basis.variances.diag() @ basis.vectors.T
     )
     expected = 0.5 * (pushes.vectors @ covariance @ pushes.vectors.T).diag().sqrt()
-    assert torch.allclose(perturbation.push_size(pushes, level, 0.5), expected, atol=1e-14)
+    assert torch.allclose(perturbation.perturbation_size(pushes, level, 0.5), expected, atol=1e-14)
 
 
 class Bent:
@@ -180,20 +180,20 @@ def test_batches_change_nothing_and_samples_stay_apart(basis: Eigenbasis, pushes
 
 def test_plain_states_are_those_of_the_walk(basis: Eigenbasis) -> None:
     sampler, noise = sampler_of(6), states(basis)
-    found = perturbation.plain_states(sampler, GaussianDenoiser(basis), noise, [4, 0])
+    found = perturbation.unperturbed_states(sampler, GaussianDenoiser(basis), noise, [4, 0])
     walked = {step.index: step.state for step in sampler.walk(GaussianDenoiser(basis), sampler.start(noise))}
     assert sorted(found) == [0, 4] and all(torch.equal(found[step], walked[step]) for step in found)
     with pytest.raises(ValueError, match="0 to 6"):
-        perturbation.plain_states(sampler, GaussianDenoiser(basis), noise, [7])
+        perturbation.unperturbed_states(sampler, GaussianDenoiser(basis), noise, [7])
 
 
 def test_a_network_in_float32_is_pushed(network: UNet2DModel) -> None:
     random = np.random.default_rng(2)
     data = eigenbasis.gram(random.standard_normal((20, 64)), (1, 8, 8))
-    pushes = perturbation.directions(data, [0, 5], off_manifold=1)
+    pushes = perturbation.make_directions(data, [0, 5], off_manifold=1)
     sampler = sampler_of(5)
     denoiser = DiffusersDenoiser(network, training_grid(SCHEDULE))
-    state = perturbation.plain_states(sampler, denoiser, initial_noise([0, 1], (1, 8, 8)), [3])[3]
+    state = perturbation.unperturbed_states(sampler, denoiser, initial_noise([0, 1], (1, 8, 8)), [3])[3]
     found = perturbation.perturb(sampler, denoiser, state, 3, pushes, 0.1)
     assert found.state.shape == (2, 3, 3)
     assert np.allclose(found.state[:, :, 0], 1, atol=1e-4) and np.isfinite(found.state_norm).all()
@@ -202,7 +202,7 @@ def test_a_network_in_float32_is_pushed(network: UNet2DModel) -> None:
 def test_slips_are_told(basis: Eigenbasis, pushes: Directions) -> None:
     sampler, model = sampler_of(6), GaussianDenoiser(basis)
     with pytest.raises(ValueError, match="0 to 4"):
-        perturbation.directions(basis, [5])
+        perturbation.make_directions(basis, [5])
     with pytest.raises(ValueError, match="positive strength"):
         perturbation.perturb(sampler, model, states(basis), 2, pushes, 0.0)
     with pytest.raises(ValueError, match="16 pixels do not fit"):

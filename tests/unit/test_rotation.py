@@ -138,7 +138,7 @@ def test_a_triangle_bounds_the_remainder_on_every_path(
 def test_geometry_rotates_with_the_same_weights() -> None:
     grid = NoiseGrid.of([vp_level(ratio) for ratio in (50.0, 3.0, 0.4, 0.0)])
     states = np.random.default_rng(0).standard_normal((2, 4, 5))
-    found = geometry.rotation(states, grid)
+    found = geometry.rotation_states(states, grid)
     for step, target in enumerate(grid):
         noise, image = torch.from_numpy(states[:, 0]), torch.from_numpy(states[:, -1])
         expected = rotation.rotate(noise, image, grid[0], target)

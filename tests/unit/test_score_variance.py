@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from underpainting.analysis import score_variance
-from underpainting.analysis.score_variance import Squares
+from underpainting.analysis.score_variance import SquaredNorms
+from underpainting.analysis.statistics import Resampling
 from underpainting.basis.eigenbasis import Eigenbasis, truncate
 from underpainting.noise.levels import NoiseLevel, vp_level
 from underpainting.samplers.randomness import initial_noise
@@ -28,15 +29,15 @@ def data_of(basis: Eigenbasis, count: int) -> Tensor:
     return (basis.mean + coefficients @ basis.vectors.T).reshape(count, *basis.image_shape)
 
 
-def squares_of(basis: Eigenbasis, count: int, level: NoiseLevel) -> Squares:
+def squares_of(basis: Eigenbasis, count: int, level: NoiseLevel) -> SquaredNorms:
     """The whole basis as reference, its two leading components as model."""
-    images = score_variance.noisy(data_of(basis, count), level, range(count))
+    images = score_variance.add_noise(data_of(basis, count), level, range(count))
     reference, model = (GaussianDenoiser(each)(images, *level) for each in (basis, truncate(basis, rank=2)))
-    return score_variance.squares(reference, model, images, level)
+    return score_variance.squared_norms(reference, model, images, level)
 
 
 def test_squares_are_those_of_the_log_densities_gradients(basis: Eigenbasis) -> None:
-    images = score_variance.noisy(data_of(basis, 6), LEVEL, range(6))
+    images = score_variance.add_noise(data_of(basis, 6), LEVEL, range(6))
     found = squares_of(basis, 6, LEVEL)
     scores = []
     for each in (basis, truncate(basis, rank=2)):
@@ -50,7 +51,7 @@ def test_squares_are_those_of_the_log_densities_gradients(basis: Eigenbasis) -> 
 
 def test_fraction_is_its_expectation_within_the_interval(basis: Eigenbasis) -> None:
     level = vp_level(0.3)
-    found = score_variance.explained(squares_of(basis, 2000, level), resamples=500)
+    found = score_variance.explained_fraction(squares_of(basis, 2000, level), resampling=Resampling(resamples=500))
     covariance = covariance_of(basis, level)
     precision = torch.linalg.inv(covariance)
     difference = precision - torch.linalg.inv(covariance_of(truncate(basis, rank=2), level))
@@ -63,24 +64,27 @@ def test_fraction_is_its_expectation_within_the_interval(basis: Eigenbasis) -> N
 def test_fraction_depends_on_the_ratio_alone(basis: Eigenbasis) -> None:
     exploding, preserving = NoiseLevel(1.0, 0.4), vp_level(0.4)
     first, second = (
-        score_variance.explained(squares_of(basis, 40, level), resamples=10) for level in (exploding, preserving)
+        score_variance.explained_fraction(squares_of(basis, 40, level), resampling=Resampling(resamples=10))
+        for level in (exploding, preserving)
     )
     assert float(first.estimate) == pytest.approx(float(second.estimate), rel=1e-10)
 
 
 def test_a_perfect_model_explains_all_and_no_noise_prediction_nothing(basis: Eigenbasis) -> None:
-    images = score_variance.noisy(data_of(basis, 5), LEVEL, range(5))
+    images = score_variance.add_noise(data_of(basis, 5), LEVEL, range(5))
     reference = GaussianDenoiser(basis)(images, *LEVEL)
-    perfect = score_variance.squares(reference, reference, images, LEVEL)
-    silent = score_variance.squares(reference, images / LEVEL.alpha, images, LEVEL)
-    assert float(score_variance.explained(perfect, resamples=5).estimate) == 1
-    assert float(score_variance.explained(silent, resamples=5).estimate) == pytest.approx(0, abs=1e-12)
+    perfect = score_variance.squared_norms(reference, reference, images, LEVEL)
+    silent = score_variance.squared_norms(reference, images / LEVEL.alpha, images, LEVEL)
+    assert float(score_variance.explained_fraction(perfect, resampling=Resampling(resamples=5)).estimate) == 1
+    assert float(
+        score_variance.explained_fraction(silent, resampling=Resampling(resamples=5)).estimate
+    ) == pytest.approx(0, abs=1e-12)
 
 
 def test_noise_belongs_to_the_seed() -> None:
     images = torch.linspace(-1, 1, 24).reshape(2, 3, 2, 2)
-    both = score_variance.noisy(images, LEVEL, [7, 8])
-    assert torch.equal(both[1:], score_variance.noisy(images[1:], LEVEL, [8]))
+    both = score_variance.add_noise(images, LEVEL, [7, 8])
+    assert torch.equal(both[1:], score_variance.add_noise(images[1:], LEVEL, [8]))
     noise = (both - LEVEL.alpha * images) / LEVEL.sigma
     assert torch.allclose(noise, initial_noise([7, 8], (3, 2, 2)), atol=1e-6) and both.dtype == torch.float32
 
@@ -88,8 +92,8 @@ def test_noise_belongs_to_the_seed() -> None:
 def test_slips_are_told() -> None:
     images = torch.zeros(2, 1, 2, 2)
     with pytest.raises(ValueError, match="no score at sigma = 0"):
-        score_variance.squares(images, images, images, NoiseLevel(1.0, 0.0))
+        score_variance.squared_norms(images, images, images, NoiseLevel(1.0, 0.0))
     with pytest.raises(ValueError, match="one shape"):
-        score_variance.squares(images, images[:1], images, LEVEL)
+        score_variance.squared_norms(images, images[:1], images, LEVEL)
     with pytest.raises(ValueError, match="as many seeds"):
-        score_variance.noisy(images, LEVEL, [1])
+        score_variance.add_noise(images, LEVEL, [1])

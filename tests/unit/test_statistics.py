@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from underpainting.analysis import statistics
+from underpainting.analysis.statistics import Resampling
 
 
 def by_hand(estimate: float, error: float, skewness: float, level: float, n: int) -> list[float]:
@@ -33,7 +34,7 @@ def coverage(draw: Callable[[np.random.Generator, int], statistics.Interval], tr
 def test_interval_of_the_mean_is_that_of_student_without_skewness() -> None:
     half = np.random.default_rng(1).standard_normal((30, 3))
     values = np.concatenate([half, 2 - half])
-    ours = statistics.of_means(values, level=0.9)
+    ours = statistics.confidence_interval(values, resampling=Resampling(level=0.9))
     theirs = stats.ttest_1samp(values, 0).confidence_interval(0.9)
     assert np.allclose(ours.estimate, values.mean(0), rtol=1e-12) and ours.n == 60
     assert np.allclose(ours.low, theirs.low, rtol=1e-12) and np.allclose(ours.high, theirs.high, rtol=1e-12)
@@ -41,12 +42,14 @@ def test_interval_of_the_mean_is_that_of_student_without_skewness() -> None:
 
 def test_interval_of_a_skewed_mean_solves_the_cubic_and_is_the_limit_of_resampling() -> None:
     values = np.random.default_rng(1).gamma(1.0, size=(20, 2)) * [1, -1]
-    ours = statistics.of_means(values, level=0.8)
+    ours = statistics.confidence_interval(values, resampling=Resampling(level=0.8))
     for column, low, high in zip(values.T, ours.low, ours.high, strict=True):
         skewness = stats.skew(column) / 20**0.5
         expected = by_hand(column.mean(), stats.sem(column), skewness, 0.8, 20)
         assert [low, high] == pytest.approx(expected, rel=1e-9)
-    resampled = statistics.of_means(values, lambda mean: mean, level=0.8, resamples=20000)
+    resampled = statistics.confidence_interval(
+        values, lambda mean: mean, resampling=Resampling(level=0.8, resamples=20000)
+    )
     width = (ours.high - ours.low).min()
     assert np.allclose(resampled.low, ours.low, atol=0.02 * width)
     assert np.allclose(resampled.high, ours.high, atol=0.02 * width)
@@ -58,22 +61,26 @@ def test_resampled_statistics_have_the_law_of_all_resamples() -> None:
     without = -(np.array([3.0, 2.5, 0.5]) ** 2)
     expected = by_hand(4.0, np.std(every) * 1.5**0.5, stats.skew(without) / 3**0.5, 0.6, 3)
     for ours in (
-        statistics.of_means(values, lambda mean: mean**2, resamples=40000, level=0.6),
-        statistics.bootstrap(values, lambda some: some.mean(0) ** 2, resamples=40000, level=0.6),
+        statistics.confidence_interval(values, lambda mean: mean**2, resampling=Resampling(resamples=40000, level=0.6)),
+        statistics.bootstrap_interval(
+            values, lambda some: some.mean(0) ** 2, resampling=Resampling(resamples=40000, level=0.6)
+        ),
     ):
         assert [float(ours.low), float(ours.high)] == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("n", [8, 32])
 def test_intervals_of_few_skewed_values_cover_the_truth_as_often_as_they_say(n: int) -> None:
-    covered = coverage(lambda random, _: statistics.of_means(random.gamma(2, size=n)), 2, 1000)
+    covered = coverage(lambda random, _: statistics.confidence_interval(random.gamma(2, size=n)), 2, 1000)
     assert 0.925 < covered < 0.975  # percentiles: 0.88 for eight seeds
 
 
 def test_intervals_of_ratios_of_few_seeds_cover_the_truth() -> None:
     def ratio(random: np.random.Generator, trial: int) -> statistics.Interval:
         values = np.abs(random.standard_normal((8, 2)) * [0.05, 0.3] + [0, 1.5])
-        return statistics.of_means(values, lambda mean: mean[0] / mean[1], resamples=300, seed=trial)
+        return statistics.confidence_interval(
+            values, lambda mean: mean[0] / mean[1], resampling=Resampling(resamples=300, seed=trial)
+        )
 
     assert 0.92 < coverage(ratio, 0.05 * (2 / np.pi) ** 0.5 / 1.5, 500) < 0.98
 
@@ -81,11 +88,11 @@ def test_intervals_of_ratios_of_few_seeds_cover_the_truth() -> None:
 def test_intervals_of_fits_to_few_seeds_cover_the_truth() -> None:
     predicted, random = np.linspace(0.2, 2, 10), np.random.default_rng(3)
     true = 0.9 * predicted + 0.05 * np.sin(9 * predicted)
-    known = statistics.fit_through_origin(np.stack([true, true]), predicted, resamples=2)
+    known = statistics.fit_through_origin(np.stack([true, true]), predicted, resampling=Resampling(resamples=2))
     covered = []
     for trial in range(300):
         measured = true + 0.3 * random.standard_normal((8, 10))
-        found = statistics.fit_through_origin(measured, predicted, resamples=200, seed=trial)
+        found = statistics.fit_through_origin(measured, predicted, resampling=Resampling(resamples=200, seed=trial))
         covered.append([one.low <= truth.estimate <= one.high for one, truth in zip(found, known, strict=True)])
     slope, r_squared, theory = np.mean(covered, 0)
     assert 0.91 < slope < 0.985 and 0.91 < theory < 0.985
@@ -95,16 +102,16 @@ def test_intervals_of_fits_to_few_seeds_cover_the_truth() -> None:
 def test_seeds_that_agree_leave_no_interval() -> None:
     values = np.full((7, 3), 0.1)
     for found in (
-        statistics.of_means(values),
-        statistics.of_means(values, lambda mean: mean[:2] / 3),
-        statistics.bootstrap(values, lambda some: np.median(some, 0)),
+        statistics.confidence_interval(values),
+        statistics.confidence_interval(values, lambda mean: mean[:2] / 3),
+        statistics.bootstrap_interval(values, lambda some: np.median(some, 0)),
     ):
         assert np.array_equal(found.low, found.estimate) and np.array_equal(found.high, found.estimate)
 
 
 @pytest.mark.parametrize(("count", "n", "level"), [(0, 30, 0.95), (30, 30, 0.95), (1, 1, 0.9), (7, 40, 0.99)])
 def test_intervals_of_counts_are_exact(count: int, n: int, level: float) -> None:
-    found = statistics.proportion(count, n, level)
+    found = statistics.proportion_interval(count, n, level)
     expected = stats.binomtest(count, n).proportion_ci(level, method="exact")
     assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
     assert (float(found.estimate), found.n) == (count / n, n)
@@ -113,12 +120,12 @@ def test_intervals_of_counts_are_exact(count: int, n: int, level: float) -> None
 @pytest.mark.parametrize(("count", "n", "level"), [(-1, 3, 0.95), (4, 3, 0.95), (0, 0, 0.95), (1, 3, 95)])
 def test_slips_of_counts_are_told(count: int, n: int, level: float) -> None:
     with pytest.raises(ValueError, match="between 0 and"):
-        statistics.proportion(count, n, level)
+        statistics.proportion_interval(count, n, level)
 
 
 def test_an_interval_is_cut_to_its_range() -> None:
     found = statistics.Interval(np.array([0.5, 2.0]), np.array([-1.0, 1.0]), np.array([0.7, 3.0]), 4)
-    cut = statistics.within(found, 0, 2.5)
+    cut = statistics.clip(found, 0, 2.5)
     assert cut.low.tolist() == [0, 1] and cut.high.tolist() == [0.7, 2.5] and cut.estimate is found.estimate
 
 
@@ -126,22 +133,25 @@ def test_any_statistic_is_resampled_jointly_and_agrees_with_the_quick_way() -> N
     random = np.random.default_rng(3)
     first = random.standard_normal(50)
     values = np.stack([first, 2 * first], 1)
-    quick = statistics.of_means(values, lambda mean: mean[1] / mean[0], resamples=200)
-    slow = statistics.bootstrap(values, lambda some: some.mean(0)[1] / some.mean(0)[0], resamples=200)
+    quick = statistics.confidence_interval(values, lambda mean: mean[1] / mean[0], resampling=Resampling(resamples=200))
+    slow = statistics.bootstrap_interval(
+        values, lambda some: some.mean(0)[1] / some.mean(0)[0], resampling=Resampling(resamples=200)
+    )
     assert quick.low == pytest.approx(2) and quick.high == pytest.approx(2)
     assert slow.low == pytest.approx(2) and slow.high == pytest.approx(2)
-    median = statistics.bootstrap(first, lambda some: np.asarray(np.median(some)), resamples=2000)
+    median = statistics.bootstrap_interval(
+        first, lambda some: np.asarray(np.median(some)), resampling=Resampling(resamples=2000)
+    )
     theirs = stats.bootstrap((first,), np.median, n_resamples=2000, method="percentile", random_state=1)
     width = float(median.high - median.low)
     assert width == pytest.approx(2 * stats.t.ppf(0.975, 49) * (50 / 49) ** 0.5 * theirs.standard_error, rel=0.1)
-    assert np.array_equal(statistics.bootstrap(values, resamples=50).low, statistics.of_means(values, resamples=50).low)
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(4).standard_normal((20, 5))
-    whole = statistics.of_means(values, np.exp, resamples=100)
+    whole = statistics.confidence_interval(values, np.exp, resampling=Resampling(resamples=100))
     monkeypatch.setattr(statistics, "_CHUNK", 150)
-    parts = statistics.of_means(values, np.exp, resamples=100)
+    parts = statistics.confidence_interval(values, np.exp, resampling=Resampling(resamples=100))
     assert np.allclose(whole.low, parts.low, rtol=1e-12) and np.allclose(whole.high, parts.high, rtol=1e-12)
 
 
@@ -185,8 +195,8 @@ def test_rank_correlation_interval_is_narrow_for_clear_order_and_wide_for_none()
     order = np.arange(8.0)
     clear = order + random.standard_normal((50, 8))
     noise = random.standard_normal((50, 8))
-    sure = statistics.rank_correlation_interval(clear, lambda mean: mean, order, resamples=300)
-    unsure = statistics.rank_correlation_interval(noise, lambda mean: mean, order, resamples=300)
+    sure = statistics.rank_correlation_interval(clear, lambda mean: mean, order, resampling=Resampling(resamples=300))
+    unsure = statistics.rank_correlation_interval(noise, lambda mean: mean, order, resampling=Resampling(resamples=300))
     assert sure.low > 0.9 and sure.estimate == pytest.approx(stats.spearmanr(clear.mean(0), order).statistic)
     assert unsure.low < 0 < unsure.high
 
@@ -198,7 +208,7 @@ def test_undefined_resamples_are_left_out() -> None:
         with np.errstate(invalid="ignore"):
             return np.array([np.sqrt(mean[0] - 0.5), np.nan])
 
-    found = statistics.of_means(values, root, resamples=200)
+    found = statistics.confidence_interval(values, root, resampling=Resampling(resamples=200))
     assert np.isfinite(found.low[0]) and found.low[0] <= found.estimate[0] <= found.high[0]
     assert np.isnan(found.low[1])
 
@@ -212,12 +222,13 @@ def test_undefined_resamples_are_left_out() -> None:
     ],
 )
 def test_slips_are_told(values: np.ndarray, level: float, message: str) -> None:
+    resampling = Resampling(level=level)
     for function in (
-        statistics.of_means,
-        lambda values, level: statistics.bootstrap(values, lambda some: some.mean(0), level=level),
+        lambda: statistics.confidence_interval(values, resampling=resampling),
+        lambda: statistics.bootstrap_interval(values, lambda some: some.mean(0), resampling),
     ):
         with pytest.raises(ValueError, match=message):
-            function(values, level=level)
+            function()
 
 
 def test_pairs_must_be_pairs() -> None:
@@ -244,7 +255,7 @@ def test_a_fit_finds_slope_and_share() -> None:
 
 @pytest.mark.parametrize(("count", "n"), [(0, 20), (7, 20), (20, 20)])
 def test_a_proportion_has_the_exact_binomial_interval(count: int, n: int) -> None:
-    found = statistics.proportion(count, n)
+    found = statistics.proportion_interval(count, n)
     assert (float(found.estimate), found.n) == (count / n, n)
     if count:
         assert stats.binom.sf(count - 1, n, float(found.low)) == pytest.approx(0.025)

@@ -25,8 +25,8 @@ from underpainting.training import checkpoints
 SHAPE = classifier.ClassifierShape(1, 2, 4, 3)
 LOADERS: dict[str, Callable[[Path], Any]] = {
     "classifier": lambda path: (
-        classifier.load(path).accuracy,
-        tensor_files.digest(classifier.load(path).classifier.state_dict()),
+        classifier.load(path).score,
+        tensor_files.digest(classifier.load(path).network.state_dict()),
     ),
     "checkpoint": lambda path: (found := checkpoints.read(path, "run")) and tensor_files.digest(found),
     "basis": lambda path: (

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.workflow.project import Project
-from underpainting.analysis.departure import final_error
+from underpainting.analysis.trajectory_errors import final_error
 from underpainting.io import artifacts
 from underpainting_workflow.claims import Claim
 from underpainting_workflow.claims.claim import PROJECT_TARGET

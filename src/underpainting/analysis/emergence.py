@@ -1,6 +1,6 @@
-r"""When features emerge: each component's place in the endpoint estimate, measured and predicted (Sec. 4.2, App. H).
+r"""Emergence times of eigen-components in the endpoint estimate, measured and predicted (Sec. 4.2, App. H).
 
-With e_k(t) = u_k . (x0_hat(x_t) - mu), the slope of a component over seeds says how much of its final value is there at t:
+With e_k(t) = u_k . (x0_hat(x_t) - mu), the regression slope of e_k(t) on its final value e_k(0), over seeds, is
 
     b_k(t) = sum e_k(t) e_k(0) / sum e_k(0)^2        from about 0 (noise) to 1 (image)
 
@@ -8,10 +8,10 @@ For Gaussian data e_k(t) = xi(t, lambda_k) c_k(T), so that with the noise-to-sig
 
     b_k(t) = xi(t) / xi(0) = alpha sqrt(lambda_k) / sqrt(alpha^2 lambda_k + sigma^2) = 1 / sqrt(1 + r^2 / lambda_k)
 
-which is 1 / sqrt(2) at r = sqrt(lambda_k): there the component emerges, the larger variances first. Natural images have their
-variance at low spatial frequencies, so this order is one from coarse to fine; `power_spectrum` says whether a basis has it.
+which is 1 / sqrt(2) at r = sqrt(lambda_k): the emergence of component k. Larger variances emerge first. Natural images have most
+variance at low spatial frequencies, so they emerge from coarse to fine; `power_spectrum` tests this for a basis.
 
-Slopes are ratios of means over seeds, so shards need only be put side by side, and intervals come from `statistics.of_means`.
+Slopes are ratios of means over seeds, so `statistics.confidence_interval` gives their intervals.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from underpainting.analysis import statistics
-from underpainting.analysis.statistics import Interval
+from underpainting.analysis.statistics import DEFAULT_RESAMPLING, Interval, Resampling
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise.levels import NoiseGrid, NoiseLevel
 from underpainting.theory import gaussian
@@ -34,11 +34,11 @@ _CHUNK = 2**22
 
 
 class Emergence(NamedTuple):
-    """When components emerge.
+    """Noise level and sampler step at which each component emerges.
 
     Attributes:
-        log_ratio: log(sigma / alpha) there, shape (component,).
-        step: fractional step of the grid, shape (component,).
+        log_ratio: log(sigma / alpha) at emergence, shape (component,).
+        step: fractional step of the grid at emergence, shape (component,).
     """
 
     log_ratio: FloatArray
@@ -46,13 +46,13 @@ class Emergence(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """Power of each component's image over radial spatial frequencies, summed over channels.
+    """Radial power spectrum of each component's image, summed over channels.
 
     Attributes:
-        frequency: centre of each ring, in cycles per pixel, shape (frequency,).
-        power: share of each component's power in each ring, sums to 1, shape (component, frequency).
-        mean_frequency: each component's frequency, weighted by power, in cycles per pixel, shape (component,).
-        variance: the data's variance in each ring, as far as the basis holds it, shape (frequency,).
+        frequency: centre of each frequency ring, in cycles per pixel, shape (frequency,).
+        power: fraction of each component's power in each ring, sums to 1, shape (component, frequency).
+        mean_frequency: power-weighted mean frequency of each component, in cycles per pixel, shape (component,).
+        variance: data variance in each ring that the basis holds, shape (frequency,).
     """
 
     frequency: FloatArray
@@ -61,24 +61,24 @@ class Spectrum(NamedTuple):
     variance: FloatArray
 
 
-def revealed(variance: Values, level: NoiseLevel) -> Values:
-    """Share of a state's coefficient (u_k . x_t) / alpha_t - u_k . mu that the endpoint estimate shows (Eq. 60-62).
+def wiener_gain(variance: Values, level: NoiseLevel) -> Values:
+    """Compute the gain from a state's coefficient (u_k . x_t) / alpha_t - u_k . mu to the endpoint estimate's (Eq. 60-62).
 
-    alpha^2 lambda / (alpha^2 lambda + sigma^2): near 0 while noise is above signal (Eq. 61), near 1 when below (Eq. 62).
+    It is alpha^2 lambda / (alpha^2 lambda + sigma^2): near 0 while noise exceeds signal (Eq. 61), near 1 afterwards (Eq. 62).
     """
     return level.alpha * gaussian.endpoint_gain(variance, level)
 
 
-def theory_slope(variance: Values, level: NoiseLevel) -> Values:
-    """xi(t) / xi(0): the slope b_k for Gaussian data, the square root of what is revealed; 0 without variance."""
-    return revealed(variance, level) ** 0.5
+def gaussian_slope(variance: Values, level: NoiseLevel) -> Values:
+    """Compute the slope b_k = xi(t) / xi(0) for Gaussian data, the square root of `wiener_gain`; 0 without variance."""
+    return wiener_gain(variance, level) ** 0.5
 
 
-def products(coefficients: FloatArray) -> FloatArray:
-    """e_k(t) e_k(0), whose means over seeds give the slopes.
+def slope_products(coefficients: FloatArray) -> FloatArray:
+    """Compute e_k(t) e_k(0), whose means over seeds give the slopes.
 
     Args:
-        coefficients: `basis.coefficients` of the endpoint estimates, shape (sample, step, component), the image last.
+        coefficients: `Eigenbasis.coefficients` of the endpoint estimates, shape (sample, step, component), the final image last.
 
     Returns:
         same shape.
@@ -90,29 +90,29 @@ def products(coefficients: FloatArray) -> FloatArray:
     return result
 
 
-def slopes_of_mean(mean: FloatArray) -> FloatArray:
-    """Slopes from the mean of `products` over seeds, both of shape (step, component); NaN where the image never varies."""
+def slopes_from_products(mean: FloatArray) -> FloatArray:
+    """Compute slopes from the mean of `slope_products` over seeds, both (step, component); NaN where the image never varies."""
     final = mean[-1]
     result: FloatArray = mean / np.where(final > 0, final, np.nan)
     return result
 
 
 def slopes(coefficients: FloatArray) -> FloatArray:
-    """b_k(t), shape (step, component), from coefficients of shape (sample, step, component)."""
-    return slopes_of_mean(products(coefficients).mean(0))
+    """Compute the slopes b_k(t), shape (step, component), from coefficients of shape (sample, step, component)."""
+    return slopes_from_products(slope_products(coefficients).mean(0))
 
 
-def crossing(slopes: FloatArray, ratio: FloatArray, threshold: float = THRESHOLD) -> Emergence:
-    """Where each slope crosses the threshold for good, interpolated linearly in log(sigma / alpha).
+def find_crossings(slopes: FloatArray, ratio: FloatArray, threshold: float = THRESHOLD) -> Emergence:
+    """Find where each slope last crosses the threshold upwards, by linear interpolation in log(sigma / alpha).
 
     Args:
         slopes: shape (step, component).
         ratio: sigma / alpha of the grid, decreasing, shape (step,); 0 or infinite at the ends is allowed.
-        threshold: 1 / sqrt(2) where a component emerges.
+        threshold: slope at which a component counts as emerged; 1 / sqrt(2) by definition.
 
     Returns:
-        both NaN for a slope that is never below or ends below; where one of the two levels has no finite logarithm (the last
-        step, to sigma = 0) the step alone is given.
+        both fields NaN for a slope that is never below the threshold or ends below it; `log_ratio` alone is NaN where one of
+        the two levels has no finite logarithm (the last step, to sigma = 0).
 
     Raises:
         ValueError: the shapes do not fit.
@@ -134,12 +134,12 @@ def crossing(slopes: FloatArray, ratio: FloatArray, threshold: float = THRESHOLD
     return Emergence(log[before] + fraction * (log[after] - log[before]), before + fraction)
 
 
-def predicted(variances: FloatArray, grid: NoiseGrid) -> Emergence:
-    """When theory lets each component emerge on a grid; the step is NaN where the grid does not reach the ratio.
+def predicted_emergence(variances: FloatArray, grid: NoiseGrid) -> Emergence:
+    """Predict where each component emerges on a grid; the step is NaN where the grid does not reach the ratio.
 
     Args:
-        variances: lambda, shape (component,); without variance both are NaN.
-        grid: the sampler's levels.
+        variances: lambda, shape (component,); both fields are NaN for zero variance.
+        grid: the sampler's noise levels.
     """
     variances = _positive(variances)
     return Emergence(
@@ -150,16 +150,17 @@ def predicted(variances: FloatArray, grid: NoiseGrid) -> Emergence:
 def critical_period(
     variances: FloatArray, grid: NoiseGrid, begin: float = 0.1, end: float = 0.9
 ) -> tuple[FloatArray, FloatArray]:
-    """The (fractional) steps between which theory's slope goes from `begin` to `end` (Fig. 3 C).
+    """Compute the (fractional) steps at which the Gaussian slope reaches `begin` and `end` (Fig. 3 C).
 
-    The slope is b at the ratio sqrt(lambda (1 / b^2 - 1)), so the period has the same length in log(sigma / alpha) for all.
+    The slope is b at the ratio sqrt(lambda (1 / b^2 - 1)), so all periods are equally long in log(sigma / alpha).
 
     Args:
         variances: lambda, shape (component,).
-        grid: the sampler's levels.
+        grid: the sampler's noise levels.
+        begin, end: slopes at which the period begins and ends.
 
     Returns:
-        two arrays of shape (component,); NaN beyond the grid's finite levels, and without variance.
+        two arrays of shape (component,); NaN beyond the grid's finite levels and for zero variance.
 
     Raises:
         ValueError: not 0 < begin < end < 1.
@@ -171,98 +172,84 @@ def critical_period(
     return first, second
 
 
-def measured_steps(
-    coefficients: FloatArray, grid: NoiseGrid, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+def measured_emergence_steps(
+    coefficients: FloatArray, grid: NoiseGrid, resampling: Resampling = DEFAULT_RESAMPLING
 ) -> Interval:
-    """The steps at which components emerge in trajectories, with intervals by resampling the seeds.
+    """Measure the steps at which components emerge in trajectories, with confidence intervals over seeds.
 
     Args:
         coefficients: shape (sample, step, component).
-        grid: the sampler's levels.
-        level, resamples, seed: as in `statistics.of_means`.
+        grid: the sampler's noise levels.
+        resampling: how the seeds are resampled.
+
+    Returns:
+        fractional steps, shape (component,).
     """
     ratio = noise_to_signal(grid)
-    return statistics.of_means(
-        products(coefficients),
-        lambda mean: crossing(slopes_of_mean(mean), ratio).step,
-        level=level,
-        resamples=resamples,
-        seed=seed,
+    return statistics.confidence_interval(
+        slope_products(coefficients), lambda mean: find_crossings(slopes_from_products(mean), ratio).step, resampling
     )
 
 
-def order(
-    coefficients: FloatArray,
-    variances: FloatArray,
-    grid: NoiseGrid,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+def order_correlation(
+    coefficients: FloatArray, variances: FloatArray, grid: NoiseGrid, resampling: Resampling = DEFAULT_RESAMPLING
 ) -> Interval:
-    """Rank correlation of measured with predicted emergence, 1 for the predicted order; seeds are resampled.
+    """Compute the rank correlation of measured with predicted emergence, with its interval over seeds; 1 by theory.
 
-    Components without variance, and those that never cross, are left out.
+    Components without variance, and those that never cross the threshold, are left out.
 
     Args:
         coefficients: shape (sample, step, component).
-        variances: lambda, shape (component,); theory's order is theirs, the largest first.
-        grid: the sampler's levels.
-        level, resamples, seed: as in `statistics.of_means`.
+        variances: lambda, shape (component,); theory predicts that the largest emerges first.
+        grid: the sampler's noise levels.
+        resampling: how the seeds are resampled.
     """
     ratio = noise_to_signal(grid)
     return statistics.rank_correlation_interval(
-        products(coefficients),
-        lambda mean: crossing(slopes_of_mean(mean), ratio).step,
+        slope_products(coefficients),
+        lambda mean: find_crossings(slopes_from_products(mean), ratio).step,
         -_positive(variances),
-        level=level,
-        resamples=resamples,
-        seed=seed,
+        resampling,
     )
 
 
-def mean_ratio(
-    coefficients: FloatArray,
-    variances: FloatArray,
-    grid: NoiseGrid,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+def mean_emergence_ratio(
+    coefficients: FloatArray, variances: FloatArray, grid: NoiseGrid, resampling: Resampling = DEFAULT_RESAMPLING
 ) -> Interval:
-    """Geometric mean over components of measured over predicted sigma / alpha at emergence, 1 by theory; seeds are resampled.
+    """Compute the geometric mean over components of measured over predicted sigma / alpha at emergence; 1 by theory.
 
-    The mean is taken within each resample, over the components that cross there; those without variance are left out.
+    The mean is taken within each resample, over the components that cross the threshold there. Components without variance are
+    left out.
 
     Args:
         coefficients: shape (sample, step, component).
         variances: lambda, shape (component,).
-        grid: the sampler's levels.
-        level, resamples, seed: as in `statistics.of_means`.
+        grid: the sampler's noise levels.
+        resampling: how the seeds are resampled.
 
     Returns:
-        numbers; NaN where no component crosses.
+        a number with its interval; NaN where no component crosses the threshold.
     """
-    ratio, expected = noise_to_signal(grid), np.log(gaussian.critical_ratio(_positive(variances)))
+    ratio, predicted = noise_to_signal(grid), np.log(gaussian.critical_ratio(_positive(variances)))
 
-    def mean_log(mean: FloatArray) -> FloatArray:
-        excess = crossing(slopes_of_mean(mean), ratio).log_ratio - expected
-        found = excess[np.isfinite(excess)]
-        return np.asarray(found.mean() if len(found) else np.nan)
+    def mean_log_excess(mean: FloatArray) -> FloatArray:
+        excess = find_crossings(slopes_from_products(mean), ratio).log_ratio - predicted
+        finite = excess[np.isfinite(excess)]
+        return np.asarray(finite.mean() if len(finite) else np.nan)
 
-    logs = statistics.of_means(products(coefficients), mean_log, level=level, resamples=resamples, seed=seed)
+    logs = statistics.confidence_interval(slope_products(coefficients), mean_log_excess, resampling)
     estimate, low, high = (np.asarray(np.exp(value)) for value in logs[:3])
     return Interval(estimate, low, high, logs.n)
 
 
-def flat_image(basis: Eigenbasis) -> FloatArray:
-    """An image of the mean image's mean brightness in each channel, shape (pixel,): the null model of the mean image."""
+def uniform_mean_image(basis: Eigenbasis) -> FloatArray:
+    """Build an image with the mean image's mean brightness in each channel, shape (pixel,): the null model of the mean image."""
     mean = basis.mean.reshape(basis.image_shape)
     return np.asarray(mean.mean((1, 2), keepdim=True).expand_as(mean).flatten().numpy())
 
 
 def noise_to_signal(grid: NoiseGrid) -> FloatArray:
-    """sigma / alpha of a grid, infinite for pure noise, shape (step,)."""
+    """Return sigma / alpha of a grid, infinite for pure noise, shape (step,)."""
     return np.array([level.ratio for level in grid])
 
 
@@ -272,10 +259,10 @@ def _positive(variances: FloatArray) -> FloatArray:
 
 
 def power_spectrum(basis: Eigenbasis) -> Spectrum:
-    """Spatial frequencies of a basis: does large variance mean coarse features?
+    """Compute the radial power spectrum of every component of a basis.
 
     A ring holds the frequencies nearest to a whole number of cycles per longer side; corners of the square reach beyond one half
-    cycle per pixel. The mean frequency is taken before the rings.
+    cycle per pixel. The mean frequency is computed before frequencies are sorted into rings.
     """
     channels, height, width = basis.image_shape
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None]).ravel()
@@ -289,10 +276,10 @@ def power_spectrum(basis: Eigenbasis) -> Spectrum:
         share = np.square(np.abs(np.fft.fft2(images))).sum(1).reshape(len(images), -1) / (height * width)
         power.append(share @ membership)
         mean.append(share @ radius)
-    whole = np.concatenate(power) if power else np.zeros((0, ring.max() + 1))
+    spectrum = np.concatenate(power) if power else np.zeros((0, ring.max() + 1))
     return Spectrum(
         np.arange(ring.max() + 1) / side,
-        whole,
+        spectrum,
         np.concatenate(mean) if mean else np.zeros(0),
-        basis.variances.numpy() @ whole,
+        basis.variances.numpy() @ spectrum,
     )

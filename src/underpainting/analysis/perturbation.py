@@ -1,17 +1,17 @@
-r"""Perturbed trajectories: what becomes of a small push in the middle of sampling (Sec. 4.2, Eq. 14, 63, Fig. 3 D, 22 B).
+r"""Response of sampling to a small perturbation of the state (Sec. 4.2, Eq. 14, 63, Fig. 3 D, 22 B).
 
-The state x_s at a step is moved both ways along a unit vector v, and the two walks are compared:
+The state x_s at a step is perturbed both ways along a unit vector v, and the two trajectories are compared:
 
     x+-_s = x_s +- h v,     h = strength sqrt(v^T Cov(x_s) v) = strength sqrt(sigma_s^2 + alpha_s^2 v^T Sigma v)
     gain of the state       v . (x+_t - x-_t) / (2 h),      norm  ||x+_t - x-_t|| / (2 h)
     gain of the endpoint    the same with x0_hat; at t = s this is Eq. 63
 
-So a strength is a number of standard deviations of the state along v: sqrt(m_k) for a component, sigma_s off the manifold.
-The central difference cancels what is quadratic in h. For Gaussian data the walk is linear, whatever h, and the gain at t is
+The strength is a number of standard deviations of the state along v: sqrt(m_k) for a component, sigma_s off the manifold. The
+central difference cancels terms quadratic in h. For Gaussian data sampling is linear, and the gain of the state at t is
 
     sum_k (u_k . v)^2 psi_k + (1 - sum_k (u_k . v)^2) sigma_t / sigma_s
 
-which for v = u_k and t = 0 is Eq. 14. A sampler that remembers earlier steps (DPM-Solver++) starts again at s.
+which is Eq. 14 for v = u_k and t = 0. A multistep sampler (DPM-Solver++) is restarted at s.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ Kind = Literal["component", "random", "off_manifold"]
 
 @dataclass(frozen=True)
 class Directions:
-    """Unit vectors to push along.
+    """Unit vectors of perturbations.
 
     Attributes:
-        vectors: of length 1, float64, shape (direction, pixel); random ones are not made orthogonal to each other.
+        vectors: unit vectors, float64, shape (direction, pixel); random ones are not orthogonal to each other.
         kinds: "component", "random" or "off_manifold", one per direction.
-        components: the component's number, counted from 0, -1 for other kinds; one per direction.
-        variances: v^T Sigma v, the data variance along each as the basis knows it, shape (direction,).
-        off_manifold_dimension: dimension of the space from which the off-manifold directions are drawn.
+        components: index of the component from 0, -1 for other kinds; one per direction.
+        variances: v^T Sigma v, data variance along each direction within the basis, shape (direction,).
+        off_manifold_dimension: dimension of the space in which the off-manifold directions lie.
     """
 
     vectors: Tensor
@@ -58,13 +58,13 @@ class Directions:
 
 
 class Response(NamedTuple):
-    """What becomes of a push at step s, per unit of its size, at the steps s, s + 1, ..., N.
+    """Gains at the steps s, s + 1, ..., N of a perturbation at step s: differences per unit of its size.
 
     Attributes:
-        state: the difference of the states, projected onto the push, shape (sample, direction, step).
-        state_norm: its norm, same shape.
-        endpoint: the difference of the endpoint estimates, projected, same shape; entry 0 is its change at once.
-        endpoint_norm: its norm, same shape.
+        state: difference of the states along the perturbation, shape (sample, direction, step).
+        state_norm: norm of that difference, same shape.
+        endpoint: difference of the endpoint estimates along the perturbation, same shape; entry 0 is the immediate change.
+        endpoint_norm: norm of that difference, same shape.
     """
 
     state: FloatArray
@@ -73,7 +73,7 @@ class Response(NamedTuple):
     endpoint_norm: FloatArray
 
 
-def directions(
+def make_directions(
     basis: Eigenbasis,
     components: Iterable[int],
     random: int = 0,
@@ -82,20 +82,21 @@ def directions(
     manifold: float = 0.999,
     seed: int = 0,
 ) -> Directions:
-    """Unit vectors along components, at random, and off the manifold.
+    """Make unit vectors along components, in random directions, and off the manifold.
 
-    A basis with fewer components than pixels leaves a space out, and off the manifold is there. For a complete basis it is the
-    span of the last components: those beyond the fewest that hold the fraction `manifold` of the variance.
+    The off-manifold space is the orthogonal complement of the basis. For a complete basis it is the span of the last components:
+    those beyond the fewest that hold the fraction `manifold` of the variance.
 
     Args:
-        components: numbers of the components, counted from 0 (the largest variance); study files count from 1.
-        random: how many directions with equal chances in all of pixel space.
-        off_manifold: how many such directions within the off-manifold space.
-        manifold: used for a complete basis alone, in (0, 1).
-        seed: of the random directions; one stream for each kind.
+        basis: eigenbasis of the data.
+        components: indices of components from 0 (the largest variance); study files count from 1.
+        random: number of directions drawn uniformly in pixel space.
+        off_manifold: number of directions drawn uniformly in the off-manifold space.
+        manifold: fraction of variance, in (0, 1); used for a complete basis only.
+        seed: seed of the random directions; each kind has its own stream.
 
     Raises:
-        ValueError: a component that the basis does not have, or nothing off the manifold.
+        ValueError: the basis lacks a component, or the off-manifold space is empty.
     """
     chosen = tuple(components)
     if any(not 0 <= component < basis.rank for component in chosen):
@@ -104,8 +105,8 @@ def directions(
     dimension = basis.pixels - on_manifold.shape[1]
     if off_manifold and not dimension:
         raise ValueError("nothing is off the manifold of a complete basis; lower `manifold`, or truncate the basis")
-    outside = _without(on_manifold, _normal(off_manifold, basis, (seed, 1)))
-    drawn = torch.cat([_normal(random, basis, (seed, 0)), outside])
+    outside = _project_out(on_manifold, _standard_normal(off_manifold, basis, (seed, 1)))
+    drawn = torch.cat([_standard_normal(random, basis, (seed, 0)), outside])
     vectors = torch.cat([basis.vectors[:, list(chosen)].T, drawn / drawn.norm(dim=1, keepdim=True)])
     counts: dict[Kind, int] = {"component": len(chosen), "random": random, "off_manifold": off_manifold}
     kinds = tuple(kind for kind, count in counts.items() for _ in range(count))
@@ -114,19 +115,21 @@ def directions(
     return Directions(vectors, kinds, numbers, variances, dimension)
 
 
-def predict(basis: Eigenbasis, pushes: Directions, grid: NoiseGrid, step: int) -> tuple[FloatArray, FloatArray]:
-    """What the Gaussian theory expects of `Response.state` and `.endpoint`.
+def predict_gains(
+    basis: Eigenbasis, directions: Directions, grid: NoiseGrid, step: int
+) -> tuple[FloatArray, FloatArray]:
+    """Predict `Response.state` and `Response.endpoint` by the Gaussian theory.
 
     Args:
-        basis: of the data.
-        pushes: the directions.
-        grid: the sampler's levels.
+        basis: eigenbasis of the data.
+        directions: directions of the perturbations.
+        grid: the sampler's noise levels.
         step: s, with sigma > 0.
 
     Returns:
-        two arrays of shape (direction, step - s), for the steps s, ..., N.
+        two arrays of shape (direction, N - s + 1), for the steps s, ..., N.
     """
-    shares = (pushes.vectors @ basis.vectors).square()
+    shares = (directions.vectors @ basis.vectors).square()
     outside = 1 - shares.sum(1)
     source = grid[step]
     states, endpoints = [], []
@@ -137,26 +140,28 @@ def predict(basis: Eigenbasis, pushes: Directions, grid: NoiseGrid, step: int) -
     return torch.stack(states, 1).numpy(), torch.stack(endpoints, 1).numpy()
 
 
-def plain_states(sampler: Sampler, denoiser: Denoiser, noise: Tensor, steps: Iterable[int]) -> dict[int, Tensor]:
-    """The states of unperturbed trajectories at the steps wanted, in one walk.
+def unperturbed_states(sampler: Sampler, denoiser: Denoiser, noise: Tensor, steps: Iterable[int]) -> dict[int, Tensor]:
+    """Sample unperturbed trajectories and return their states at the requested steps.
 
     Args:
+        sampler: sampler.
+        denoiser: denoiser that it calls.
         noise: standard normal, shape (sample, channel, height, width).
-        steps: from 0 to N.
+        steps: indices of the requested steps, from 0 to N.
 
     Raises:
-        ValueError: a step that the sampler does not have.
+        ValueError: the sampler does not have a requested step.
     """
-    wanted = set(steps)
-    if not wanted <= set(range(sampler.steps + 1)):
-        raise ValueError(f"steps {sorted(wanted)} are not all there: the sampler has 0 to {sampler.steps}")
-    found = {}
+    requested = set(steps)
+    if not requested <= set(range(sampler.steps + 1)):
+        raise ValueError(f"steps {sorted(requested)} are not all there: the sampler has 0 to {sampler.steps}")
+    states = {}
     for step in sampler.walk(denoiser, sampler.start(noise)):
-        if step.index in wanted:
-            found[step.index] = step.state
-        if len(found) == len(wanted):
+        if step.index in requested:
+            states[step.index] = step.state
+        if len(states) == len(requested):
             break
-    return found
+    return states
 
 
 def perturb(
@@ -164,57 +169,59 @@ def perturb(
     denoiser: Denoiser,
     state: Tensor,
     step: int,
-    pushes: Directions,
+    directions: Directions,
     strength: float,
     *,
     batch: int = 64,
 ) -> Response:
-    """Push states at a step both ways along every direction, and walk on to the image.
+    """Perturb states both ways along every direction, continue sampling, and return the gains.
 
     Args:
-        sampler: walks on.
-        denoiser: any.
-        state: plain states at `step`, shape (sample, channel, height, width).
+        sampler: sampler that goes on from `step`.
+        denoiser: denoiser that it calls.
+        state: unperturbed states at `step`, shape (sample, channel, height, width).
         step: s, 0 <= s < N.
-        pushes: the directions.
+        directions: directions of the perturbations.
         strength: in standard deviations of the state along each direction.
-        batch: pairs of walks at a time; the denoiser sees twice as many images.
+        batch: pairs of trajectories at a time; the denoiser receives twice as many images.
 
     Raises:
-        ValueError: the strength is not positive, or the directions are for images of another size.
+        ValueError: the strength is not positive, or the directions do not fit the images.
     """
     if strength <= 0:
-        raise ValueError(f"a push needs a positive strength, got {strength}; both signs are walked anyway")
-    if state.shape[1:].numel() != pushes.vectors.shape[1]:
+        raise ValueError(f"a perturbation needs a positive strength, got {strength}; both signs are sampled anyway")
+    if state.shape[1:].numel() != directions.vectors.shape[1]:
         raise ValueError(
-            f"directions of {pushes.vectors.shape[1]} pixels do not fit states of shape {tuple(state.shape[1:])}"
+            f"directions of {directions.vectors.shape[1]} pixels do not fit states of shape {tuple(state.shape[1:])}"
         )
-    sizes = push_size(pushes, sampler.grid[step], strength)
-    pairs = torch.cartesian_prod(torch.arange(len(state)), torch.arange(len(pushes)))
+    sizes = perturbation_size(directions, sampler.grid[step], strength)
+    pairs = torch.cartesian_prod(torch.arange(len(state)), torch.arange(len(directions)))
     parts = []
     for chosen in pairs.split(batch):
         numbers = chosen[:, 1]
-        parts.append(_walk_pairs(sampler, denoiser, state[chosen[:, 0]], step, pushes.vectors[numbers], sizes[numbers]))
-    whole = torch.cat(parts, 1).reshape(4, len(state), len(pushes), -1).numpy()
-    return Response(*whole)
+        parts.append(
+            _sample_pairs(sampler, denoiser, state[chosen[:, 0]], step, directions.vectors[numbers], sizes[numbers])
+        )
+    return Response(*torch.cat(parts, 1).reshape(4, len(state), len(directions), -1).numpy())
 
 
-def evaluations(sampler: Sampler, seeds: int, directions: int, steps: Sequence[int]) -> int:
-    """Network evaluations, calls times images, of `plain_states` and of `perturb` at each of some steps.
+def network_evaluations(sampler: Sampler, seeds: int, directions: int, steps: Sequence[int]) -> int:
+    """Count the network evaluations (calls times images) of `unperturbed_states` and of `perturb` at some steps.
 
     Args:
-        seeds: number of plain trajectories.
-        directions: number of pushes.
-        steps: those that are pushed at, each below N.
+        sampler: sampler.
+        seeds: number of unperturbed trajectories.
+        directions: number of directions.
+        steps: steps at which states are perturbed, each below N.
     """
-    plain = sampler.calls() - sampler.calls(max(steps)) + 1
+    unperturbed = sampler.calls() - sampler.calls(max(steps)) + 1
     pairs = sum(sampler.calls(step) for step in steps)
-    return seeds * (plain + 2 * directions * pairs)
+    return seeds * (unperturbed + 2 * directions * pairs)
 
 
-def push_size(pushes: Directions, level: NoiseLevel, strength: float) -> Tensor:
-    """h = strength sqrt(v^T Cov(x) v), in units of the state, shape (direction,)."""
-    return strength * gaussian.marginal_variance(pushes.variances, level).sqrt()
+def perturbation_size(directions: Directions, level: NoiseLevel, strength: float) -> Tensor:
+    """Compute h = strength sqrt(v^T Cov(x) v), in units of the state, shape (direction,)."""
+    return strength * gaussian.marginal_variance(directions.variances, level).sqrt()
 
 
 def _manifold_rank(basis: Eigenbasis, manifold: float) -> int:
@@ -224,26 +231,26 @@ def _manifold_rank(basis: Eigenbasis, manifold: float) -> int:
     return min(int((~reached).sum()) + 1, basis.rank)
 
 
-def _normal(count: int, basis: Eigenbasis, seed: tuple[int, int]) -> Tensor:
+def _standard_normal(count: int, basis: Eigenbasis, seed: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((count, basis.pixels)))
 
 
-def _without(subspace: Tensor, vectors: Tensor) -> Tensor:
-    """Vectors less what they have in a subspace; twice, since once leaves rounding."""
+def _project_out(subspace: Tensor, vectors: Tensor) -> Tensor:
+    """Remove the components of vectors in a subspace; twice, since once leaves rounding."""
     for _ in range(2):
         vectors = vectors - (vectors @ subspace) @ subspace.T
     return vectors
 
 
-def _walk_pairs(
+def _sample_pairs(
     sampler: Sampler, denoiser: Denoiser, state: Tensor, step: int, vectors: Tensor, sizes: Tensor
 ) -> Tensor:
-    """The four arrays of a `Response` for one pair of walks per state, shape (4, pair, step)."""
-    move = (vectors * sizes[:, None]).reshape(state.shape).to(state.device, state.dtype)
+    """Compute the four arrays of a `Response` for one pair of trajectories per state, shape (4, pair, step)."""
+    shift = (vectors * sizes[:, None]).reshape(state.shape).to(state.device, state.dtype)
     rows = []
-    for walked in sampler.walk(denoiser, torch.cat([state + move, state - move]), step):
+    for sampled in sampler.walk(denoiser, torch.cat([state + shift, state - shift]), step):
         row = []
-        for images in (walked.state, walked.endpoint):
+        for images in (sampled.state, sampled.endpoint):
             forward, backward = images.flatten(1).double().cpu().chunk(2)
             difference = (forward - backward) / (2 * sizes[:, None])
             row += [(difference * vectors).sum(1), difference.norm(dim=1)]

@@ -1,24 +1,23 @@
-r"""What the seeds say: intervals by resampling, paired tests, rank correlations and fits (Sec. 5: "p < 10^-30").
+r"""Confidence intervals by bootstrap, paired tests, rank correlation and fits (Sec. 5: "p < 10^-30").
 
-A seed is the unit that is resampled; every other axis (step, component, direction) is carried along, so that what belongs to
-one image stays together. All intervals but one follow one rule, Student's interval corrected for skewness (Hall 1992): with T
-the statistic of all n seeds, s its standard error, g its skewness and t the quantile of Student's law with n - 1 degrees,
+The resampled unit is the seed; all other axes (step, component, direction) stay together. All intervals but one follow one rule,
+Student's interval corrected for skewness (Hall 1992): with T the statistic of all n seeds, s its standard error, g its skewness
+and t the quantile of Student's t distribution with n - 1 degrees of freedom,
 
     low, high = T - s h(+/- t),      h(x) = ((1 + 6 a (x - a))^(1/3) - 1) / (2 a),      a = g / 6      (h(x) = x without skewness)
 
-s is the standard deviation of the statistic over resamples of the seeds (n of n with replacement, B times), times
-sqrt(n / (n - 1)); g is the skewness of the n values with one seed left out, over sqrt(n) and with the sign turned (so that of
-the mean is that of the seeds). For a mean both are known in closed form, and nothing is resampled. The ends may lie beyond the
-range of a statistic; `within` cuts them there, which never changes what is covered. The one other interval is that of a count
-(`proportion`), which is exact.
+s is the standard deviation of the statistic over B bootstrap resamples of the n seeds, times sqrt(n / (n - 1)); g is minus the
+skewness of the n leave-one-out values, over sqrt(n) (for a mean, it is that of the seeds). For a mean both are known in closed
+form, and nothing is resampled. The ends may lie beyond the range of a statistic; `clip` cuts them there, which does not change
+the coverage. The one other interval is that of a proportion (`proportion_interval`), which is exact.
 
-The rule holds its 95 % for means of skewed values, ratios of means, slopes and crossing times, from six seeds on, where
-percentiles of the resamples are too narrow. Shares of variance that noise alone keeps from 1 are covered more often than that;
-percentiles, expanded and bias-corrected ones too, miss them, as resampling adds noise. It is least sure for few seeds whose
-values have a long tail, and for ranks, which are no smooth function of a mean. `benchmarks/coverage.py` measures all of them.
+The rule covers 95 % for means of skewed values, ratios of means, slopes and crossing times, from six seeds on, where percentile
+intervals are too narrow. Explained variances that differ from 1 by noise alone are covered more often than that. Coverage is
+least certain for few seeds with a heavy tail, and for ranks, which are no smooth function of a mean. `benchmarks/coverage.py`
+measures it.
 
 Most statistics here are functions of sample means: slopes, fractions of variance, fits. A resampled mean is a product of
-counts and values, so these never gather resampled arrays (`of_means`).
+counts and values, so `confidence_interval` never gathers resampled arrays.
 
 P. Hall, "On the removal of skewness by transformation", J. R. Stat. Soc. B 54, 221 (1992).
 """
@@ -35,11 +34,28 @@ FloatArray = NDArray[np.float64]
 _CHUNK = 2**22
 
 
-class Interval(NamedTuple):
-    """An estimate and its interval.
+class Resampling(NamedTuple):
+    """How seeds are resampled for a confidence interval.
 
     Attributes:
-        estimate: the statistic of all seeds; of any shape, () for one number.
+        level: confidence level, in (0, 1).
+        resamples: number of bootstrap resamples B.
+        seed: seed of the resampling.
+    """
+
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
+
+
+DEFAULT_RESAMPLING = Resampling()
+
+
+class Interval(NamedTuple):
+    """An estimate and its confidence interval.
+
+    Attributes:
+        estimate: the statistic of all seeds, of any shape; () for one number.
         low, high: ends of the interval, same shape.
         n: number of seeds.
     """
@@ -51,7 +67,7 @@ class Interval(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """How two measurements of the same seeds differ.
+    """Difference of two measurements of the same seeds, with paired tests.
 
     Attributes:
         difference: mean of first - second, with its interval.
@@ -65,12 +81,12 @@ class PairedDifference(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What is measured, averaged over seeds, against a prediction.
+    """Fit of measured values, averaged over seeds, to a prediction by a line through the origin.
 
     Attributes:
-        slope: of the line through the origin; 1 where theory holds.
-        r_squared: share of the variance between cases that this line explains.
-        theory_r_squared: the same for the prediction as it stands, slope 1; it may be negative.
+        slope: slope of the line; 1 where theory holds.
+        r_squared: fraction of the variance between cases that the line explains.
+        theory_r_squared: the same for the prediction itself, slope 1; it may be negative.
     """
 
     slope: Interval
@@ -78,84 +94,71 @@ class Fit(NamedTuple):
     theory_r_squared: Interval
 
 
-def of_means(
+def confidence_interval(
     values: FloatArray,
     function: Callable[[FloatArray], FloatArray] | None = None,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    resampling: Resampling = DEFAULT_RESAMPLING,
 ) -> Interval:
-    """Interval of a function of the mean over seeds, by default of the mean itself.
+    """Compute the confidence interval of a function of the mean over seeds, by default of the mean itself.
 
     Args:
         values: shape (sample, ...).
-        function: from the mean, shape (...), to a number or an array.
-        level: of the interval, in (0, 1).
-        resamples: number of resamples B.
-        seed: of the resampling.
+        function: maps the mean, shape (...), to a number or an array.
+        resampling: how the seeds are resampled.
 
     Raises:
         ValueError: fewer than two seeds, values that are not finite, or a level outside (0, 1).
     """
-    values = _checked(values, level)
+    values = _checked(values, resampling.level)
     count = len(values)
     origin, flat = values[0], (values - values[0]).reshape(count, -1)  # seeds that agree give exactly their value
     if function is None:
-        return _of_mean(origin, flat, level)
+        return _interval_of_mean(origin, flat, resampling.level)
 
-    def found(means: FloatArray) -> list[FloatArray]:
+    def evaluate(means: FloatArray) -> list[FloatArray]:
         return [np.asarray(function(origin + mean.reshape(origin.shape)), np.float64) for mean in means]
 
     resampled: list[FloatArray] = []
-    for counts in _counts(count, resamples, seed, flat.shape[1]):
-        resampled += found(counts @ flat / count)
+    for counts in _resample_counts(count, resampling, flat.shape[1]):
+        resampled += evaluate(counts @ flat / count)
     total = flat.sum(0)
-    without = [found((total - one)[None] / (count - 1))[0] for one in flat]
+    left_out = [evaluate((total - one)[None] / (count - 1))[0] for one in flat]
     estimate = np.asarray(function(values.mean(0) if flat.any() else origin), np.float64)
-    return _interval(estimate, np.stack(resampled), np.stack(without), level)
+    return _interval(estimate, np.stack(resampled), np.stack(left_out), resampling.level)
 
 
-def bootstrap(
-    values: FloatArray,
-    statistic: Callable[[FloatArray], FloatArray] | None = None,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+def bootstrap_interval(
+    values: FloatArray, statistic: Callable[[FloatArray], FloatArray], resampling: Resampling = DEFAULT_RESAMPLING
 ) -> Interval:
-    """Interval of any statistic, by default of the mean over seeds; for functions of the mean `of_means` is quicker.
+    """Compute the confidence interval of any statistic; `confidence_interval` is faster for functions of the mean.
 
     Args:
         values: shape (sample, ...).
-        statistic: from values, shape (sample, ...), to a number or an array.
-        level: of the interval, in (0, 1).
-        resamples: number of resamples B.
-        seed: of the resampling; the same seed gives `of_means` the same resamples.
+        statistic: maps values, shape (sample, ...), to a number or an array.
+        resampling: how the seeds are resampled; `confidence_interval` draws the same resamples.
 
     Raises:
         ValueError: fewer than two seeds, values that are not finite, or a level outside (0, 1).
     """
-    if statistic is None:
-        return of_means(values, level=level, resamples=resamples, seed=seed)
-    values = _checked(values, level)
+    values = _checked(values, resampling.level)
     numbers = np.arange(len(values))
     resampled = [
         np.asarray(statistic(values[np.repeat(numbers, count.astype(np.int64))]), np.float64)
-        for counts in _counts(len(values), resamples, seed, 1)
+        for counts in _resample_counts(len(values), resampling, 1)
         for count in counts
     ]
-    without = [np.asarray(statistic(values[numbers != number]), np.float64) for number in numbers]
-    return _interval(np.asarray(statistic(values), np.float64), np.stack(resampled), np.stack(without), level)
+    left_out = [np.asarray(statistic(values[numbers != number]), np.float64) for number in numbers]
+    estimate = np.asarray(statistic(values), np.float64)
+    return _interval(estimate, np.stack(resampled), np.stack(left_out), resampling.level)
 
 
-def proportion(count: int, n: int, level: float = 0.95) -> Interval:
-    """Exact interval of a fraction from a count (Clopper & Pearson 1934), which covers at least as often as it says.
+def proportion_interval(count: int, n: int, level: float = 0.95) -> Interval:
+    """Compute the exact interval of a proportion (Clopper & Pearson 1934), whose coverage is at least the level.
 
     Args:
-        count: number of seeds that have a property.
+        count: number of seeds with the property.
         n: number of seeds.
-        level: of the interval, in (0, 1).
+        level: confidence level, in (0, 1).
 
     Raises:
         ValueError: not 0 <= count <= n with n >= 1, or a level outside (0, 1).
@@ -163,7 +166,7 @@ def proportion(count: int, n: int, level: float = 0.95) -> Interval:
     if not (n >= 1 and 0 <= count <= n):
         raise ValueError(f"a fraction needs a count between 0 and n, and n of at least 1; got {count} of {n}")
     _check_level(level)
-    from scipy.stats import beta  # a second of start-up
+    from scipy.stats import beta  # takes a second to import
 
     tail = (1 - level) / 2
     low = beta.ppf(tail, count, n - count + 1) if count > 0 else 0.0
@@ -171,16 +174,14 @@ def proportion(count: int, n: int, level: float = 0.95) -> Interval:
     return Interval(np.asarray(count / n), np.asarray(low, np.float64), np.asarray(high, np.float64), n)
 
 
-def within(interval: Interval, least: float = -np.inf, most: float = np.inf) -> Interval:
-    """The interval cut to the range that its statistic can have."""
+def clip(interval: Interval, least: float = -np.inf, most: float = np.inf) -> Interval:
+    """Clip an interval to the range that its statistic can have."""
     low, high = (np.clip(end, least, most) for end in (interval.low, interval.high))
     return interval._replace(low=low, high=high)
 
 
-def paired_difference(
-    first: FloatArray, second: FloatArray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> PairedDifference:
-    """Two measurements of the same seeds: mean difference with interval, and the paired tests.
+def paired_difference(first: FloatArray, second: FloatArray) -> PairedDifference:
+    """Compare two measurements of the same seeds: mean difference with its 95 % interval, and paired tests.
 
     Args:
         first, second: shape (sample,), the same seeds in the same order.
@@ -194,10 +195,10 @@ def paired_difference(
             f"paired values are two lists of the same seeds, got shapes {first.shape} and {second.shape}; "
             "select the seeds that both have"
         )
-    from scipy import stats  # a second of start-up, which intervals need not pay
+    from scipy import stats  # takes a second to import
 
     difference = first - second
-    interval = of_means(difference, level=level, resamples=resamples, seed=seed)
+    interval = confidence_interval(difference)
     if not difference.any():
         return PairedDifference(interval, 1.0, 1.0)
     return PairedDifference(
@@ -206,8 +207,8 @@ def paired_difference(
 
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float:
-    """Spearman's rank correlation; pairs with a NaN are left out, and fewer than three pairs, or a constant, give NaN."""
-    from scipy import stats  # as above
+    """Compute Spearman's rank correlation without pairs that hold a NaN; NaN for fewer than three pairs or constant values."""
+    from scipy import stats  # takes a second to import
 
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     both = ~(np.isnan(first) | np.isnan(second))
@@ -221,19 +222,17 @@ def rank_correlation_interval(
     values: FloatArray,
     measure: Callable[[FloatArray], FloatArray],
     predicted: FloatArray,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    resampling: Resampling = DEFAULT_RESAMPLING,
 ) -> Interval:
-    """Rank correlation of a prediction with what is measured from the mean over seeds, by resampling the seeds.
+    """Compute the rank correlation of a prediction with a function of the mean over seeds, and its interval.
 
-    Noise lowers the coefficient, and ranks change by steps: of all intervals here this one is the least sure of its level.
+    Noise lowers the coefficient, and ranks change in steps: of all intervals here, this one has the least certain coverage.
 
     Args:
         values: shape (sample, ...).
-        measure: from the mean over seeds, shape (...), to the measured quantity, shape (component,).
+        measure: maps the mean over seeds, shape (...), to the measured quantity, shape (component,).
         predicted: shape (component,).
+        resampling: how the seeds are resampled.
 
     Raises:
         ValueError: fewer than two seeds, or values that are not finite.
@@ -242,18 +241,16 @@ def rank_correlation_interval(
     def correlation(mean: FloatArray) -> FloatArray:
         return np.asarray(rank_correlation(measure(mean), predicted))
 
-    return within(of_means(values, correlation, level=level, resamples=resamples, seed=seed), -1, 1)
+    return clip(confidence_interval(values, correlation, resampling), -1, 1)
 
 
-def fit_through_origin(
-    measured: FloatArray, predicted: FloatArray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> Fit:
-    """Line through the origin from predicted to measured values, with intervals by resampling the seeds.
+def fit_through_origin(measured: FloatArray, predicted: FloatArray, resampling: Resampling = DEFAULT_RESAMPLING) -> Fit:
+    """Fit a line through the origin from predicted to measured values, with intervals over seeds.
 
     Args:
-        measured: shape (sample, case), a case being a direction and a step, say.
+        measured: shape (sample, case); a case is, for example, a direction and a step.
         predicted: shape (case,).
-        level, resamples, seed: as in `of_means`.
+        resampling: how the seeds are resampled.
 
     Raises:
         ValueError: the shapes do not fit, fewer than two cases, or all predictions are zero.
@@ -271,9 +268,9 @@ def fit_through_origin(
         residuals = [np.square(mean - factor * predicted).sum() for factor in (slope, 1.0)]
         return np.array([slope, *(1 - residual / spread for residual in residuals)])
 
-    found = of_means(measured, line, level=level, resamples=resamples, seed=seed)
-    each = [Interval(found.estimate[i], found.low[i], found.high[i], found.n) for i in range(3)]
-    return Fit(each[0], *(within(one, most=1) for one in each[1:]))
+    fit = confidence_interval(measured, line, resampling)
+    slope, *r_squared = (Interval(fit.estimate[i], fit.low[i], fit.high[i], fit.n) for i in range(3))
+    return Fit(slope, *(clip(interval, most=1) for interval in r_squared))
 
 
 def _checked(values: FloatArray, level: float) -> FloatArray:
@@ -291,18 +288,18 @@ def _check_level(level: float) -> None:
         raise ValueError(f"the level of an interval lies between 0 and 1, got {level}; 0.95 is usual")
 
 
-def _counts(samples: int, resamples: int, seed: int, width: int) -> Iterator[FloatArray]:
-    """How often each seed is drawn, shape (resample, sample), in chunks that keep the resampled means small."""
-    random = np.random.default_rng(seed)
-    left, chunk = resamples, max(1, _CHUNK // max(samples, width))
-    while left > 0:
-        size = min(chunk, left)
+def _resample_counts(samples: int, resampling: Resampling, width: int) -> Iterator[FloatArray]:
+    """Draw how often each seed is in each resample, (resample, sample), in chunks that keep the resampled means small."""
+    random = np.random.default_rng(resampling.seed)
+    remaining, chunk = resampling.resamples, max(1, _CHUNK // max(samples, width))
+    while remaining > 0:
+        size = min(chunk, remaining)
         yield random.multinomial(samples, np.full(samples, 1 / samples), size=size).astype(np.float64)
-        left -= size
+        remaining -= size
 
 
-def _of_mean(origin: FloatArray, flat: FloatArray, level: float) -> Interval:
-    """The rule for a mean in the limit of many resamples; `flat` is what each seed has beyond `origin`, (sample, value)."""
+def _interval_of_mean(origin: FloatArray, flat: FloatArray, level: float) -> Interval:
+    """Apply the rule to a mean, in the limit of many resamples; `flat` is each seed less `origin`, (sample, value)."""
     spread, skewness = _moments(flat)
     count = len(flat)
     parts = (flat.mean(0), spread / (count - 1) ** 0.5, skewness / count**0.5)
@@ -310,16 +307,16 @@ def _of_mean(origin: FloatArray, flat: FloatArray, level: float) -> Interval:
     return _corrected(origin + mean, error, skewness, level, count)
 
 
-def _interval(estimate: FloatArray, resampled: FloatArray, without: FloatArray, level: float) -> Interval:
-    """The rule, from a statistic of resamples, (resample, ...), and of all seeds but one, (sample, ...)."""
-    count = len(without)
+def _interval(estimate: FloatArray, resampled: FloatArray, left_out: FloatArray, level: float) -> Interval:
+    """Apply the rule to a statistic of resamples, (resample, ...), and of all seeds but one, (sample, ...)."""
+    count = len(left_out)
     error = _moments(resampled - estimate)[0] * (count / (count - 1)) ** 0.5
-    skewness = np.nan_to_num(_moments(estimate - without)[1]) / count**0.5
+    skewness = np.nan_to_num(_moments(estimate - left_out)[1]) / count**0.5
     return _corrected(estimate, error, skewness, level, count)
 
 
 def _moments(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Standard deviation and skewness over the first axis; what is not defined (NaN) is left out."""
+    """Compute standard deviation and skewness over the first axis, without NaN."""
     defined = np.isfinite(values)
     number = defined.sum(0)
     number = np.where(number > 1, number, np.nan)
@@ -331,15 +328,15 @@ def _moments(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _corrected(estimate: FloatArray, error: FloatArray, skewness: FloatArray, level: float, count: int) -> Interval:
-    from scipy.special import stdtrit  # a fraction of a second of start-up
+    from scipy.special import stdtrit  # takes a fraction of a second to import
 
     quantile = float(stdtrit(count - 1, (1 + level) / 2))
-    low, high = (np.asarray(estimate - error * _without_skewness(end, skewness / 6)) for end in (quantile, -quantile))
+    low, high = (np.asarray(estimate - error * _skewed_quantile(end, skewness / 6)) for end in (quantile, -quantile))
     return Interval(np.asarray(estimate), low, high, count)
 
 
-def _without_skewness(quantile: float, factor: FloatArray) -> FloatArray:
-    """Hall's h: the quantile of a studentised statistic with a sixth of the skewness, `factor`, from that of one without."""
+def _skewed_quantile(quantile: float, factor: FloatArray) -> FloatArray:
+    """Compute Hall's h: correct the quantile of a studentised statistic for skewness; `factor` is a sixth of the skewness."""
     small = np.abs(factor) < 1e-8
     safe, rest = np.where(small, 1, factor), quantile - factor
     return np.where(small, rest, (np.cbrt(1 + 6 * safe * rest) - 1) / (2 * safe))

@@ -88,7 +88,7 @@ def _differences(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[st
 
 
 def _interval(axes: Axes, place: float, values: FloatArray, color: str) -> None:
-    interval = statistics.of_means(values)
+    interval = statistics.confidence_interval(values)
     ends = [[interval.estimate - interval.low], [interval.high - interval.estimate]]
     axes.errorbar(
         [place], [interval.estimate], ends, fmt="o", color=color, mec="black", ecolor="black", capsize=3, zorder=4

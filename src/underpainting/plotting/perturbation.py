@@ -98,7 +98,7 @@ def gains(data: xr.Dataset, group: Group, name: str, times: NDArray[np.int64]) -
     number = np.arange(len(times))
     measured = data[name].values[:, :, group.chosen].mean(2)[number, :, times].T
     predicted = data[f"predicted_{name}"].values[:, group.chosen].mean(1)[number, times]
-    interval = statistics.of_means(measured)
+    interval = statistics.confidence_interval(measured)
     return Gains(interval.estimate, interval.low, interval.high, predicted)
 
 

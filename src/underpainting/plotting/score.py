@@ -28,7 +28,9 @@ def explained(residual: FloatArray, total: FloatArray) -> Interval:
     Returns:
         arrays of shape (ratio,).
     """
-    return statistics.of_means(np.stack([residual, total], -1).swapaxes(0, 1), lambda mean: 1 - mean[:, 0] / mean[:, 1])
+    return statistics.confidence_interval(
+        np.stack([residual, total], -1).swapaxes(0, 1), lambda mean: 1 - mean[:, 0] / mean[:, 1]
+    )
 
 
 @style.styled

@@ -1,24 +1,23 @@
-r"""A small autoencoder of a study's images, whose code supplies features that know no labels.
+r"""A small autoencoder of a study's images, whose code supplies features that do not depend on labels.
 
-A classifier learns the very classes whose Gaussians make a mixture's jump, so its features reward that jump. An autoencoder is
-trained to give images back, |decode(encode(x)) - x|^2, and learns nothing else. A Frechet distance in its code is called
-FD (autoencoder), never FID: its values compare results within one study and nothing else.
+A classifier learns the classes whose Gaussians make the jump of a mixture, so its features favour that jump. An autoencoder
+minimises |decode(encode(x)) - x|^2 alone. A Frechet distance in its code is called FD (autoencoder), never FID: it compares
+results within one study only.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from underpainting.io import tensor_files
-from underpainting.quality import held_out
-from underpainting.quality.descent import descend, seeded
+from underpainting.quality import feature_networks
+from underpainting.quality.feature_networks import Trained, build_seeded, train_epochs
+from underpainting.quality.held_out import training_indices
 
-LARGEST = 32
+MAX_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class AutoencoderShape:
     """Sizes of an autoencoder.
 
     Attributes:
-        channels: of the images.
-        size: side of the images in pixels; larger ones than `LARGEST` are reduced to it by averaging.
+        channels: channels of the images.
+        size: side of the images in pixels; larger images are reduced to `MAX_SIDE` by averaging.
         width: channels of the first layer.
         features: length of the code.
     """
@@ -39,16 +38,16 @@ class AutoencoderShape:
 
     @property
     def sides(self) -> tuple[int, int, int]:
-        """Sides of the feature maps: as the network sees the images, half and a quarter of it, rounded up."""
-        side = min(self.size, LARGEST)
+        """Sides of the feature maps: of the network's input, half and a quarter of it, rounded up."""
+        side = min(self.size, MAX_SIDE)
         return side, (side + 1) // 2, (side + 3) // 4
 
 
 class Autoencoder(nn.Module):
-    """Convolutions down to a quarter of the side, a linear code, and the way back.
+    """Convolutions down to a quarter of the side, a linear code, and the mirrored decoder.
 
     Args:
-        shape: its sizes.
+        shape: sizes of the layers.
     """
 
     def __init__(self, shape: AutoencoderShape) -> None:
@@ -78,70 +77,58 @@ class Autoencoder(nn.Module):
             nn.Conv2d(width, shape.channels, 3, padding=1),
         )
 
-    def seen(self, images: Tensor) -> Tensor:
-        """Byte images as the network sees them: in [-1, 1], no larger than `LARGEST`."""
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Scale byte images to [-1, 1] and reduce them to at most `MAX_SIDE`."""
         values = images[:, : self.shape.channels].float() / 127.5 - 1.0
         side = self.shape.sides[0]
         return values if side == self.shape.size else nn.functional.adaptive_avg_pool2d(values, side)
 
     def features(self, images: Tensor) -> Tensor:
-        """Codes of byte images, (sample, channel, height, width) to (sample, feature), float32."""
-        result: Tensor = self.encoder(self.seen(images))
+        """Encode byte images, (sample, channel, height, width) to (sample, feature), float32."""
+        result: Tensor = self.encoder(self.preprocess(images))
         return result
 
     def forward(self, images: Tensor) -> Tensor:
-        """Mean squared error of what is given back of each byte image, shape (sample,)."""
-        seen = self.seen(images)
-        return (self.decoder(self.encoder(seen)) - seen).square().flatten(1).mean(1)
-
-
-class Trained(NamedTuple):
-    """A trained autoencoder and the share of the pixels' variance that it gives back of images held out."""
-
-    autoencoder: Autoencoder
-    explained: float
+        """Compute the mean squared reconstruction error of each byte image, shape (sample,)."""
+        pixels = self.preprocess(images)
+        return (self.decoder(self.encoder(pixels)) - pixels).square().flatten(1).mean(1)
 
 
 def train(
-    images: Tensor, held: Tensor, shape: AutoencoderShape, epochs: int, seed: int, batch_size: int = 128
-) -> Trained:
-    """Train on the images that are not held out, measure on those that are.
+    images: Tensor, held_out: Tensor, shape: AutoencoderShape, epochs: int, seed: int, batch_size: int = 128
+) -> Trained[Autoencoder]:
+    """Train an autoencoder on the images that are not held out, and score it on those that are.
 
     Args:
         images: bytes, shape (sample, channel, height, width).
-        held: numbers of the images held out, shape (held,).
+        held_out: indices of the held-out images, shape (held out,).
         shape: sizes of the autoencoder.
         epochs: passes through the data.
-        seed: of weights and order.
+        seed: seed of initial weights and order.
         batch_size: images per step.
     """
     generator = torch.Generator().manual_seed(seed)
-    network = seeded(lambda: Autoencoder(shape), seed)
-    rest = torch.from_numpy(held_out.others(len(images), held.numpy()))
-    descend(network, lambda batch: network(images[batch]).mean(), rest, epochs, batch_size, generator)
+    network = build_seeded(lambda: Autoencoder(shape), seed)
+    indices = torch.from_numpy(training_indices(len(images), held_out.numpy()))
+    train_epochs(network, lambda batch: network(images[batch]).mean(), indices, epochs, batch_size, generator)
     with torch.inference_mode():
-        parts = held.split(batch_size)
+        parts = held_out.split(batch_size)
         error = torch.cat([network(images[batch]) for batch in parts]).double().mean()
-        spread = torch.cat([network.seen(images[batch]) for batch in parts]).double().var(0).mean()
+        spread = torch.cat([network.preprocess(images[batch]) for batch in parts]).double().var(0).mean()
     return Trained(network, float(1 - error / spread) if spread > 0 else 1.0)
 
 
-def save(trained: Trained, path: str | Path) -> None:
-    """Write weights, sizes and the share explained as one safetensors file."""
-    about = {"autoencoder": asdict(trained.autoencoder.shape), "explained": trained.explained}
-    tensor_files.write(path, trained.autoencoder.state_dict(), about)
+def save(trained: Trained[Autoencoder], path: str | Path) -> None:
+    """Write weights, shape and score as one safetensors file."""
+    feature_networks.save(trained, path, "autoencoder", "explained")
 
 
-def load(path: str | Path) -> Trained:
+def load(path: str | Path) -> Trained[Autoencoder]:
     """Read what `save` wrote.
 
     Raises:
         TensorFileError: the file is damaged, or holds no autoencoder.
     """
-    tensors, about = tensor_files.read(path)
-    if "autoencoder" not in about:
-        raise tensor_files.TensorFileError(f"{path} holds no autoencoder; delete it and run snakemake again")
-    network = Autoencoder(AutoencoderShape(**about["autoencoder"]))
-    network.load_state_dict(tensors)
-    network.eval()
-    return Trained(network, about["explained"])
+    return feature_networks.load(
+        path, "autoencoder", "autoencoder", "explained", lambda shape: Autoencoder(AutoencoderShape(**shape))
+    )

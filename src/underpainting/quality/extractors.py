@@ -1,11 +1,11 @@
-"""Where features come from: Inception as torch-fidelity has it, or the networks that a study trains for the purpose."""
+"""Feature extractors: torch-fidelity's Inception v3, and the classifier and autoencoder of a study."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from underpainting.io.errors import MissingFileError, Problem
 
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 INCEPTION = "inception-v3-compat"
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 FEATURES = {"": "features", "autoencoder_": "autoencoder_features"}
-"""The sets of features of a study: what their columns in tables begin with, and the array that holds them."""
+"""Sets of features of a study: prefix of their columns in tables, and name of the array that holds them."""
 
 Extractor: TypeAlias = "Callable[[Tensor], Tensor]"
 
 
-def inception_weights(path: str | None) -> Path:
-    """Where Inception's weights are: the path given, or torch-fidelity's cache.
+def find_inception_weights(path: str | None) -> Path:
+    """Find the file of Inception's weights.
+
+    Args:
+        path: the file; torch-fidelity's cache if None.
 
     Raises:
-        FileNotFoundError: they are in neither place.
+        FileNotFoundError: there is no such file.
     """
     import torch
 
@@ -36,15 +39,18 @@ def inception_weights(path: str | None) -> Path:
 
 
 def inception_extractor(path: str | None) -> Extractor:
-    """torch-fidelity's Inception v3, 2048 features of float64 arithmetic (independent of the batch size).
+    """Load torch-fidelity's Inception v3: 2048 features in float64 arithmetic, independent of the batch size.
 
-    Its own loader would execute the weights' pickle. Here they are read as tensors only, and handed on in a file
-    that holds nothing else.
+    torch-fidelity's loader would execute the pickle of the weights. Here the weights are read as tensors only, and passed on in
+    a file that holds nothing else.
+
+    Args:
+        path: as for `find_inception_weights`.
     """
     import torch
     from torch_fidelity.utils import create_feature_extractor
 
-    found = inception_weights(path)
+    found = find_inception_weights(path)
     if found.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -72,28 +78,28 @@ def inception_extractor(path: str | None) -> Extractor:
 
 
 def classifier_extractor(path: str | Path) -> Extractor:
-    """The features of a study's classifier."""
+    """Load the feature extractor of a study's classifier."""
     from underpainting.quality import classifier
 
-    return classifier.load(path).classifier.features
+    return classifier.load(path).network.features
 
 
 def autoencoder_extractor(path: str | Path) -> Extractor:
-    """The code of a study's autoencoder."""
+    """Load the encoder of a study's autoencoder."""
     from underpainting.quality import autoencoder
 
-    return autoencoder.load(path).autoencoder.features
+    return autoencoder.load(path).network.features
 
 
 def make_extractor(name: str, weights: str | None) -> Extractor:
-    """An extractor by its name.
+    """Load an extractor by its name.
 
     Args:
         name: `classifier`, `autoencoder` or `inception-v3-compat`.
-        weights: file of its weights; Inception's may lie in torch-fidelity's cache instead.
+        weights: file of its weights; None finds Inception's in torch-fidelity's cache.
 
     Raises:
-        ValueError: an unknown extractor, or one of a study without its file.
+        ValueError: the extractor is unknown, or the file of a study's extractor is missing.
     """
     if name == INCEPTION:
         return inception_extractor(weights)
@@ -109,12 +115,12 @@ _OF_STUDY: dict[str, Callable[[str | Path], Extractor]] = {
 
 
 class Extractors(NamedTuple):
-    """Where a study's features come from.
+    """The two feature extractors of a study.
 
     Attributes:
-        name: of the extractor that the study chose.
-        weights: its file; for Inception none, if it is in torch-fidelity's cache.
-        autoencoder: file of the autoencoder, whose features know no labels.
+        name: name of the extractor that the study chose.
+        weights: its file; None finds Inception's in torch-fidelity's cache.
+        autoencoder: file of the autoencoder, whose features do not depend on labels.
     """
 
     name: str
@@ -122,45 +128,6 @@ class Extractors(NamedTuple):
     autoencoder: str
 
     def load(self) -> dict[str, Extractor]:
-        """The extractors by the array that their features are stored in, that of the study first."""
-        found = (make_extractor(self.name, self.weights), autoencoder_extractor(self.autoencoder))
-        return dict(zip(FEATURES.values(), found, strict=True))
-
-
-def register(name: str, path: str | Path) -> str:
-    """Make an extractor of a study known to torch-fidelity, for its own `calculate_metrics` and command line.
-
-    Args:
-        name: `classifier` or `autoencoder`.
-        path: its file.
-
-    Returns:
-        the name under which torch-fidelity knows it.
-    """
-    from torch_fidelity.feature_extractor_base import FeatureExtractorBase
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
-
-    extract, known = make_extractor(name, str(path)), f"underpainting-{name}"
-
-    class StudyFeatures(FeatureExtractorBase):  # type: ignore[misc]
-        def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
-            super().__init__(name, features_list)
-
-        @staticmethod
-        def get_provided_features_list() -> tuple[str, ...]:
-            return ("features",)
-
-        @staticmethod
-        def get_default_feature_layer_for_metric(metric: str) -> str:  # noqa: ARG004  the name is torch-fidelity's
-            return "features"
-
-        @staticmethod
-        def can_be_compiled() -> bool:
-            return False
-
-        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-            return (extract(images),)
-
-    FEATURE_EXTRACTORS_REGISTRY.pop(known, None)
-    register_feature_extractor(known, StudyFeatures)
-    return known
+        """Load the extractors, by the name of the array that stores their features; the study's choice first."""
+        extractors = (make_extractor(self.name, self.weights), autoencoder_extractor(self.autoencoder))
+        return dict(zip(FEATURES.values(), extractors, strict=True))

@@ -1,4 +1,4 @@
-"""Images that no feature extractor learns from: the reference of every distance in features that were trained here."""
+"""Split of the images into those held out from all feature extractors, the reference of Frechet distances, and the rest."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST = 10_000
+MAX_HELD_OUT = 10_000
 
 
-def held_out(count: int, most: int = MOST, seed: int = 0) -> NDArray[np.int64]:
-    """The numbers of the images held out: half of all, drawn at random, `most` at most; ascending.
+def held_out_indices(count: int, most: int = MAX_HELD_OUT, seed: int = 0) -> NDArray[np.int64]:
+    """Draw the indices of the held-out images: half of all at random, at most `most`; ascending.
 
     Args:
         count: number of images of the data set.
-        most: how many are held out at most.
-        seed: of the draw.
+        most: largest number of held-out images.
+        seed: seed of the draw.
     """
-    import numpy as np  # the checks of a start read `MOST` alone
+    import numpy as np  # the checks of a start read `MAX_HELD_OUT` alone
 
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[: min(count // 2, most)])
 
 
-def others(count: int, held: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers of the images that are not held out, ascending."""
+def training_indices(count: int, held_out: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices of the images that are not held out, ascending."""
     import numpy as np
 
-    return np.setdiff1d(np.arange(count), held)
+    return np.setdiff1d(np.arange(count), held_out)

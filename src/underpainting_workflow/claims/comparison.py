@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from underpainting.analysis import signed_rank, statistics
-from underpainting.analysis.departure import NOTICEABLE, departure, final_error
+from underpainting.analysis.trajectory_errors import DIVERGENCE_ERROR, divergence_time, final_error
 from underpainting_workflow.claims import paper
 from underpainting_workflow.claims.claim import Claim, Null, exact, known, of_interval, of_number
 
@@ -51,9 +51,9 @@ def _early(gaussian: xr.Dataset) -> list[Claim]:
             text,
             "Sec. 5, Fig. 4 C",
             "",
-            statistics.of_means(gaussian[name].values[:, step]),
-            at_most=NOTICEABLE,
-            null=Null(ISOTROPIC, statistics.of_means(gaussian[f"isotropic_{name}"].values[:, step])),
+            statistics.confidence_interval(gaussian[name].values[:, step]),
+            at_most=DIVERGENCE_ERROR,
+            null=Null(ISOTROPIC, statistics.confidence_interval(gaussian[f"isotropic_{name}"].values[:, step])),
         )
         for name, text in texts.items()
     ]
@@ -61,7 +61,7 @@ def _early(gaussian: xr.Dataset) -> list[Claim]:
 
 def _off_manifold(gaussian: xr.Dataset, rank: int) -> Claim:
     measured, null = (
-        statistics.of_means(gaussian[name].values[:, rank:].mean(1))
+        statistics.confidence_interval(gaussian[name].values[:, rank:].mean(1))
         for name in ("component_error", "isotropic_component_error")
     )
     return of_interval(
@@ -69,7 +69,7 @@ def _off_manifold(gaussian: xr.Dataset, rank: int) -> Claim:
         "Sec. 5, Fig. 15",
         "",
         measured,
-        at_most=NOTICEABLE,
+        at_most=DIVERGENCE_ERROR,
         null=Null(ISOTROPIC, null),
     )
 
@@ -82,7 +82,7 @@ def _paired(difference: FloatArray, names: tuple[str, str], null: Null) -> list[
         f"{what}: mean below 0",
         "Sec. 5, Fig. 4 D",
         "significantly lower",
-        statistics.of_means(difference),
+        statistics.confidence_interval(difference),
         at_most=-1e-12,
         null=null,
     )
@@ -91,14 +91,14 @@ def _paired(difference: FloatArray, names: tuple[str, str], null: Null) -> list[
 
 def _significance(difference: FloatArray, what: str, names: tuple[str, str]) -> Claim:
     printed = paper.GAUSSIAN_BETTER_THAN_CLOUD if "point_cloud" in names else paper.MIXTURE_BETTER_THAN_GAUSSIAN
-    count, least = len(difference), signed_rank.smallest(len(difference))
+    count, least = len(difference), signed_rank.smallest_p_value(len(difference))
     beyond = least > printed
     limit = f" ({count} pairs cannot give less than {least:.0e})" if beyond else ""
     row = of_number(
         f"{what}: p of Wilcoxon's signed-rank test, one-sided, at most {printed:.0e}{limit}",
         "Sec. 5",
         f"p < {printed:.0e}",
-        signed_rank.less(difference),
+        signed_rank.p_value(difference),
         count,
         at_most=printed,
         null=UNIFORM,
@@ -109,8 +109,11 @@ def _significance(difference: FloatArray, what: str, names: tuple[str, str]) -> 
 def _against_cloud(models: Mapping[str, xr.Dataset]) -> list[Claim]:
     cloud, gaussian = models["point_cloud"], models["gaussian"]
     isotropic = xr.Dataset({"state_error": gaussian["isotropic_state_error"]})
-    null = Null(ISOTROPIC, statistics.of_means(final_error(isotropic) - final_error(cloud)))
-    later, null_later = (statistics.of_means(departure(model) - departure(cloud)) for model in (gaussian, isotropic))
+    null = Null(ISOTROPIC, statistics.confidence_interval(final_error(isotropic) - final_error(cloud)))
+    later, null_later = (
+        statistics.confidence_interval(divergence_time(model) - divergence_time(cloud))
+        for model in (gaussian, isotropic)
+    )
     pairs = [name for name in ("gaussian", "mixture") if name in models]
     rows = [_paired(final_error(models[name]) - final_error(cloud), (name, "point_cloud"), null) for name in pairs]
     return [

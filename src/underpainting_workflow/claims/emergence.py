@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from underpainting.analysis import statistics
-from underpainting.analysis.statistics import Interval
+from underpainting.analysis.statistics import Interval, Resampling
 from underpainting_workflow.claims.claim import Claim, Null, exact, known, of_interval
 
 FloatArray = NDArray[np.float64]
@@ -33,16 +33,18 @@ def _endpoints(data: xr.Dataset, pixels: int) -> list[Claim]:
             "The first endpoint estimate is the mean image: squared distance over the data's variance, mean at most 0.05",
             "Sec. 4.2, App. H.2",
             "about 0",
-            statistics.of_means(distance[:, 0]),
+            statistics.confidence_interval(distance[:, 0]),
             at_most=0.05,
-            null=Null("constant image of the mean's brightness", statistics.of_means(data["null_distance"].values)),
+            null=Null(
+                "constant image of the mean's brightness", statistics.confidence_interval(data["null_distance"].values)
+            ),
         ),
         of_interval(
             "Endpoint estimates stay on the manifold: at most 1 % of their squared distance from the mean lies outside the "
             "components that hold 99.9 % of the variance",
             "Eq. 13, 59",
             "0",
-            statistics.of_means(both, lambda mean: np.asarray(mean[1] / mean[0])),
+            statistics.confidence_interval(both, lambda mean: np.asarray(mean[1] / mean[0])),
             at_most=0.01,
             null=exact("random rotation of the basis, (D - r)/D", (pixels - rank) / pixels),
         ),
@@ -110,7 +112,7 @@ def _coarse_first(data: xr.Dataset) -> Claim:
         "Large variance means low spatial frequency: rank correlation over components at most -0.5",
         "Sec. 4.2, App. H.2",
         "negative",
-        statistics.within(statistics.bootstrap(pairs, correlation, resamples=500), -1, 1),
+        statistics.clip(statistics.bootstrap_interval(pairs, correlation, resampling=Resampling(resamples=500)), -1, 1),
         at_most=-0.5,
         null=shuffled(int(seen.sum())),
     )

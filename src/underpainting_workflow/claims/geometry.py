@@ -29,7 +29,7 @@ def claims(data: xr.Dataset, manifold_rank: int, pixels: int, model: str | None)
 
 
 def _null(model: str, values: xr.DataArray) -> Null:
-    return Null(model, statistics.of_means(values.values.astype(np.float64)))
+    return Null(model, statistics.confidence_interval(values.values.astype(np.float64)))
 
 
 def _residuals(data: xr.Dataset, model: str | None) -> list[Claim]:
@@ -43,7 +43,7 @@ def _residuals(data: xr.Dataset, model: str | None) -> list[Claim]:
             f"{text}: mean at most {100 * paper.bound(model, name):.3f} %",
             "Sec. 3, Table 2",
             paper.geometry(model, name, "{:.2%}"),
-            statistics.of_means(data[array].values),
+            statistics.confidence_interval(data[array].values),
             at_most=paper.bound(model, name),
             null=_null(null, data[f"null_{name}"]),
         )
@@ -58,7 +58,7 @@ def _dimensions(data: xr.Dataset, model: str | None) -> list[Claim]:
         f"Mean number of components for 99.9 % of the state's variance: at most {most:g}",
         "Table 2",
         paper.geometry(model, "dim_state", "{}"),
-        statistics.of_means(dims["state"]),
+        statistics.confidence_interval(dims["state"]),
         at_most=most,
         null=_null(WALK, data["null_dim_state"]),
     )
@@ -71,7 +71,7 @@ def _dimensions(data: xr.Dataset, model: str | None) -> list[Claim]:
             text,
             "Table 2, Fig. 10",
             _gap(model, larger, smaller),
-            statistics.of_means(dims[larger] - dims[smaller]),
+            statistics.confidence_interval(dims[larger] - dims[smaller]),
             at_least=1e-9,
             null=_null(TURN, data[f"null_dim_{larger}_gap"]),
         )
@@ -92,7 +92,7 @@ def _peak(data: xr.Dataset, manifold_rank: int, pixels: int) -> Claim:
         "mean at most 1",
         "Eq. 11, App. I.2",
         "at most 1",
-        statistics.of_means(data["rotation_peak"].values / bound),
+        statistics.confidence_interval(data["rotation_peak"].values / bound),
         at_most=1.0,
         null=_null(CHORD, data["null_rotation_peak"] / bound),
     )

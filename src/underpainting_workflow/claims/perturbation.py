@@ -116,7 +116,7 @@ def _commitment(data: xr.Dataset, chosen: NDArray[np.bool_]) -> list[Claim]:
                 "mean difference of the gains above 0",
                 "Sec. 4.2, Fig. 3 D",
                 "amplified early" if sign > 0 else "reduced until the end",
-                statistics.of_means(early_minus_late),
+                statistics.confidence_interval(early_minus_late),
                 at_least=1e-12,
                 null=exact(f"{ISOTROPIC}'s gains", sign * (equal[0] - equal[-1])),
             )
@@ -132,7 +132,7 @@ def _weaker(data: xr.Dataset, kinds: NDArray[np.str_], kind: str, text: str) -> 
         text,
         "Sec. 4.2, 6.2, Fig. 22",
         "no effect" if kind == "off_manifold" else "less",
-        statistics.of_means(both, lambda mean: np.asarray(mean[0] / mean[1])),
+        statistics.confidence_interval(both, lambda mean: np.asarray(mean[0] / mean[1])),
         at_most=0.1 if kind == "off_manifold" else 1.0 - 1e-9,
         null=exact(f"{ISOTROPIC}, equal in all directions", 1.0),
     )

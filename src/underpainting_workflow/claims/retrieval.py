@@ -22,9 +22,11 @@ def _exact_score(data: xr.Dataset) -> Claim:
         "The exact score retrieves: distance of its images to the nearest training image, mean at most 0.01 per pixel",
         "Sec. 4.3",
         "0",
-        statistics.of_means(distance),
+        statistics.confidence_interval(distance),
         at_most=0.01,
-        null=Null("last step of its flow alone, from noise", statistics.of_means(data["null_distance"].values)),
+        null=Null(
+            "last step of its flow alone, from noise", statistics.confidence_interval(data["null_distance"].values)
+        ),
     )
 
 
@@ -46,4 +48,4 @@ def _network(data: xr.Dataset) -> Claim:
 def _memorised(data: xr.Dataset, origin: str) -> Interval:
     """Return the fraction of an origin's images that are memorised, with its exact binomial interval."""
     ratio = data["ratio"].values[list(data.attrs["origins"]).index(origin)]
-    return statistics.proportion(int((ratio < retrieval.MEMORISED).sum()), len(ratio))
+    return statistics.proportion_interval(int((ratio < retrieval.MEMORISED).sum()), len(ratio))

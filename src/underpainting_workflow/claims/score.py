@@ -74,7 +74,7 @@ def explained(data: xr.Dataset, model: str, ratio: float, minus: str | None = No
     def fraction(mean: FloatArray) -> FloatArray:
         return np.asarray((mean[1] - mean[0]) / mean[2] if minus else 1 - mean[0] / mean[2])
 
-    return statistics.of_means(np.stack(columns, 1), fraction)
+    return statistics.confidence_interval(np.stack(columns, 1), fraction)
 
 
 def _contrasts(data: xr.Dataset) -> list[Claim]:

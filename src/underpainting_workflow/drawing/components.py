@@ -21,13 +21,15 @@ def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
     """Predict the first trajectories, and project both onto the directions."""
     use_threads(1)
     basis = eigenbasis.load(files["eigenbasis"][0])
-    directions = perturbation.directions(basis, components.spread(basis.variances.numpy()).tolist(), off_manifold=1)
+    directions = perturbation.make_directions(
+        basis, components.spread(basis.variances.numpy()).tolist(), off_manifold=1
+    )
     batch = shards.first(files["trajectories"], components.TRAJECTORIES)
     states, grid = torch.from_numpy(batch["state"].values), trajectories.grid_of(batch)
     mean = torch.from_numpy(grid.alpha)[:, None] * basis.mean
     actual, predicted = (
         ((images.double().flatten(2) - mean) @ directions.vectors.T).numpy()
-        for images in (states, comparison.predict(basis, states[:, 0], grid).state)
+        for images in (states, comparison.gaussian_trajectory(basis, states[:, 0], grid).state)
     )
     names = [
         f"along $u_{{{number + 1}}}$" if kind == "component" else NAMES[kind]

@@ -21,6 +21,6 @@ def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     trajectory = shards.sample(files["trajectories"], config["seed"])
     initial = torch.from_numpy(trajectory["state"].values[:1])
     basis = eigenbasis.load(files["eigenbasis"][0])
-    prediction = theory.predict(basis, initial, trajectories.grid_of(trajectory))
+    prediction = theory.gaussian_trajectory(basis, initial, trajectories.grid_of(trajectory))
     actual, predicted = trajectory["endpoint"].values, prediction.endpoint[0].numpy()
     return comparison.endpoint(actual, predicted, config["label"], config["snapshots"])

@@ -13,7 +13,7 @@ What N images of C classes and D values can give:
 from __future__ import annotations
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.quality.held_out import MOST
+from underpainting.quality.held_out import MAX_HELD_OUT
 from underpainting_workflow.studies.models import Study
 
 
@@ -51,7 +51,7 @@ def check_number(study: Study, images: int, classes: int) -> None:
 
 def _check_features(study: Study, images: int) -> None:
     """Has every set of features fewer of them than there are real images to compare with?"""
-    held, extractor = min(images // 2, MOST), study.teleport.extractor
+    held, extractor = min(images // 2, MAX_HELD_OUT), study.teleport.extractor
     if extractor.name != "classifier" and images <= extractor.features:
         problem = f"{images} images of the data set are too few for a Frechet distance of {extractor.features} features"
         raise InputError(Problem(problem, f"use more than {extractor.features} images", "teleport.extractor"))

@@ -16,7 +16,8 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser
 from underpainting.noise.levels import DATA, NoiseLevel
 from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, karras_from, schedule_of
-from underpainting.quality import own_solution
+from underpainting.quality import reference_solution
+from underpainting.quality.distances import interval_columns
 from underpainting.samplers import registry
 from underpainting.teleport.jumps import GaussianJump, IsotropicJump, Jump
 from underpainting.theory import gaussian
@@ -60,7 +61,9 @@ def test_the_error_falls_with_the_square_of_the_steps(kind: str, time: float) ->
     least = karras_from(schedule, level.ratio, 8)[7]
     states = states_at(level)
     limit = gaussian.endpoint(BASIS, gaussian.state(BASIS, states, level, least), least)
-    solved = [own_solution.solve(GaussianDenoiser(BASIS), schedule, states, level, steps) for steps in (25, 50, 100)]
+    solved = [
+        reference_solution.solve(GaussianDenoiser(BASIS), schedule, states, level, steps) for steps in (25, 50, 100)
+    ]
     errors = [float((images - limit).square().mean().sqrt()) for images in solved]
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.35)
     assert errors[1] / errors[2] == pytest.approx(4, rel=0.35)
@@ -72,8 +75,8 @@ def test_a_state_of_the_same_noise_to_signal_ratio_on_another_path_gives_the_sam
     schedule = SCHEDULES[kind]
     level = schedule.level(0.5)
     there = NoiseLevel(2 * level.alpha, 2 * level.sigma)
-    here = own_solution.solve(GaussianDenoiser(BASIS), schedule, states_at(level), level, 6)
-    other = own_solution.solve(GaussianDenoiser(BASIS), schedule, 2 * states_at(level), there, 6)
+    here = reference_solution.solve(GaussianDenoiser(BASIS), schedule, states_at(level), level, 6)
+    other = reference_solution.solve(GaussianDenoiser(BASIS), schedule, 2 * states_at(level), there, 6)
     torch.testing.assert_close(here, other)
 
 
@@ -81,22 +84,22 @@ def test_a_state_of_the_same_noise_to_signal_ratio_on_another_path_gives_the_sam
 def test_a_start_at_the_least_noisy_level_ends_too(kind: str) -> None:
     schedule = SCHEDULES[kind]
     level = schedule.level(1e-3 if kind == "flow matching" else 0.0)
-    images = own_solution.solve(GaussianDenoiser(BASIS), schedule, states_at(level), level, 3)
+    images = reference_solution.solve(GaussianDenoiser(BASIS), schedule, states_at(level), level, 3)
     assert (images - exact(states_at(level), level)).abs().max() < 0.01
 
 
 def test_every_step_costs_two_calls_but_the_last() -> None:
     schedule = SCHEDULES["variance preserving"]
     counting, level = CountingDenoiser(GaussianDenoiser(BASIS)), schedule.level(0.7)
-    own_solution.solve(counting, schedule, states_at(level), level, 9)
-    assert counting.calls == registry.calls(own_solution.SOLVER, 9) == 17
+    reference_solution.solve(counting, schedule, states_at(level), level, 9)
+    assert counting.calls == registry.calls(reference_solution.SAMPLER, 9) == 17
 
 
 def test_images_are_cut_to_their_range() -> None:
     schedule = SCHEDULES["EDM"]
     bright = replace(BASIS, mean=BASIS.mean + 3)
     level = schedule.level(1.0)
-    images = own_solution.solve(GaussianDenoiser(bright), schedule, states_at(level), level, 20)
+    images = reference_solution.solve(GaussianDenoiser(bright), schedule, states_at(level), level, 20)
     assert images.min() >= -1 and images.max() == 1
 
 
@@ -109,8 +112,8 @@ def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(k
     own = exact(noise, first)
 
     def bias(ahead: Jump, steps: int) -> float:
-        images = own_solution.solve(GaussianDenoiser(BASIS), schedule, ahead(noise, first, here), here, steps)
-        return float(own_solution.root_mean_square(own_solution.squared_errors(images, own)).estimate)
+        images = reference_solution.solve(GaussianDenoiser(BASIS), schedule, ahead(noise, first, here), here, steps)
+        return float(reference_solution.rmse_interval(reference_solution.squared_errors(images, own)).estimate)
 
     wrong = IsotropicJump(Isotropic.of(BASIS))
     closed_form = float((exact(wrong(noise, first, here), here) - own).square().mean().sqrt())
@@ -122,14 +125,14 @@ def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(k
 def test_errors_are_those_of_numpy() -> None:
     random = np.random.default_rng(0)
     images, own = random.uniform(-1.5, 1.5, (5, 3, 4, 4)), random.uniform(-1, 1, (5, 3, 4, 4))
-    found = own_solution.squared_errors(torch.from_numpy(images).float(), torch.from_numpy(own))
+    found = reference_solution.squared_errors(torch.from_numpy(images).float(), torch.from_numpy(own))
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, np.square(images.clip(-1, 1) - own).mean((1, 2, 3)), rtol=1e-6)
 
 
 def test_the_root_mean_square_is_the_root_of_the_mean_and_not_the_mean_of_roots() -> None:
     errors = np.random.default_rng(0).gamma(2.0, 1e-3, 300)
-    found = own_solution.root_mean_square(errors)
+    found = reference_solution.rmse_interval(errors)
     assert found.estimate == pytest.approx(np.sqrt(errors.mean()))
     half = 1.96 * errors.std() / np.sqrt(300) / (2 * np.sqrt(errors.mean()))  # to first order
     assert (found.low, found.high) == pytest.approx((found.estimate - half, found.estimate + half), rel=0.01)
@@ -137,16 +140,16 @@ def test_the_root_mean_square_is_the_root_of_the_mean_and_not_the_mean_of_roots(
 
 def test_a_loss_is_a_ratio_of_roots_in_which_what_the_seeds_share_cancels() -> None:
     reference = np.random.default_rng(0).gamma(0.5, 1e-3, 100)
-    found = own_solution.relative_loss(1.21 * reference, reference)
+    found = reference_solution.relative_loss(1.21 * reference, reference)
     assert (found.estimate, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
-    same = own_solution.relative_loss(reference, reference)
+    same = reference_solution.relative_loss(reference, reference)
     assert (same.estimate, same.low, same.high) == (0, 0, 0)
     other = np.random.default_rng(1).gamma(0.5, 1e-3, 100)
-    apart = own_solution.relative_loss(other, reference)
+    apart = reference_solution.relative_loss(other, reference)
     assert apart.estimate == pytest.approx(np.sqrt(other.mean() / reference.mean()) - 1)
     assert apart.low < apart.estimate < apart.high
 
 
 def test_columns_bear_the_name_and_its_ends() -> None:
     one, two, three = (np.asarray(value) for value in (2.0, 1.0, 4.0))
-    assert own_solution.columns("a", Interval(one, two, three, 9)) == {"a": 2.0, "a_low": 1.0, "a_high": 4.0}
+    assert interval_columns("a", *Interval(one, two, three, 9)[:3]) == {"a": 2.0, "a_low": 1.0, "a_high": 4.0}
