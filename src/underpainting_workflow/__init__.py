@@ -1,13 +1,14 @@
-"""What the Snakemake workflow needs around the science of `underpainting`, which never imports it.
+"""Everything that the Snakemake workflow needs besides the science, which is in `underpainting` and never imports this package.
 
-- `studies`: study files as typed models; names and sizes of the files that a study makes
-- `preflight`: what is checked before any job starts; `suitability`: whether the images suffice
-- `jobs`: what every job does: log, record of its use, record of what it read and wrote
-- `figures`: the figures of a study, a row each; `drawing`: how each is drawn from its files
-- `claims`: the paper's claims as rows of a table, each beside a null model
-- `findings`: the findings of a report's front page, from tables and datasets; `front`: that page
-- `tables`: a table as CSV and HTML; `plan_table`, `equal_budgets`: two of them
-- `usage`: the resources that jobs use, and how far a run is; `forecast`: what a plan of jobs would take
-- `origins`: what a result depends on beside its inputs: threads, package versions
+- `studies`: typed models of study files; names and sizes of the files that a study makes
+- `preflight`: checks before any job starts; `suitability`: whether a study has enough images
+- `runner`: runs a script's `main` as a job, with typed arguments, log and records; `fork_server`: starts jobs quickly
+- `jobs`: digests of a job's code and versions of its packages
+- `figures`: the table of figures, with captions; `drawing`: a module per figure, which draws it from its files
+- `claims`: the paper's claims, each judged against a null model
+- `findings`: the main findings of a study; `front`: the front page of its report
+- `tables`: tables as CSV and HTML; `plan_table`, `equal_budgets`: contents of two tables
+- `usage`: resources that jobs use, and progress of a run; `forecast`: estimated cost of a study
+- `origins`: threads and package versions that results depend on
 - `cli`: the command `underpainting`
 """

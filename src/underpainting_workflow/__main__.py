@@ -1,4 +1,4 @@
-"""`python -m underpainting`: see `cli`."""
+"""`python -m underpainting_workflow`: see `cli`."""
 
 import sys
 

@@ -10,12 +10,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
-
-if TYPE_CHECKING:
-    from snakemake.script import Snakemake
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +50,6 @@ class Compute:
     device: DeviceName = "auto"
     precision: Precision = "float32"
     compile: bool = False
-
-    @classmethod
-    def of_job(cls, task: Snakemake) -> Compute:
-        """A job's: the device is a resource, since it does not change what is computed; the rest are parameters."""
-        return cls(task.resources.device, **task.params.config["compute"])
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
         """The network on the device, in place; compiled at its first call, if it is to be.

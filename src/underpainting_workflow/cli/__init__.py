@@ -21,8 +21,8 @@ from snakemake_provenance.sharing import NothingToShareError
 from snakemake_provenance.tools import ToolFailedError
 from snakemake_provenance.why import NotAnArtifactError
 from underpainting.io.errors import InputError
-from underpainting_workflow.cli import estimating, forecasting, inspecting, sharing, upkeep, usage
-from underpainting_workflow.cli.estimating import BasisRefusedError
+from underpainting_workflow.cli import basis, cleanup, forecast, sharing, status, usage
+from underpainting_workflow.cli.basis import BasisRefusedError
 
 ERRORS = (
     BasisRefusedError,
@@ -62,6 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="underpainting", description="Show the state of a project's results, share them, and make bases of images."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (inspecting, forecasting, usage, sharing, upkeep, estimating):
+    for module in (status, forecast, usage, sharing, cleanup, basis):
         module.register(commands)
     return parser

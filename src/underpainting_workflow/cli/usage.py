@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 def register(commands: project.Commands) -> None:
     """Add the commands."""
-    text = "jobs done, running, lost and pending; network evaluations per second, time left"
+    text = "show how far a run is: jobs done, running, lost and pending; network evaluations per second, time left"
     command = project.add(commands, "progress", _progress, text)
     project.take_studies(command)
     text = "ask Snakemake which jobs are pending, which takes seconds; always done if no job is running"
     command.add_argument("--plan", action="store_true", help=text)
-    text = "what jobs used of what they requested, and where their time went"
+    text = "compare what jobs used with what they requested, and show where their time went"
     command = project.add(commands, "efficiency", _efficiency, text)
     project.take_studies(command)
     command.add_argument("--jobs", action="store_true", help="a row per job, not per rule")
