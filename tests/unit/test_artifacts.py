@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import json
+import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +37,7 @@ from underpainting.io.artifacts import ArtifactError
 from underpainting.training import checkpoints
 
 DIMS = ("sample", *artifacts.IMAGE_DIMS)
+FORKING = multiprocessing.get_context("fork")  # what this file has imported, a child need not import again
 
 
 def images_of(count: int, first: int = 0) -> np.ndarray:
@@ -217,24 +223,21 @@ def test_a_write_that_fails_while_renaming_leaves_nothing(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-KILLED_WRITER = """
-import os, sys, time
-sys.path.insert(0, sys.argv[1])
-from test_artifacts import artifacts, parts_of
+def write_and_wait(path: Path, moment: str, reached: EventType) -> None:
+    """Write an artifact up to a moment, say that it is reached, and wait there to be killed."""
 
-def wait(*_):
-    print("in the middle", flush=True)
-    time.sleep(600)
+    def wait(*_: object) -> None:
+        reached.set()
+        time.sleep(600)
 
-def stream():
-    yield from parts_of([4, 4])
-    if sys.argv[3] == "while streaming":
-        wait()
+    def stream() -> Iterator[xr.Dataset]:
+        yield from parts_of([4, 4])
+        if moment == "while streaming":
+            wait()
 
-if sys.argv[3] == "before renaming":
-    os.fsync = wait
-artifacts.save_stream(stream(), sys.argv[2], "sample")
-"""
+    if moment == "before renaming":
+        os.fsync = wait
+    artifacts.save_stream(stream(), path, "sample")
 
 
 @pytest.mark.parametrize("moment", ["while streaming", "before renaming"])
@@ -243,38 +246,37 @@ def test_a_killed_writer_leaves_no_partial_artifact(tmp_path: Path, moment: str)
     artifacts.save(dataset_of(), old)
     before = old.read_bytes()
     for path in (new, old):
-        command = [sys.executable, "-c", KILLED_WRITER, str(Path(__file__).parent), str(path), moment]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-            assert writer.stdout is not None and writer.stdout.readline() == "in the middle\n"
-            writer.kill()
-        assert writer.returncode == -signal.SIGKILL
+        reached = FORKING.Event()
+        writer = FORKING.Process(target=write_and_wait, args=(path, moment, reached))
+        writer.start()
+        assert reached.wait(60)
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
     assert not new.exists()
     assert old.read_bytes() == before
     artifacts.save(dataset_of(3), new)
     assert artifacts.load(new).sizes["sample"] == 3
 
 
-FULL_DISK = """
-import resource, signal, sys
-import numpy as np
-import xarray as xr
-from underpainting.io import artifacts
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-values = artifacts.array(np.random.default_rng(0).random((64, 1000)), ("sample", "pixel"), "values")
-try:
-    artifacts.save(xr.Dataset({"values": values}), sys.argv[1])
-except OSError as error:
-    print(error.strerror)
-"""
+def write_to_a_full_disk(path: Path, message: Connection) -> None:
+    """Write an artifact that is larger than a file may be, and send the error."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    values = artifacts.array(np.random.default_rng(0).random((64, 1000)), ("sample", "pixel"), "values")
+    try:
+        artifacts.save(xr.Dataset({"values": values}), path)
+    except OSError as error:
+        message.send(error.strerror)
 
 
 def test_a_disk_that_takes_no_more_leaves_nothing(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "a.zarr.zip")], capture_output=True, text=True, check=True
-    )
-    assert result.stdout == "File too large\n"
+    receiver, sender = FORKING.Pipe(duplex=False)
+    writer = FORKING.Process(target=write_to_a_full_disk, args=(tmp_path / "a.zarr.zip", sender))
+    writer.start()
+    writer.join(60)
+    assert writer.exitcode == 0 and receiver.poll()
+    assert receiver.recv() == "File too large"
     assert not list(tmp_path.iterdir())
 
 
