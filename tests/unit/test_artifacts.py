@@ -30,33 +30,15 @@ from hypothesis import strategies as st
 from zarr.storage import ZipStore
 
 from snakemake_provenance import locks
+from tests.unit import arrays
+from tests.unit.arrays import dataset_of, images_of, parts_of
 from tests.unit.networks import small_unet
 from underpainting import denoisers
 from underpainting.io import artifacts, writing
 from underpainting.io.artifacts import ArtifactError
 from underpainting.training import checkpoints
 
-DIMS = ("sample", *artifacts.IMAGE_DIMS)
 FORKING = multiprocessing.get_context("fork")  # what this file has imported, a child need not import again
-
-
-def images_of(count: int, first: int = 0) -> np.ndarray:
-    random = np.random.default_rng(0)
-    values = random.uniform(-1, 1, (first + count, 1, 4, 4)).astype(np.float32)
-    return values[first:]
-
-
-def dataset_of(count: int = 10, first: int = 0) -> xr.Dataset:
-    seeds = artifacts.array(np.arange(first, first + count), "sample", "seed of the image")
-    images = artifacts.image_array(images_of(count, first), DIMS, "final images")
-    return xr.Dataset({"image": images, "seed": seeds, "alpha": artifacts.array(0.5, (), "signal scale")})
-
-
-def parts_of(sizes: list[int]) -> Iterator[xr.Dataset]:
-    first = 0
-    for size in sizes:
-        yield dataset_of(size, first).drop_vars("alpha")
-        first += size
 
 
 def as_bytes(dataset: xr.Dataset) -> xr.Dataset:
@@ -111,7 +93,7 @@ def test_batches_cover_an_array_in_order(tmp_path: Path, size: int) -> None:
 @pytest.mark.filterwarnings("ignore:saving variable None with floating point data")
 def test_images_of_one_byte_per_pixel_come_back_in_the_range(tmp_path: Path) -> None:
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
-    images = artifacts.image_array((pixels * (2 / 255) - 1).astype(np.float32), DIMS, "images")
+    images = artifacts.image_array((pixels * (2 / 255) - 1).astype(np.float32), arrays.DIMS, "images")
     artifacts.save(as_bytes(xr.Dataset({"image": images})), tmp_path / "a.zarr.zip")
     store = ZipStore(tmp_path / "a.zarr.zip", mode="r")
     stored = xr.open_dataset(store, engine="zarr", consolidated=False, decode_cf=False)["image"]  # type: ignore[arg-type]
@@ -170,18 +152,19 @@ def test_a_stream_gives_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert (tmp_path / "a.zarr.zip").read_bytes() == (tmp_path / "b.zarr.zip").read_bytes()
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_process(tmp_path: Path) -> None:
     """Nor on its random hashes, its clock, its time zone or its umask."""
     artifacts.save(dataset_of(), tmp_path / "a.zarr.zip", {"study": "digits"})
     code = f"""
-        import os, sys
+        import os
         os.umask(0o077)
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_artifacts import artifacts, dataset_of
+        from tests.unit.arrays import artifacts, dataset_of
         artifacts.save(dataset_of(), {str(tmp_path / "b.zarr.zip")!r}, {{"study": "digits"}})
     """
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=root, check=True, env=environment)
     assert (tmp_path / "a.zarr.zip").read_bytes() == (tmp_path / "b.zarr.zip").read_bytes()
 
 

@@ -8,6 +8,8 @@ from scipy import stats
 from benchmarks.claims_under_null import MOST
 from benchmarks.null_artifacts import FAMILIES, fractions
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 16
 ALLOWED = stats.binom.ppf(1 - 1e-4, TRIALS, MOST) / TRIALS
 

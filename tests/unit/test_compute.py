@@ -80,6 +80,7 @@ def one_weight(compute: Compute) -> denoisers.DiffusersDenoiser:
     return denoisers.DiffusersDenoiser(compute.place(Pointwise()), training_grid(DDIMScheduler()), compute=compute)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_gives_the_same_and_takes_other_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_compiled_network_gives_the_same_and_takes_other_weights(
     assert list(tmp_path.rglob("*.cpp")), "nothing was compiled"
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_key_is_named(tmp_path: Path) -> None:
     program = """
         from tests.unit.test_compute import Compute, initial_noise, one_weight

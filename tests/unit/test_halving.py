@@ -44,6 +44,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limit of the address space")
 def test_a_network_that_is_refused_memory_goes_on_with_half_the_batch() -> None:
     told = subprocess.run(

@@ -132,6 +132,7 @@ def trained(made: torch.nn.Module, folder: Path) -> tuple[FloatArray, Trainer]:
     return trainer.run(folder, "run"), trainer
 
 
+@pytest.mark.slow
 def test_it_is_ahead_at_first(tmp_path: Path) -> None:
     """The loss is that of v-prediction, whatever the form."""
     plain, _ = trained(small_unet(), tmp_path / "plain")

@@ -486,6 +486,7 @@ def errors(basis: Eigenbasis, name: str, counts: Sequence[int], back: int, **opt
     return np.array(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DETERMINISTIC)
 def test_many_steps_with_the_exact_denoiser_reach_the_closed_form(basis: Eigenbasis, name: str) -> None:
     coarse, fine = errors(basis, name, [20, 500], back=0)

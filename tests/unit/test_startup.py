@@ -106,6 +106,7 @@ LIGHT = [name for packages, scripts in NEEDED.items() if not {"torch", "seaborn"
 COMPUTING = [name for packages, scripts in NEEDED.items() if packages == ("torch", "xarray") for name in scripts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scripts", "absent"),
     [
@@ -128,7 +129,8 @@ def test_what_the_snakefile_imports_of_studies_brings_no_arrays() -> None:
     assert found.stdout.strip() == "set()"
 
 
-def test_the_pipeline_needs_no_more_than_a_bare_install_brings() -> None:
+@pytest.mark.slow
+def test_the_package_alone_imports_no_package_and_the_pipeline_what_a_bare_install_brings() -> None:
     """Neither arrays on disk nor the workflow: those are extras."""
     extras = {
         "xarray",
@@ -141,13 +143,9 @@ def test_the_pipeline_needs_no_more_than_a_bare_install_brings() -> None:
         "torchdiffeq",
         "pydantic",
     }
-    code = "import sys, underpainting; underpainting.TeleportPipeline; print(*sys.modules)"
+    code = "import sys, underpainting; print(*sys.modules); underpainting.TeleportPipeline; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    names = {name.partition(".")[0] for name in found.stdout.split()}
-    assert not names & (extras | {"snakemake", "dvc", "underpainting_workflow", "snakemake_provenance"})
-
-
-def test_the_package_alone_imports_no_package() -> None:
-    code = "import sys, underpainting; print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"numpy", "torch", "diffusers"} & {*found.stdout.split()}
+    alone, with_pipeline = ({name.partition(".")[0] for name in line.split()} for line in found.stdout.splitlines())
+    assert not alone & {"numpy", "torch", "diffusers"}
+    assert "torch" in with_pipeline
+    assert not with_pipeline & (extras | {"snakemake", "dvc", "underpainting_workflow", "snakemake_provenance"})

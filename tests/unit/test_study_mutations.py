@@ -151,6 +151,7 @@ def start(chosen: object = "mine") -> None:
     preflight.check_all(studies, "config/studies")
 
 
+@pytest.mark.slow
 def test_a_changed_study_file_gives_studies_or_one_short_message(project: Path) -> None:
     draw = random.Random(12)
     mutate, messages = Mutator(draw), []

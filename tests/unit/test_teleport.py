@@ -75,6 +75,7 @@ def test_the_closed_form_carries_all_the_way_with_many_steps(basis: Eigenbasis, 
     assert error_of(basis, sampler, images_after(basis, sampler, 200)) < 0.007
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ddpm", "edmchurn"])
 @pytest.mark.parametrize("skip", [0, 40])
 def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(basis: Eigenbasis, name: str, skip: int) -> None:
