@@ -7,14 +7,17 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
+from snakemake import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "studies" / "tiny.yaml"
@@ -54,15 +57,18 @@ class Project:
         return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake to its end; output and errors together in `stdout`."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        """Run Snakemake to its end in a process of its own; output and errors together in `stdout`.
+
+        The process is a fork of this one, which has imported Snakemake already.
+        """
+        _, _, _, *options = command = self.command(*arguments)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            child = os.fork()
+            if not child:
+                _become_snakemake(self.folder, options, output.fileno())
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            output.seek(0)
+            return subprocess.CompletedProcess(command, code, output.read())
 
     def build(self, *arguments: str) -> str:
         """Run Snakemake, which must succeed."""
@@ -118,6 +124,27 @@ class Project:
                 continue
             if inside and int(entry.name) != os.getpid():
                 yield int(entry.name)
+
+
+def _become_snakemake(folder: Path, options: list[str], output: int) -> NoReturn:
+    """Do in this process, a fork, what `python -m snakemake` does, and end it."""
+    code = 1
+    try:
+        os.chdir(folder)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.argv = ["snakemake", *options]
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+        cli.main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
 
 
 def with_suppressed(number: int, told: signal.Signals) -> None:
