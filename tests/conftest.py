@@ -10,12 +10,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the two builds of the tiny study where two processes begin: at the front and in the middle."""
-    first = [item for item in items if item.path.name == "test_reproducible.py"]
-    workflow = [item for item in items if item.path.parent.name == "workflow" and item not in first]
-    unit = [item for item in items if item.path.parent.name != "workflow"]
-    front = max(0, len(items) // 2 - len(first))
-    items[:] = [*first, *unit[:front], *workflow, *unit[front:]]
+    """Put what runs Snakemake first, as it takes longest, and of that what waits for others most; all of it is slow."""
+    workflow = [item for item in items if item.path.parent.name == "workflow"]
+    for item in workflow:
+        item.add_marker(pytest.mark.slow)
+    workflow.sort(key=lambda item: item.path.name != "test_slurm.py")
+    items[:] = [*workflow, *(item for item in items if item.path.parent.name != "workflow")]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

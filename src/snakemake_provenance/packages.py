@@ -33,6 +33,7 @@ POWERLESS = frozenset(
         "huggingface_hub",
         "pydantic",
         "pygments",
+        "ruamel",
         "safetensors",
         "snakemake",
         "threadpoolctl",

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
+import sklearn.datasets  # noqa: F401  # so that not every fork imports it
 import yaml
 from snakemake import cli
 
