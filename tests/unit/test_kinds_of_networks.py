@@ -13,6 +13,7 @@ import torch
 from diffusers import DiffusionPipeline
 from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from scipy.stats import norm
 from torch import Tensor, nn
 
 from tests.unit.networks import small_unet
@@ -96,6 +97,33 @@ def test_noise_levels_are_stratified(kind: Objective) -> None:
     times = draw(images, schedule_of(kind), recipe, 3).times.double()
     parts = times / 20 if kind == "flow" else 50 * torch.special.ndtr((4 * times + 1.2) / 1.2)
     assert parts.long().tolist() == list(range(50))
+
+
+@pytest.mark.parametrize("kind", ["v_prediction", "flow"])
+def test_log_normal_noise_levels_are_stratified(kind: Objective) -> None:
+    """A discrete time has the first ratio that is no smaller than the one drawn, so that the time before is in front of it."""
+    images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    levels = {"noise_levels": "lognormal", "log_sigma_mean": -0.3, "log_sigma_std": 0.9}
+    recipe = Recipe(steps=1, batch_size=50, prediction_type=kind, **levels)  # type: ignore[arg-type]
+    times = draw(images, schedule_of(kind), recipe, 3).times
+    before = times - 1 if kind == "v_prediction" else times - 1e-3
+    first, last = (
+        [int(50 * norm.cdf((np.log(ratio_of(kind, float(time))) + 0.3) / 0.9)) for time in found]
+        for found in (before, times + 1e-3)
+    )
+    assert all(low <= part <= high for low, part, high in zip(first, range(50), last, strict=True))
+    assert np.subtract(last, first).max() <= 1
+
+
+@pytest.mark.parametrize(("kind", "ends"), [("v_prediction", [0.01, 157.4]), ("flow", [0.0, np.inf])])
+def test_log_normal_levels_stay_within_the_path(kind: Objective, ends: list[float]) -> None:
+    ratios = objectives.lognormal(torch.tensor([0.0, 0.5, 1.0]), 0.4, 1.0)
+    fractions = objectives.time_fractions(ratios, kind, schedule_of(kind))
+    zeros = torch.zeros(3, 1, 1, 1)
+    times = batch_of(kind, zeros, zeros, fractions).times
+    with np.errstate(divide="ignore"):
+        found = [ratio_of(kind, np.float64(time)) for time in times]
+    np.testing.assert_allclose(found, [ends[0], np.exp(0.4), ends[1]], rtol=0.01)
 
 
 def test_what_an_edm_network_learns_has_unit_variance_at_every_level() -> None:

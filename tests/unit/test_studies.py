@@ -864,7 +864,16 @@ def test_seeds_added_to_a_shard_that_is_not_full_change_that_one_alone(seeds: in
         ("epsilon", {"edm": {"sigma_data": 0.4}}, r"denoiser\.edm: prediction_type: epsilon does not use it"),
         ("edm", {"edm": {"sigma_min": 90}}, r"denoiser\.edm\.sigma_min: 90.* is not below sigma_max"),
         ("edm", {"training": {"residual": "velocity"}}, r"denoiser\.training\.residual: velocity does not go with edm"),
-        ("flow", {"training": {"log_sigma_std": 0.9}}, r"denoiser\.training\.log_sigma_std: flow does not use it"),
+        (
+            "flow",
+            {"training": {"log_sigma_std": 0.9}},
+            r"denoiser\.training\.log_sigma_std: noise_levels: uniform does not",
+        ),
+        (
+            "edm",
+            {"training": {"noise_levels": "uniform"}},
+            r"denoiser\.training\.noise_levels: uniform does not go with edm",
+        ),
     ],
 )
 def test_keys_of_another_kind_of_network_are_refused(
@@ -876,18 +885,20 @@ def test_keys_of_another_kind_of_network_are_refused(
 
 
 def test_a_training_depends_on_the_noise_of_its_own_kind_alone() -> None:
-    def settings(kind: str) -> dict[str, Any]:
-        denoiser = {"source": "train", "training": {"steps": 10, "prediction_type": kind}}
+    def settings(kind: str, **training: Any) -> dict[str, Any]:
+        denoiser = {"source": "train", "training": {"steps": 10, "prediction_type": kind, **training}}
         return Study.model_validate({**VALID, "denoiser": denoiser}).denoiser.settings()
 
     assert settings("epsilon").keys() & {"schedule", "edm"} == {"schedule"}
     assert settings("edm").keys() & {"schedule", "edm"} == {"edm"}
     assert not settings("flow").keys() & {"schedule", "edm"}
-    assert [("log_sigma_std" in settings(kind)["training"]) for kind in ("epsilon", "edm", "flow")] == [
+    assert ["log_sigma_std" in settings(kind)["training"] for kind in ("epsilon", "edm", "flow")] == [
         False,
         True,
         False,
     ]
+    lognormal = settings("flow", noise_levels="lognormal", log_sigma_mean=0)["training"]
+    assert (lognormal["log_sigma_mean"], lognormal["log_sigma_std"]) == (0, 1.2)
 
 
 def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:

@@ -6,7 +6,11 @@ r"""What a network of each kind learns: from clean images and noise to its input
 
 The loss is the mean squared error on the target. For EDM that is the loss of Karras et al. (2022): their weight
 lambda = (sigma^2 + sigma_data^2) / (sigma sigma_data)^2 on the error of x_0 is 1 / c_out^2, so that the target has unit
-variance for data of variance sigma_data^2. Times come from `quantiles`, numbers in [0, 1): t is uniform, ln(sigma) normal.
+variance for data of variance sigma_data^2.
+
+Noise levels come from `quantiles`, numbers in [0, 1), one per image. Times are uniform, or the logarithm of r = sigma / alpha is
+normal, as it always is for EDM, so that a training spends its steps where images take shape. On the path of flow matching,
+r = t / (1 - t), that is the logit-normal time of Esser et al. (2024), "Scaling Rectified Flow Transformers".
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from torch import Tensor
 from underpainting.denoisers import PredictionType
 
 Objective = Literal[PredictionType, "edm", "flow"]
+NoiseLevels = Literal["uniform", "lognormal"]
 
 
 class TrainingBatch(NamedTuple):
@@ -57,16 +62,41 @@ def make_schedule(objective: Objective, schedule: Mapping[str, Any], edm: Mappin
     return DDIMScheduler(**schedule, clip_sample=False, prediction_type=objective)
 
 
+def lognormal(quantiles: Tensor, mean: float, std: float) -> Tensor:
+    """Ratios sigma / alpha whose logarithm is normal, at the given quantiles, shape (sample,).
+
+    Args:
+        quantiles: in [0, 1], shape (sample,).
+        mean: of ln(sigma / alpha).
+        std: of ln(sigma / alpha).
+    """
+    return (mean + std * torch.special.ndtri(quantiles)).exp()
+
+
+def time_fractions(ratios: Tensor, objective: Objective, schedule: Any) -> Tensor:
+    """Times, as fractions of the last one, at which sigma / alpha has given values, shape (sample,); not for EDM.
+
+    Args:
+        ratios: sigma / alpha, in [0, inf], shape (sample,).
+        objective: what the network learns.
+        schedule: of the network's kind; on the variance-preserving path the discrete time is the first of no smaller ratio.
+    """
+    if objective == "flow":
+        return 1 - 1 / (1 + ratios)
+    known = (1 / schedule.alphas_cumprod - 1).sqrt()
+    return (torch.searchsorted(known, ratios) + 0.5) / len(known)
+
+
 def _per_image(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
 def variance_preserving(
-    clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, prediction_type: PredictionType
+    clean: Tensor, noise: Tensor, fractions: Tensor, schedule: Any, prediction_type: PredictionType
 ) -> TrainingBatch:
-    """The training batch at discrete times of a scheduler with `alphas_cumprod` (Eq. 5)."""
+    """The training batch at the discrete times, given as fractions, of a scheduler with `alphas_cumprod` (Eq. 5)."""
     square = schedule.alphas_cumprod
-    times = (quantiles * len(square)).long().clamp_(max=len(square) - 1)
+    times = (fractions * len(square)).long().clamp_(max=len(square) - 1)
     alpha, sigma = _per_image(square[times].sqrt()), _per_image((1 - square[times]).sqrt())
     targets = {"epsilon": noise, "v_prediction": alpha * noise - sigma * clean, "sample": clean}
     return TrainingBatch(alpha * clean + sigma * noise, times, targets[prediction_type])
@@ -77,16 +107,15 @@ def preconditioned(
 ) -> TrainingBatch:
     """The training batch of EDM at normal ln(sigma), within the scheduler's sigma_min and sigma_max (Karras et al. 2022)."""
     config = schedule.config
-    levels = (log_sigma_mean + log_sigma_std * torch.special.ndtri(quantiles)).exp()
-    levels = levels.clamp(config["sigma_min"], config["sigma_max"])
+    levels = lognormal(quantiles, log_sigma_mean, log_sigma_std).clamp(config["sigma_min"], config["sigma_max"])
     sigma, variance = _per_image(levels), config["sigma_data"] ** 2
     total = sigma**2 + variance
     noisy, out = clean + sigma * noise, sigma * config["sigma_data"] / total.sqrt()
     return TrainingBatch(noisy / total.sqrt(), levels.log() / 4, (clean - variance / total * noisy) / out)
 
 
-def straight(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any) -> TrainingBatch:
-    """The training batch of flow matching at uniform times (Lipman et al. 2023; Liu et al. 2023)."""
-    time = _per_image(quantiles)
-    times = quantiles * schedule.config["num_train_timesteps"]
+def straight(clean: Tensor, noise: Tensor, fractions: Tensor, schedule: Any) -> TrainingBatch:
+    """The training batch of flow matching at times given as fractions (Lipman et al. 2023; Liu et al. 2023)."""
+    time = _per_image(fractions)
+    times = fractions * schedule.config["num_train_timesteps"]
     return TrainingBatch((1 - time) * clean + time * noise, times, noise - clean)

@@ -20,11 +20,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from underpainting import meter
 from underpainting.training import checkpoints, objectives
-from underpainting.training.objectives import Objective, TrainingBatch
+from underpainting.training.objectives import NoiseLevels, Objective, TrainingBatch
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Recipe:
         seed: of everything random.
         prediction_type: what the network predicts.
         residual: whether it learns only what the Gaussian leaves over, and how (`denoisers.residual`).
-        log_sigma_mean, log_sigma_std: of the normal distribution of ln(sigma) in a training of EDM.
+        noise_levels: how they are drawn: uniform in time or log-normal in sigma / alpha; for EDM always the latter.
+        log_sigma_mean, log_sigma_std: of ln(sigma / alpha), where it is normal; for EDM alpha is 1.
         snapshots: steps after which the averaged weights are kept.
     """
 
@@ -60,6 +62,7 @@ class Recipe:
     seed: int = 0
     prediction_type: Objective = "epsilon"
     residual: Literal["none", "velocity", "blend"] = "none"
+    noise_levels: NoiseLevels = "uniform"
     log_sigma_mean: float = -1.2
     log_sigma_std: float = 1.2
     snapshots: tuple[int, ...] = ()
@@ -118,12 +121,20 @@ def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> TrainingBa
     offset = torch.rand(1, generator=generator)
     quantiles = (torch.arange(size) + offset) / size
     noise = torch.randn(clean.shape, generator=generator)
-    if recipe.prediction_type == "edm":
-        spread = (recipe.log_sigma_mean, recipe.log_sigma_std)
+    return _batch(clean, noise, quantiles, schedule, recipe)
+
+
+def _batch(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, recipe: Recipe) -> TrainingBatch:
+    """The training batch of the recipe's kind at noise levels drawn as it says."""
+    kind, spread = recipe.prediction_type, (recipe.log_sigma_mean, recipe.log_sigma_std)
+    if kind == "edm":
         return objectives.preconditioned(clean, noise, quantiles, schedule, *spread)
-    if recipe.prediction_type == "flow":
-        return objectives.straight(clean, noise, quantiles, schedule)
-    return objectives.variance_preserving(clean, noise, quantiles, schedule, recipe.prediction_type)
+    fractions = quantiles
+    if recipe.noise_levels == "lognormal":
+        fractions = objectives.time_fractions(objectives.lognormal(quantiles, *spread), kind, schedule)
+    if kind == "flow":
+        return objectives.straight(clean, noise, fractions, schedule)
+    return objectives.variance_preserving(clean, noise, fractions, schedule, kind)
 
 
 @torch.no_grad()
@@ -164,7 +175,7 @@ class Trainer:
         self.images, self.schedule, self.recipe, self.device = images, schedule, recipe, device
         self.average = {key: value.detach().clone() for key, value in network.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=True
         )
         self.step = 0
         self.losses = np.zeros(recipe.steps, np.float32)
@@ -192,12 +203,9 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        weight = 1.0 - self.recipe.decay(self.step)
-        for key, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                self.average[key].lerp_(value, weight)
-            else:
-                self.average[key].copy_(value)
+        now = self.network.state_dict()
+        average = get_ema_multi_avg_fn(self.recipe.decay(self.step))
+        average(list(self.average.values()), [now[key] for key in self.average], None)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to go on from here."""

@@ -14,6 +14,7 @@ from underpainting_workflow.studies.base import Model, Place, Repository, Revisi
 
 Width = Annotated[int, Field(ge=1)]
 ResidualForm = Literal["none", "velocity", "blend"]
+NoiseLevels = Literal["uniform", "lognormal"]
 
 
 class Architecture(Model):
@@ -107,8 +108,15 @@ class TrainingRecipe(Model):
         "`blend` weighs the Gaussian's endpoint estimate by the power of the noise and the network's by that of the signal; "
         "`velocity` adds the network to the Gaussian's velocity, which learns late (docs/weights.md).",
     )
-    log_sigma_mean: float = Field(-1.2, description="Mean of ln(sigma) in the training of `edm`.")
-    log_sigma_std: float = Field(1.2, gt=0, description="Standard deviation of ln(sigma) in the training of `edm`.")
+    noise_levels: NoiseLevels = Field(
+        "uniform",
+        description="How noise levels are drawn: `uniform` in time, or `lognormal`, which spends the training where images "
+        "take shape: ln(sigma / alpha) is normal. `edm` always has the latter.",
+    )
+    log_sigma_mean: float = Field(-1.2, description="Mean of ln(sigma / alpha), for `lognormal` noise levels.")
+    log_sigma_std: float = Field(
+        1.2, gt=0, description="Standard deviation of ln(sigma / alpha), for `lognormal` noise levels."
+    )
     snapshots: tuple[int, ...] = Field(
         (), description="Steps after which the averaged weights are kept, to look at young networks."
     )
@@ -118,10 +126,18 @@ class TrainingRecipe(Model):
         if self.residual != "none" and self.prediction_type != "v_prediction":
             problem = f"{self.residual} does not go with {self.prediction_type}"
             raise InputError(Problem(problem, "set prediction_type: v_prediction, or remove it", "residual"))
+        return self
+
+    @model_validator(mode="after")
+    def _levels_have_their_keys(self) -> TrainingRecipe:
+        if self.prediction_type == "edm":
+            self.default_to(noise_levels="lognormal")
+            if self.noise_levels == "uniform":
+                raise InputError(Problem("uniform does not go with edm", "remove it", "noise_levels"))
         for key in ("log_sigma_mean", "log_sigma_std"):
-            if self.prediction_type != "edm" and getattr(self, key) != type(self).model_fields[key].default:
-                remedy = "remove it, or set prediction_type: edm"
-                raise InputError(Problem(f"{self.prediction_type} does not use it", remedy, key))
+            if self.noise_levels == "uniform" and getattr(self, key) != type(self).model_fields[key].default:
+                remedy = "remove it, or set noise_levels: lognormal"
+                raise InputError(Problem("noise_levels: uniform does not use it", remedy, key))
         return self
 
     @model_validator(mode="after")
@@ -165,7 +181,7 @@ class OwnDenoiser(Model):
     def used(self) -> dict[str, Any]:
         """All keys that the network depends on; not the threads, which are how it is computed."""
         foreign = {"schedule", "edm"} - {self._noise}
-        levels = set() if self._noise == "edm" else {"log_sigma_mean", "log_sigma_std"}
+        levels = set() if self.training.noise_levels == "lognormal" else {"log_sigma_mean", "log_sigma_std"}
         return self.model_dump(
             exclude={**dict.fromkeys(foreign, True), "training": levels, "folder": True, "threads": True}
         )
