@@ -24,7 +24,6 @@ include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/collect.smk"
-include: "rules/provenance.smk"
 
 
 localrules:

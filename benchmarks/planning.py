@@ -22,8 +22,8 @@ import yaml
 from benchmarks.measure import processor_seconds, ratio, seconds, table
 from snakemake_provenance import manifest
 from snakemake_provenance.facts import Fact
-from snakemake_provenance.layout import Layout
 from snakemake_provenance.plan import Job, plan
+from snakemake_provenance.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARD = 24
@@ -157,7 +157,7 @@ def fill_ours(folder: Path) -> None:
         jobs = plan(targets=["teleport"], options=["--snakefile", str(ROOT / "Snakefile")])
         digests = {path: _write(path) for job in jobs for path in job.outputs}
         facts = [_fact(path, job, digests) for job in jobs for path in job.outputs]
-        manifest.write(Layout().manifest("tiny"), facts, {})
+        manifest.write(Settings().manifest("tiny"), facts, {})
 
 
 def _write(path: str) -> str:

@@ -17,16 +17,14 @@ from pathlib import Path
 
 from benchmarks.measure import ratio, seconds
 from snakemake_provenance import manifest, session
-from snakemake_provenance.layout import MEMORY, Layout
+from snakemake_provenance.settings import MEMORY, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNT = 2000
 BYTES = 65_536
 SCRIPT = """
 from pathlib import Path
-from snakemake_provenance.job_records import recording
-with recording(list(snakemake.input), list(snakemake.output), {}):
-    Path(snakemake.output[0]).write_bytes(bytes(%d))
+Path(snakemake.output[0]).write_bytes(bytes(%d))
 """
 RULES = """
 rule all:
@@ -39,14 +37,8 @@ rule part:
     script: "scripts/part.py"
 """
 HOOKS = """
-from pathlib import Path
-from snakemake_provenance import locks, records, session
-from snakemake_provenance.layout import Layout
-if workflow.is_main_process:
-    locks.hold(Path(".snakemake"), lambda: session.begin(Layout()))
-    records.tell_plan(workflow)
-onsuccess:
-    session.export(Layout())
+from snakemake_provenance import track
+track(workflow)
 """
 
 
@@ -64,7 +56,7 @@ def prepare() -> None:
     Path("Snakefile").write_text(HOOKS + RULES % (COUNT, BYTES))
     Path("Snakefile.plain").write_text(RULES % (COUNT, BYTES))
     snakemake("results/study/part_0.bin")
-    file = Layout().manifest("study")
+    file = Settings().manifest("study")
     (fact,) = manifest.read(file).facts["results/study/part_0.bin"]
     for number in range(1, COUNT):
         shutil.copyfile("results/study/part_0.bin", f"results/study/part_{number}.bin")
@@ -80,8 +72,10 @@ def forget_records() -> None:
 
 def status() -> None:
     """The command, as typed."""
-    code = "from snakemake_provenance import plan, session, status; from snakemake_provenance.layout import Layout; "
-    code += "jobs = plan.plan(); print(status.summary(status.status(jobs, session.look(Layout()), {})))"
+    code = (
+        "from snakemake_provenance import plan, session, status; from snakemake_provenance.settings import Settings; "
+    )
+    code += "jobs = plan.plan(); print(status.summary(status.status(jobs, session.look(Settings()), {})))"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == f"{COUNT} fresh", result.stdout
 
@@ -93,13 +87,13 @@ def many() -> list[tuple[str, float]]:
         os.chdir(folder)
         try:
             prepare()
-            rows = [("first hashing and restore", seconds(lambda: session.begin(Layout())))]
+            rows = [("first hashing and restore", seconds(lambda: session.begin(Settings())))]
             time.sleep(0.2)  # files just written are not trusted to stay as they are
-            session.begin(Layout())
+            session.begin(Settings())
             forget_records()
-            rows.append(("restore, hashes known", seconds(lambda: session.begin(Layout()))))
+            rows.append(("restore, hashes known", seconds(lambda: session.begin(Settings()))))
             rows.append(("status", seconds(status)))
-            rows.append(("export", seconds(lambda: session.export(Layout()))))
+            rows.append(("export", seconds(lambda: session.export(Settings()))))
             plain = ("--dry-run", "--snakefile", "Snakefile.plain")
             both = ratio(
                 "a dry run", lambda: snakemake("--dry-run"), "a plain one", lambda: snakemake(*plain), "", pairs=3
@@ -116,7 +110,7 @@ from pathlib import Path
 start = time.perf_counter()
 from underpainting_workflow import jobs
 from snakemake_provenance import code
-from snakemake_provenance.layout import PARSED
+from snakemake_provenance.settings import PARSED
 code.recall(PARSED)
 for script in sorted(Path("scripts").glob("*.py")):
     jobs.code_of(script.parent, script.stem)

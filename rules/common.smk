@@ -1,5 +1,4 @@
 # The only helper functions of the rules: they wrap the library's pure functions with wildcards.
-import logging
 from functools import cache, partial
 from inspect import signature
 from pathlib import Path
@@ -8,14 +7,10 @@ from underpainting.io import third_party_code
 from underpainting_workflow import figures, fork_server, jobs, preflight
 from underpainting.io.errors import InputError
 from underpainting.io.messages import as_rst
-from snakemake_provenance import (
-    code,
-    locks,
-    records,
-    session,
-)
-from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
+from snakemake_provenance import code, track
 from snakemake_provenance.refusal import refusing
+from snakemake_provenance.settings import SNAKEMAKE
+from underpainting_workflow.provenance import settings as provenance
 from underpainting_workflow.studies import (
     check_configuration,
     data_folder,
@@ -24,11 +19,7 @@ from underpainting_workflow.studies import (
 )
 from underpainting_workflow.studies.resources import memory, runtime
 
-log = logging.getLogger(__name__)
-
 ROOT = Path(workflow.basedir)
-SHOWN = 5  # problems, at a start
-
 SETTINGS = workflow.config_settings
 OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.configfiles]
 
@@ -45,10 +36,9 @@ with refusing(InputError):
     if workflow.is_main_process:
         preflight.check_all(STUDIES, "config/studies")
 
-LAYOUT = Layout(scripts=ROOT / "scripts", places={"{data}": DATA})
+# rules add the code of their scripts; what is there is checked when Snakemake plans
 CODE = {}
-code.recall(PARSED)
-records.record_names(LAYOUT.results)
+track(workflow, provenance(DATA), CODE)
 fork_server.install(workflow)
 
 third_party_code.announce(files.sources.code_folders(STUDIES))
@@ -142,18 +132,3 @@ def code_of(script):
 def packages_of(script):
     """The versions of the packages that a script's results can depend on."""
     return jobs.packages_of(ROOT / "scripts", script)
-
-
-def begin():
-    """Check what is there, and report which lines of manifests do not count."""
-    for problem in session.look_first(LAYOUT, CODE).problems[:SHOWN]:
-        log.warning("ignored: %s", problem)
-
-
-def before_run():
-    """Let this run alone publish results; a second one beside it, without Snakemake's lock, belongs to the first."""
-    with refusing(OSError):
-        if locks.hold_run(SNAKEMAKE):
-            session.take_over(LAYOUT, CODE)
-        else:
-            locks.join(SNAKEMAKE)

@@ -1,4 +1,4 @@
-"""Digest of the code behind a script: itself, every module of its own packages that it reaches, the packages that it uses.
+"""Digests of the code behind a script: itself, and every module of its own packages that it reaches.
 
 Snakemake notices a changed script, but not a changed module that the script imports, nor another version of a package.
 So each rule carries both among its params. Imports are followed through the syntax tree, within functions too;
@@ -25,7 +25,7 @@ from snakemake_provenance.hashes import Stamp
 DIGITS = 16
 
 Packages = tuple[Path, ...]
-"""Folders of the packages whose code counts."""
+"""Folders of packages, and files of single modules, whose code counts."""
 
 _FILE_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")  # a text that may name a file
 
@@ -100,7 +100,7 @@ def _parsed(path: Path, module: str) -> Parsed:
         digest, *lists = known[1]
         return Parsed(digest, *map(tuple, lists))
     found = _parse(path, module)
-    if stamp and not stamp.young:
+    if stamp and not stamp.recent:
         _memory[str(path)] = [[*astuple(stamp), module], [found.digest, list(found.imports), list(found.files)]]
     return found
 
@@ -123,9 +123,17 @@ def _file_names(tree: ast.AST) -> Iterator[str]:
 
 @cache
 def data_files(package: Path) -> tuple[Path, ...]:
-    """Files of a package that are not Python, sorted; compiled code and hidden files do not count."""
-    found = (path for path in package.rglob("*") if path.suffix not in (".py", ".pyc", ".pyi") and path.is_file())
+    """List files of a package, or beside a single module, that are not Python; compiled code and hidden files do not count."""
+    places = package.parent.glob("*") if package.is_file() else package.rglob("*")
+    found = (path for path in places if path.suffix not in (".py", ".pyc", ".pyi") and path.is_file())
     return tuple(sorted(path for path in found if not path.name.startswith(".")))
+
+
+@cache
+def packages_in(folder: Path) -> Packages:
+    """List the packages and modules that can be imported from a folder, sorted."""
+    found = (path for path in folder.glob("*") if path.suffix == ".py" or any(path.glob("*.py")))
+    return tuple(sorted(path for path in found if path.stem.isidentifier()))
 
 
 def _digest_of(file: Path, packages: Packages) -> str:
@@ -151,7 +159,7 @@ def _imports(tree: ast.AST, own: str) -> Iterator[str]:
 def _files(name: str, packages: Packages, without: tuple[str, ...]) -> tuple[Path, ...]:
     """The files of a dotted name below its package: every `__init__` on the way, and the module itself."""
     parts = name.split(".")
-    package = next((package for package in packages if package.name == parts[0]), None)
+    package = next((package for package in packages if package.stem == parts[0]), None)
     if package is None or any(f"{name}.".startswith(f"{left_out}.") for left_out in without):
         return ()
     places = [package.joinpath(*parts[1:depth]) for depth in range(1, len(parts) + 1)]
@@ -210,14 +218,14 @@ def imported(
     script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
 ) -> frozenset[str]:
     """Top-level names of the other packages that a script or anything that it reaches imports."""
-    own = {package.name for package in packages}
+    own = {package.stem for package in packages}
     return frozenset(name.partition(".")[0] for name in _reach(script, packages, without, also)[1]) - own
 
 
 def parts(
     script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
 ) -> dict[str, str]:
-    """A digest for each file that a script reaches, by name: to tell which of them differs."""
+    """A digest for each file that a script reaches, by name: to name those that differ."""
     found = {}
     for file in closure(script, packages, without, also):
         package = _home(file, packages)
@@ -232,11 +240,6 @@ def combined(found: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()[:DIGITS]
 
 
-def digest(script: Path, packages: Packages, without: tuple[str, ...] = ()) -> str:
-    """Sixteen hexadecimal digits that change when, and only when, code reached by the script does."""
-    return combined(parts(script, packages, without))
-
-
 def of_files(folder: Path) -> str:
     """Digest of all files of a folder, byte by byte: for what is no code."""
     total = hashlib.sha256()
@@ -245,10 +248,13 @@ def of_files(folder: Path) -> str:
     return total.hexdigest()[:DIGITS]
 
 
+def refresh() -> None:
+    """Look at all files again; those that are unchanged are not parsed again."""
+    for function in (_parsed, _files, _module, data_files, packages_in, _reach):
+        function.cache_clear()
+
+
 def forget() -> None:
-    """Read files again: for processes that outlive an edit."""
+    """Parse all files again."""
     _memory.clear()
-    _parsed.cache_clear()
-    _files.cache_clear()
-    data_files.cache_clear()
-    _reach.cache_clear()
+    refresh()

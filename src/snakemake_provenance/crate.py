@@ -1,4 +1,4 @@
-"""A finished study as an RO-Crate: results, the workflow that made them, and how each was made, in one zip file for
+"""A finished section as an RO-Crate: results, the workflow that made them, and how each was made, in one zip file for
 publication.
 
 Follows the profile Process Run Crate: one CreateAction per output, with its inputs, its script and its parameters.
@@ -6,6 +6,7 @@ Follows the profile Process Run Crate: one CreateAction per output, with its inp
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -16,31 +17,31 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from snakemake_provenance.facts import Fact
+from snakemake_provenance.messages import ProvenanceError
+from snakemake_provenance.settings import Settings
 from snakemake_provenance.tools import git
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
 
-class UnfinishedError(ValueError):
-    """A study is not wholly here, or not fresh."""
+class UnfinishedError(ProvenanceError):
+    """A section is not completely here, or not fresh."""
 
 
-def archive(facts: Sequence[Fact], title: str, extra: Sequence[Path], target: Path) -> int:
+def archive(settings: Settings, facts: Sequence[Fact], section: str, target: Path) -> int:
     """Write the crate.
 
     Args:
-        facts: of every output of the study, all of them here and fresh.
-        title: of the study.
-        extra: further files to take along (study file, manifest), relative to the working folder.
-        target: the zip file; replaced when the new one is whole.
+        facts: of every output of the section, all of them here and fresh.
+        target: the zip file; replaced when the new one is complete.
 
     Returns:
         number of outputs in it.
     """
     crate = ROCrate()
-    crate.name = title
+    crate.name = section
     crate.description = (
-        f"Results of the study {title!r}, made by the workflow Underpainting, with the provenance of each file."
+        f"Results of the {settings.word} {section!r}, made by {settings.title}, with the provenance of each file."
     )
     crate.root_dataset["conformsTo"] = crate.add(
         ContextEntity(crate, PROFILE, {"@type": "CreativeWork", "name": "Process Run Crate"})
@@ -52,12 +53,14 @@ def archive(facts: Sequence[Fact], title: str, extra: Sequence[Path], target: Pa
             crate.add_file(file, file.relative_to(code).as_posix())
         if (code / "Snakefile").is_file():
             crate.add_workflow(code / "Snakefile", "Snakefile", main=True, lang="snakemake")
-        for path in dict.fromkeys(extra):
-            crate.add_file(path, path.as_posix())
+        extra = [settings.manifest(section), *(Path(name.format(section)) for name in settings.section_files)]
+        for path in extra:
+            if path.is_file():
+                crate.add_file(path, path.as_posix())
         for fact in facts:
             crate.add_file(fact.path, fact.path, properties={"sha256": fact.sha256, "contentSize": fact.size})
         for fact in facts:
-            _add_action(crate, fact)
+            _add_action(crate, fact, settings)
         scratch = Path(folder) / "crate.zip"
         crate.write_zip(scratch)
         scratch.replace(target)
@@ -72,7 +75,7 @@ def _export_code(folder: Path) -> None:
     subprocess.run(["tar", "--extract", "--file", str(packed), "--directory", str(folder)], check=True)
 
 
-def _add_action(crate: ROCrate, fact: Fact) -> None:
+def _add_action(crate: ROCrate, fact: Fact, settings: Settings) -> None:
     end = datetime.fromisoformat(str(fact.made["at"]))
     start = end - timedelta(seconds=float(fact.made["seconds"]))
     action = ContextEntity(
@@ -85,12 +88,18 @@ def _add_action(crate: ROCrate, fact: Fact) -> None:
             "endTime": end.isoformat(),
             "object": [_source(crate, path, digest) for path, digest in fact.inputs.items()],
             "result": {"@id": fact.path},
-            "instrument": {"@id": f"scripts/{str(fact.made.get('code')).split()[0]}.py"},
+            "instrument": {"@id": _instrument(fact, settings)},
             "description": "; ".join(fact.record.get("params") or []),
         },
     )
     crate.add(action)
     crate.root_dataset.append_to("mentions", action)
+
+
+def _instrument(fact: Fact, settings: Settings) -> str:
+    """Return the script of a job, or what stands for it: the rule."""
+    code = str(fact.made.get("code") or "")
+    return settings.scripts.format(re.split("[ :]", code)[0]) if code else f"#rule-{fact.record.get('rule')}"
 
 
 def _source(crate: ROCrate, path: str, digest: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from snakemake_provenance import memory
 
-_YOUNG = 100_000_000  # ns; a file changed twice within the clock's resolution would look unchanged
+_RECENT = 100_000_000  # ns; a file changed twice within the clock's resolution would look unchanged
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Stamp:
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
     @property
-    def young(self) -> bool:
+    def recent(self) -> bool:
         """Was the file changed so lately, or in the future, that another change could leave the same stamp?"""
-        return not 0 <= self.changed < time.time_ns() - _YOUNG
+        return not 0 <= self.changed < time.time_ns() - _RECENT
 
 
 def content(path: str | Path) -> str:
@@ -90,7 +90,7 @@ class Hashes:
             old = known.get(name)
             digest = old[1] if old and old[0] == list(astuple(stamp)) else content(file)
             total.update(os.fsencode(f"{name}\n{digest}\n"))
-            if not stamp.young:
+            if not stamp.recent:
                 found[name] = [list(astuple(stamp)), digest]
         if found != known:
             memory.remember(self._file(path), {"folder": path, "files": found})
@@ -121,7 +121,7 @@ class Hashes:
             raise RuntimeError(
                 f"{path} changed while it was read: something else writes it; wait for that and try again"
             )
-        if not stamp.young:
+        if not stamp.recent:
             self._remember(path, stamp, digest)
         return stamp, digest
 

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 from snakemake_provenance.merging import DRIVER
+from snakemake_provenance.messages import ProvenanceError
+from snakemake_provenance.settings import Settings
 from snakemake_provenance.sharing import driver
-from snakemake_provenance.tools import COMMAND, MODULE, git
+from snakemake_provenance.tools import git
 
-MARK = f"# written by `{COMMAND} hooks`"
+MARK = "# written by `{} hooks`"
 NAMES = ("post-checkout", "post-merge", "post-rewrite")
 # git calls post-checkout with 0 as third argument for single files, which bring no other commit
 SCRIPT = """#!/bin/sh
@@ -19,37 +21,37 @@ exec '{python}' -m {module} checkout
 """
 
 
-class HookInTheWayError(ValueError):
+class HookInTheWayError(ProvenanceError):
     """There is a hook that somebody else wrote."""
 
 
-def install() -> list[Path]:
+def install(settings: Settings) -> list[Path]:
     """Write the hooks and configure the merge driver and readable diffs of manifests, in this clone.
 
     Raises:
         HookInTheWayError: there is another hook of that name; it is left alone.
     """
-    written = []
+    written, mark = [], MARK.format(settings.command)
     folder = Path(git("rev-parse", "--git-path", "hooks").strip())
     folder.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         file = folder / name
-        if file.exists() and MARK not in file.read_text(encoding="utf-8"):
-            raise HookInTheWayError(f"{file} is not ours: add the line `{COMMAND} checkout` to it by hand")
+        if file.exists() and mark not in file.read_text(encoding="utf-8"):
+            raise HookInTheWayError(f"{file} is not ours: add the line `{settings.command} checkout` to it by hand")
     for name in NAMES:
         file = folder / name
-        file.write_text(SCRIPT.format(mark=MARK, python=sys.executable, module=MODULE), encoding="utf-8")
+        file.write_text(SCRIPT.format(mark=mark, python=sys.executable, module=settings.module), encoding="utf-8")
         file.chmod(0o755)
         written.append(file)
-    git("config", f"merge.{DRIVER}.driver", driver())
+    git("config", f"merge.{DRIVER}.driver", driver(settings))
     git("config", "diff.manifest.textconv", f"'{sys.executable}' -m json.tool --json-lines")
     return written
 
 
-def remove() -> None:
-    """Take the hooks away."""
+def remove(settings: Settings) -> None:
+    """Remove the hooks that `install` wrote."""
     folder = Path(git("rev-parse", "--git-path", "hooks").strip())
     for name in NAMES:
         file = folder / name
-        if file.exists() and MARK in file.read_text(encoding="utf-8"):
+        if file.exists() and MARK.format(settings.command) in file.read_text(encoding="utf-8"):
             file.unlink()

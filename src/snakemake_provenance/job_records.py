@@ -1,4 +1,4 @@
-"""What a job says of its work: the bytes that it read and the bytes that it wrote.
+"""Job records: the bytes that a job read and the bytes that it wrote.
 
 Written by the job itself, when it is done: only then is it certain that the inputs were those. Snakemake's record says the
 rest; `ledger.gather` puts both together.
@@ -19,18 +19,19 @@ from typing import Any
 
 from snakemake_provenance import memory as memories
 from snakemake_provenance.hashes import Hashes, Stamp
-from snakemake_provenance.layout import MEMORY
+from snakemake_provenance.messages import ProvenanceError
+from snakemake_provenance.settings import MEMORY
 
 FOLDER = "job_records"
 
 
-class ChangedDuringJobError(RuntimeError):
+class ChangedDuringJobError(ProvenanceError):
     """An input or the code was altered while a job ran, so nobody knows what it computed from."""
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What a job says of one output."""
+    """What a job recorded of one output."""
 
     path: str
     sha256: str

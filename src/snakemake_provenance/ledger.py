@@ -21,8 +21,8 @@ from snakemake_provenance import memory as memories
 from snakemake_provenance.facts import Fact, NotAFactError
 from snakemake_provenance.hashes import Hashes, Stamp
 from snakemake_provenance.job_records import JobRecord
-from snakemake_provenance.layout import MEMORY, Layout, is_inside
 from snakemake_provenance.records import KEPT, Records
+from snakemake_provenance.settings import MEMORY, Settings, is_inside
 from snakemake_provenance.writing import write_atomically
 
 KEEP = 8  # facts per output
@@ -108,7 +108,7 @@ def opened(memory: Path = MEMORY) -> Iterator[Ledger]:
             ledger.save()
 
 
-def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alone: bool) -> int:
+def gather(ledger: Ledger, settings: Settings, records: Records, hashes: Hashes, alone: bool) -> int:
     """Turn job records that agree with Snakemake's records into facts.
 
     Args:
@@ -120,7 +120,7 @@ def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alo
     count = 0
     for file, said in job_records.pending():
         same = hashes.of(said.path) == said.sha256
-        fact = _fact(said, records.read(said.path), layout) if same else None
+        fact = _fact(said, records.read(said.path), settings) if same else None
         if fact:
             ledger.add(fact)
             count += 1
@@ -129,13 +129,13 @@ def gather(ledger: Ledger, layout: Layout, records: Records, hashes: Hashes, alo
     return count
 
 
-def _fact(said: JobRecord, record: dict[str, Any] | None, layout: Layout) -> Fact | None:
+def _fact(said: JobRecord, record: dict[str, Any] | None, settings: Settings) -> Fact | None:
     """What both records say together; nothing unless they are of the same job: its output's time, its inputs."""
     stamp = Stamp.of(said.path)
     if not record or not stamp or abs(float(record.get("endtime") or 0) - stamp.modified / 1e9) > _SAME_TIME:
         return None
     if set(said.inputs) != set(record.get("input") or []):
         return None
-    inputs = {layout.portable(path): digest for path, digest in said.inputs.items()}
+    inputs = {settings.portable(path): digest for path, digest in said.inputs.items()}
     kept = {name: record.get(name) for name in KEPT if record.get(name) is not None}
     return Fact(said.path, said.sha256, said.size, said.made, inputs, kept)

@@ -2,7 +2,7 @@
 
 Snakemake marks a running workflow with files in `.snakemake/locks`, which a SIGKILL leaves behind. Beside them we hold an
 advisory lock of the operating system, which no kill can leave behind: who gets it knows that nobody runs, and that
-Snakemake's files are left over. Two runs at once are still told apart by Snakemake itself.
+Snakemake's files are left over. Two runs at once are still distinguished by Snakemake itself.
 
 A job can outlive its run, when only Snakemake's own process is killed. So each run has a name, which its jobs know from the
 environment; a run that begins alone, not a dry one, writes its name over that of the last one, and from then on no job of an
@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from snakemake_provenance.messages import ProvenanceError
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ class NoLocksError(RuntimeError):
     """The file system cannot lock."""
 
 
-class RunUnderWayError(RuntimeError):
+class RunUnderWayError(ProvenanceError):
     """Snakemake runs in this folder."""
 
 
@@ -150,7 +152,7 @@ def require_alone(folder: Path) -> None:
         RunUnderWayError: somebody else holds it.
     """
     if not hold(folder):
-        raise RunUnderWayError("a run is under way in this folder: wait for its end")
+        raise RunUnderWayError("a run is in progress in this folder: wait for its end")
 
 
 def _try_alone(file: IO[str]) -> bool:
@@ -162,7 +164,13 @@ def _try_alone(file: IO[str]) -> bool:
         if error.errno not in _NO_LOCKS:
             raise
         raise NoLocksError(
-            f"{file.name}: this file system knows no locks (flock), so two runs at once could not be told apart. Work on one "
+            f"{file.name}: this file system knows no locks (flock), so two runs at once could not be distinguished. Work on one "
             "that has them: a local disk, NFS 4, or Lustre and BeeGFS mounted with the option for user locks"
         ) from error
     return True
+
+
+def release() -> None:
+    """Let go of all locks of this process before it ends: for a process that runs several workflows in turn."""
+    while _held:
+        _held.pop().close()

@@ -1,4 +1,4 @@
-"""The manifest of a study: a fact per output, in git, so that others know what they pull.
+"""The manifest of a section of the results: a fact per output, in git, so that others know what they pull.
 
 One line per fact, sorted by path. Git unites the lines of two branches (`.gitattributes`: merge=union), and that is
 right, since facts do not contradict each other: what is on disk tells which one holds. Lines `{"code": DIGEST, "files":
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from snakemake_provenance.facts import Fact, NotAFactError
-from snakemake_provenance.layout import Layout
 from snakemake_provenance.messages import shortened, shown
+from snakemake_provenance.settings import Settings
 from snakemake_provenance.writing import write_atomically
 
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
@@ -73,16 +73,16 @@ def read(file: Path) -> Manifest:
     return found
 
 
-def read_all(layout: Layout) -> Manifest:
+def read_all(settings: Settings) -> Manifest:
     """All manifests of a project as one; what they say of files that are no outputs does not count."""
-    whole = Manifest()
-    for file in sorted(Path(layout.manifests).glob("*.jsonl")):
+    united = Manifest()
+    for file in sorted(Path(settings.manifests).glob("*.jsonl")):
         found = read(file)
-        for path in [path for path in found.facts if not layout.owns(path)]:
+        for path in [path for path in found.facts if not settings.owns(path)]:
             del found.facts[path]
-            found.problems.append(f"{file}: {shown(path)} is not below {layout.results}")
-        whole.unite(found)
-    return whole
+            found.problems.append(f"{file}: {shown(path)} is not below {settings.results}")
+        united.unite(found)
+    return united
 
 
 def write(file: Path, facts: Iterable[Fact], code: Mapping[str, Mapping[str, str]]) -> bool:

@@ -41,8 +41,8 @@ def _merge(base: Any, ours: Any, theirs: Any, place: str, kept: list[str]) -> An
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return _merge_mappings(base if isinstance(base, dict) else {}, ours, theirs, place, kept)
     if isinstance(ours, list) and isinstance(theirs, list):
-        whole = _merge_mappings(_keyed(base), _keyed(ours), _keyed(theirs), place, kept)
-        return CommentedSeq(whole.values())
+        merged = _merge_mappings(_keyed(base), _keyed(ours), _keyed(theirs), place, kept)
+        return CommentedSeq(merged.values())
     kept.append(place)
     return ours
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 LONGEST = 200
 
 
+class ProvenanceError(Exception):
+    """What a person can put right; the message says how."""
+
+
 def shown(value: object, longest: int = LONGEST) -> str:
     """Quote a value: the start of it, where it is longer than `longest` characters."""
     return shortened(repr(value), longest)

@@ -8,15 +8,13 @@ build: it is left out, so that a laptop and a cluster can share results.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml", "torch_fidelity": "torch-fidelity"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+"""Distributions whose name is not that of the package; others are found more slowly."""
 IMPLIED = {
-    "torch_fidelity": ("torch", "torchvision", "scipy", "numpy"),
-    "torchdiffeq": ("torch",),
-    "diffusers": ("torch",),
     "seaborn": ("matplotlib", "pandas", "numpy"),
     "matplotlib": ("numpy", "PIL"),
     "xarray": ("numpy", "zarr"),
@@ -25,6 +23,7 @@ IMPLIED = {
     "pandas": ("numpy",),
     "scipy": ("numpy",),
 }
+"""What packages compute with. Requirements in their metadata would not do: they name tools and libraries of one machine, too."""
 POWERLESS = frozenset(
     {
         "datasets",
@@ -56,18 +55,20 @@ def _version(name: str) -> str | None:
     return found.partition("+")[0]
 
 
-def versions(imported: Iterable[str]) -> dict[str, str]:
-    """Versions by name, sorted, of packages imported and of those that they imply.
+def versions(imported: Iterable[str], implied: Mapping[str, Sequence[str]] | None = None) -> dict[str, str]:
+    """Return the versions of packages, and of those that they compute with, by name, sorted.
 
     Args:
-        imported: top-level names, as `code.imported` gives them; those of the standard library are passed over.
+        imported: top-level names, as `code.imported` gives them; those of the standard library are ignored.
+        implied: what further packages compute with, beside `IMPLIED`.
     """
+    known = IMPLIED | dict(implied or {})
     waiting, names = list(imported), set[str]()
     while waiting:
         name = waiting.pop()
         if name in names or name in POWERLESS or name in sys.stdlib_module_names:
             continue
         names.add(name)
-        waiting.extend(IMPLIED.get(name, ()))
+        waiting.extend(known.get(name, ()))
     found = {name: _version(name) for name in sorted(names)}
     return {name: text for name, text in found.items() if text}

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-UNLIMITED = "1000000"  # cores: with fewer, a plan would tell of fewer threads than jobs ask for
+from snakemake_provenance.messages import ProvenanceError
+
+UNLIMITED = "1000000"  # cores: with fewer, a plan would show fewer threads than jobs request
 
 
-class WorkflowFailedError(RuntimeError):
+class WorkflowFailedError(ProvenanceError):
     """Snakemake could not plan; the message is its own."""
 
 
@@ -27,8 +29,8 @@ class Job:
         runs: whether it is to be run.
         reason: Snakemake's words.
         wildcards: by name.
-        threads: asked for.
-        resources: asked for, those that are numbers: `mem_mb`, `runtime` in minutes, and others.
+        threads: requested.
+        resources: requested, those that are numbers: `mem_mb`, `runtime` in minutes, and others.
     """
 
     rule: str
@@ -42,13 +44,10 @@ class Job:
     resources: Mapping[str, float] = field(default_factory=dict)
 
 
-def plan(
-    studies: Sequence[str] = (), targets: Sequence[str] = (), options: Sequence[str] = (), folder: Path = Path()
-) -> list[Job]:
-    """Every job behind the targets, from a dry run.
+def plan(targets: Sequence[str] = (), options: Sequence[str] = (), folder: Path = Path()) -> list[Job]:
+    """List every job behind the targets, from a dry run.
 
     Args:
-        studies: those chosen; none means those that are configured.
         targets: rules or files; none means the default target.
         options: further arguments for Snakemake.
         folder: the working folder.
@@ -59,7 +58,6 @@ def plan(
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "plan.json"
         command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet=all", "--cores", UNLIMITED, *options]
-        command += ["--config", f"studies={','.join(studies)}"] if studies else []
         command += ["--", *targets] if targets else []
         environment = {**os.environ, "SNAKEMAKE_PLAN": str(file)}
         result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -69,5 +67,5 @@ def plan(
 
 
 def by_output(jobs: Sequence[Job]) -> dict[str, Job]:
-    """The job of each output."""
+    """Return the job of each output."""
     return {path: job for job in jobs for path in job.outputs}

@@ -1,6 +1,6 @@
 """Snakemake's own records of outputs: the one module that calls what Snakemake keeps private.
 
-`tests/unit/provenance/test_private_calls.py` names each of these calls, so that a new version which changes one is
+`tests/provenance/test_private_calls.py` names each of these calls, so that a new version which changes one is
 noticed there first.
 """
 
@@ -11,18 +11,22 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
+from snakemake.jobs import Job
+from snakemake.persistence import RECORD_FORMAT_VERSION, UNREPRESENTABLE, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+from snakemake_provenance.settings import Settings
+
 log = logging.getLogger(__name__)
 
+_PARAMS = FilePersistence._params
 KEPT = ("rule", "log", "params", "code", "shellcmd", "conda_env", "container_img_url", "software_stack_hash")
 STALE = "STALE: "
 
@@ -47,7 +51,7 @@ class Records:
             return None
 
     def complete(self, path: str) -> None:
-        """Forget that a job did not end: the output is there, whole."""
+        """Forget that a job did not end: the output is complete."""
         if self._store._filter_incomplete_keys([path]):
             self._store._unmark_incomplete(path)
 
@@ -60,10 +64,10 @@ class Records:
             endtime: modification time of the output, in seconds.
         """
         record = {**kept, "input": sorted(inputs), "incomplete": False, "input_checksums": {}}
-        whole = MetadataRecord(
+        complete = MetadataRecord(
             **record, record_format_version=RECORD_FORMAT_VERSION, starttime=endtime, endtime=endtime
         )
-        self._store._write_record(path, whole)
+        self._store._write_record(path, complete)
 
     def invalidate(self, path: str, reason: str, kept: Mapping[str, Any] | None, inputs: list[str] | None) -> None:
         """Write a record that no job agrees with: Snakemake makes the output again, and prints the reason."""
@@ -72,30 +76,68 @@ class Records:
         self._store._write_record(path, MetadataRecord(**record, record_format_version=RECORD_FORMAT_VERSION))
 
 
-def record_names(results: str) -> None:
-    """Let each record hold, beside the parameters, what a script sees of the workflow's files: names and order.
+def record_more(settings: Settings, params: Callable[[Any, Any], list[str]] = _PARAMS) -> None:
+    """Let each record hold, beside the parameters, the names and order of a job's files; Snakemake then compares them, too.
 
-    Snakemake itself compares the inputs of a job as a set, so two named inputs that were swapped would make nothing run.
+    Snakemake itself compares inputs as a set, so two that were swapped would make nothing run. Sources do not count: who has
+    the results need not have them.
 
     Args:
-        results: the folder of outputs. Sources do not count: who has the results need not have them.
+        params: what is recorded as parameters, from Snakemake's persistence and a job.
     """
-    plain, names = FilePersistence._params, cache(partial(_names, results=results))
+    names = cache(partial(_names, results=settings.results))
 
     def params_and_names(self: Any, job: Any) -> list[Any]:
-        return sorted([*plain(self, job), repr({"names of files": names(job)})])
+        return sorted([*params(self, job), repr({"names of files": names(job)})])
 
     FilePersistence._params = params_and_names
 
 
+def params_by_name(store: Any, job: Any) -> dict[str, Any]:
+    """Return the parameters of a job that Snakemake compares; it compares them as a set, so here they keep their names.
+
+    Args:
+        store: Snakemake's persistence.
+    """
+    rule = job.rule
+    names = [
+        name for name, value in rule.params._allitems() if not (callable(value) and rule._is_deriving_function(value))
+    ]
+    texts = [store._serialize_param(value) for value in job.non_derived_params]
+    return {
+        str(name or index): value if text == repr(value) else text
+        for index, (name, value, text) in enumerate(zip(names, job.non_derived_params, texts, strict=True))
+        if text is not UNREPRESENTABLE
+    }
+
+
+def compare_contents() -> None:
+    """Let no file time decide that is none of a result: those of scripts, which count by content, and of benchmarks.
+
+    Snakemake counts a benchmark file as an output. It is no result: nothing makes it as new as an input that was made again to
+    the same bytes, so that its job would run for nothing.
+    """
+
+    async def oldest(self: Any) -> float | None:
+        times = [(await file.mtime()).local_or_storage() for file in self.output if await file.exists()]
+        return min(times, default=None)
+
+    async def none(_: Any) -> AsyncIterator[Any]:
+        for file in list[Any]():
+            yield file
+
+    Job.output_mintime = property(oldest)
+    Job.outputs_older_than_script_or_notebook = none
+
+
 def _names(job: Any, results: str) -> str:
-    """Digest of the names and the order of a job's inputs, and of its outputs where they have names; others may share a job."""
+    """Digest the names and the order of a job's files, and of its outputs where they have names; others may share a job."""
     seen = [_below(results, job.input), _named(results, job.input), _named(results, job.output)]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
 def _named(results: str, files: Any) -> list[list[Any]]:
-    """Each name, and the files behind it."""
+    """List each name, and the files behind it."""
     places = ((name, *place) for name, place in files._get_names())
     return [[name, _below(results, files[begin : begin + 1 if end is None else end])] for name, begin, end in places]
 
@@ -104,23 +146,38 @@ def _below(results: str, files: Any) -> list[str]:
     return [str(path) for path in files if Path(str(path)).is_relative_to(results)]
 
 
-def before_running(workflow: Any, action: Callable[[], object]) -> None:
-    """Let Snakemake run jobs again that were killed, and call `action` before it plans a run, not a dry one.
+def before_planning(workflow: Any, action: Callable[[bool], object]) -> None:
+    """Let Snakemake run jobs again that were killed, and call `action` before it plans.
 
-    Jobs that were killed need no `--rerun-incomplete`: every output is written under a temporary name and renamed.
+    Jobs that were killed need no `--rerun-incomplete`: what they left is not recorded.
 
     Args:
         workflow: Snakemake's, while it reads the Snakefile; its settings come later, so this waits for them.
+        action: gets whether a run follows, not a dry one.
     """
     prepare = workflow._prepare_dag
 
     def prepare_with_setting(*args: Any, **kwargs: Any) -> Any:
         workflow.dag_settings.force_incomplete = True
-        if workflow.executor_plugin is not None and not workflow.dryrun:
-            action()
+        action(workflow.executor_plugin is not None and not workflow.dryrun)
         return prepare(*args, **kwargs)
 
     workflow._prepare_dag = prepare_with_setting
+
+
+def after_running(workflow: Any, action: Callable[[], object]) -> None:
+    """Call `action` at the end of a run, after what the Snakefile asks for, whether it succeeded or not."""
+
+    def after(own: Callable[[str], object]) -> Callable[[str], None]:
+        def end(file: str) -> None:
+            try:
+                own(file)
+            finally:
+                action()
+
+        return end
+
+    workflow._onsuccess, workflow._onerror = after(workflow._onsuccess), after(workflow._onerror)
 
 
 def write_where_jobs_run(workflow: Any) -> None:
@@ -165,12 +222,12 @@ def after_planning(workflow: Any, action: Callable[[list[dict[str, Any]]], None]
     """
     build = workflow._build_dag
 
-    def build_and_tell(*args: Any, **kwargs: Any) -> Any:
+    def build_and_call(*args: Any, **kwargs: Any) -> Any:
         result = build(*args, **kwargs)
         action([_plain(workflow, job) for job in workflow.dag.jobs if job.output])
         return result
 
-    workflow._build_dag = build_and_tell
+    workflow._build_dag = build_and_call
 
 
 def _plain(workflow: Any, job: Any) -> dict[str, Any]:
@@ -189,13 +246,13 @@ def _plain(workflow: Any, job: Any) -> dict[str, Any]:
 
 
 def _numbers(resources: Any) -> dict[str, float]:
-    """What a job asks of the scheduler; names that begin with _ are Snakemake's own."""
+    """Return what a job requests of the scheduler; names that begin with _ are Snakemake's own."""
     return {
         name: value for name, value in resources.items() if isinstance(value, int | float) and not name.startswith("_")
     }
 
 
-def tell_plan(workflow: Any, variable: str = "SNAKEMAKE_PLAN") -> None:
+def export_plan(workflow: Any, variable: str = "SNAKEMAKE_PLAN") -> None:
     """Write the plan as JSON into the file that an environment variable names, if it is set."""
     target = os.environ.get(variable)
     if target:

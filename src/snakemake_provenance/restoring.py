@@ -17,14 +17,12 @@ from pathlib import Path
 from snakemake_provenance.facts import Fact
 from snakemake_provenance.freshness import Checker, FileStatus, State, candidates
 from snakemake_provenance.hashes import Hashes, Stamp
-from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.manifest import Manifest
 from snakemake_provenance.records import KEPT, STALE, Records
+from snakemake_provenance.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_AFTER = 2_000  # ns; a float of seconds tells apart times 0.24 microseconds apart
 
 
 @dataclass
@@ -42,32 +40,31 @@ class Report:
         return ", ".join(f"{count} {state}" for state, count in sorted(self.counts().items())) or "nothing recorded"
 
 
-def check(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes) -> list[FileStatus]:
+def check(settings: Settings, ledger: Ledger, manifest: Manifest, hashes: Hashes) -> list[FileStatus]:
     """The status of everything recorded or present, inputs before what is made of them."""
-    checker = Checker(candidates(ledger, manifest), hashes.of, layout.local)
-    paths = {*layout.outputs(), *ledger.entries, *manifest.facts}
+    checker = Checker(candidates(ledger, manifest), hashes.of, settings.local)
+    paths = {*settings.outputs(), *ledger.entries, *manifest.facts}
     return checker.all(paths)
 
 
-def restore(layout: Layout, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
-    """Checker every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing.
+def restore(settings: Settings, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
+    """Check every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing.
 
     Raises:
         FileNotFoundError: a result is a link that leads nowhere, perhaps into a disk that is not there.
     """
-    for link, error in _broken_links(Path(layout.results)):
+    for link, error in _broken_links(Path(settings.results)):
         if error == errno.ENOENT:
             raise FileNotFoundError(error, "it is a link that leads nowhere", str(link))
         if error == errno.ELOOP:
             log.warning("removing %s, a link that leads to itself", link)
             link.unlink()
-    statuses = check(layout, ledger, manifest, hashes)
-    newest_script = max((_modified(str(file)) for file in layout.scripts.glob("*")), default=0)
+    statuses = check(settings, ledger, manifest, hashes)
     for status in statuses:
         if status.state is State.FRESH:
-            _renew(status, layout, hashes, newest_script)
+            _renew(status, settings, hashes)
             records.complete(status.path)
-        _record(status, layout, records)
+        _record(status, settings, records)
     return Report(statuses, manifest.problems)
 
 
@@ -96,33 +93,33 @@ def _own_time(path: str) -> int:
     return Path(path).lstat().st_mtime_ns
 
 
-def _inputs(fact: Fact, layout: Layout) -> list[str]:
+def _inputs(fact: Fact, settings: Settings) -> list[str]:
     """The inputs as the workflow names them here: sources are left out where none of them is here."""
-    paths = sorted(layout.local(path) for path in fact.inputs)
-    sources = {path for path in paths if not Path(path).is_relative_to(layout.results)}
+    paths = sorted(settings.local(path) for path in fact.inputs)
+    sources = {path for path in paths if not Path(path).is_relative_to(settings.results)}
     return [path for path in paths if path not in sources or any(Path(source).exists() for source in sources)]
 
 
-def _renew(status: FileStatus, layout: Layout, hashes: Hashes, newest_script: int) -> None:
-    """Make an output as new as the newest of its inputs, and newer than every script; the target of a link stays as it is."""
+def _renew(status: FileStatus, settings: Settings, hashes: Hashes) -> None:
+    """Make an output as new as the newest of its inputs; the target of a link stays as it is."""
     assert status.fact
-    floor = max([newest_script + _AFTER, *(_modified(path) for path in _inputs(status.fact, layout))])
+    floor = max((_modified(path) for path in _inputs(status.fact, settings)), default=0)
     if _own_time(status.path) < floor:
         accessed = Path(status.path).lstat().st_atime_ns
         os.utime(status.path, ns=(accessed, floor), follow_symlinks=False)
         hashes.keep(status.path, status.fact.sha256)
 
 
-def _record(status: FileStatus, layout: Layout, records: Records) -> None:
+def _record(status: FileStatus, settings: Settings, records: Records) -> None:
     fact, old = status.fact, records.read(status.path)
     if status.state in (State.STALE, State.UNKNOWN):
         reason = "; ".join(status.reasons)
         if not old or STALE + reason not in (old.get("params") or []):
             records.invalidate(
-                status.path, reason, fact.record if fact else None, _inputs(fact, layout) if fact else None
+                status.path, reason, fact.record if fact else None, _inputs(fact, settings) if fact else None
             )
     elif fact:
-        inputs = _inputs(fact, layout)
+        inputs = _inputs(fact, settings)
         same = old and old.get("input") == inputs and all(old.get(name) == fact.record.get(name) for name in KEPT)
         if not same:
             records.write(status.path, fact.record, inputs, _modified(status.path) / 1e9)

@@ -1,4 +1,4 @@
-"""What a run of the workflow does for provenance, at its beginning and at its end."""
+"""What a run of Snakemake does for provenance, at its beginning and at its end."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from snakemake_provenance import manifest as manifests
 from snakemake_provenance.facts import Fact
 from snakemake_provenance.freshness import FileStatus, State
 from snakemake_provenance.hashes import Hashes
-from snakemake_provenance.layout import MEMORY, SNAKEMAKE, Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.manifest import Manifest
 from snakemake_provenance.records import Records
 from snakemake_provenance.restoring import Report, check, restore
+from snakemake_provenance.settings import MEMORY, SNAKEMAKE, Settings
 
 
-def look_first(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
-    """Checker everything before it is known whether a run follows; jobs of a killed run may still be at work with Slurm."""
-    return begin(layout, code, alone=not leftovers.left_over(Path.cwd()))
+def look_first(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
+    """Check everything before it is known whether a run follows; jobs of a killed run may still be at work with Slurm."""
+    return begin(settings, code, alone=not leftovers.left_over(Path.cwd()))
 
 
-def take_over(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, wait: bool = True) -> Report:
+def take_over(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = None, wait: bool = True) -> Report:
     """Begin to change results: from now on no job of a former run can, and what they have made is checked.
 
     Args:
@@ -35,31 +35,31 @@ def take_over(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = Non
     at_work = bool(leftovers.left_over(Path.cwd()))
     if not at_work:
         locks.supersede(SNAKEMAKE)
-    return begin(layout, code, alone=not at_work)
+    return begin(settings, code, alone=not at_work)
 
 
-def begin(layout: Layout, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:
-    """Checker everything and set Snakemake's records right. Only while no other run is under way.
+def begin(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:
+    """Check everything and set Snakemake's records right. Only while no other run is under way.
 
     Args:
         code: digests by file, by the digest of all, of the code as it is now.
-        alone: no job of a killed run is at work either, which could still have something to tell.
+        alone: no job of a killed run is at work either, whose job record could still follow.
     """
     records, hashes = Records(), Hashes(MEMORY)
     with ledgers.opened() as ledger:
-        ledgers.gather(ledger, layout, records, hashes, alone)
+        ledgers.gather(ledger, settings, records, hashes, alone)
         ledger.learn(code or {})
-        return restore(layout, ledger, manifests.read_all(layout), hashes, records)
+        return restore(settings, ledger, manifests.read_all(settings), hashes, records)
 
 
-def look(layout: Layout) -> Report:
-    """Checker everything and change nothing."""
-    ledger, manifest = Ledger(), manifests.read_all(layout)
+def look(settings: Settings) -> Report:
+    """Check everything and change nothing."""
+    ledger, manifest = Ledger(), manifests.read_all(settings)
     ledger.load()
-    return Report(check(layout, ledger, manifest, Hashes(MEMORY)), manifest.problems)
+    return Report(check(settings, ledger, manifest, Hashes(MEMORY)), manifest.problems)
 
 
-def export(layout: Layout) -> list[str]:
+def export(settings: Settings) -> list[str]:
     """Gather what jobs recorded and bring the manifests up to date.
 
     Returns:
@@ -67,27 +67,23 @@ def export(layout: Layout) -> list[str]:
     """
     hashes = Hashes(MEMORY)
     with ledgers.opened() as ledger:
-        ledgers.gather(ledger, layout, Records(), hashes, alone=False)
-        manifest = manifests.read_all(layout)
-        statuses = {status.path: status for status in check(layout, ledger, manifest, hashes)}
+        ledgers.gather(ledger, settings, Records(), hashes, alone=False)
+        manifest = manifests.read_all(settings)
+        statuses = {status.path: status for status in check(settings, ledger, manifest, hashes)}
         code = {**manifest.code, **ledger.code}
-        studies = {layout.study(path) for path in {*statuses, *manifest.facts} if _is_output(layout, path)}
+        outputs = [path for path in {*statuses, *manifest.facts} if settings.is_output(path)]
         changed = []
-        for study in sorted(studies):
-            paths = [path for path in statuses if _is_output(layout, path) and layout.study(path) == study]
-            facts = [fact for path in paths for fact in _told(statuses[path], manifest)]
-            file = layout.manifest(study)
+        for section in sorted({settings.section(path) for path in outputs}):
+            paths = [path for path in outputs if path in statuses and settings.section(path) == section]
+            facts = [fact for path in paths for fact in _current(statuses[path], manifest)]
+            file = settings.manifest(section)
             if (facts or file.is_file()) and manifests.write(file, facts, code):
                 changed.append(file.as_posix())
         _mark_exported(ledger, statuses.values())
     return changed
 
 
-def _is_output(layout: Layout, path: str) -> bool:
-    return Path(path).is_relative_to(layout.results)
-
-
-def _told(status: FileStatus, manifest: Manifest) -> list[Fact]:
+def _current(status: FileStatus, manifest: Manifest) -> list[Fact]:
     """The facts of an output that belong into the manifest: the one of the bytes on disk, else those that are there."""
     if status.fact and status.state in (State.FRESH, State.STALE):
         return [status.fact]

@@ -1,4 +1,4 @@
-"""dvc.yaml: one record-only stage per study, written from its manifest.
+"""dvc.yaml: one record-only stage per section of the results, written from its manifest.
 
 DVC owns no second graph of jobs. A stage has outputs and nothing else; `frozen` makes DVC pull what is missing instead
 of running the command, which is documentation; `persist` keeps it from deleting outputs.
@@ -7,46 +7,30 @@ of running the command, which is documentation; `persist` keeps it from deleting
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from snakemake_provenance.layout import ACROSS, Layout
+from snakemake_provenance.settings import Settings
 from snakemake_provenance.writing import write_atomically
 
 FILE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 
-@dataclass(frozen=True)
-class Recording:
-    """What DVC records of outputs, by path below the study's folder.
-
-    Args:
-        metrics: files that `dvc metrics` shows.
-        plots: files and folders that `dvc plots` shows, with DVC's settings.
-        command: the stage's command, with `{study}`.
-    """
-
-    metrics: Collection[str] = ()
-    plots: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    command: str = "snakemake --cores all --config studies={study}"
-
-
-def entries(paths: Sequence[str], study: str, layout: Layout) -> list[str]:
-    """What DVC tracks of a study: files and folders right below its folder, sorted."""
-    root = PurePosixPath(layout.results) / ("" if study == ACROSS else study)
+def entries(paths: Sequence[str], section: str, settings: Settings) -> list[str]:
+    """List what DVC tracks of a section: files and folders directly below its folder, sorted."""
+    root = PurePosixPath(settings.folder(section))
     return sorted({(root / PurePosixPath(path).relative_to(root).parts[0]).as_posix() for path in paths})
 
 
-def update(outputs: Mapping[str, Sequence[str]], layout: Layout, recording: Recording, file: Path = FILE) -> bool:
-    """Bring the stages of studies up to date; everything else in the file stays as it is.
+def update(outputs: Mapping[str, Sequence[str]], settings: Settings, file: Path = FILE) -> bool:
+    """Bring the stages of sections up to date; everything else in the file stays as it is.
 
     Args:
-        outputs: recorded outputs, by study.
+        outputs: recorded outputs, by section.
 
     Returns:
         whether the file changed.
@@ -57,8 +41,8 @@ def update(outputs: Mapping[str, Sequence[str]], layout: Layout, recording: Reco
     if not content.get("stages"):
         content["stages"] = CommentedMap()
     stages = content["stages"]
-    for study, paths in outputs.items():
-        stages[study] = _stage(study, entries(paths, study, layout), layout, recording)
+    for section, paths in outputs.items():
+        stages[section] = _stage(section, entries(paths, section, settings), settings)
     stream = io.StringIO()
     yaml.dump(content, stream)
     if stream.getvalue() == old:
@@ -68,7 +52,7 @@ def update(outputs: Mapping[str, Sequence[str]], layout: Layout, recording: Reco
 
 
 def recorded(file: Path = LOCK) -> list[str]:
-    """The stages whose outputs are recorded."""
+    """List the stages whose outputs are recorded."""
     content = _yaml().load(file.read_text(encoding="utf-8")) if file.is_file() else None
     return list((content or {}).get("stages", {}))
 
@@ -80,15 +64,11 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _stage(study: str, found: Sequence[str], layout: Layout, recording: Recording) -> CommentedMap:
-    root = layout.results if study == ACROSS else f"{layout.results}/{study}"
-    metrics = [path for path in found if path.removeprefix(f"{root}/") in recording.metrics]
-    plots = {
-        path: recording.plots[path.removeprefix(f"{root}/")]
-        for path in found
-        if path.removeprefix(f"{root}/") in recording.plots
-    }
-    stage = CommentedMap(frozen=True, cmd=recording.command.format(study=study))
+def _stage(section: str, found: Sequence[str], settings: Settings) -> CommentedMap:
+    names = {path: path.removeprefix(f"{settings.folder(section)}/") for path in found}
+    metrics = [path for path in found if names[path] in settings.metrics]
+    plots = {path: settings.plots[names[path]] for path in found if names[path] in settings.plots}
+    stage = CommentedMap(frozen=True, cmd=settings.stage_command.format(section))
     stage["outs"] = CommentedSeq(_out(path) for path in found if path not in metrics and path not in plots)
     if metrics:
         stage["metrics"] = CommentedSeq(_out(path) for path in metrics)

@@ -6,32 +6,35 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-COMMAND, MODULE = "underpainting", "underpainting_workflow"
-"""What a person types for the commands of this package, and the module that a hook runs."""
+from snakemake_provenance.messages import ProvenanceError
 
 
-class ToolFailedError(RuntimeError):
-    """git or DVC failed; the message is its own, with what was asked of it."""
+class ToolFailedError(ProvenanceError):
+    """git or DVC failed; the message is its own, with the command."""
 
 
 def git(*arguments: str) -> str:
-    """Run git; returns what it printed."""
+    """Run git and return what it printed."""
     return _run(["git"], "git", arguments)
 
 
 def git_succeeds(*arguments: str) -> bool:
-    """Does a git command exit with 0?"""
+    """Return whether a git command exits with 0."""
     return subprocess.run(["git", *arguments], capture_output=True, check=False).returncode == 0
 
 
-def uncommitted() -> list[str]:
-    """Code and study files that differ from the last commit, or are new."""
-    answer = git("status", "--porcelain", "--", "Snakefile", "rules", "scripts", "src", "config")
+def uncommitted(sources: Sequence[str]) -> list[str]:
+    """List files that differ from the last commit, or are new.
+
+    Args:
+        sources: files and folders to look at.
+    """
+    answer = git("status", "--porcelain", "--", *sources)
     return [line[3:] for line in answer.splitlines()]
 
 
 def dvc(*arguments: str) -> str:
-    """Run DVC, host keys checked; returns what it printed."""
+    """Run DVC, host keys checked, and return what it printed."""
     return _run([sys.executable, "-m", "snakemake_provenance.dvc_process"], "dvc", arguments)
 
 

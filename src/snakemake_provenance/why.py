@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from snakemake_provenance.differences import Code
 from snakemake_provenance.freshness import FileStatus, State
-from snakemake_provenance.layout import Layout
+from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.plan import Job, by_output
 from snakemake_provenance.restoring import Report
+from snakemake_provenance.settings import Settings
 from snakemake_provenance.status import reasons
 
 WIDTH = 12  # digits of a hash that are shown
 
 
-class NotAnArtifactError(ValueError):
-    """Nobody makes or records the file."""
+class NotAnArtifactError(ProvenanceError):
+    """No rule makes the file and no manifest mentions it."""
 
 
 def why(
-    path: str, jobs: Sequence[Job], report: Report, code: Code, layout: Layout, hash_of: Callable[[str], str | None]
+    path: str, jobs: Sequence[Job], report: Report, code: Code, settings: Settings, hash_of: Callable[[str], str | None]
 ) -> Iterator[str]:
     """Lines that explain a file: itself, then what it was made from, indented.
 
@@ -38,7 +39,7 @@ def why(
             f"{path}: no rule makes it and no manifest mentions it; `status --all` lists what there is"
         )
     seen: set[str] = set()
-    yield from _explain(path, 0, _Sources(plans, statuses, code, layout, hash_of), seen)
+    yield from _explain(path, 0, _Sources(plans, statuses, code, settings, hash_of), seen)
 
 
 class _Sources:
@@ -49,10 +50,10 @@ class _Sources:
         plans: Mapping[str, Job],
         statuses: Mapping[str, FileStatus],
         code: Code,
-        layout: Layout,
+        settings: Settings,
         hash_of: Callable[[str], str | None],
     ) -> None:
-        self.plans, self.statuses, self.code, self.layout, self.hash_of = plans, statuses, code, layout, hash_of
+        self.plans, self.statuses, self.code, self.settings, self.hash_of = plans, statuses, code, settings, hash_of
 
 
 def _explain(path: str, depth: int, sources: _Sources, seen: set[str]) -> Iterator[str]:
@@ -70,7 +71,7 @@ def _explain(path: str, depth: int, sources: _Sources, seen: set[str]) -> Iterat
     if depth == 0 or (job and job.runs):
         yield from (f"{indent}  - {line}" for line in _details(job, status, sources, depth == 0))
     fact = status.fact if status else None
-    inputs = [sources.layout.local(name) for name in fact.inputs] if fact else (job.inputs if job else [])
+    inputs = [sources.settings.local(name) for name in fact.inputs] if fact else (job.inputs if job else [])
     for name in sorted(inputs):
         yield from _explain(name, depth + 1, sources, seen)
 

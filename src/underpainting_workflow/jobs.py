@@ -12,6 +12,12 @@ APART = (
     *(f"underpainting_workflow.{name}" for name in ("cli", "jobs", "runner", "usage")),
 )
 """Modules that no result depends on."""
+IMPLIED = {
+    "torch_fidelity": ("torch", "torchvision", "scipy", "numpy"),
+    "torchdiffeq": ("torch",),
+    "diffusers": ("torch",),
+}
+"""What these packages compute with."""
 
 
 def modules_of(name: str) -> tuple[str, ...]:
@@ -33,4 +39,4 @@ def code_of(folder: Path, name: str) -> dict[str, str]:
 def packages_of(folder: Path, name: str) -> dict[str, str]:
     """Versions of the packages that a job's results can depend on; arguments as of `code_of`."""
     script = folder / f"{name.partition(':')[0]}.py"
-    return packages.versions(code.imported(script, PACKAGES, APART, modules_of(name)))
+    return packages.versions(code.imported(script, PACKAGES, APART, modules_of(name)), IMPLIED)

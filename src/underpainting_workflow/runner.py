@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 
 from snakemake_provenance import code, locks
 from snakemake_provenance.job_records import ChangedDuringJobError, recording
-from snakemake_provenance.layout import PARSED
+from snakemake_provenance.settings import PARSED
 from underpainting.io import writing
 from underpainting_workflow.jobs import code_of
 from underpainting_workflow.origins import use_threads, versions

@@ -205,5 +205,5 @@ def test_nothing_is_pushed_or_removed_while_a_run_is_under_way(world: World) -> 
         for command in (("push",), ("gc", "--delete"), ("restore",)):
             refused = place.try_command("underpainting", *command)
             assert refused.returncode in (1, 2)
-            assert "a run is under way" in refused.stdout
+            assert "a run is in progress" in refused.stdout
         run.kill()

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snakemake_provenance.cli import Commands, add
 from underpainting.samplers.registry import SAMPLERS
-from underpainting_workflow.cli import project
 
 if TYPE_CHECKING:
     from underpainting.basis.stored import StoredBasis
@@ -31,9 +31,9 @@ class BasisRefusedError(ValueError):
     """No basis can be made from the arguments; the message says why and what to do."""
 
 
-def register(commands: project.Commands) -> None:
+def register(commands: Commands) -> None:
     """Add the command."""
-    command = project.add(
+    command = add(
         commands, "basis", _basis, "write mean and principal components of images to a file for TeleportPipeline"
     )
     command.set_defaults(anywhere=True)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from snakemake_provenance.cli import Commands, add
 from snakemake_provenance.plan import plan
 from snakemake_provenance.variant import variant
 from underpainting.io.errors import InputError, problems_of
@@ -22,10 +23,10 @@ from underpainting_workflow.studies.loading import study_name
 HEADINGS = ("rule", "jobs", "of", "NFE", "of", "GB", "of", "hours", "requested MB", "requested minutes")
 
 
-def register(commands: project.Commands) -> None:
+def register(commands: Commands) -> None:
     """Add the command."""
     text = "estimate what a study takes: jobs, network calls, hours, bytes, memory; nothing is run"
-    command = project.add(commands, "forecast", _forecast, text)
+    command = add(commands, "forecast", _forecast, text)
     command.add_argument("study", metavar="STUDY")
     command.add_argument("--seeds", type=int, metavar="N", help="images per skip, in place of the study's")
     command.add_argument(
@@ -44,7 +45,7 @@ def _forecast(options: argparse.Namespace) -> int:
     with _project(options) as (folder, study):
         targets = [options.until] if options.until else []
         snakefile = ["--snakefile", str(Path("Snakefile").resolve())]
-        jobs = plan([options.study], targets, snakefile, folder)
+        jobs = plan(targets, [*snakefile, *project.settings().planning([options.study])], folder)
     rates, mean = ({}, options.rate) if options.rate else measured_rates(Path("logs"), [options.study])
     rows = forecast(jobs, study, rates, mean)
     shown = _shown(rows)
@@ -60,7 +61,7 @@ def _project(options: argparse.Namespace) -> Iterator[tuple[Path, Study]]:
     """Give the project's folder and study, or those of a temporary variant with another sweep."""
     with problems_of("the command line"):
         file = Path("config/studies") / f"{study_name(options.study)}.yaml"
-    data = project.layout().places["{data}"]
+    data = project.settings().places["{data}"]
     study, changes = load_study(file, data), _changes(options)
     if not changes:
         yield Path(), study

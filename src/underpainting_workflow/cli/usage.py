@@ -9,6 +9,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snakemake_provenance.cli import Commands, add
 from snakemake_provenance.plan import plan
 from underpainting_workflow.cli import project
 from underpainting_workflow.cli.project import UNKNOWN
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def register(commands: project.Commands) -> None:
+def register(commands: Commands) -> None:
     """Add the commands."""
     text = "show how far a run is: jobs done, running, lost and pending; network evaluations per second, time left"
-    command = project.add(commands, "progress", _progress, text)
+    command = add(commands, "progress", _progress, text)
     project.take_studies(command)
     text = "ask Snakemake which jobs are pending, which takes seconds; always done if no job is running"
     command.add_argument("--plan", action="store_true", help=text)
     text = "compare what jobs used with what they requested, and show where their time went"
-    command = project.add(commands, "efficiency", _efficiency, text)
+    command = add(commands, "efficiency", _efficiency, text)
     project.take_studies(command)
     command.add_argument("--jobs", action="store_true", help="a row per job, not per rule")
     command.add_argument("--csv", type=Path, metavar="FILE", help="also write the table to this file, with all digits")
@@ -37,7 +38,7 @@ def register(commands: project.Commands) -> None:
 def _progress(options: argparse.Namespace) -> int:
     records, now = record.read_all(options.studies), record.now()
     idle = not any(one.state(now) is State.RUNNING for one in records)
-    jobs = plan(options.studies) if options.plan or idle else None
+    jobs = plan(options=project.settings().planning(options.studies)) if options.plan or idle else None
     found = progress(records, record.now(), jobs)
     for line in _summary(found, planned=jobs is not None):
         print(line)

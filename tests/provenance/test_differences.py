@@ -8,7 +8,7 @@ import pytest
 
 from snakemake_provenance import merging, packages
 from snakemake_provenance.differences import differences
-from snakemake_provenance.layout import Layout
+from snakemake_provenance.settings import Settings
 
 CODE = {"a 1": {"a.py": "x", "lib.py": "y"}, "a 2": {"a.py": "x", "lib.py": "z"}}
 
@@ -41,12 +41,12 @@ def test_versions_follow_what_packages_compute_with_and_leave_out_tools() -> Non
 
 
 def test_paths_travel() -> None:
-    layout = Layout(places={"{data}": "/somewhere/data/"})
-    assert layout.portable("/somewhere/data/x/y.npz") == "{data}/x/y.npz"
-    assert layout.local("{data}/x/y.npz") == "/somewhere/data/x/y.npz"
-    assert layout.portable("/somewhere/database") == "/somewhere/database"
-    assert layout.study("results/digits/a/b") == "digits"
-    assert layout.study("results/table2.csv") == "_across"
+    settings = Settings(places={"{data}": "/somewhere/data/"})
+    assert settings.portable("/somewhere/data/x/y.npz") == "{data}/x/y.npz"
+    assert settings.local("{data}/x/y.npz") == "/somewhere/data/x/y.npz"
+    assert settings.portable("/somewhere/database") == "/somewhere/database"
+    assert settings.section("results/digits/a/b") == "digits"
+    assert settings.section("results/table2.csv") == "_top"
 
 
 BASE = "schema: '2.0'\nstages:\n  a:\n    outs:\n    - path: p\n      md5: 1\n    - path: q\n      md5: 2\n"

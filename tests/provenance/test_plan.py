@@ -10,7 +10,7 @@ from snakemake_provenance.variant import variant
 WORKFLOW = """
 from snakemake_provenance import records
 configfile: "config/count.yaml"
-records.tell_plan(workflow)
+records.export_plan(workflow)
 rule all:
     input: expand("results/{n}.txt", n=range(config["count"]))
 rule part:

@@ -17,12 +17,12 @@ from snakemake.exceptions import WorkflowError
 from snakemake_provenance import code, locks, manifest, session
 from snakemake_provenance.freshness import State
 from snakemake_provenance.job_records import recording
-from snakemake_provenance.layout import PARSED, SNAKEMAKE, Layout
 from snakemake_provenance.records import Records
 from snakemake_provenance.refusal import refusing
-from tests.unit.provenance.test_facts import fact
+from snakemake_provenance.settings import PARSED, SNAKEMAKE, Settings
+from tests.provenance.test_facts import fact
 
-LAYOUT = Layout(places={"{data}": "data"})
+SETTINGS = Settings(manifests="workflow/provenance", places={"{data}": "data"})
 OUTPUT, LATER, SOURCE = "results/study/out", "results/study/later", "data/source"
 MANIFEST = Path("workflow/provenance/study.jsonl")
 
@@ -37,8 +37,8 @@ def start() -> dict[str, State]:
     """What every start does; only what is refused in one line may end it."""
     with refusing(OSError):
         locks.hold(SNAKEMAKE)
-        session.look_first(LAYOUT)
-        report = session.take_over(LAYOUT, {"script 12": {"script.py": "ab"}})
+        session.look_first(SETTINGS)
+        report = session.take_over(SETTINGS, {"script 12": {"script.py": "ab"}})
         code.recall(PARSED)
         code.remember(PARSED)
     return {status.path: status.state for status in report.statuses}
@@ -54,13 +54,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Path(name).mkdir(parents=True)
         Path(SOURCE).write_text("source")
         job(SOURCE, OUTPUT)
-        session.export(LAYOUT)
+        session.export(SETTINGS)
         for file in (OUTPUT, SOURCE):
             os.utime(file, (1e9, 1e9))
         start()
         job(OUTPUT, LATER)
         assert start() == {OUTPUT: State.FRESH, LATER: State.FRESH}
-        session.export(LAYOUT)
+        session.export(SETTINGS)
         job(OUTPUT, LATER)
     return folder
 
@@ -93,9 +93,9 @@ TEXTS = (b"garbage", b"[]", b"null", b"{}", b"7", b'"x"', b"\xff\xfe\x00", b"[" 
 DAMAGES = (flipped, flipped, flipped, cut, *map(written, TEXTS), folder_instead, endless)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), place=st.floats(0, 1, exclude_max=True), damage=st.sampled_from(DAMAGES))
-def test_whatever_is_damaged_a_start_ends_in_verdicts_or_one_line(
+def test_whatever_is_damaged_a_start_ends_in_statuses_or_one_line(
     built: Path,
     tmp_path_factory: pytest.TempPathFactory,
     data: st.DataObject,
@@ -116,7 +116,7 @@ def test_whatever_is_damaged_a_start_ends_in_verdicts_or_one_line(
         damage(file, place)
         try:
             found = start()
-            session.look(LAYOUT)
+            session.look(SETTINGS)
             again = start()
         except WorkflowError as error:
             message = str(error)
@@ -139,7 +139,7 @@ def test_memory_alone_is_never_missed(built: Path, tmp_path: Path, monkeypatch: 
     """Every file of memory at once; the manifest is truth."""
     shutil.copytree(built, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     for file in Path(".snakemake").rglob("*"):
         if file.is_file():
             file.write_text("[]")
@@ -179,7 +179,7 @@ def test_a_manifest_names_nothing_outside_the_results(
     line = json.loads(MANIFEST.read_text())
     del line["check"]
     MANIFEST.write_text(manifest.Fact(**line).line() + "\n")
-    report = session.take_over(LAYOUT)
+    report = session.take_over(SETTINGS)
     assert not report.statuses
     (problem,) = report.problems
     assert problem.startswith(f"{MANIFEST}: ")

@@ -13,15 +13,15 @@ import pytest
 from snakemake_provenance import code, manifest, session
 from snakemake_provenance.freshness import State, latest
 from snakemake_provenance.job_records import ChangedDuringJobError, recording
-from snakemake_provenance.layout import Layout
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.records import STALE, Records
+from snakemake_provenance.settings import Settings
 from snakemake_provenance.verifying import verify
 from underpainting_workflow import jobs, runner
 
 pytestmark = pytest.mark.usefixtures("place")
 
-LAYOUT = Layout(places={"{data}": "data"})
+SETTINGS = Settings(manifests="workflow/provenance", places={"{data}": "data"})
 OUTPUT, SOURCE = "results/study/out", "data/source"
 
 
@@ -44,7 +44,7 @@ def run_job(text: str = "result", recorded: bool = True) -> None:
 
 
 def state() -> State:
-    return next(status.state for status in session.begin(LAYOUT).statuses if status.path == OUTPUT)
+    return next(status.state for status in session.begin(SETTINGS).statuses if status.path == OUTPUT)
 
 
 def params() -> list[str]:
@@ -55,8 +55,8 @@ def params() -> list[str]:
 
 def test_a_job_becomes_a_line_of_the_manifest(place: Path) -> None:
     run_job()
-    assert session.export(LAYOUT) == ["workflow/provenance/study.jsonl"]
-    assert session.export(LAYOUT) == []
+    assert session.export(SETTINGS) == ["workflow/provenance/study.jsonl"]
+    assert session.export(SETTINGS) == []
     (fact,) = manifest.read(Path("workflow/provenance/study.jsonl")).facts[OUTPUT]
     assert list(fact.inputs) == ["{data}/source"]
     assert fact.record["params"] == ["'p'"]
@@ -65,23 +65,21 @@ def test_a_job_becomes_a_line_of_the_manifest(place: Path) -> None:
 
 def test_a_clone_gets_the_record_back() -> None:
     run_job()
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     shutil.rmtree(".snakemake")
     assert state() is State.FRESH
     assert params() == ["'p'"]
 
 
-def test_a_fresh_output_is_made_as_new_as_its_inputs_and_newer_than_scripts() -> None:
+def test_a_fresh_output_is_made_as_new_as_its_inputs() -> None:
     run_job()
     ahead = time.time() + 1000
     os.utime(SOURCE, (ahead, ahead))
-    Path("scripts/r.py").touch()
-    os.utime("scripts/r.py", (ahead + 5, ahead + 5))
     assert state() is State.FRESH
-    assert Path(OUTPUT).stat().st_mtime > ahead + 5
+    assert Path(OUTPUT).stat().st_mtime >= ahead
 
 
-def test_a_testimony_without_record_counts_for_nothing() -> None:
+def test_a_job_record_without_snakemakes_record_counts_for_nothing() -> None:
     run_job(recorded=False)
     assert state() is State.UNKNOWN
     assert params() == [f"{STALE}no job is known to have written these bytes"]
@@ -98,7 +96,7 @@ def test_bytes_altered_before_they_were_gathered_count_for_nothing() -> None:
 def test_a_false_record_is_replaced() -> None:
     """As `snakemake --touch` leaves one."""
     run_job()
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     Records().write(OUTPUT, {"rule": "r", "params": ["'another'"]}, [SOURCE], time.time())
     assert state() is State.FRESH
     assert params() == ["'p'"]
@@ -117,7 +115,7 @@ def test_an_altered_source_makes_stale_and_says_why() -> None:
 def test_an_uncommitted_manifest_may_be_lost() -> None:
     """The ledger of this clone remembers what it made."""
     run_job()
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     shutil.rmtree("workflow")
     assert state() is State.FRESH
 
@@ -156,33 +154,33 @@ def test_code_altered_during_a_run_fails_the_job() -> None:
 
 def test_the_manifest_is_readable_json() -> None:
     run_job()
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     lines = Path("workflow/provenance/study.jsonl").read_text().splitlines()
     assert [json.loads(line)["path"] for line in lines] == [OUTPUT]
 
 
 def test_a_former_version_is_not_what_is_recorded_now() -> None:
     run_job("first")
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     run_job("second")
-    session.export(LAYOUT)
+    session.export(SETTINGS)
     Path(OUTPUT).write_text("first")
     ledger = Ledger()
     ledger.load()
-    recorded = manifest.read_all(Layout())
+    recorded = manifest.read_all(SETTINGS)
     found = verify([OUTPUT], latest(ledger, recorded))
     assert [finding.path for finding in found] == [OUTPUT]
 
 
-def test_a_manifest_that_is_no_text_is_written_anew_and_no_fact_is_lost() -> None:
+def test_a_manifest_that_is_no_text_is_written_again_and_no_fact_is_lost() -> None:
     run_job()
-    (name,) = session.export(LAYOUT)
+    (name,) = session.export(SETTINGS)
     with Path(name).open("ab") as file:
         file.write(b"\xe9\n")
     run_job("other")
-    assert session.export(LAYOUT) == [name]
+    assert session.export(SETTINGS) == [name]
     assert state() is State.FRESH
-    assert session.export(LAYOUT) == []
+    assert session.export(SETTINGS) == []
 
 
 def test_what_was_gathered_is_kept_whatever_follows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,8 +191,8 @@ def test_what_was_gathered_is_kept_whatever_follows(monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(manifest, "write", fail)
         with pytest.raises(OSError, match="no room"):
-            session.export(LAYOUT)
-    assert session.export(LAYOUT) == ["workflow/provenance/study.jsonl"]
+            session.export(SETTINGS)
+    assert session.export(SETTINGS) == ["workflow/provenance/study.jsonl"]
     assert state() is State.FRESH
 
 
@@ -202,13 +200,13 @@ def test_a_stray_file_whose_name_is_no_text_is_passed_over() -> None:
     run_job()
     Path(os.fsdecode(b"results/study/\xff.csv")).write_text("stray")
     assert state() is State.FRESH
-    assert len(session.look(LAYOUT).statuses) == 1
+    assert len(session.look(SETTINGS).statuses) == 1
 
 
 def test_a_link_that_leads_nowhere_is_no_result(place: Path) -> None:
     run_job()
     Path("results/study/lost").symlink_to(place / "cache/of/a/disk")
     with pytest.raises(FileNotFoundError, match="leads nowhere") as error:
-        session.begin(LAYOUT)
+        session.begin(SETTINGS)
     assert error.value.filename == "results/study/lost"
     assert Path("results/study/lost").is_symlink(), "nothing that was there is lost"

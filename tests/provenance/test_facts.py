@@ -18,13 +18,14 @@ def fact(path: str = "results/a/x", content: str = "1", **inputs: str) -> Fact:
 
 
 text = st.text(max_size=12)
+paths = st.text(st.characters(exclude_characters="\0"), max_size=12)
 facts = st.builds(
     Fact,
     path=text,
     sha256=text,
     size=st.integers(0),
     made=st.dictionaries(text, text),
-    inputs=st.dictionaries(text, text),
+    inputs=st.dictionaries(paths, text),
     record=st.dictionaries(text, st.lists(text)),
 )
 

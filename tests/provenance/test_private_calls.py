@@ -9,9 +9,10 @@ from dvc_ssh import SSHFileSystem
 from snakemake import persistence
 from snakemake.api import Workflow
 from snakemake.dag import DAG
-from snakemake.iocontainers import InputFiles, OutputFiles
+from snakemake.iocontainers import InputFiles, OutputFiles, Params
 from snakemake.jobs import Job
 from snakemake.persistence.file import FilePersistence
+from snakemake.rules import Rule
 from snakemake.script import PythonScript
 
 from snakemake_provenance import dvc_process
@@ -27,6 +28,9 @@ from snakemake_provenance.records import KEPT, STALE, Records
         (FilePersistence, "_filter_incomplete_keys"),
         (FilePersistence, "_unmark_incomplete"),
         (FilePersistence, "_params"),
+        (Params, "_allitems"),
+        (Rule, "_is_deriving_function"),
+        (Job, "outputs_older_than_script_or_notebook"),
         (Workflow, "_prepare_dag"),
         (Workflow, "_build_dag"),
         (FilePersistence, "finished"),
@@ -46,7 +50,11 @@ def test_it_is_there(owner: type, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["threads", "resources"])
+def test_parameters_can_be_written_as_text() -> None:
+    assert isinstance(FilePersistence._serialize_param, property)
+
+
+@pytest.mark.parametrize("name", ["threads", "resources", "output_mintime"])
 def test_a_job_tells_what_it_asks_for(name: str) -> None:
     assert isinstance(getattr(Job, name, None), property), f"snakemake.jobs.Job.{name} is gone: see records.py"
 

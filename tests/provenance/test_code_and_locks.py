@@ -27,7 +27,7 @@ FILES = {
     "script.py": "from package import used, room\n\ndef main():\n    import package.lazy\n    return used.f(1)\n",
 }
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = tuple(ROOT / "src" / name for name in ("underpainting", "underpainting_workflow"))
 
 
@@ -41,7 +41,7 @@ def tree(tmp_path: Path) -> Path:
 
 def digest(tree: Path) -> str:
     code.forget()
-    return code.digest(tree / "script.py", (tree / "package",))
+    return code.combined(code.parts(tree / "script.py", (tree / "package",)))
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_what_was_parsed_is_remembered_until_the_file_changes(tree: Path, tmp_pa
     code.forget()
     code.recall(memory)
     assert str(tree / "script.py") in code._memory
-    assert code.digest(tree / "script.py", (tree / "package",)) == first
+    assert code.combined(code.parts(tree / "script.py", (tree / "package",))) == first
     (tree / "package/used.py").write_text("def f(x):\n    return x\n")
     code.forget()
     code.recall(memory)
-    assert code.digest(tree / "script.py", (tree / "package",)) != first
+    assert code.combined(code.parts(tree / "script.py", (tree / "package",))) != first
     memory.write_text("{")
     code.recall(memory)
     assert not code._memory

@@ -1,0 +1,228 @@
+"""Attach provenance to a workflow: what the one call in a Snakefile does.
+
+Snakemake gives no hooks for this, so parts of it are wrapped, here and in `records`: planning, to check results before it;
+the function of each rule, to record what its jobs read and write; the end of a run, to bring the manifests up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snakemake.io import is_flagged
+from snakemake.sourcecache import LocalSourceFile, infer_source_file
+
+from snakemake_provenance import code, job_records, locks, memory, packages, records, session
+from snakemake_provenance.job_records import ChangedDuringJobError
+from snakemake_provenance.refusal import refusing
+from snakemake_provenance.settings import MEMORY, PARSED, SNAKEMAKE, Settings
+
+log = logging.getLogger(__name__)
+
+SHOWN = 5  # ignored lines of manifests that are reported at a start
+_STARTED = "code_at_start.json"
+_WORD = re.compile(r"[\w.@%+=,/-]+")  # of a shell command
+_PIPES = ("pipe", "service", "update")
+_reading = threading.Lock()  # jobs run in threads; what is known of code is kept in one place
+
+
+class Code(NamedTuple):
+    """The code of a rule.
+
+    Args:
+        name: its first file.
+        files: digests by file; none for a rule whose code Snakemake itself compares.
+        versions: of the packages that it uses.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    versions: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Name and one digest of all files."""
+        return f"{self.name} {code.combined(dict(self.files))}" if self.files else ""
+
+
+class Tracker:
+    """Provenance of one workflow.
+
+    Args:
+        workflow: Snakemake's, while it reads the Snakefile.
+        files_of_code: digests by file, by the digest of all, for messages; rules may add theirs until planning begins.
+    """
+
+    def __init__(self, workflow: Any, settings: Settings, files_of_code: dict[str, Mapping[str, str]]) -> None:
+        self.workflow, self.settings, self.files_of_code = workflow, settings, files_of_code
+        self.memory = MEMORY.absolute()  # a job may change the working folder
+        self._known: dict[tuple[str, str], Code] = {}
+
+    def attach(self) -> None:
+        """Wrap what this process does of the workflow: plan and run it, or run one job of it."""
+        code.recall(PARSED)
+        records.compare_contents()
+        records.record_more(self.settings, *([self._params] if self.settings.automatic else []))
+        records.before_planning(self.workflow, self._begin)
+        if self.workflow.is_main_process:
+            records.export_plan(self.workflow)
+        else:
+            records.write_where_jobs_run(self.workflow)
+
+    def _begin(self, runs: bool) -> None:
+        if self.settings.automatic:
+            for rule in self.workflow.rules:
+                self._record_jobs_of(rule)
+        if not self.workflow.is_main_process:
+            return
+        with refusing(locks.NoLocksError, OSError):
+            locks.hold(SNAKEMAKE, self._check)
+            code.remember(PARSED)
+            if runs:
+                self._take_over()
+        records.after_running(self.workflow, lambda: session.export(self.settings))
+
+    def _check(self) -> None:
+        """Check what is there, and report which lines of manifests are ignored."""
+        self._find_code()
+        for problem in session.look_first(self.settings, self.files_of_code).problems[:SHOWN]:
+            log.warning("ignored: %s", problem)
+
+    def _take_over(self) -> None:
+        """Let this run alone publish results; a second one beside it, without Snakemake's lock, belongs to the first."""
+        if not locks.hold_run(SNAKEMAKE):
+            locks.join(SNAKEMAKE)
+            return
+        session.take_over(self.settings, self.files_of_code)
+        started = {" ".join(key): found.digest for key, found in self._known.items()}
+        memory.remember(self.memory / _STARTED, started)
+
+    # code of rules
+
+    def _find_code(self) -> None:
+        """Find the code of every rule, as far as it is known before its jobs are."""
+        for rule in self.workflow.rules if self.settings.automatic else ():
+            if "{" not in str(rule.script or rule.notebook or ""):
+                self._code(rule, {})
+
+    def _params(self, store: Any, job: Any) -> list[str]:
+        """Return what is recorded as parameters of a job: these, its code, the versions of packages."""
+        found = self._code(job.rule, job.wildcards)
+        return [
+            repr(value) for value in (records.params_by_name(store, job), found.digest, dict(found.versions)) if value
+        ]
+
+    def _code(self, rule: Any, wildcards: Any) -> Code:
+        key = (rule.name, _path(rule, wildcards))
+        if key not in self._known:
+            self._known[key] = found = self._read_code(rule, wildcards)
+            if found.files:
+                self.files_of_code[found.digest] = found.files
+        return self._known[key]
+
+    def _read_code(self, rule: Any, wildcards: Any) -> Code:
+        files, parts, imported = _files(rule, wildcards), dict[str, str](), set[str]()
+        for file in files:
+            if file.suffix == ".py":
+                own = (file, self._packages(file), tuple(self.settings.unrelated))
+                parts |= code.parts(*own)
+                imported |= code.imported(*own)
+            else:
+                parts[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()[: code.DIGITS]
+        elsewhere = rule.conda_env or rule.container_img
+        name = os.path.relpath(files[0], self.workflow.basedir) if files else ""
+        return Code(name, parts, {} if elsewhere else packages.versions(imported))
+
+    def _packages(self, script: Path) -> code.Packages:
+        roots = (script.parent, *(Path(self.workflow.basedir, name) for name in self.settings.modules))
+        return tuple(dict.fromkeys(package for root in roots for package in code.packages_in(root)))
+
+    # jobs
+
+    def _record_jobs_of(self, rule: Any) -> None:
+        files = [*rule.input, *rule.output]
+        if rule.norun or rule.run_func is None or any(is_flagged(file, flag) for file in files for flag in _PIPES):
+            return
+        run, touched = rule.run_func, [is_flagged(file, "touch") for file in rule.output]
+
+        def run_and_record(input: Any, output: Any, params: Any, wildcards: Any, *others: Any) -> None:
+            made = self._made(rule, wildcards)
+            with job_records.recording(list(input), list(output), made, self.memory):
+                with _staged(output, self.settings.staged) as places:
+                    run(input, places, params, wildcards, *others)
+                    for place, touch in zip(places, touched, strict=False):
+                        if touch:
+                            Path(place).touch()
+                self._made(rule, wildcards)
+
+        rule.run_func = run_and_record
+
+    def _made(self, rule: Any, wildcards: Any) -> dict[str, str]:
+        """Return what a job record says beside files: the code, which has to be what the run started with."""
+        with _reading:
+            code.refresh()
+            found = self._read_code(rule, wildcards)
+        started = memory.recall(self.memory / _STARTED) or {}
+        key = f"{rule.name} {_path(rule, wildcards)}"
+        if started.get(key, found.digest) != found.digest:
+            raise ChangedDuringJobError(
+                f"{found.name}, or what it imports, changed after the workflow started; start it again"
+            )
+        return {"code": found.digest} if found.files else {}
+
+
+def _path(rule: Any, wildcards: Any) -> str:
+    """Return the script or notebook of a rule, as it is written; empty for other rules."""
+    path = str(rule.script or rule.notebook or "")
+    return path.format(wildcards=wildcards) if "{" in path else path
+
+
+def _files(rule: Any, wildcards: Any) -> list[Path]:
+    """List the files of a rule's code that are here: its script, or those that its shell command names."""
+    if path := _path(rule, wildcards):
+        source = infer_source_file(path, rule.basedir)
+        found = [Path(source.get_path_or_uri(secret_free=True))] if isinstance(source, LocalSourceFile) else []
+    else:
+        found = [Path(word) for word in _WORD.findall(rule.shellcmd or "") if not word.startswith("/")]
+    return [file for file in dict.fromkeys(found) if file.is_file()]
+
+
+@contextmanager
+def _staged(output: Any, enabled: bool) -> Iterator[Any]:
+    """Let a job write its outputs into hidden folders beside them, and move them to their places if it succeeds.
+
+    What a job wrote to its final place all the same stays there.
+
+    Yields:
+        the outputs that the job shall write, named as before.
+    """
+    places = {path: Path(path).with_name(f".{Path(path).name}.staged") / Path(path).name for path in output}
+    if not enabled:
+        yield output
+        return
+    try:
+        for place in places.values():
+            shutil.rmtree(place.parent, ignore_errors=True)
+            place.parent.mkdir(parents=True)
+        yield type(output)(toclone=output, custom_map=lambda path: str(places[path]))
+        with locks.newest_run():
+            for path, place in places.items():
+                if place.exists():
+                    _move(place, Path(path))
+    finally:
+        for place in places.values():
+            shutil.rmtree(place.parent, ignore_errors=True)
+
+
+def _move(place: Path, path: Path) -> None:
+    if place.is_dir() and path.is_dir():
+        shutil.rmtree(path)
+    place.replace(path)

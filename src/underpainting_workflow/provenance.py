@@ -1,0 +1,31 @@
+"""Settings of this workflow for `snakemake_provenance`: a section of the results is a study."""
+
+from __future__ import annotations
+
+from snakemake_provenance.settings import Settings
+
+
+def settings(data: str) -> Settings:
+    """Return the settings of a project.
+
+    Args:
+        data: the folder that `{data}` stands for.
+    """
+    return Settings(
+        manifests="workflow/provenance",
+        places={"{data}": data},
+        automatic=False,  # rules carry the digest of their code, and jobs record what they read and wrote
+        top="_across",
+        word="study",
+        select=("--config", "studies={}"),
+        sources=("Snakefile", "rules", "scripts", "src", "config"),
+        section_files=("config/studies/{}.yaml",),
+        scripts="scripts/{}.py",
+        metrics=("metrics.json",),
+        plots={"teleport.csv": {"x": "skip", "y": "fd"}},
+        stage_command="snakemake --cores all --config studies={}",
+        kept=("*.checkpoint.safetensors",),  # a killed training goes on from it
+        title="the workflow Underpainting",
+        command="underpainting",
+        module="underpainting_workflow",
+    )
