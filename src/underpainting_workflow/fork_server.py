@@ -43,7 +43,6 @@ PACKAGES = (
     "pydantic",
     "safetensors.torch",
     "scipy.stats",
-    "seaborn",
     "sklearn.datasets",
     "torch",
     "xarray",
