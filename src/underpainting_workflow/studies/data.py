@@ -34,10 +34,10 @@ Colour = Annotated[
 
 
 class DatasetBase(Model):
-    """What every data source shares; each says how it is opened, which files it reads and how many images to expect.
+    """The keys of every data source; each source says how it is opened, which files it reads and how many images to expect.
 
     Attributes:
-        PLACE: the key that says where the data lie on this machine, if there is one.
+        PLACE: the key that names the path of the data on this machine, if there is one.
         STREAMED: whether images are read one by one, not all at once.
         LABELS: how to give labels to data that have none.
     """
@@ -54,22 +54,22 @@ class DatasetBase(Model):
         "(crop), or pad smaller ones with the darkest value (pad).",
     )
     limit: int | None = Field(None, ge=1, description="Use only the first so many images.")
-    obtain: str = Field("", description="How to get the data: told where they are missing.")
+    obtain: str = Field("", description="How to get the data: reported where they are missing.")
 
     @property
     def place(self) -> str:
-        """Where the data lie on this machine; empty if they need no place."""
+        """The path of the data on this machine; empty if they need none."""
         return str(getattr(self, self.PLACE)) if self.PLACE else ""
 
     @property
     def format(self) -> ImageFormat:
-        """What the images are brought to."""
+        """The size and the number of channels that images are converted to."""
         from underpainting.images.datasets import ImageFormat
 
         return ImageFormat(self.image_size, self.channels, self.resize)
 
     def open(self) -> Source:
-        """Open the source; arrays and decoders are imported only here.
+        """Open the source; arrays and decoders are imported no earlier.
 
         Raises:
             DataError: the data are missing or cannot be read.
@@ -86,28 +86,28 @@ class DatasetBase(Model):
         """Open the source, empty or not."""
 
     def files(self) -> list[str]:
-        """Every file that is read; none for what comes from a package, the Hub or a download."""
+        """List every file that is read; none for what comes from a package, the Hub or a download."""
         return []
 
     def inputs(self) -> list[str]:
-        """The inputs of the job that reads the data: the files, or a folder of perhaps a hundred thousand."""
+        """List the inputs of the job that reads the data: the files, or a folder of perhaps a hundred thousand."""
         return self.files()
 
     def expected_images(self) -> int:
-        """Number of images, or an upper bound where the study file does not tell; `limit` is not applied."""
+        """Estimate the number of images, or its upper bound where the study file does not say; `limit` is not applied."""
         return _MANY
 
     def settings(self) -> dict[str, Any]:
-        """Which images, without where they lie: what the artifact depends on."""
+        """Return the keys that the artifact depends on: which images, without their path."""
         return self.model_dump(mode="json", exclude={"obtain"} | ({self.PLACE} if self.PLACE else set()))
 
     def reading(self) -> str:
-        """Which values are read as black and white, in words."""
+        """Describe which values are read as black and white."""
         return "0 as black and 255 as white"
 
 
 class PictureDataset(DatasetBase):
-    """What the sources of picture files share."""
+    """The keys of every source of picture files."""
 
     background: Colour | None = Field(
         None,
@@ -116,7 +116,7 @@ class PictureDataset(DatasetBase):
     )
 
     def settings(self) -> dict[str, Any]:
-        """As of every source; a background that is not set is left out, so that what was made without it stays fresh."""
+        """Return the keys that the artifact depends on; a background only if it is set, so that older artifacts stay fresh."""
         return {key: value for key, value in super().settings().items() if key != "background" or value is not None}
 
 
@@ -132,11 +132,11 @@ class SklearnDataset(DatasetBase):
         return datasets.digits()
 
     def expected_images(self) -> int:
-        """As of every source."""
+        """Return the number of images, or its upper bound where it is not known."""
         return 1797
 
     def reading(self) -> str:
-        """Which values are read as black and white, in words."""
+        """Describe which values are read as black and white."""
         return "0 as black and 16 as white"
 
 
@@ -159,7 +159,7 @@ class TorchvisionDataset(DatasetBase):
         return datasets.torchvision_images(self.name, self.root, self.split, self.download, self.obtain)
 
     def files(self) -> list[str]:
-        """As of every source."""
+        """List every file that is read; none if torchvision downloads them."""
         if self.download:
             return []
         folder = Path(self.root)
@@ -167,7 +167,7 @@ class TorchvisionDataset(DatasetBase):
         return [file.as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
 
     def expected_images(self) -> int:
-        """As of every source."""
+        """Return the number of images, or its upper bound where it is not known."""
         return _SIZES.get(self.name, _MANY)
 
 
@@ -207,15 +207,15 @@ class FolderDataset(PictureDataset):
         return datasets.folder_images(self.path, self.background, self.obtain)
 
     def files(self) -> list[str]:
-        """As of every source."""
+        """List every file that is read."""
         return [file.as_posix() for file in image_files(Path(self.path))]
 
     def inputs(self) -> list[str]:
-        """As of every source: the folder."""
+        """List the inputs of the job that reads the data: the folder."""
         return [self.path]
 
     def expected_images(self) -> int:
-        """As of every source."""
+        """Return the number of images, or its upper bound where it is not known."""
         folder = Path(self.path)
         return max(1, len(image_files(folder))) if folder.is_dir() else _MANY
 
@@ -250,17 +250,17 @@ class NpzDataset(DatasetBase):
         )
 
     def files(self) -> list[str]:
-        """As of every source."""
+        """List every file that is read."""
         return [self.path]
 
     def expected_images(self) -> int:
-        """As of every source; the file may be compressed."""
+        """Estimate an upper bound of the number of images; the file may be compressed."""
         file = Path(self.path)
         values = self.channels * self.image_size**2
         return math.ceil(1.5 * file.stat().st_size / values) if file.is_file() else _MANY
 
     def reading(self) -> str:
-        """Which values are read as black and white, in words."""
+        """Describe which values are read as black and white."""
         if self.value_range is None:
             return super().reading()
         return "{:g} as black and {:g} as white".format(*self.value_range)
@@ -272,6 +272,6 @@ Dataset = Annotated[
 
 
 def place_key(source: str) -> str:
-    """The key that says where the data of a source lie; empty if they need no place."""
+    """Return the key that names the path of a source's data; empty if it has none."""
     places = {tag_of(member): getattr(member, "PLACE", None) or "" for member in members_of(Dataset)}
     return places.get(source, "")

@@ -87,7 +87,7 @@ class EdmNoise(Model):
 
 
 class TrainingRecipe(Model):
-    """How the network is trained; see `underpainting.training.trainer.Recipe`."""
+    """How the network is trained."""
 
     steps: int = Field(ge=1, description="Optimizer steps.")
     batch_size: int = Field(128, ge=1, description="Images per step.")
@@ -118,7 +118,7 @@ class TrainingRecipe(Model):
         1.2, gt=0, description="Standard deviation of ln(sigma / alpha), for `lognormal` noise levels."
     )
     snapshots: tuple[int, ...] = Field(
-        (), description="Steps after which the averaged weights are kept, to look at young networks."
+        (), description="Steps after which the averaged weights are kept, to look at networks early in their training."
     )
 
     @model_validator(mode="after")
@@ -151,7 +151,7 @@ class TrainingRecipe(Model):
 
 
 class OwnDenoiser(Model):
-    """A network of the house's own making: what it is, and how it is trained."""
+    """A network that this workflow can train: its architecture, its noise and its training."""
 
     architecture: Architecture = Field(default_factory=Architecture, description="The network.")
     schedule: NoiseSchedule = Field(
@@ -170,7 +170,7 @@ class OwnDenoiser(Model):
 
     @property
     def times(self) -> int:
-        """How many discrete times a sampler can choose among: those of the schedule, else diffusers' 1000."""
+        """The number of discrete times that a sampler can choose among: that of the schedule, else diffusers' 1000."""
         return self.schedule.num_train_timesteps if self._noise == "schedule" else 1000
 
     @property
@@ -179,11 +179,11 @@ class OwnDenoiser(Model):
         return {"edm": "edm", "flow": ""}.get(self.training.prediction_type, "schedule")
 
     def used(self) -> dict[str, Any]:
-        """All keys that the network depends on; not the threads, which are how it is computed."""
-        foreign = {"schedule", "edm"} - {self._noise}
+        """Return the keys that the network depends on; not the threads, which say how it is computed."""
+        unused = {"schedule", "edm"} - {self._noise}
         levels = set() if self.training.noise_levels == "lognormal" else {"log_sigma_mean", "log_sigma_std"}
         return self.model_dump(
-            exclude={**dict.fromkeys(foreign, True), "training": levels, "folder": True, "threads": True}
+            exclude={**dict.fromkeys(unused, True), "training": levels, "folder": True, "threads": True}
         )
 
     @model_validator(mode="after")
@@ -202,7 +202,7 @@ class TrainedDenoiser(OwnDenoiser):
     folder: Place | None = Field(None, description="Not used; where `source: reference` finds the network.")
 
     def settings(self) -> dict[str, Any]:
-        """What the training depends on beside the data."""
+        """Return the keys that the training depends on beside the data."""
         return self.used()
 
 
@@ -214,11 +214,11 @@ class ReferenceDenoiser(OwnDenoiser):
 
     @property
     def place(self) -> str:
-        """Where the network lies on this machine."""
+        """The path of the network on this machine."""
         return self.folder
 
     def settings(self) -> dict[str, Any]:
-        """What the copy of the network depends on beside the files."""
+        """Return the keys that the copy of the network depends on beside the files."""
         return {"source": self.source}
 
 
@@ -231,11 +231,11 @@ class HubDenoiser(Model):
 
     @property
     def place(self) -> str:
-        """Nowhere on this machine."""
+        """Empty: the network has no path on this machine."""
         return ""
 
     def settings(self) -> dict[str, Any]:
-        """What the copy of the network depends on."""
+        """Return the keys that the copy of the network depends on."""
         return self.model_dump()
 
 
@@ -244,15 +244,15 @@ class PathDenoiser(Model):
 
     source: Literal["path"]
     path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
-    obtain: str = Field("", description="How to get the network: told where it is missing.")
+    obtain: str = Field("", description="How to get the network: reported where it is missing.")
 
     @property
     def place(self) -> str:
-        """Where the network lies on this machine."""
+        """The path of the network on this machine."""
         return self.path
 
     def settings(self) -> dict[str, Any]:
-        """What the copy of the network depends on beside the files."""
+        """Return the keys that the copy of the network depends on beside the files."""
         return self.model_dump(exclude={"path", "obtain"})
 
 
@@ -273,15 +273,15 @@ class PickledDenoiser(Model):
     code: Place = Field(
         description="The folder of the official code, with `dnnlib`, `torch_utils` and `training`; may begin with `{data}`."
     )
-    obtain: str = Field("", description="How to get file and code: told where they are missing.")
+    obtain: str = Field("", description="How to get file and code: reported where they are missing.")
 
     @property
     def place(self) -> str:
-        """Where the network lies on this machine."""
+        """The path of the network on this machine."""
         return self.path
 
     def settings(self) -> dict[str, Any]:
-        """What the converted network depends on beside the files."""
+        """Return the keys that the converted network depends on beside the files."""
         return self.model_dump(exclude={"path", "code", "obtain"})
 
     @field_validator("sha256")

@@ -1,18 +1,11 @@
-"""The reference of every key (config/README.md) and the JSON schema, generated from the models."""
+"""The JSON schema of study files, and the reference of every key (config/README.md) made from it."""
 
 from __future__ import annotations
 
 import json
-import types
-import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BeforeValidator
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
-from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.models import Study
 
 HEADER = """\
@@ -30,95 +23,72 @@ to be built. Editors that understand JSON schema check a file as you type: its f
 
 The smallest file to start from is [`studies/digits.yaml`](studies/digits.yaml). Every key:
 """
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true`, `false`"}
+_SEE_BELOW = "see below"
+Schema = Mapping[str, Any]
 
 
 def json_schema() -> str:
-    """The JSON schema of a study file, as text."""
+    """Return the JSON schema of a study file, as text."""
     schema = Study.model_json_schema()
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
-def _type(annotation: Any) -> str:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        given = [part.json_schema_input_type for part in arguments[1:] if isinstance(part, BeforeValidator)]
-        return _type(given[0] if given else arguments[0])
-    if origin is typing.Literal:
-        return ", ".join(f"`{value}`" for value in arguments)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_type(part) for part in arguments if part is not type(None)))
-    if origin is tuple:
-        entry = _type(arguments[0])
-        return f"list of ({entry})" if " or " in entry else f"list of {entry}"
-    names = {int: "integer", float: "number", str: "text", bool: "`true`, `false`"}
-    return names.get(annotation, "see below")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "**required**"
-    if field.default is None:
-        return "not given"
-    if field.default is PydanticUndefined:
-        return "its defaults"
-    return f"`{json.dumps(field.default)}`"
-
-
-def _bounds(field: FieldInfo) -> str:
-    words = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    found = [
-        f"{sign} {getattr(part, name)}"
-        for part in field.metadata
-        for name, sign in words.items()
-        if hasattr(part, name)
-    ]
-    return f" ({', '.join(found)})" if found else ""
-
-
-def _rows(model: type[Model], skip: frozenset[str] = frozenset()) -> Iterator[str]:
-    yield "| key | value | default | meaning |"
-    yield "| --- | --- | --- | --- |"
-    for name, field in model.model_fields.items():
-        if name not in skip:
-            cells = (
-                f"`{field.alias or name}`",
-                _type(field.annotation) + _bounds(field),
-                _default(field),
-                field.description or "",
-            )
-            yield "| " + " | ".join(cells) + " |"
-
-
-def _members(annotation: Any) -> list[type[Model]]:
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return [annotation]
-    return [member for part in typing.get_args(annotation) for member in _members(part)]
-
-
-def _summary(model: type[Model]) -> str:
-    return (model.__doc__ or "").strip().replace("`underpainting.training.trainer.Recipe`", "the library's training")
-
-
-def _section(key: str, model: type[Model], union: str | None) -> Iterator[str]:
-    tag = f" with `{union}: {typing.get_args(model.model_fields[union].annotation)[0]}`" if union else ""
-    rows = "\n".join(_rows(model, frozenset({union}) if union else frozenset()))
-    yield f"## `{key}`{tag}\n\n{_summary(model)}\n\n{rows}\n"
-    for name, field in model.model_fields.items():
-        yield from _sections(f"{key}.{name}", field)
-
-
-def _sections(key: str, field: FieldInfo) -> Iterator[str]:
-    members = _members(field.annotation)
-    union = None
-    if len(members) > 1:
-        union = "source" if "source" in members[0].model_fields else "name"
-    for member in members:
-        yield from _section(key, member, union)
-
-
 def markdown() -> str:
-    """The reference of every key, as Markdown."""
-    parts = [HEADER, "\n".join(_rows(Study)) + "\n"]
-    for name, field in Study.model_fields.items():
-        parts.extend(_sections(name, field))
+    """Return the reference of every key, as Markdown."""
+    schema = Study.model_json_schema()
+    parts = [HEADER, _table(schema), *_sections(schema, schema["$defs"])]
     return "\n".join(dict.fromkeys(parts)).rstrip() + "\n"
+
+
+def _table(model: Schema, tag: str = "") -> str:
+    """Return a table of the keys of a model but the one that tells it apart."""
+    required = model.get("required", ())
+    rows = (
+        f"| `{name}` | {_type(value)} | {_default(value, name in required)} | {value.get('description', '')} |"
+        for name, value in model["properties"].items()
+        if name != tag
+    )
+    return "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows]) + "\n"
+
+
+def _type(value: Schema) -> str:
+    """Return what a key takes: a type with its bounds, a choice, or a hint at the section of the models."""
+    if parts := [part for part in value.get("anyOf", ()) if part.get("type") != "null"]:
+        return " or ".join(dict.fromkeys(map(_type, parts)))
+    if choice := value.get("enum") or ([value["const"]] if "const" in value else []):
+        return ", ".join(f"`{entry}`" for entry in choice)
+    if value.get("type") == "array":
+        entry = _type(value.get("items") or value["prefixItems"][0])
+        return f"list of ({entry})" if " or " in entry else f"list of {entry}"
+    bounds = [f"{sign} {value[name]}" for name, sign in _BOUNDS.items() if name in value]
+    return _TYPES.get(value.get("type", ""), _SEE_BELOW) + (f" ({', '.join(bounds)})" if bounds else "")
+
+
+def _default(value: Schema, required: bool) -> str:
+    if required:
+        return "**required**"
+    if "default" not in value:
+        return "its defaults"
+    return "not given" if value["default"] is None else f"`{json.dumps(value['default'])}`"
+
+
+def _sections(model: Schema, models: Mapping[str, Schema], above: str = "") -> Iterator[str]:
+    """Give a section for each model below another one, by the keys that lead to it."""
+    for name, value in model["properties"].items():
+        key, tag = f"{above}{name}", ""  # of a union, whose parts come after it
+        for part in _parts(value):
+            tag = part.get("discriminator", {}).get("propertyName", tag)
+            if "$ref" in part:
+                below = models[part["$ref"].rpartition("/")[2]]
+                kind = f" with `{tag}: {below['properties'][tag]['const']}`" if tag else ""
+                yield f"## `{key}`{kind}\n\n{below.get('description', '')}\n\n{_table(below, tag)}"
+                yield from _sections(below, models, f"{key}.")
+
+
+def _parts(value: Schema) -> Iterator[Schema]:
+    """Give a schema and all that it consists of, but not what it refers to."""
+    yield value
+    for part in (*value.get("anyOf", ()), *value.get("oneOf", ()), *([value["items"]] if "items" in value else ())):
+        yield from _parts(part)
