@@ -1,4 +1,4 @@
-"""Texts of others inside ours: values quoted in messages, never at length; titles in reStructuredText, never as markup."""
+"""Quotes other people's text: in messages, never at length; in reStructuredText, never as markup."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ LONGEST = 200
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
-    """A value as a message quotes it: the start of it, where it is longer than `longest` characters."""
+    """Quote a value: the start of it, where it is longer than `longest` characters."""
     return shortened(repr(value), longest)
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """A text cut after `longest` characters, control characters but line breaks spelled out."""
+    """Cut a text after `longest` characters and spell out control characters other than line breaks."""
     cut = text if len(text) <= longest else f"{text[: longest - 20]}... ({len(text)} characters)"
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in cut)
 
 
 def of_error(error: BaseException, longest: int = LONGEST) -> str:
-    """The class and the text of an error, in one line that is cut after `longest` characters."""
+    """Return the class and the text of an error in one line, cut after `longest` characters."""
     return shortened(" ".join(f"{type(error).__name__}: {error}".split()), longest)
 
 
 def is_text(name: str) -> bool:
-    """Is a file's name UTF-8, as Snakemake and its records need it?"""
+    """Return whether a file's name is valid UTF-8, as Snakemake and its records need it."""
     return not any("\ud800" <= one <= "\udfff" for one in name)
 
 
 def as_rst(text: str) -> str:
-    """A text as one line of reStructuredText that shows it literally, whatever markup, HTML or template it looks like."""
+    """Escape a text as one line of reStructuredText that shows it literally, even if it looks like markup or HTML."""
     return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()))
