@@ -81,7 +81,7 @@ rule tabulate_residual:
             caption="../workflow/report/residual_table.rst",
             category="{study}",
             subcategory="Tables",
-            labels={"table": "Training on a Gaussian"},
+            labels={"table": "Training with and without a Gaussian"},
         ),
     log:
         "logs/{study}/residual_table.log",

@@ -25,7 +25,7 @@ rule tabulate_teleport:
             caption="../workflow/report/teleport_table.rst",
             category="{study}",
             subcategory="Tables",
-            labels={"table": "Teleport sweep"},
+            labels={"table": "Teleportation sweep"},
         ),
     log:
         "logs/{study}/teleport_table.log",
@@ -54,7 +54,7 @@ rule tabulate_budget:
             caption="../workflow/report/budget_table.rst",
             category="{study}",
             subcategory="Tables",
-            labels={"table": "Few network calls"},
+            labels={"table": "Image quality at low NFE"},
         ),
     log:
         "logs/{study}/budget_table.log",
@@ -120,7 +120,7 @@ rule tabulate_models:
             caption="../workflow/report/models_table.rst",
             category="{study}",
             subcategory="Tables",
-            labels={"table": "Theories against the sampler"},
+            labels={"table": "Theories compared with the sampler"},
         ),
     log:
         "logs/{study}/models_table.log",

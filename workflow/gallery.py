@@ -79,7 +79,7 @@ def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:
             )
             + "\n"
         )
-    yield "### Theories against the sampler\n"
+    yield "### Theories compared with the sampler\n"
     yield markdown(pd.read_csv(folder / "models.csv")) + "\n"
     yield "### Pictures\n"
     for figure, caption in PICTURES.items():

@@ -19,7 +19,7 @@ from underpainting.analysis.statistics import Interval
 from underpainting.analysis.trajectory_errors import DIVERGENCE_ERROR, divergence_time
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.teleport import sweep
-from underpainting_workflow.claims import emergence
+from underpainting_workflow.claims import emergence, teleport
 
 LOW_NFE = 10
 SHARE = 0.4
@@ -131,7 +131,11 @@ def calls_saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         return None
     of_null = [sweep.skippable(null, losses) for losses in choices.values()]
     numbers = [
-        _number(f"share of network calls saved, by {text}", _saved(one), _saved(other))
+        _number(
+            f"share of network calls saved, by {text}",
+            teleport.saved(one) if one else None,
+            teleport.saved(other) if other else None,
+        )
         for (text, one), other in zip(found.items(), of_null, strict=True)
     ]
     which = f"any of {len(known)} measures" if len(known) > 1 else f"the {names[known[0]]}"
@@ -148,13 +152,6 @@ def calls_saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         "lies between the one named and the next larger one tried."
     )
     return Finding("What a jump saves", sentence, meaning, tuple(numbers), "fig04f_fidelity")
-
-
-def _saved(found: sweep.Skippable | None) -> Interval | None:
-    if found is None:
-        return None
-    estimate, low, high = (np.asarray(share) for share in (found.share, found.share_low, found.share_high))
-    return Interval(estimate, low, high, found.n)
 
 
 def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:

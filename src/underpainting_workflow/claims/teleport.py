@@ -86,13 +86,14 @@ def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
                 f"{sampler}: fraction of network calls saved, with all smaller skips, for at most 2 % more {text}: at least 40 %",
                 PROJECT_TARGET,
                 "",
-                _saved(found),
+                saved(found),
                 at_least=SAVED,
-                null=Null(NULL_MODEL, _saved(of_null)) if of_null else NO_NULL,
+                null=Null(NULL_MODEL, saved(of_null)) if of_null else NO_NULL,
             )
 
 
-def _saved(found: sweep.Skippable) -> Interval:
+def saved(found: sweep.Skippable) -> Interval:
+    """Return the share of network calls that a jump saves."""
     estimate, low, high = (np.asarray(share) for share in (found.share, found.share_low, found.share_high))
     return Interval(estimate, low, high, found.n)
 

@@ -23,5 +23,5 @@ def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
         endpoints[name], finals[name] = data["endpoint"][example].values, data["image"][: len(seeds)].values
     nearest = artifacts.load(files["retrieval"][0])["nearest"][0, : len(seeds)].values
     finals["nearest"] = artifacts.load(files["dataset"][0])["images"][nearest].values
-    labels = {**config["labels"], "nearest": "nearest training image"}
+    labels = {**config["labels"], "nearest": "nearest neighbour"}
     return models.table(endpoints, finals, seeds, theories, labels, config["snapshots"])
