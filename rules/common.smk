@@ -4,7 +4,7 @@ from inspect import signature
 from pathlib import Path
 
 from underpainting.io import third_party_code
-from underpainting_workflow import figures, fork_server, jobs, preflight
+from underpainting_workflow import figures, fork_server, jobs, preflight, scheduling
 from underpainting.io.errors import InputError
 from underpainting.io.messages import as_rst
 from snakemake_provenance import code, track
@@ -40,6 +40,7 @@ with refusing(InputError):
 CODE = {}
 track(workflow, provenance(DATA), CODE)
 fork_server.install(workflow)
+scheduling.lift_default_limit(workflow)
 
 third_party_code.announce(files.sources.code_folders(STUDIES))
 
