@@ -29,7 +29,8 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 # What to import for a package: as much of it as any use of it brings along.
 MODULES = {"PIL": "PIL.Image", "matplotlib": "matplotlib.backends.backend_agg", "xarray": "xarray, zarr.storage"}
-# Heavy packages, by script. A package that another one imports is not named: xarray brings pandas.
+# Heavy packages, by script. A package that another one imports is not named: xarray and seaborn bring pandas, seaborn
+# brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("PIL",): ("render_report",),
     ("matplotlib",): ("draw_figure",),
@@ -58,18 +59,20 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "underpainting_workflow.drawing.eigenbasis",
         "underpainting_workflow.drawing.emergence",
         "underpainting_workflow.drawing.endpoints",
-        "underpainting_workflow.drawing.error",
         "underpainting_workflow.drawing.generation",
-        "underpainting_workflow.drawing.geometry",
         "underpainting_workflow.drawing.hybrid",
-        "underpainting_workflow.drawing.models",
         "underpainting_workflow.drawing.perturbation",
         "underpainting_workflow.drawing.retrieval",
         "underpainting_workflow.drawing.samples",
         "underpainting_workflow.drawing.score",
-        "underpainting_workflow.drawing.table",
         "underpainting_workflow.drawing.theory",
         "underpainting_workflow.drawing.training",
+    ),
+    ("seaborn", "xarray"): (
+        "underpainting_workflow.drawing.error",
+        "underpainting_workflow.drawing.geometry",
+        "underpainting_workflow.drawing.models",
+        "underpainting_workflow.drawing.table",
         "underpainting_workflow.drawing.validation",
     ),
     ("torch", "xarray"): (

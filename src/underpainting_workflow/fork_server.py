@@ -43,6 +43,7 @@ PACKAGES = (
     "pydantic",
     "safetensors.torch",
     "scipy.stats",
+    "seaborn",
     "sklearn.datasets",
     "torch",
     "xarray",

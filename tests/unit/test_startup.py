@@ -26,6 +26,7 @@ HEAVY = {
     "pandas",
     "pydantic",
     "scipy",
+    "seaborn",
     "sklearn",
     "torch",
     "torch_fidelity",
@@ -33,7 +34,7 @@ HEAVY = {
     "torchvision",
     "xarray",
 }
-BROUGHT = {"xarray": {"pandas"}}
+BROUGHT = {"xarray": {"pandas"}, "seaborn": {"pandas", "matplotlib"}}
 
 
 def at_import(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -93,7 +94,7 @@ def test_every_script_imports_the_heavy_packages_it_needs_and_no_others() -> Non
 def test_what_the_walk_passes_over(tmp_path: Path) -> None:
     file = tmp_path / "script.py"
     file.write_text(
-        "import torch.nn\nif TYPE_CHECKING:\n    import pandas\nelse:\n    import scipy\n"
+        "import torch.nn\nif TYPE_CHECKING:\n    import seaborn\nelse:\n    import scipy\n"
         "class A:\n    import sklearn\n    def f(self):\n        import xarray\n"
         "try:\n    from PIL import Image\nexcept ImportError:\n    pass\n"
     )
@@ -101,7 +102,7 @@ def test_what_the_walk_passes_over(tmp_path: Path) -> None:
 
 
 # Of each group, imported in one process: packages may bring others along, which no import statement shows.
-LIGHT = [name for packages, scripts in NEEDED.items() if "torch" not in packages for name in scripts]
+LIGHT = [name for packages, scripts in NEEDED.items() if not {"torch", "seaborn"} & {*packages} for name in scripts]
 COMPUTING = [name for packages, scripts in NEEDED.items() if packages == ("torch", "xarray") for name in scripts]
 
 
@@ -109,8 +110,8 @@ COMPUTING = [name for packages, scripts in NEEDED.items() if packages == ("torch
 @pytest.mark.parametrize(
     ("scripts", "absent"),
     [
-        (LIGHT, "torch scipy.stats matplotlib.pyplot sklearn diffusers snakemake"),
-        (COMPUTING, "torch._dynamo diffusers scipy sklearn torchvision torch_fidelity torchdiffeq matplotlib"),
+        (LIGHT, "torch scipy.stats seaborn matplotlib.pyplot sklearn diffusers snakemake"),
+        (COMPUTING, "torch._dynamo diffusers scipy sklearn torchvision torch_fidelity torchdiffeq matplotlib seaborn"),
     ],
     ids=["tables and figures", "computing"],
 )
@@ -136,6 +137,7 @@ def test_the_package_alone_imports_no_package_and_the_pipeline_what_a_bare_insta
         "zarr",
         "pandas",
         "matplotlib",
+        "seaborn",
         "sklearn",
         "torch_fidelity",
         "torchdiffeq",

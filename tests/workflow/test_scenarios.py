@@ -257,12 +257,12 @@ def _(world: World) -> tuple[Plan, set[str]]:
 @row("another version of a package")
 def _(world: World) -> tuple[Plan, set[str]]:
     place = world.colleague
-    folder = place.folder / "src" / "torchdiffeq-99.dist-info"
+    folder = place.folder / "src" / "seaborn-99.dist-info"
     folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: torchdiffeq\nVersion: 99\n")
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: seaborn\nVersion: 99\n")
     plan = place.plan()
     return plan, plan.behind(
-        {name for name, job in plan.jobs.items() if any("'torchdiffeq'" in text for text in job["params"])}
+        {name for name, job in plan.jobs.items() if any("'seaborn'" in text for text in job["params"])}
     )
 
 

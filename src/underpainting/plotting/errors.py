@@ -73,7 +73,7 @@ def line(axes: Axes, position: FloatArray, values: FloatArray, band: bool, **loo
     floor = 1e-9 * np.nanmax(mean, initial=0.0)
     shown = mean > floor
     kept = np.maximum(values[:, shown], floor)
-    curves.mean_curve(axes, position[shown], kept, band=band, **look)
+    curves.curve(axes, position[shown], kept, band=band, **look)
 
 
 def noise_axis(axes: Axes, label: str, data: xr.Dataset, same: bool) -> None:

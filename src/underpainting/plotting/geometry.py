@@ -58,7 +58,7 @@ def _errors(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
     for name, (color, label) in APPROXIMATIONS.items():
         values = data[name].values
         look = FAINT if faint else {"linestyle": "-", "label": label}
-        curves.mean_curve(axes, position, values, band=not faint, color=color, **look)
+        curves.curve(axes, position, values, band=not faint, color=color, **look)
     axes.set(xlabel="steps taken (%), noise to image", ylabel="error fraction of the squared norm", xlim=(0, 100))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 
