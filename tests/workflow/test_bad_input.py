@@ -16,13 +16,14 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from snakemake_provenance import locks, session
-from snakemake_provenance.layout import SNAKEMAKE, Layout
 from snakemake_provenance.refusal import Refused, refusing
+from snakemake_provenance.settings import SNAKEMAKE
 from tests.workflow.project import ROOT, Project
 from underpainting import denoisers
 from underpainting.io.errors import InputError, Problem
 from underpainting.training.trainer import make_unet
 from underpainting_workflow import preflight
+from underpainting_workflow.provenance import settings
 from underpainting_workflow.studies import check_configuration, data_folder, find_studies
 
 CONFIG, TINY = "config/config.yaml", "config/studies/tiny.yaml"
@@ -285,7 +286,7 @@ def test_a_disk_that_takes_nothing_is_named(
     else:
         subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(Refused, match=message), refusing(OSError):
-        locks.hold(SNAKEMAKE, partial(session.look_first, Layout(places={})))
+        locks.hold(SNAKEMAKE, partial(session.look_first, settings("data")))
 
 
 def test_make_runs_where_the_home_folder_cannot_be_written(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
