@@ -36,7 +36,7 @@ rule tabulate_teleport:
             lambda study: {
                 "labels": {
                     choice.id: choice.label
-                    for choice in files.stages.headline_first(study.teleport)
+                    for choice in files.stages.main_first(study.teleport)
                 },
                 "extractor": study.teleport.extractor.name,
             }
@@ -151,8 +151,8 @@ rule tabulate_claims:
         config=of_study(
             lambda study: {
                 "paper": study.paper,
-                "sampler": files.stages.headline_first(study.teleport)[0].id,
-                "steps": files.stages.headline_first(study.teleport)[0].steps,
+                "sampler": files.stages.main_first(study.teleport)[0].id,
+                "steps": files.stages.main_first(study.teleport)[0].steps,
             }
         ),
     script:
@@ -172,11 +172,11 @@ rule tabulate_findings:
         config=of_study(
             lambda study: {
                 "swept": {
-                    "sampler": files.stages.headline_first(study.teleport)[0].id,
-                    "label": files.stages.headline_first(study.teleport)[0].label,
-                    "steps": files.stages.headline_first(study.teleport)[0].steps,
+                    "sampler": files.stages.main_first(study.teleport)[0].id,
+                    "label": files.stages.main_first(study.teleport)[0].label,
+                    "steps": files.stages.main_first(study.teleport)[0].steps,
                 },
-                "followed": files.stages.headline_first(study.trajectories)[0].label,
+                "followed": files.stages.main_first(study.trajectories)[0].label,
                 "jumps": (
                     files.budget.names(study)["jumps"]
                     if files.budget.swept(study)

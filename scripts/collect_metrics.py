@@ -24,7 +24,7 @@ SWEEP = (
 )
 
 
-def headline(names: list[str]) -> str:
+def main_of(names: list[str]) -> str:
     """Return the sampler whose numbers stand at the top level: DDIM if it is there, else the first."""
     return next((name for name in names if name.startswith("ddim-")), names[0])
 
@@ -52,7 +52,7 @@ def main(comparison: list[str], geometry: str, teleport: str, output: str, study
     sweep = pd.read_csv(teleport).query("design == 'truncate' and jump != 'isotropic'")
     names = {Path(file).parent.name: file for file in comparison}
     samplers = {name: sampler_metrics(file, rows_of[name]) for name, file in names.items()}
-    main_sampler = headline(list(samplers))
+    main_sampler = main_of(list(samplers))
     rows = sweep[list(SWEEP)].astype(object).where(sweep[list(SWEEP)].notna(), None).to_dict("records")
     extractor = {"feature_extractor": str(sweep["extractor"].iloc[0]), "teleport_images": int(sweep["n"].iloc[0])}
     content = {

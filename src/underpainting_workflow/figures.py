@@ -87,12 +87,12 @@ _RESIDUAL = "results/{study}/residual.csv"
 
 def _label(study: Study) -> str:
     """Return the label of the main sampler."""
-    return stages.headline_first(study.trajectories)[0].label
+    return stages.main_first(study.trajectories)[0].label
 
 
 def _swept_labels(study: Study) -> dict[str, str]:
     """Return the labels of the sweep's samplers, by id."""
-    return {choice.id: choice.label for choice in stages.headline_first(study.teleport)}
+    return {choice.id: choice.label for choice in stages.main_first(study.teleport)}
 
 
 FIGURES = (
@@ -215,7 +215,7 @@ the noise: layout and shading should agree with the sampler's, edges and details
         category="Comparison",
         label="Fig. 4 C: error of the Gaussian solution",
         inputs={"eigenbasis": _EIGENBASIS, "comparison": theories.comparisons},
-        config=lambda study: {"labels": [choice.label for choice in stages.headline_first(study.trajectories)]},
+        config=lambda study: {"labels": [choice.label for choice in stages.main_first(study.trajectories)]},
         caption="""
 Squared difference between each sampler and the Gaussian solution from the same noise, as Fig. 4 C and 12 C-E of Wang &
 Vastola (2023): mean over seeds; the band, of the first sampler, spans the 10th to 90th percentile. **A**: states.
@@ -293,7 +293,7 @@ misses.
         category="Geometry",
         label="Fig. 10: geometry of trajectories",
         inputs={"geometry": partial(trajectories.of_samplers, "geometry")},
-        config=lambda study: {"labels": [choice.label for choice in stages.headline_first(study.trajectories)]},
+        config=lambda study: {"labels": [choice.label for choice in stages.main_first(study.trajectories)]},
         title="Fig. 10: geometry of trajectories",
         caption="""
 The shape of the trajectories of *{{ snakemake.wildcards.study }}*, as Fig. 10 of Wang & Vastola (2023). **A**: squared
@@ -384,8 +384,8 @@ them.
         label="Fig. 4 E: images of the hybrid method",
         inputs={"samples": shown.gallery_samples},
         config=lambda study: {
-            "label": stages.headline_first(study.teleport)[0].label,
-            "steps": stages.headline_first(study.teleport)[0].steps,
+            "label": stages.main_first(study.teleport)[0].label,
+            "steps": stages.main_first(study.teleport)[0].steps,
             "skips": list(study.teleport.skips),
             "gallery": study.figures.gallery,
         },
@@ -501,7 +501,7 @@ row, the jump has kept what the network would have made.
         label="Early checkpoints",
         inputs={"table": partial(trajectories.of_main, "young", ending="csv")},
         config=lambda study: {
-            "label": stages.headline_first(study.teleport)[0].label,
+            "label": stages.main_first(study.teleport)[0].label,
             "extractor": study.teleport.extractor.name,
         },
         condition=sweep.has_young,

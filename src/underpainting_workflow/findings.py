@@ -102,7 +102,7 @@ def findings(
 
     Args:
         table: `teleport.csv`.
-        gaussian: errors of the Gaussian along the headline sampler, and of the isotropic one.
+        gaussian: errors of the Gaussian along the main sampler, and of the isotropic one.
         emerged: `emergence/SAMPLER.zarr.zip`.
         swept: the sampler whose skips are reported.
         followed: label of the sampler that the Gaussian is compared with.

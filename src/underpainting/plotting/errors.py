@@ -23,7 +23,7 @@ def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
 
     Args:
         samplers: label to `state_error`, `endpoint_error` (sample, step), `component_error` (sample, component) and
-            `sigma` (step); the headline sampler, which alone has a band, first.
+            `sigma` (step); the main sampler, which alone has a band, first.
         variances: of the components.
     """
     figure = style.canvas(2.9)
@@ -77,7 +77,7 @@ def line(axes: Axes, position: FloatArray, values: FloatArray, band: bool, **loo
 
 
 def noise_axis(axes: Axes, label: str, data: xr.Dataset, same: bool) -> None:
-    """The headline sampler's noise scale on top."""
+    """The main sampler's noise scale on top."""
     place, sigma = position(data, same), data["sigma"].values
     axes.set_xlim(0, place[-1])
     top = axes.secondary_xaxis("top")

@@ -28,7 +28,7 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
 
     Args:
         table: `teleport.csv`.
-        labels: sampler to its label, in the order to be shown, the headline sampler first.
+        labels: sampler to its label, in the order to be shown, the main sampler first.
     """
     entries = len(labels) + 3
     figure = style.canvas(2.9 + 0.15 * -(-entries // LEGEND))
@@ -71,7 +71,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[st
 
 
 def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Steps skipped below, with the noise scale at the jump; network calls above: both of the headline sampler."""
+    """Steps skipped below, with the noise scale at the jump; network calls above: both of the main sampler."""
     ticks = rows.iloc[style.spaced(rows["skip"].to_list(), 0.16)]
     texts = [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
     axes.set_xticks(ticks["skip"], texts)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from underpainting.samplers import registry
 from underpainting_workflow.studies.denoiser import OwnDenoiser, TrainedDenoiser
 from underpainting_workflow.studies.files import solution
-from underpainting_workflow.studies.files.stages import headline_first
+from underpainting_workflow.studies.files.stages import main_first
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import (
     ClassifierExtractor,
@@ -125,10 +125,10 @@ def _young_calls(study: Study, wildcards: Wildcards) -> int:
 
 
 def _residual_calls(study: Study, _: Wildcards) -> int:
-    """The images of the networks of one form and seed, by the headline sampler."""
+    """The images of the networks of one form and seed, by the main sampler."""
     if study.residual is None:
         return 0
-    return len(study.residual.budgets) * study.residual.images * calls(headline_first(study.teleport)[0])
+    return len(study.residual.budgets) * study.residual.images * calls(main_first(study.teleport)[0])
 
 
 def _image_bytes(study: Study) -> float:

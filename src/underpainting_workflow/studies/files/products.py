@@ -1,4 +1,4 @@
-"""What a study is built for: tables, figures, the report."""
+"""List the final files of a study: tables, figures, the report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ACROSS_STUDIES = ("results/table2.csv", "results/table2.html")
 
 
 def tables(name: str, study: Study) -> list[str]:
-    """Tables and metrics."""
+    """Return the tables and metrics."""
     shown = (*TABLE_PAGES, "budget") if budget.swept(study) else TABLE_PAGES
     pages = [f"tables/{page}.html" for page in shown]
     return [f"results/{name}/{file}" for file in (*TABLES, *pages)] + residual.tables(name, study)
 
 
 def report(name: str, _: Study) -> list[str]:
-    """The report."""
+    """Return the report."""
     return [f"results/{name}/report.html"]

@@ -45,7 +45,7 @@ def settings(_: str, study: Study) -> dict[str, object]:
         "training": draws,
         "budgets": list(section(study).budgets),
         "images": section(study).images,
-        "sampler": stages.headline_first(sweep)[0].model_dump(),
+        "sampler": stages.main_first(sweep)[0].model_dump(),
         "first_seed": sweep.first_seed,
         "batch_size": sweep.batch_size,
         "resamples": sweep.resamples,

@@ -1,4 +1,4 @@
-"""What figures show: seeds, their files, names."""
+"""Select what figures show: seeds, their files, labels."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from underpainting_workflow.studies.models import Study
 
 
 def seed_of(study: Study) -> int:
-    """The seed of the trajectory that figures show."""
+    """Return the seed of the trajectory that figures show."""
     given = study.figures.seed
     return study.trajectories.first_seed if given is None else given
 
 
 def trajectory(name: str, study: Study) -> list[str]:
-    """The headline sampler's shard with the trajectory that figures show."""
+    """Return the main sampler's shard with the trajectory that figures show."""
     seed = seed_of(study)
     return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), range(seed, seed + 1))
 
 
 def gallery_trajectories(name: str, study: Study) -> list[str]:
-    """The headline sampler's shards with the first seeds."""
+    """Return the main sampler's shards with the first seeds."""
     first = study.trajectories.first_seed
     seeds = range(first, first + study.figures.gallery)
     return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), seeds)
 
 
 def gallery_samples(name: str, study: Study) -> list[str]:
-    """The shards with the first images of the sweep's headline sampler, skip after skip."""
+    """Return the shards with the first images of the sweep's main sampler, skip after skip."""
     stage = study.teleport
     seeds = range(stage.first_seed, stage.first_seed + study.figures.gallery)
     patterns = (sweep.samples(skip, name, stages.main_sampler(stage)) for skip in stage.skips)
@@ -35,24 +35,24 @@ def gallery_samples(name: str, study: Study) -> list[str]:
 
 
 def labels(study: Study) -> dict[str, str]:
-    """Names in figures, of the headline sampler (`network`) and of the theories compared with it."""
+    """Return the labels of the main sampler (`network`) and of the theories compared with it."""
     theories: dict[str, str] = {model: LABELS[model] for model in study.comparison.models}
-    return {"network": stages.headline_first(study.trajectories)[0].label, **theories}
+    return {"network": stages.main_first(study.trajectories)[0].label, **theories}
 
 
 def example_seed(study: Study) -> int:
-    """The shown seed, if the theories' endpoint estimates are kept for it (the first 8 seeds); else the first seed."""
+    """Return the shown seed if the theories' endpoint estimates are kept for it (the first 8 seeds), else the first."""
     first, seed = study.trajectories.first_seed, seed_of(study)
     return seed if seed < first + min(8, study.figures.gallery) else first
 
 
 def pair_of(study: Study) -> list[int]:
-    """The shown seed and the next one, if there is one."""
+    """Return the shown seed and the next one, if any."""
     stage, seed = study.trajectories, seed_of(study)
     return [entry for entry in (seed, seed + 1) if entry < stage.first_seed + stage.seeds]
 
 
 def pair_trajectories(name: str, study: Study) -> list[str]:
-    """The headline sampler's shards with the trajectories of the shown pair."""
+    """Return the main sampler's shards with the trajectories of the shown pair."""
     pair = pair_of(study)
     return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), range(pair[0], pair[-1] + 1))

@@ -45,7 +45,7 @@ def of_network(name: str, study: Study) -> list[str]:
 
 def sampler_of_network(study: Study) -> dict[str, dict[str, object]]:
     """What the scheduler of a copied network says of the study's main sampler, where that is a DDIM with settings of its own."""
-    main, denoiser = stages.headline_first(study.trajectories)[0], study.denoiser
+    main, denoiser = stages.main_first(study.trajectories)[0], study.denoiser
     other_path = isinstance(denoiser, OwnDenoiser) and denoiser.training.prediction_type in ("edm", "flow")
     if main.name != "ddim" or other_path or isinstance(denoiser, PickledDenoiser):
         return {}

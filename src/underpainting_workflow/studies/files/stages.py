@@ -1,17 +1,17 @@
-"""What all stages that sample have: shards of seeds, and a sampler that stands first."""
+"""Shards of seeds and main sampler, which all sampling stages have."""
 
 from __future__ import annotations
 
 from underpainting_workflow.studies.sampling import SamplerChoice, Seeded, TeleportConfig, TrajectoriesConfig
 
 
-def headline_first(stage: TrajectoriesConfig | TeleportConfig) -> list[SamplerChoice]:
-    """The samplers of a stage, the headline sampler first: DDIM where it is there."""
+def main_first(stage: TrajectoriesConfig | TeleportConfig) -> list[SamplerChoice]:
+    """Return the samplers of a stage, the main sampler first: DDIM if it is there."""
     return sorted(stage.samplers, key=lambda choice: choice.name != "ddim")
 
 
 def shards(pattern: str, stage: Seeded, seeds: range | None = None) -> list[str]:
-    """The shards of a stage, with `{first}` and `{stop}` filled in; only those with any of `seeds`, if given."""
+    """Expand `{first}` and `{stop}` to the shards of a stage, only those with any of `seeds` if given."""
     return [
         pattern.format(first=first, stop=stop)
         for first, stop in stage.shards
@@ -20,5 +20,5 @@ def shards(pattern: str, stage: Seeded, seeds: range | None = None) -> list[str]
 
 
 def main_sampler(stage: TrajectoriesConfig | TeleportConfig) -> str:
-    """Id of the sampler whose numbers stand first."""
-    return headline_first(stage)[0].id
+    """Return the id of the main sampler."""
+    return main_first(stage)[0].id

@@ -8,13 +8,13 @@ from underpainting_workflow.studies.sampling import ClassifierExtractor
 
 
 def comparisons(name: str, study: Study) -> list[str]:
-    """The Gaussian's errors for every sampler, the headline sampler's first."""
-    samplers = stages.headline_first(study.trajectories)
+    """The Gaussian's errors for every sampler, the main sampler's first."""
+    samplers = stages.main_first(study.trajectories)
     return [f"results/{name}/comparison/{choice.id}/gaussian.zarr.zip" for choice in samplers]
 
 
 def models_compared(name: str, study: Study) -> list[str]:
-    """The errors of every theory for the headline sampler, in the order of `comparison.models`."""
+    """The errors of every theory for the main sampler, in the order of `comparison.models`."""
     folder = f"results/{name}/comparison/{stages.main_sampler(study.trajectories)}"
     return [f"{folder}/{model}.zarr.zip" for model in study.comparison.models]
 
