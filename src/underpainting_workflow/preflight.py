@@ -17,6 +17,7 @@ from typing import Any
 from underpainting.io import archives, network_config
 from underpainting.io.errors import InputError, Problem, gathered, problems_of
 from underpainting.io.messages import shown
+from underpainting.io.network_config import part_of
 from underpainting.noise.families import UnknownPathError, family_of
 from underpainting_workflow.studies import counts
 from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
@@ -288,11 +289,6 @@ def check_fit(study: Study, folder: Path, key: str) -> None:
         check_samplers(study, times)
         if settings.get("steps_offset"):
             check_grids(study, settings)
-
-
-def part_of(folder: Path, name: str) -> Path:
-    """Return a part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
-    return folder / name if (folder / name).is_dir() else folder
 
 
 def settings_of(config: Path, key: str) -> dict[str, Any]:

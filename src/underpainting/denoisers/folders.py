@@ -26,7 +26,7 @@ from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.io.errors import InputError, MissingFileError, Problem
 from underpainting.io.messages import of_error
-from underpainting.io.network_config import image_size, settings
+from underpainting.io.network_config import image_size, part_of, settings
 from underpainting.noise import families
 from underpainting.noise.levels import training_grid
 
@@ -83,11 +83,6 @@ def _require_pixels(folder: Path) -> None:
 
 def _is_part(entry: Any) -> bool:
     return isinstance(entry, list) and any(entry)
-
-
-def part_of(folder: Path, name: str) -> Path:
-    """A part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
-    return folder / name if (folder / name).is_dir() else folder
 
 
 def load_schedule(folder: Path) -> Any:

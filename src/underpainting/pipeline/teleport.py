@@ -18,7 +18,7 @@ from torch import Tensor
 
 from underpainting import denoisers
 from underpainting.denoisers import CountingDenoiser, NetworkDenoiser, unets
-from underpainting.denoisers.folders import part_of
+from underpainting.io.network_config import part_of
 from underpainting.pipeline import designs
 from underpainting.pipeline.arguments import Generators, Labels, Randomness, checked_labels, of_generators, of_seeds
 from underpainting.pipeline.basis import TeleportBasis
