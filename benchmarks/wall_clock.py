@@ -36,7 +36,7 @@ def known_jumps(study: Path) -> dict[str, jumps.Jump | None]:
     found: dict[str, jumps.Jump | None] = {"no jump": None}
     found["Gaussian"] = jumps.GaussianJump(eigenbasis.load(study / "eigenbasis.zarr.zip"))
     if (file := study / "mixture.zarr.zip").is_file():
-        found["mixture"] = jumps.MixtureJump(mixtures.load(file))
+        found["mixture"] = jumps.FlowJump(mixtures.MixtureDenoiser(mixtures.load(file)))
     return found
 
 
@@ -53,13 +53,13 @@ def generate(
     sampler: Sampler,
     denoiser: CountingDenoiser | NetworkDenoiser,
     noise: torch.Tensor,
-    ahead: jumps.Jump | None,
+    jump: jumps.Jump | None,
     schedule: schedules.Schedule,
 ) -> None:
     """Images from noise, by a jump where there is one."""
     with torch.inference_mode():
-        start = START if ahead else 1.0
-        sample(sampler, denoiser, hybrid_sampler.state_at_time(ahead, schedule, noise, start), seeds=range(len(noise)))
+        start = START if jump else 1.0
+        sample(sampler, denoiser, hybrid_sampler.state_at_time(jump, schedule, noise, start), seeds=range(len(noise)))
 
 
 def measured(study: Path, name: str, batch: int, pairs: int) -> list[Ratio]:
@@ -67,12 +67,12 @@ def measured(study: Path, name: str, batch: int, pairs: int) -> list[Ratio]:
     denoiser, _ = load_denoiser(study / "denoiser", Compute("cpu"))
     schedule = schedules.of_file(study / "denoiser" / SCHEDULER)
     noise, steps, rows = initial_noise(range(batch), denoiser.image_shape), registry.steps_within(name, BUDGET), []
-    for jump, ahead in known_jumps(study).items():
-        sampler = hybrid_sampler.regridded(name, schedule, steps, START if ahead else 1.0)
+    for way, jump in known_jumps(study).items():
+        sampler = hybrid_sampler.regridded(name, schedule, steps, START if jump else 1.0)
         counting = CountingDenoiser(denoiser)
-        generate(sampler, counting, noise, ahead, schedule)
-        ours = partial(generate, sampler, denoiser, noise, ahead, schedule)
-        label = f"{registry.SAMPLERS[name].label}, {jump}"
+        generate(sampler, counting, noise, jump, schedule)
+        ours = partial(generate, sampler, denoiser, noise, jump, schedule)
+        label = f"{registry.SAMPLERS[name].label}, {way}"
         peer = f"{counting.calls} network calls"
         found = ratio(label, ours, peer, partial(bare, denoiser, noise, counting.calls), "-", pairs=pairs)
         each = 1000 / batch

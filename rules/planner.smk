@@ -6,10 +6,10 @@ localrules:
 # How far one can jump, from a few dozen network calls; and what the sweeps say of it.
 rule measure_shortfall:
     input:
+        unpack(files_of(files.planner.inputs)),
         **NETWORK,
         dataset="results/{study}/dataset.zarr.zip",
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        mixture=files_of(files.planner.mixture),
     output:
         "results/{study}/shortfall.zarr.zip",
     log:

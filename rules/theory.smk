@@ -1,8 +1,9 @@
 # Theory against samplers: models of the data, their errors, and what else the theory predicts.
+from underpainting.theory.theories import COMPARED
 
 
 wildcard_constraints:
-    model="gaussian|mixture|point_cloud",
+    model="|".join(COMPARED),
 
 
 rule fit_mixture:
@@ -106,10 +107,10 @@ rule perturb_trajectories:
 
 rule explain_score:
     input:
+        unpack(files_of(files.theories.score_inputs)),
         **NETWORK,
         dataset="results/{study}/dataset.zarr.zip",
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
-        mixture=files_of(files.theories.mixture_compared),
     output:
         "results/{study}/score.zarr.zip",
     log:

@@ -12,8 +12,9 @@ from underpainting.io import artifacts, shards
 from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise.levels import NoiseGrid
 from underpainting.samplers import trajectories
-from underpainting.theory import flow, theories
+from underpainting.theory import flow, loading
 from underpainting.theory.flow import Trajectory
+from underpainting.theory.theories import THEORIES
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
@@ -21,12 +22,12 @@ Predictor = Callable[[torch.Tensor, NoiseGrid], Trajectory]
 EXAMPLES = 8
 
 
-def predictor(model: str, basis: eigenbasis.Eigenbasis, inputs: dict[str, str], config: dict[str, Any]) -> Predictor:
+def predictor(model: str, inputs: dict[str, str], config: dict[str, Any]) -> Predictor:
     """Return the function by which a theory carries initial states through a grid."""
-    if model == "gaussian":
-        return lambda initial, grid: comparison.gaussian_trajectory(basis, initial, grid)
-    denoiser, method = theories.load(model, inputs), config["solver"]
-    return lambda initial, grid: flow.integrate(denoiser, initial, grid, method)
+    denoiser: Any = loading.load(model, inputs)
+    if THEORIES[model].closed_form:
+        return lambda initial, grid: comparison.closed_form_trajectory(denoiser, initial, grid)
+    return lambda initial, grid: flow.integrate(denoiser, initial, grid, config["solver"])
 
 
 def of_errors(errors: comparison.SquaredErrors, prefix: str = "", whose: str = "") -> dict[str, xr.DataArray]:
@@ -45,16 +46,21 @@ def of_errors(errors: comparison.SquaredErrors, prefix: str = "", whose: str = "
     }
 
 
-def compare(basis: eigenbasis.Eigenbasis, predict: Predictor, batch: xr.Dataset, null: bool) -> xr.Dataset:
-    """Compute the errors of a batch of trajectories, those of the null model if requested, and the theory's own images."""
+def compare(
+    model: str, predictors: dict[str, Predictor], basis: eigenbasis.Eigenbasis, batch: xr.Dataset
+) -> xr.Dataset:
+    """Compute the errors of a batch of trajectories, those of the theory's null model too, and the theory's own images."""
     states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
-    grid = trajectories.grid_of(batch)
-    found = comparison.isotropic_squared_errors(basis, states, endpoints, grid) if null else None
-    prediction = predict(states[:, 0], grid)
+    found, grid = {}, trajectories.grid_of(batch)
+    for name, predict in predictors.items():
+        prediction = predict(states[:, 0], grid)
+        found[name] = comparison.squared_errors(basis, prediction, states, endpoints)
+    arrays = of_errors(found.pop(model))
+    for name, errors in found.items():
+        arrays |= of_errors(errors, f"{name}_", f", of the {THEORIES[name].label}")
     return xr.Dataset(
         {
-            **of_errors(comparison.squared_errors(basis, prediction, states, endpoints)),
-            **(of_errors(found, "isotropic_", ", of the isotropic Gaussian") if found else {}),
+            **arrays,
             "image": array(prediction.state[:, -1].numpy(), ("sample", *IMAGE_DIMS), "the model's final image"),
             "endpoint": array(
                 prediction.endpoint[:EXAMPLES].numpy(),
@@ -71,11 +77,10 @@ def main(
 ) -> None:
     """Process the shards batch by batch, write the errors."""
     basis = eigenbasis.load(inputs["eigenbasis"])
-    predict = predictor(model, basis, inputs, config)
-    parts = [
-        compare(basis, predict, batch, null=model == "gaussian")
-        for batch in shards.batches(trajectories, config["batch_size"])
-    ]
+    names = [name for name in (THEORIES[model].null, model) if name]  # the theory last, whose images are kept
+    predictors = {name: predictor(name, inputs, config) for name in names}
+    batches = shards.batches(trajectories, config["batch_size"])
+    parts = [compare(model, predictors, basis, batch) for batch in batches]
     examples = parts[0]["endpoint"]
     result = shards.concatenate(part.drop_vars("endpoint") for part in parts).assign(endpoint=examples)
     digests = {name: artifacts.digest(file) for name, file in inputs.items()}

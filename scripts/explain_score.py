@@ -13,12 +13,12 @@ from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.io.artifacts import array
 from underpainting.noise.levels import vp_level
-from underpainting.theory import theories
+from underpainting.theory import loading
+from underpainting.theory.theories import NULL
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
 SUMS = ("ratio", "model", "sample")
-NULL = "isotropic"
 
 
 def chosen_images(dataset: str, count: int) -> torch.Tensor:
@@ -43,7 +43,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     """Add noise, denoise with the network, each theory and the null model, write the sums per image."""
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     names = [*config["models"], NULL]
-    models = [theories.load(name, inputs) for name in names]
+    models = [loading.load(name, inputs) for name in names]
     clean = chosen_images(inputs["dataset"], config["images"])
     meter.plan(nfe=len(config["ratios"]) * len(clean))
     with torch.inference_mode():

@@ -7,44 +7,24 @@ import numpy as np
 import torch
 import xarray as xr
 
-from underpainting.basis import eigenbasis
 from underpainting.io import artifacts
 from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise import schedules
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.teleport import hybrid_sampler, jumps
-from underpainting.theory import isotropic, mixtures
+from underpainting.teleport.registry import JUMPS
+from underpainting.theory import loading
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
 
-def of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
-    """Estimate the basis of a model's own samples."""
-    images = np.concatenate([artifacts.load(file)["images"].values for file in files])
-    return eigenbasis.of_images(images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:]))
-
-
-def make_jump(
-    name: str, rank: int | None, inputs: dict[str, str], samples: list[str]
-) -> tuple[jumps.Jump, tuple[int, ...]]:
-    """Make the jump that a study selects, and return it with the shape of its images."""
-    if name == "mixture":
-        mixture = mixtures.load(inputs["mixture"])
-        return jumps.MixtureJump(mixture), mixture.image_shape
-    if name == "isotropic":
-        model = isotropic.Isotropic.of(eigenbasis.load(inputs["eigenbasis"]))
-        return jumps.IsotropicJump(model), tuple(model.mean.shape)
-    basis = of_samples(samples) if name == "samples" else eigenbasis.load(inputs["eigenbasis"])
-    return jumps.GaussianJump(eigenbasis.truncate(basis, rank=rank) if rank else basis), basis.image_shape
-
-
 def landed(
-    ahead: jumps.Jump, schedule: schedules.Schedule, seeds: list[int], shape: Sequence[int], skips: Sequence[int]
+    jump: jumps.Jump, schedule: schedules.Schedule, seeds: list[int], shape: Sequence[int], skips: Sequence[int]
 ) -> xr.Dataset:
     """Return the states of a batch of seeds at every level."""
     noise = initial_noise(seeds, shape)
     starts = [hybrid_sampler.start_after(skip) for skip in skips]
-    states = torch.stack([hybrid_sampler.state_at_time(ahead, schedule, noise, start) for start in starts], 1)
+    states = torch.stack([hybrid_sampler.state_at_time(jump, schedule, noise, start) for start in starts], 1)
     levels = np.array([schedule.level(start) for start in starts])
     return xr.Dataset(
         {
@@ -63,11 +43,14 @@ def main(
     inputs: dict[str, str], samples: list[str], output: str, study: str, seeds: range, config: dict[str, Any]
 ) -> None:
     """Jump batch by batch, write the states."""
-    ahead, shape = make_jump(config["name"], config.get("rank"), inputs, samples)
+    kind = JUMPS[config["name"]]
+    model = loading.READERS[kind.reads](samples or inputs[kind.reads])
+    jump = jumps.of_theory(loading.denoiser_of(kind.theory, model, config.get("rank")))
     schedule = schedules.of_file(inputs["scheduler"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], jump=config)
     parts = (
-        landed(ahead, schedule, batch, shape, config["skips"]) for batch in seed_batches(seeds, config["batch_size"])
+        landed(jump, schedule, batch, model.image_shape, config["skips"])
+        for batch in seed_batches(seeds, config["batch_size"])
     )
     artifacts.save_stream(parts, output, "sample", provenance)
 

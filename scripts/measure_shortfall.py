@@ -8,27 +8,21 @@ import torch
 import xarray as xr
 
 from underpainting import denoisers, meter
-from underpainting.basis import eigenbasis
 from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.io.artifacts import array
 from underpainting.noise import schedules
-from underpainting.teleport import planner
-from underpainting.theory import gaussian, mixtures
+from underpainting.teleport import planner, registry
+from underpainting.theory import loading
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
 
 def models(inputs: dict[str, str], jumps: dict[str, int | None]) -> dict[str, denoisers.Denoiser]:
     """Return the model behind each jump, except that of the model's own samples, which is not available here."""
-    basis = eigenbasis.load(inputs["eigenbasis"])
-    found: dict[str, denoisers.Denoiser] = {}
-    for name, rank in jumps.items():
-        if name == "mixture":
-            found[name] = mixtures.MixtureDenoiser(mixtures.load(inputs["mixture"]))
-        else:
-            found[name] = gaussian.GaussianDenoiser(eigenbasis.truncate(basis, rank=rank) if rank else basis)
-    return found
+    kinds = {jump: registry.kind_of(jump) for jump in jumps}
+    held = {reads: loading.READERS[reads](inputs[reads]) for reads in {kind.reads for kind in kinds.values()}}
+    return {jump: loading.denoiser_of(kind.theory, held[kind.reads], jumps[jump]) for jump, kind in kinds.items()}
 
 
 def chosen_images(dataset: str, count: int, seed: int) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """Sample one shard of images after the first steps are skipped with the closed form."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,22 @@ from underpainting.io.artifacts import IMAGE_DIMS, array, image_array
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import initial_noise, seed_batches
 from underpainting.samplers.walk import Sampler, last
-from underpainting.teleport import hybrid_sampler, jumps
-from underpainting.theory import isotropic
+from underpainting.teleport import hybrid_sampler
+from underpainting.teleport.jumps import Jump
+from underpainting.theory.gaussian import GaussianDenoiser
+from underpainting.theory.isotropic import IsotropicDenoiser
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
-JUMPS: dict[str, Callable[[eigenbasis.Eigenbasis], jumps.Jump]] = {
-    "gaussian": jumps.GaussianJump,
-    "isotropic": lambda basis: jumps.IsotropicJump(isotropic.Isotropic.of(basis)),
+# of the sweep and of its null model
+THEORIES: dict[str, type[GaussianDenoiser | IsotropicDenoiser]] = {
+    "gaussian": GaussianDenoiser,
+    "isotropic": IsotropicDenoiser,
 }
 
 
 def hybrid(
-    jump: jumps.Jump,
+    jump: Jump,
     shape: tuple[int, ...],
     sampler: Sampler,
     denoiser: denoisers.Denoiser,
@@ -62,7 +64,7 @@ def main(
     """Sample batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
-    jump = JUMPS[config["jump"]](basis)
+    jump = THEORIES[config["jump"]](basis).state
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     meter.plan(nfe=len(seeds) * sampler.calls(skip))

@@ -11,7 +11,7 @@ from underpainting.analysis.statistics import Interval
 from underpainting.analysis.trajectory_errors import divergence_time, final_error
 from underpainting.io import artifacts
 from underpainting.io.writing import write_text
-from underpainting.theory.labels import LABELS
+from underpainting.theory.theories import THEORIES
 from underpainting_workflow import tables
 from underpainting_workflow.runner import run
 
@@ -46,7 +46,7 @@ def row(quantity: str, interval: Interval, **tests: float) -> dict[str, Any]:
 def rows(files: list[str]) -> list[dict[str, Any]]:
     """Make the rows: errors and departure of every theory, then the difference of every two."""
     models = {Path(file).name.removesuffix(".zarr.zip"): artifacts.load(file) for file in files}
-    labels = {name: LABELS[name] for name in models}
+    labels = {name: THEORIES[name].label for name in models}
     found = [
         row(f"error: {labels[name]}", statistics.confidence_interval(final_error(data)))
         for name, data in models.items()

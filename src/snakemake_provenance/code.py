@@ -3,9 +3,10 @@
 Snakemake notices a changed script, but not a changed module that the script imports, nor another version of a package.
 So each rule carries both among its params. Imports are followed through the syntax tree, within functions too;
 comments, docstrings and formatting do not count, since the tree knows none of the first and third and the second are
-taken out. Imports for type checkers alone do not count either. A file of the package that is not Python, such as a style
-sheet, counts, byte by byte, with every module that holds its name as text. The digest does not depend on the version of
-Python that computes it.
+taken out. Imports for type checkers alone do not count either. An import by a name that is put together as the program runs,
+`import_module(f"package.{name}")`, counts as one of every module of that package, unless the job names those that are meant.
+A file of the package that is not Python, such as a style sheet, counts, byte by byte, with every module that holds its
+name as text. The digest does not depend on the version of Python that computes it.
 """
 
 from __future__ import annotations
@@ -153,16 +154,29 @@ def _imports(tree: ast.AST, own: str) -> Iterator[str]:
             if name:
                 yield name
                 yield from (f"{name}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call):
+            yield from _imported_by_name(node)
+
+
+def _imported_by_name(call: ast.Call) -> Iterator[str]:
+    """The package, as `package.*`, of which `import_module(f"package.{name}")` imports a module."""
+    called = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    name = call.args[0] if call.args and called == "import_module" else None
+    start = getattr(name.values[0], "value", None) if isinstance(name, ast.JoinedStr) else None
+    if isinstance(start, str) and start.endswith("."):
+        yield f"{start}*"
 
 
 @cache
 def _files(name: str, packages: Packages, without: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of a dotted name below its package: every `__init__` on the way, and the module itself."""
+    """The files of a dotted name below its package: every `__init__` on the way, and the module itself; of `*`, every module."""
     parts = name.split(".")
     package = next((package for package in packages if package.stem == parts[0]), None)
     if package is None or any(f"{name}.".startswith(f"{left_out}.") for left_out in without):
         return ()
     places = [package.joinpath(*parts[1:depth]) for depth in range(1, len(parts) + 1)]
+    if parts[-1] == "*":
+        return tuple(sorted(places[-1].parent.glob("*.py")))
     files = (file for place in places for file in (place / "__init__.py", place.with_suffix(".py")))
     return tuple(file for file in files if file.is_file())
 
@@ -193,6 +207,8 @@ def _reach(
         parsed = _parsed(file, _module(file, packages))
         for name in set(parsed.imports) - names:
             names.add(name)
+            if name.endswith("*") and any(module.startswith(name[:-1]) for module in also):
+                continue
             new = set(_files(name, packages, without)) - found
             waiting.extend(new)
             found |= new

@@ -68,7 +68,7 @@ def _check_classes(study: Study, names: tuple[str, ...], counts: Counts) -> None
     """Refuse images without a label, and classes of no image, or of one where the class becomes a mode."""
     if counts[-1]:
         raise DataError("source", f"{counts[-1]} images have no label", "label or remove them")
-    mode = study.mixture.fit == "classes" and study.compares("mixture")
+    mode = study.mixture.fit == "classes" and "mixture" in study.reads
     least = (2 if mode else 1) if study.moments.per_class else 0
     if scarce := [f"{name!r} ({count})" for name, count in zip(names, counts, strict=False) if count < least]:
         need = "an image" if least == 1 else "two images, to have a covariance"

@@ -24,6 +24,10 @@ FILES = {
     "package/unused.py": "VALUE = 1\n",
     "package/room/__init__.py": "from package.room.inner import name\n",
     "package/room/inner.py": "name = 'inner'\n",
+    "package/rows/__init__.py": "",
+    "package/rows/one.py": "VALUE = 1\n",
+    "package/rows/two.py": "VALUE = 1\n",
+    "package/loading.py": "from importlib import import_module\nload = lambda name: import_module(f'package.rows.{name}')\n",
     "script.py": "from package import used, room\n\ndef main():\n    import package.lazy\n    return used.f(1)\n",
 }
 
@@ -68,6 +72,17 @@ def test_the_digest_changes_when_and_only_when_reached_code_does(
     assert old in text
     (tree / file).write_text(text.replace(old, new))
     assert (digest(tree) != before) == differs
+
+
+@pytest.mark.parametrize(("named", "reached"), [((), {"one", "two"}), (("package.rows.two",), {"two"})])
+def test_an_import_by_a_name_put_together_reaches_every_module_that_it_could_mean(
+    tree: Path, named: tuple[str, ...], reached: set[str]
+) -> None:
+    code.forget()
+    (tree / "script.py").write_text("from package import loading\n")
+    found = code.closure(tree / "script.py", (tree / "package",), also=named)
+    assert {file.stem for file in found if file.parent.name == "rows"} - {"__init__"} == reached
+    assert tree / "package/unused.py" not in found
 
 
 def test_the_digest_does_not_know_where_the_tree_is(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from underpainting.io.errors import InputError
-from underpainting.samplers import registry
-from underpainting.samplers.registry import SAMPLERS
+from underpainting.teleport.registry import NO_JUMP
 from underpainting_workflow.studies import Study, files, load_study
-from underpainting_workflow.studies.budget import NO_JUMP, BudgetConfig
+from underpainting_workflow.studies.budget import BudgetConfig
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
 BUDGET: dict[str, Any] = {
@@ -42,17 +39,6 @@ def budget_with(**changes: Any) -> BudgetConfig:
 
 
 # --- steps and runs --------------------------------------------------------------------------------------------------
-
-
-@given(name=st.sampled_from(list(SAMPLERS)), budget=st.integers(1, 60))
-def test_a_budget_pays_for_its_steps_and_for_no_more(name: str, budget: int) -> None:
-    steps = registry.steps_within(name, budget)
-    assert registry.calls(name, steps) <= budget < registry.calls(name, steps + 1) or steps == budget
-
-
-def test_a_budget_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="calls its denoiser at least once, so a budget of 0 calls is not enough"):
-        registry.steps_within("ddim", 0)
 
 
 def test_budgets_that_pay_for_the_same_steps_are_one() -> None:
@@ -163,7 +149,13 @@ def test_a_study_without_the_section_has_no_such_rows() -> None:
             "lowrank65 exceeds the 64 components of the eigenbasis",
             "lower its rank",
         ),
-        ({"jumps": [{"name": "lowrank", "skips": [40]}]}, "rank", "missing", ""),
+        ({"jumps": [{"name": "lowrank", "skips": [40]}]}, "budget.jumps[0].rank", "missing", "add it"),
+        (
+            {"jumps": [{"name": "gaussian", "skips": [40], "rank": 3}]},
+            "budget.jumps[0]",
+            "nothing but lowrank uses it",
+            "",
+        ),
         ({"jump": []}, "budget.jump", "unknown key", "did you mean 'jumps'?"),
     ],
     ids=str,

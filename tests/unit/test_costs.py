@@ -31,9 +31,8 @@ from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
-from underpainting.teleport.jumps import IsotropicJump
 from underpainting.theory.gaussian import GaussianDenoiser
-from underpainting.theory.isotropic import Isotropic
+from underpainting.theory.isotropic import IsotropicDenoiser
 from underpainting_workflow import forecast
 from underpainting_workflow.studies import SamplerChoice, Study, costs, files
 from underpainting_workflow.usage.record import Record, State, write
@@ -196,7 +195,7 @@ def test_the_null_models_sweep_costs_what_it_calls(tmp_path: Path, network: UNet
     denoiser, _ = denoisers.load_denoiser(tmp_path / "denoiser", Compute("cpu"))
     with torch.inference_mode():
         begin = sampler.start(initial_noise(range(8), (1, 8, 8)))
-        state = IsotropicJump(Isotropic.of(basis))(begin, sampler.grid[0], sampler.grid[2])
+        state = IsotropicDenoiser(basis).state(begin, sampler.grid[0], sampler.grid[2])
         images = sample(sampler, denoiser, state, 2).clamp(-1, 1)
     np.testing.assert_allclose(found["images"].values[:8], images.numpy(), atol=1e-5)
 

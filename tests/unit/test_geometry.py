@@ -20,6 +20,7 @@ from underpainting.samplers import trajectories
 from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
+from underpainting.theory.isotropic import IsotropicDenoiser
 
 SEEDS = st.integers(0, 2**31)
 
@@ -236,7 +237,9 @@ def test_a_gaussian_denoiser_is_predicted_up_to_discretisation() -> None:
     for steps in (50, 200):
         basis, data = gaussian_trajectories(steps)
         states, endpoints = torch.from_numpy(data["state"].values), torch.from_numpy(data["endpoint"].values)
-        prediction = comparison.gaussian_trajectory(basis, states[:, 0], trajectories.grid_of(data))
+        prediction = comparison.closed_form_trajectory(
+            GaussianDenoiser(basis), states[:, 0], trajectories.grid_of(data)
+        )
         found = comparison.squared_errors(basis, prediction, states, endpoints)
         assert found.state.shape == (5, steps + 1)
         assert (found.state[:, 0] == 0).all()
@@ -250,7 +253,7 @@ def test_the_prediction_ends_where_the_noise_filter_says() -> None:
     basis, data = gaussian_trajectories(20)
     levels = trajectories.grid_of(data)
     start = torch.from_numpy(data["state"].values[:, 0]).double()
-    predicted = comparison.gaussian_trajectory(basis, start, levels).state[:, -1].flatten(1)
+    predicted = comparison.closed_form_trajectory(GaussianDenoiser(basis), start, levels).state[:, -1].flatten(1)
     filtered = (
         basis.mean + (start.flatten(1) - levels[0].alpha * basis.mean) @ gaussian.noise_filter(basis, levels[0]).T
     )
@@ -277,9 +280,8 @@ def test_errors_of_the_isotropic_gaussian_are_those_of_a_gaussian_without_direct
     flat = eigenbasis.dense(basis.mean.numpy(), np.eye(16) * basis.total_variance / 16, (1, 4, 4))
     states, endpoints = torch.from_numpy(data["state"].values), torch.from_numpy(data["endpoint"].values)
     levels = trajectories.grid_of(data)
-    found = comparison.isotropic_squared_errors(basis, states, endpoints, levels)
-    expected = comparison.squared_errors(
-        basis, comparison.gaussian_trajectory(flat, states[:, 0], levels), states, endpoints
-    )
+    theories = IsotropicDenoiser(basis), GaussianDenoiser(flat)
+    predictions = [comparison.closed_form_trajectory(theory, states[:, 0], levels) for theory in theories]
+    found, expected = (comparison.squared_errors(basis, prediction, states, endpoints) for prediction in predictions)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)

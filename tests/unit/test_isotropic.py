@@ -27,7 +27,7 @@ def test_it_is_the_gaussian_with_equal_variances() -> None:
     wanted = gaussian.state(basis(), images, SOURCE, TARGET)
     torch.testing.assert_close(isotropic.state(model, images, SOURCE, TARGET), wanted, rtol=1e-12, atol=1e-12)
     wanted = gaussian.endpoint(basis(), images, TARGET)
-    torch.testing.assert_close(isotropic.IsotropicDenoiser(model)(images, *TARGET), wanted, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(isotropic.IsotropicDenoiser(basis())(images, *TARGET), wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_its_variance_is_the_mean_variance_of_a_pixel_whatever_the_basis_holds() -> None:

@@ -10,7 +10,7 @@ from tests.unit.bases import make_basis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, vp_level
 from underpainting.samplers.randomness import initial_noise
-from underpainting.teleport.jumps import ClassJump, GaussianJump, Jump, MixtureJump
+from underpainting.teleport.jumps import ClassJump, FlowJump, GaussianJump, Jump
 from underpainting.theory import flow, gaussian
 from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 
@@ -64,7 +64,7 @@ def test_the_mixture_jump_follows_the_flow_of_its_mixture(path: str) -> None:
     images = start(source)
     grid = NoiseGrid.of([source, target])
     *_, exact = flow.walk(MixtureDenoiser(mixture), images, grid, "dopri8", rtol=1e-10, atol=1e-10)
-    found = MixtureJump(mixture)(images, source, target)
+    found = FlowJump(MixtureDenoiser(mixture))(images, source, target)
     assert (found - exact.state).abs().max() < 1e-6
     gaussians = [GaussianJump(basis)(images, source, target) for basis in CLASSES]
     assert min(float((found - other).abs().max()) for other in gaussians) > 0.1
@@ -73,7 +73,7 @@ def test_the_mixture_jump_follows_the_flow_of_its_mixture(path: str) -> None:
 @pytest.mark.parametrize("path", JUMPS)
 def test_a_mixture_of_one_mode_is_the_closed_form(path: str) -> None:
     (source, target), images = JUMPS[path], start(JUMPS[path][0])
-    found = MixtureJump(mixture_of(CLASSES[:1]))(images, source, target)
+    found = FlowJump(MixtureDenoiser(mixture_of(CLASSES[:1])))(images, source, target)
     assert (found - GaussianJump(CLASSES[0])(images, source, target)).abs().max() < 1e-6
 
 
@@ -84,7 +84,8 @@ def test_more_steps_bring_the_mixture_jump_nearer_by_the_fourth_order() -> None:
         MixtureDenoiser(mixture), images, NoiseGrid.of([source, target]), "dopri8", rtol=1e-12, atol=1e-12
     )
     few, many = (
-        float((MixtureJump(mixture, steps)(images, source, target) - exact.state).abs().max()) for steps in (8, 16)
+        float((FlowJump(MixtureDenoiser(mixture), steps)(images, source, target) - exact.state).abs().max())
+        for steps in (8, 16)
     )
     assert few / many > 8
 
@@ -92,7 +93,7 @@ def test_more_steps_bring_the_mixture_jump_nearer_by_the_fourth_order() -> None:
 def test_a_mixture_carries_noise_all_the_way_to_images() -> None:
     """Where the covariance has no variance, an image is the mean of a mode there."""
     source, _ = JUMPS["variance preserving"]
-    found = MixtureJump(mixture_of(CLASSES), 60)(start(source), source, DATA).flatten(1)
+    found = FlowJump(MixtureDenoiser(mixture_of(CLASSES)), 60)(start(source), source, DATA).flatten(1)
     for image in found:
         off = [
             float((centred - basis.vectors @ (basis.vectors.T @ centred)).norm())
@@ -103,7 +104,7 @@ def test_a_mixture_carries_noise_all_the_way_to_images() -> None:
 
 
 @pytest.mark.parametrize(
-    "jump", [GaussianJump(CLASSES[0]), ClassJump(CLASSES, [0, 1]), MixtureJump(mixture_of(CLASSES))]
+    "jump", [GaussianJump(CLASSES[0]), ClassJump(CLASSES, [0, 1]), FlowJump(MixtureDenoiser(mixture_of(CLASSES)))]
 )
 def test_states_keep_their_shape_and_type(jump: Jump) -> None:
     source, target = JUMPS["straight"]

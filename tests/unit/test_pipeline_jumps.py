@@ -35,8 +35,8 @@ from underpainting.pipeline import TeleportPipeline
 from underpainting.samplers import registry
 from underpainting.samplers.walk import sample
 from underpainting.teleport import hybrid_sampler
-from underpainting.teleport.jumps import GaussianJump, Jump, MixtureJump
-from underpainting.theory.mixtures import Mixture, Mode
+from underpainting.teleport.jumps import FlowJump, GaussianJump, Jump
+from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 
 SEEDS = [3, 5, 8]
 SHAPE = (1, 8, 8)
@@ -204,7 +204,7 @@ def test_designs_and_samplers_that_cannot_be_are_refused(options: dict[str, Any]
 
 @pytest.mark.parametrize("design", ["truncate", "regrid"])
 def test_a_mixture_carries_the_noise_as_in_the_workflow(design: Any, tmp_path: Path) -> None:
-    folder, jump = folder_of("variance preserving", tmp_path), MixtureJump(mixture())
+    folder, jump = folder_of("variance preserving", tmp_path), FlowJump(MixtureDenoiser(mixture()))
     options: dict[str, Any] = {"seeds": SEEDS, "num_inference_steps": 5, "skip": 0.6, "design": design}
     found = loaded(folder)(**options, jump=jump, sampler="dpmsolverpp", return_trajectory=True, output_type="pt")
     plain = loaded(folder)(**options, sampler="dpmsolverpp", return_trajectory=True)

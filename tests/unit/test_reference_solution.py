@@ -19,10 +19,10 @@ from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, k
 from underpainting.quality import reference_solution
 from underpainting.quality.distances import interval_columns
 from underpainting.samplers import registry
-from underpainting.teleport.jumps import GaussianJump, IsotropicJump, Jump
+from underpainting.teleport.jumps import GaussianJump, Jump
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
-from underpainting.theory.isotropic import Isotropic
+from underpainting.theory.isotropic import IsotropicDenoiser
 
 SCHEDULES: dict[str, Schedule] = {
     "variance preserving": schedule_of(DDIMScheduler()),
@@ -111,11 +111,11 @@ def test_what_a_wrong_jump_moves_stays_moved_however_finely_the_rest_is_solved(k
     noise = first.sigma * states_at(NoiseLevel(0.0, 1.0), 40)
     own = exact(noise, first)
 
-    def bias(ahead: Jump, steps: int) -> float:
-        images = reference_solution.solve(GaussianDenoiser(BASIS), schedule, ahead(noise, first, here), here, steps)
+    def bias(jump: Jump, steps: int) -> float:
+        images = reference_solution.solve(GaussianDenoiser(BASIS), schedule, jump(noise, first, here), here, steps)
         return float(reference_solution.rmse_interval(reference_solution.squared_errors(images, own)).estimate)
 
-    wrong = IsotropicJump(Isotropic.of(BASIS))
+    wrong = IsotropicDenoiser(BASIS).state
     closed_form = float((exact(wrong(noise, first, here), here) - own).square().mean().sqrt())
     assert closed_form > 0.003
     assert bias(wrong, 60) == pytest.approx(closed_form, rel=0.05)

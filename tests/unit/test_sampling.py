@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -37,7 +36,6 @@ from underpainting.samplers.schedulers import make_scheduler
 from underpainting.samplers.walk import Sampler, Step, sample
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
-from underpainting_workflow.studies.sampling import SamplerName
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 SHAPE = (1, 8, 8)
@@ -244,10 +242,6 @@ def test_the_start_has_the_spread_of_its_level(name: str) -> None:
     assert scale == pytest.approx(sampler.grid[0].sigma, abs=1e-4)
 
 
-def test_names_in_study_files_are_those_of_the_samplers() -> None:
-    assert set(typing.get_args(SamplerName)) == set(SAMPLERS)
-
-
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
@@ -366,14 +360,14 @@ def test_function_evaluations_are_counted_as_the_sampler_makes_them(
     assert counter.calls == expected == sampler.calls(begin)
 
 
-@given(name=st.sampled_from(NAMES), budget=st.integers(1, 100))
-def test_a_budget_buys_the_most_steps_that_it_can_pay(name: str, budget: int) -> None:
-    steps = registry.steps_within(name, budget)
-    assert registry.calls(name, steps) <= budget < registry.calls(name, steps + 1)
+@given(name=st.sampled_from(NAMES), nfe=st.integers(1, 100))
+def test_network_calls_buy_the_most_steps_that_they_can_pay(name: str, nfe: int) -> None:
+    steps = registry.steps_within(name, nfe)
+    assert registry.calls(name, steps) <= nfe < registry.calls(name, steps + 1)
 
 
-def test_a_budget_without_a_call_is_refused() -> None:
-    with pytest.raises(ValueError, match="a budget of 0 calls is not enough"):
+def test_no_network_call_is_too_few() -> None:
+    with pytest.raises(ValueError, match="calls its denoiser at least once, so 0 calls are not enough"):
         registry.steps_within("ddim", 0)
 
 

@@ -119,7 +119,7 @@ def test_large_images_never_meet_a_pixel_by_pixel_matrix(name: str) -> None:
     study = load_study(ROOT / "config" / "studies" / f"{name}.yaml")
     assert study.eigenbasis.method == "randomized"
     assert not study.moments.per_class
-    assert not study.compares("mixture") and not study.compares("point_cloud")
+    assert not study.reads & {"mixture", "dataset"}
 
 
 def test_the_study_that_the_slips_below_start_from_is_right(tmp_path: Path) -> None:

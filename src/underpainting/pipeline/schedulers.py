@@ -29,20 +29,21 @@ def network_kind(scheduler: Any) -> Family:
 
 
 def sampler_name(scheduler: Any) -> str:
-    """The key in `registry.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
+    """Find the key in `registry.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
 
     Raises:
         ValueError: no sampler uses its class.
     """
-    names = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras}
-    names |= dict.fromkeys(NETWORK_KEYS, "euler")
+    plain = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras}
+    names = plain | dict.fromkeys(NETWORK_KEYS, "euler")
+    on_karras = {kind.scheduler: name for name, kind in SAMPLERS.items() if kind.karras and not kind.stochastic}
     wanted = type(scheduler).__name__
     if wanted not in names:
         raise ValueError(
             f"the scheduler {wanted} has no sampler here; put one of {', '.join(sorted(names))} in its place, as in "
             "pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)"
         )
-    return "edmheun" if names[wanted] == "heun" and scheduler.config["use_karras_sigmas"] else names[wanted]
+    return on_karras.get(wanted, names[wanted]) if scheduler.config.get("use_karras_sigmas") else names[wanted]
 
 
 def default_of(key: str, parameter: inspect.Parameter) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from importlib.resources import as_file, files
+from itertools import cycle
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -22,27 +23,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from underpainting.io.writing import replacing
+from underpainting.teleport.registry import NO_JUMP, kind_of
+from underpainting.theory.theories import THEORIES
 
 WIDTH = 6.75
 MUTED = "#767676"
 DIVERGING = "RdBu_r"
 SIGMA, ALPHA = r"$\sigma_t$", r"$\alpha_t$"
-# Each theory looks the same in all figures; the network, which they are to explain, is black.
-_MODELS: dict[str, dict[str, Any]] = {
-    "network": {"color": "black", "linestyle": "-"},
-    "gaussian": {"color": "#0072B2", "linestyle": "-"},
-    "mixture": {"color": "#D55E00", "linestyle": "--"},
-    "point_cloud": {"color": "#009E73", "linestyle": "-."},
-}
-# Jumps by kind; the Gaussian and the mixture look as these theories do.
-_JUMPS: dict[str, dict[str, Any]] = {
-    "none": {"color": "black", "linestyle": "-"},
-    "isotropic": {"color": MUTED, "linestyle": (0, (1, 1))},
-    "gaussian": _MODELS["gaussian"],
-    "mixture": _MODELS["mixture"],
-    "samples": {"color": "#CC79A7", "linestyle": ":"},
-}
-_LOW_RANK_COLOURS = "#56B4E9", "#E69F00", "#009E73"
+_BLACK = {"color": "black", "linestyle": "-"}
+_RANKED_COLOURS = "#56B4E9", "#E69F00", "#009E73"
 # Dates and versions would make two runs differ.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
@@ -95,24 +84,23 @@ def stacked(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
 
 def look_of(number: int) -> dict[str, Any]:
     """Colour and line style of the n-th line of a figure, the first being 0."""
-    cycle = list(mpl.rcParams["axes.prop_cycle"])
-    return dict(cycle[number % len(cycle)])
+    looks = list(mpl.rcParams["axes.prop_cycle"])
+    return dict(looks[number % len(looks)])
 
 
 def look_of_model(name: str) -> dict[str, Any]:
-    """Colour and line style of `network` or of a theory (`gaussian`, `mixture`, `point_cloud`)."""
-    return dict(_MODELS[name])
+    """Colour and line style of a theory, or of the `network` that they are to explain; the same in all figures."""
+    return dict(_BLACK if name == "network" else THEORIES[name].look)
 
 
 def looks_of_jumps(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line style of each jump, by its id (`none`, `isotropic`, `gaussian`, `lowrank16`, `mixture`, `samples`)."""
-    listed = list(names)
-    low_rank = [name for name in listed if name not in _JUMPS]
-    others = {
-        name: {"color": _LOW_RANK_COLOURS[number % len(_LOW_RANK_COLOURS)], "linestyle": "-."}
-        for number, name in enumerate(low_rank)
+    """Colour and line style of each jump, by its id (`none`, `gaussian`, `lowrank16`); several ranks differ in colour."""
+    colours = cycle(_RANKED_COLOURS)
+    looks = {name: _BLACK if name == NO_JUMP else kind_of(name).look for name in names}
+    ranked = (name for name in looks if name != NO_JUMP and kind_of(name).ranked)
+    return {name: dict(look) for name, look in looks.items()} | {
+        name: {"color": next(colours), "linestyle": "-."} for name in ranked
     }
-    return {name: dict(_JUMPS.get(name) or others[name]) for name in listed}
 
 
 def sequential() -> Colormap:

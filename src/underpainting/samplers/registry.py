@@ -19,6 +19,8 @@ class SamplerKind(NamedTuple):
         corrects: which steps call the denoiser a second time, at their target: `every` but the last, the `first`, or `none`.
         takes: what its scheduler is given; with `epsilon`, velocities where the network predicts those.
         clips: whether it can clip the endpoint estimate to the image range.
+        strides: whether it moves by T // N of a network's T times at each of N steps, even where its own grid does not.
+        repeats: whether its own grid visits a time twice where it takes as many steps as there are times.
         karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
         noise: who adds noise on the way: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.
         fixed: settings of its scheduler that are not the user's to choose.
@@ -32,6 +34,8 @@ class SamplerKind(NamedTuple):
     corrects: Literal["none", "first", "every"] = "none"
     takes: Literal["sample", "epsilon"] = "sample"
     clips: bool = False
+    strides: bool = False
+    repeats: bool = False
     karras: bool = False
     noise: Literal["none", "scheduler", "churn"] = "none"
     fixed: Mapping[str, bool] = MappingProxyType({})
@@ -48,11 +52,13 @@ _HEUN = SamplerKind(
 _EDM_HEUN = _HEUN._replace(label="EDM Heun", karras=True)
 
 SAMPLERS: dict[str, SamplerKind] = {
-    "ddim": SamplerKind("DDIM", "scheduling_ddim", "DDIMScheduler", tabled=True, clips=True),
+    "ddim": SamplerKind("DDIM", "scheduling_ddim", "DDIMScheduler", tabled=True, clips=True, strides=True),
     "euler": SamplerKind("Euler", "scheduling_euler_discrete", "EulerDiscreteScheduler", scaled=True),
     "heun": _HEUN,
-    "dpmsolverpp": SamplerKind("DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler"),
-    "unipc": SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler"),
+    "dpmsolverpp": SamplerKind(
+        "DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler", repeats=True
+    ),
+    "unipc": SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler", repeats=True),
     "pndm": SamplerKind(
         "PNDM",
         "scheduling_pndm",
@@ -60,6 +66,7 @@ SAMPLERS: dict[str, SamplerKind] = {
         tabled=True,
         corrects="first",
         takes="epsilon",
+        strides=True,
         fixed={"skip_prk_steps": True, "set_alpha_to_one": True},
     ),
     "lms": SamplerKind("LMS", "scheduling_lms_discrete", "LMSDiscreteScheduler", scaled=True),
@@ -67,10 +74,12 @@ SAMPLERS: dict[str, SamplerKind] = {
     "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, clips=True, noise="scheduler"),
     "edmchurn": _EDM_HEUN._replace(label="EDM churn", noise="churn"),
 }
+CLIPPING = ", ".join(name for name, kind in SAMPLERS.items() if kind.clips)
+"""The samplers that can clip, in words."""
 
 
 def calls(name: str, steps: int) -> int:
-    """Denoiser calls of so many steps to the image: the NFE of one image.
+    """Count the denoiser calls of so many steps to the image: the NFE of one image.
 
     Args:
         name: a key of `SAMPLERS`.
@@ -80,16 +89,16 @@ def calls(name: str, steps: int) -> int:
     return steps + corrected[SAMPLERS[name].corrects]
 
 
-def steps_within(name: str, budget: int) -> int:
-    """The most steps that cost at most `budget` denoiser calls.
+def steps_within(name: str, nfe: int) -> int:
+    """Count the most steps that cost at most `nfe` denoiser calls.
 
     Args:
         name: a key of `SAMPLERS`.
-        budget: denoiser calls per image, 1 or more.
+        nfe: denoiser calls per image, 1 or more.
 
     Raises:
-        ValueError: the budget is not positive.
+        ValueError: `nfe` is not positive.
     """
-    if budget < 1:
-        raise ValueError(f"a sampler calls its denoiser at least once, so a budget of {budget} calls is not enough")
-    return max(steps for steps in range(1, budget + 1) if calls(name, steps) <= budget)
+    if nfe < 1:
+        raise ValueError(f"a sampler calls its denoiser at least once, so {nfe} calls are not enough")
+    return max(steps for steps in range(1, nfe + 1) if calls(name, steps) <= nfe)

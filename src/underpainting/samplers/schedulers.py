@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from underpainting.noise import families
 from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
 from underpainting.noise.schedules import VariancePreservingSchedule, karras_grid, schedule_of
-from underpainting.samplers.registry import SAMPLERS, SamplerKind
+from underpainting.samplers.registry import CLIPPING, SAMPLERS, SamplerKind
 
 SCHEDULE_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
 # where a scheduler's own levels lie; on a grid that is given, they would shift its times or its end
@@ -56,9 +56,8 @@ def _class_of(kind: SamplerKind) -> Any:
 def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
     """What a scheduler is made with, beside its schedule."""
     if options.get("clip_sample") and not kind.clips:
-        able = ", ".join(name for name, other in SAMPLERS.items() if other.clips)
         raise ValueError(
-            f"{kind.label} of diffusers cannot clip endpoint estimates; leave clip_sample out, or take {able}"
+            f"{kind.label} of diffusers cannot clip endpoint estimates; leave clip_sample out, or take {CLIPPING}"
         )
     clipping = {"clip_sample": options.get("clip_sample", False)} if kind.clips else {}
     chosen = {key: value for key, value in options.items() if key != "clip_sample"}
@@ -208,7 +207,7 @@ def _ratio_grid(kind: SamplerKind, scheduler: Any) -> NoiseGrid:
 
 def _table_grid(name: str, scheduler: Any, steps: int) -> NoiseGrid:
     times = sorted(set(scheduler.timesteps.tolist()), reverse=True)
-    if name != "ddpm":  # whose scheduler moves along its own list
+    if SAMPLERS[name].strides:
         _require_even_steps(name, scheduler, times, steps)
     alpha = np.sqrt(np.array([*(float(scheduler.alphas_cumprod[time]) for time in times), 1.0], np.float64))
     return NoiseGrid(alpha, np.sqrt(1.0 - alpha**2))

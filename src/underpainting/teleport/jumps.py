@@ -2,10 +2,10 @@ r"""Jumps: maps that carry a state from one noise level to another without calli
 
     GaussianJump   the closed form (Eq. 9); with a truncated basis its low-rank form
     ClassJump      the closed form of each image's own class, for conditional networks
-    IsotropicJump  the closed form of mean and total variance alone: the null model of the others
-    MixtureJump    the probability flow of a Gaussian mixture, integrated (Eq. 8, 84-100)
+    FlowJump       the probability flow of any other model of the data, integrated: of a mixture, say (Eq. 8, 84-100)
 
 Any of them may stand in front of any sampler: each gives what the sampler would have integrated, were the data so distributed.
+Those that a study can name are the rows of `registry.JUMPS`, each along the flow of a theory.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.denoisers import Denoiser
 from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
-from underpainting.theory import flow, gaussian, isotropic
-from underpainting.theory.mixtures import Mixture, MixtureDenoiser
+from underpainting.theory import flow, gaussian
 
-MIXTURE_STEPS = 24
+FLOW_STEPS = 24
 
 
 class Jump(Protocol):
@@ -52,20 +52,6 @@ class GaussianJump:
         return gaussian.state(self.basis, images, source, target)
 
 
-class IsotropicJump:
-    """The closed form of a Gaussian with the same variance along every direction: no covariance is known.
-
-    Args:
-        model: mean and variance of the data.
-    """
-
-    def __init__(self, model: isotropic.Isotropic) -> None:
-        self.model = model
-
-    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-        return isotropic.state(self.model, images, source, target)
-
-
 class ClassJump:
     """The closed form of each image's own class.
 
@@ -92,16 +78,16 @@ class ClassJump:
         return moved
 
 
-class MixtureJump:
-    """The probability flow of a Gaussian mixture, by the fourth-order Runge-Kutta method.
+class FlowJump:
+    """The probability flow of any model of the data, by the fourth-order Runge-Kutta method (Eq. 4, 75).
 
     Args:
-        mixture: of the data.
+        denoiser: of the model.
         steps: from the one level to the other, evenly spaced in the angle atan2(sigma, alpha).
     """
 
-    def __init__(self, mixture: Mixture, steps: int = MIXTURE_STEPS) -> None:
-        self._denoiser, self._steps = MixtureDenoiser(mixture), steps
+    def __init__(self, denoiser: Denoiser, steps: int = FLOW_STEPS) -> None:
+        self._denoiser, self._steps = denoiser, steps
 
     def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
         begin, end = (float(np.arctan2(level.sigma, level.alpha)) for level in (source, target))
@@ -110,3 +96,9 @@ class MixtureJump:
         start = images / float(np.hypot(*source))
         *_, last = flow.walk(self._denoiser, start, grid, "rk4")
         return last.state * float(np.hypot(*target))
+
+
+def of_theory(denoiser: Denoiser) -> Jump:
+    """Follow the closed form of a theory that has one, else its probability flow."""
+    jump: Jump = getattr(denoiser, "state", None) or FlowJump(denoiser)
+    return jump

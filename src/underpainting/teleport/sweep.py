@@ -17,9 +17,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from underpainting.quality.extractors import INCEPTION
+from underpainting.teleport import registry
+from underpainting.theory import theories
 
 TOLERANCE = 0.02
-NO_JUMP, NULL = "none", "isotropic"
+NO_JUMP, NULL = registry.NO_JUMP, theories.NULL
 LOSSES = ("loss", "autoencoder_loss", "network_loss")
 """By how much a jump makes each measure larger: columns of the table, with their `_low` and `_high`."""
 

@@ -200,3 +200,7 @@ class GaussianDenoiser:
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
         """Estimate the endpoint; see `denoisers.protocol.Denoiser`."""
         return endpoint(self.basis, images, NoiseLevel(alpha, sigma))
+
+    def state(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        """Carry states along the flow; as the function `state`."""
+        return state(self.basis, images, source, target)

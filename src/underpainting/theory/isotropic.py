@@ -69,10 +69,19 @@ def endpoint(model: Isotropic, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 class IsotropicDenoiser:
-    """The exact posterior mean of isotropic Gaussian data."""
+    """The exact posterior mean of isotropic Gaussian data.
 
-    def __init__(self, model: Isotropic) -> None:
-        self.model = model
+    Args:
+        basis: whose mean and total variance the data have.
+    """
+
+    def __init__(self, basis: Eigenbasis) -> None:
+        self.model = Isotropic.of(basis)
 
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        """Estimate the endpoint; see `denoisers.protocol.Denoiser`."""
         return endpoint(self.model, images, NoiseLevel(alpha, sigma))
+
+    def state(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        """Carry states along the flow; as the function `state`."""
+        return state(self.model, images, source, target)

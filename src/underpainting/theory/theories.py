@@ -1,55 +1,55 @@
-"""The analytic models of the data, each behind the denoiser protocol, from their artifacts (Sec. 4-5)."""
+"""The theories that are known: how each is named and drawn, and what it is read from. Imports nothing heavy.
+
+A row names the class of its denoiser, which `loading` imports. A theory with a closed form has beside its denoiser a method
+`state(images, source, target)`; the flow of any other is integrated (`flow`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
-from underpainting.basis import eigenbasis
-from underpainting.denoisers import Denoiser
-from underpainting.theory import isotropic, mixtures, point_cloud
-from underpainting.theory.gaussian import GaussianDenoiser
+from typing import Any, NamedTuple
 
 
-def gaussian(path: str | Path) -> Denoiser:
-    """One Gaussian, from an eigenbasis artifact."""
-    return GaussianDenoiser(eigenbasis.load(path))
+class Theory(NamedTuple):
+    """A model of the data.
 
-
-def flat(path: str | Path) -> Denoiser:
-    """The isotropic Gaussian, from an eigenbasis artifact; the null model of the Gaussian."""
-    return isotropic.IsotropicDenoiser(isotropic.Isotropic.of(eigenbasis.load(path)))
-
-
-def mixture(path: str | Path) -> Denoiser:
-    """A Gaussian mixture, from its artifact."""
-    return mixtures.MixtureDenoiser(mixtures.load(path))
-
-
-def cloud(path: str | Path) -> Denoiser:
-    """The point cloud of the training images, from a data set artifact."""
-    return point_cloud.PointCloudDenoiser(point_cloud.from_dataset(path))
-
-
-LOADERS: Mapping[str, tuple[str, Callable[[str | Path], Denoiser]]] = {
-    "gaussian": ("eigenbasis", gaussian),
-    "isotropic": ("eigenbasis", flat),
-    "mixture": ("mixture", mixture),
-    "point_cloud": ("dataset", cloud),
-}
-
-
-def load(name: str, files: Mapping[str, str]) -> Denoiser:
-    """The denoiser of a theory.
-
-    Args:
-        name: `gaussian`, `isotropic`, `mixture` or `point_cloud`.
-        files: artifacts by kind: `eigenbasis`, `mixture`, `dataset`; only that of the theory is read.
-
-    Raises:
-        ValueError: an unknown theory.
+    Attributes:
+        label: its name in figures and tables.
+        denoiser: MODULE.CLASS below `underpainting.theory`; made from what the artifact holds.
+        reads: the kind of artifact that it is read from, a key of `loading.READERS`.
+        color, linestyle: in all figures, as matplotlib takes them.
+        closed_form: whether its flow needs no integration.
+        null: the theory that knows nothing of what this one is about, if there is one: compared with this one alone.
     """
-    if name not in LOADERS:
-        raise ValueError(f"unknown theory {name!r}; known are {', '.join(LOADERS)}")
-    kind, read = LOADERS[name]
-    return read(files[kind])
+
+    label: str
+    denoiser: str
+    reads: str
+    color: str
+    linestyle: Any
+    closed_form: bool = False
+    null: str = ""
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """Colour and line style, by matplotlib's names."""
+        return {"color": self.color, "linestyle": self.linestyle}
+
+
+_DOTS = (0, (1, 1))
+THEORIES: dict[str, Theory] = {
+    "gaussian": Theory(
+        "Gaussian", "gaussian.GaussianDenoiser", "eigenbasis", "#0072B2", "-", closed_form=True, null="isotropic"
+    ),
+    "mixture": Theory("Gaussian mixture", "mixtures.MixtureDenoiser", "mixture", "#D55E00", "--"),
+    "point_cloud": Theory("point cloud", "point_cloud.PointCloudDenoiser", "dataset", "#009E73", "-."),
+    "isotropic": Theory(
+        "isotropic Gaussian", "isotropic.IsotropicDenoiser", "eigenbasis", "#767676", _DOTS, closed_form=True
+    ),
+}
+"""By their names in studies and files, in the order of figures and tables."""
+
+NULL = "isotropic"
+"""The null model of the data: mean and total variance alone."""
+
+COMPARED = tuple(name for name in THEORIES if name not in {theory.null for theory in THEORIES.values()})
+"""The theories that a study can compare with a sampler; the null models go with those that they belong to."""

@@ -12,6 +12,7 @@ from underpainting.basis import eigenbasis
 from underpainting.io import shards
 from underpainting.plotting import components
 from underpainting.samplers import trajectories
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow.origins import use_threads
 
 NAMES = {"random": "random", "off_manifold": "off the manifold"}
@@ -29,7 +30,7 @@ def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
     mean = torch.from_numpy(grid.alpha)[:, None] * basis.mean
     actual, predicted = (
         ((images.double().flatten(2) - mean) @ directions.vectors.T).numpy()
-        for images in (states, comparison.gaussian_trajectory(basis, states[:, 0], grid).state)
+        for images in (states, comparison.closed_form_trajectory(GaussianDenoiser(basis), states[:, 0], grid).state)
     )
     names = [
         f"along $u_{{{number + 1}}}$" if kind == "component" else NAMES[kind]

@@ -12,6 +12,7 @@ from underpainting.basis import eigenbasis
 from underpainting.io import shards
 from underpainting.plotting import comparison
 from underpainting.samplers import trajectories
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow.origins import use_threads
 
 
@@ -21,6 +22,6 @@ def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     trajectory = shards.sample(files["trajectories"], config["seed"])
     initial = torch.from_numpy(trajectory["state"].values[:1])
     basis = eigenbasis.load(files["eigenbasis"][0])
-    prediction = theory.gaussian_trajectory(basis, initial, trajectories.grid_of(trajectory))
+    prediction = theory.closed_form_trajectory(GaussianDenoiser(basis), initial, trajectories.grid_of(trajectory))
     actual, predicted = trajectory["endpoint"].values, prediction.endpoint[0].numpy()
     return comparison.endpoint(actual, predicted, config["label"], config["snapshots"])

@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shortened, shown
 from underpainting.samplers import registry
+from underpainting.teleport.registry import JUMPS, NO_JUMP, JumpKind
 from underpainting_workflow.studies.base import Model, ascending
 from underpainting_workflow.studies.sampling import SamplerName, Seeded
 
-NO_JUMP = "none"
+if TYPE_CHECKING:
+    JumpName = str
+else:
+    JumpName = Literal[tuple(JUMPS)]
 Percent = Annotated[int, Field(ge=1, le=99)]
+_RANKED = " or ".join(name for name, kind in JUMPS.items() if kind.ranked)
 
 
-class JumpBase(Model):
+class JumpChoice(Model):
     """A jump and where it lands."""
 
-    LABEL: ClassVar[str]
-    name: str
+    name: JumpName = Field(description="; ".join(f"{name}: {kind.text}" for name, kind in JUMPS.items()) + ".")
     skips: tuple[Percent, ...] = Field(
         min_length=1, description="Where to land: per cent of the network's own time that is skipped."
     )
+    rank: int | None = Field(None, ge=1, description=f"Number of components; needed by {_RANKED}, used by it alone.")
+
+    @property
+    def kind(self) -> JumpKind:
+        """Whose flow it follows, and what it is made from."""
+        return JUMPS[self.name]
 
     @property
     def id(self) -> str:
-        """Name in paths and tables."""
-        return self.name
+        """Name in paths and tables, e.g. `gaussian`, `lowrank16`."""
+        return f"{self.name}{self.rank or ''}"
 
     @property
     def label(self) -> str:
-        """Name in figures."""
-        return self.LABEL
+        """Name in figures, e.g. `low rank (16)`."""
+        return f"{self.kind.label} ({self.rank})" if self.rank else self.kind.label
 
     @field_validator("skips")
     @classmethod
@@ -43,57 +53,18 @@ class JumpBase(Model):
             raise InputError(Problem(f"{shown(list(value))} lists a skip twice", "list each skip once"))
         return tuple(sorted(value))
 
+    @model_validator(mode="after")
+    def _rank_given(self) -> JumpChoice:
+        if self.kind.ranked != (self.rank is not None):
+            problem = "this key is missing" if self.rank is None else f"nothing but {_RANKED} uses it"
+            remedy = "add it, the number of components" if self.rank is None else "remove it"
+            raise InputError(Problem(problem, remedy, "rank"))
+        return self
 
-class GaussianJump(JumpBase):
-    """The closed form with every component of the eigenbasis (Eq. 9)."""
-
-    LABEL = "Gaussian"
-    name: Literal["gaussian"]
-
-
-class LowRankJump(JumpBase):
-    """The closed form with the leading components alone."""
-
-    LABEL = "low rank"
-    name: Literal["lowrank"]
-    rank: int = Field(ge=1, description="Number of components.")
-
-    @property
-    def id(self) -> str:
-        """Name in paths and tables."""
-        return f"{self.name}{self.rank}"
-
-    @property
-    def label(self) -> str:
-        """Name in figures."""
-        return f"{self.LABEL} ({self.rank})"
-
-
-class MixtureJump(JumpBase):
-    """The probability flow of the study's Gaussian mixture, integrated without network calls."""
-
-    LABEL = "mixture"
-    name: Literal["mixture"]
-
-
-class SamplesJump(JumpBase):
-    """The closed form with a basis estimated from the model's own samples, as where the training data are not at hand."""
-
-    LABEL = "own samples"
-    name: Literal["samples"]
-
-
-class IsotropicJump(JumpBase):
-    """The closed form of a Gaussian with the same variance along every direction: the null model of the other jumps."""
-
-    LABEL = "isotropic (null)"
-    name: Literal["isotropic"]
-
-
-_ORDER = (IsotropicJump, GaussianJump, LowRankJump, MixtureJump, SamplesJump)  # in which tables and figures show them
-JumpChoice = Annotated[
-    IsotropicJump | GaussianJump | LowRankJump | MixtureJump | SamplesJump, Field(discriminator="name")
-]
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The parameters of a job: without a rank where there is none."""
+        return {key: value for key, value in values(self).items() if value is not None}
 
 
 class BudgetConfig(Seeded):
@@ -127,7 +98,7 @@ class BudgetConfig(Seeded):
         if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
             problem = f"{shortened(', '.join(doubles))} is listed twice"
             raise InputError(Problem(problem, "put all its skips into one entry"))
-        return tuple(sorted(value, key=lambda jump: (_ORDER.index(type(jump)), getattr(jump, "rank", 0))))
+        return tuple(sorted(value, key=lambda jump: (list(JUMPS).index(jump.name), jump.rank or 0)))
 
     @field_validator("samplers")
     @classmethod

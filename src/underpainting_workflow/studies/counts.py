@@ -43,7 +43,7 @@ def check_number(study: Study, images: int, classes: int) -> None:
             f"{rank} is not possible: {images} images of {pixels} values have rank {min(images - 1, pixels)} at most"
         )
         raise InputError(Problem(problem, "lower it, or add images", "eigenbasis.rank"))
-    if study.compares("mixture") and study.mixture.fit != "classes" and images < modes:
+    if "mixture" in study.reads and study.mixture.fit != "classes" and images < modes:
         problem = f"{images} images cannot fill {modes} clusters"
         raise InputError(Problem(problem, f"set it to {images} or less", "mixture.modes"))
     _check_features(study, images)

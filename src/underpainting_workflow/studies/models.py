@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from underpainting.io.errors import InputError, Problem
+from underpainting.theory.theories import THEORIES
 from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.budget import BudgetConfig
 from underpainting_workflow.studies.data import Dataset
@@ -30,7 +31,6 @@ from underpainting_workflow.studies.theory import (
     MomentsConfig,
     PerturbationConfig,
     ScoreConfig,
-    TheoryName,
     YoungConfig,
 )
 
@@ -157,7 +157,8 @@ class Study(Model):
         )
         self.mixture.default_to(modes=min(10, limit))
         if "covariance" not in self.mixture.model_fields_set and self.eigenbasis.method != "dense":
-            self.comparison.default_to(models=tuple(name for name in self.comparison.models if name != "mixture"))
+            kept = tuple(name for name in self.comparison.models if THEORIES[name].reads != "mixture")
+            self.comparison.default_to(models=kept)
         network = self.denoiser.architecture if isinstance(self.denoiser, OwnDenoiser) else None
         if network and network.attention_levels < 2 and self.dataset.image_size % 2:
             network.default_to(block_out_channels=(64,))
@@ -187,12 +188,11 @@ class Study(Model):
         """Do the jumps have what they are made from?"""
         if self.budget is None:
             return
-        names = {jump.name for jump in self.budget.jumps}
         most = self._components
-        if too_high := [jump.id for jump in self.budget.jumps if getattr(jump, "rank", 0) > most]:
+        if too_high := [jump.id for jump in self.budget.jumps if (jump.rank or 0) > most]:
             problem = f"{', '.join(too_high)} exceeds the {most} components of the eigenbasis"
             raise InputError(Problem(problem, "lower its rank", "budget.jumps"))
-        if "samples" in names and 0 not in self.teleport.skips:
+        if "samples" in self.reads and 0 not in self.teleport.skips:
             problem = "samples needs the samples without a jump"
             raise InputError(Problem(problem, "add 0 to teleport.skips", "budget.jumps"))
         size, seeds = self.teleport.kid_subset_size, self.budget.seeds
@@ -219,8 +219,8 @@ class Study(Model):
         if self.mixture.fit == "classes" and not self.moments.per_class:
             problem = "classes needs the moments of each class"
             raise InputError(Problem(problem, "set moments.per_class: true", "mixture.fit"))
-        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and self.has_mixture():
-            asking = "comparison.models" if self.compares("mixture") else "budget.jumps"
+        if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and "mixture" in self.reads:
+            asking = "comparison.models" if "mixture" in self.comparison.reads else "budget.jumps"
             key = "mixture.covariance" if "covariance" in self.mixture.model_fields_set else asking
             problem = "a mixture of covariance: full needs covariance matrices, which eigenbasis.method: "
             remedy = "set mixture.covariance: low_rank and mixture.rank"
@@ -233,11 +233,7 @@ class Study(Model):
             problem = f"{self.perturbation.seeds} exceed the {self.trajectories.seeds} trajectories"
             raise InputError(Problem(problem, "lower it", "perturbation.seeds"))
 
-    def has_mixture(self) -> bool:
-        """Is the Gaussian mixture made: compared with the sampler, or jumped with?"""
-        jumped = self.budget is not None and any(jump.name == "mixture" for jump in self.budget.jumps)
-        return jumped or self.compares("mixture")
-
-    def compares(self, name: TheoryName) -> bool:
-        """Is a theory among those compared with the sampler?"""
-        return name in self.comparison.models
+    @property
+    def reads(self) -> set[str]:
+        """The kinds of artifact that the theories compared, and the jumps, are read from."""
+        return self.comparison.reads | {jump.kind.reads for jump in (self.budget.jumps if self.budget else ())}

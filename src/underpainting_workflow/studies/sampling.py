@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Field,
@@ -16,10 +16,13 @@ from pydantic import (
 
 from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shortened, shown
-from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.registry import CLIPPING, SAMPLERS, SamplerKind
 from underpainting_workflow.studies.base import Model, Place, ascending
 
-SamplerName = Literal["ddim", "euler", "heun", "dpmsolverpp", "unipc", "pndm", "lms", "edmheun", "ddpm", "edmchurn"]
+if TYPE_CHECKING:
+    SamplerName = str
+else:
+    SamplerName = Literal[tuple(SAMPLERS)]
 Spacing = Literal["linspace", "leading", "trailing"]
 
 
@@ -36,8 +39,8 @@ class SamplerChoice(Model):
     clip_sample: bool = Field(
         False,
         strict=True,
-        description="Clip endpoint estimates to the image range at every step; ddim, heun, edmheun, ddpm and edmchurn can. What "
-        "the model's folder says does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
+        description=f"Clip endpoint estimates to the image range at every step; {CLIPPING} can. What the model's folder says "
+        "does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
     )
 
     @field_validator("clip_sample")
@@ -45,15 +48,19 @@ class SamplerChoice(Model):
     def _can_clip(cls, value: bool, info: ValidationInfo) -> bool:
         name = info.data.get("name")
         if value and name and not SAMPLERS[name].clips:
-            able = ", ".join(other for other, kind in SAMPLERS.items() if kind.clips)
             problem = f"diffusers' {SAMPLERS[name].label} cannot clip"
-            raise InputError(Problem(problem, f"remove it, or take one of {able}"))
+            raise InputError(Problem(problem, f"remove it, or take one of {CLIPPING}"))
         return value
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The parameters of a job: without `clip_sample` where it is off, as they were before there was such a key."""
         return {key: value for key, value in values(self).items() if key != "clip_sample" or value}
+
+    @property
+    def kind(self) -> SamplerKind:
+        """How it is driven."""
+        return SAMPLERS[self.name]
 
     @property
     def id(self) -> str:
@@ -67,20 +74,20 @@ class SamplerChoice(Model):
     def misfit(self, times: int) -> Problem | None:
         """Return what diffusers cannot do rightly with these steps over so many times."""
         spacing, stride = self.timestep_spacing, times // self.steps
-        if self.name in ("dpmsolverpp", "unipc") and self.steps == times and spacing != "trailing":
+        if self.kind.repeats and self.steps == times and spacing != "trailing":
             return Problem(f"{self.id} over {times} times: its grid would visit a time twice", "lower its steps")
-        if self.name not in ("ddim", "pndm") or spacing in (None, "leading"):
+        if not self.kind.strides or spacing in (None, "leading"):
             return None
         if times % self.steps == 0 if spacing == "trailing" else self.steps in (1, times):
             return None
-        moves = f"diffusers' {SAMPLERS[self.name].label} moves by {stride} times at each step, the spacing {spacing} does not"
+        moves = f"diffusers' {self.kind.label} moves by {stride} times at each step, the spacing {spacing} does not"
         remedy = f"use the spacing leading, or trailing with steps that divide {times}"
         return Problem(f"{self.id} over {times} times: {moves}", remedy)
 
     @property
     def label(self) -> str:
         """Name in figures, e.g. `DDIM, 50 steps`."""
-        return ", ".join([SAMPLERS[self.name].label, f"{self.steps} steps", *self._marks])
+        return ", ".join([self.kind.label, f"{self.steps} steps", *self._marks])
 
 
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
@@ -122,7 +129,7 @@ class TrajectoriesConfig(Seeded):
     @field_validator("samplers")
     @classmethod
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
-        if stochastic := [choice.id for choice in value if SAMPLERS[choice.name].stochastic]:
+        if stochastic := [choice.id for choice in value if choice.kind.stochastic]:
             problem = f"{shortened(', '.join(stochastic))} adds noise on its way"
             raise InputError(Problem(problem, "theory describes deterministic samplers: remove it"))
         return _distinct(value)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import shown
-from underpainting.theory.labels import LABELS
+from underpainting.theory.theories import COMPARED, THEORIES
 from underpainting_workflow.studies.base import Model
 
-TheoryName = Literal["gaussian", "mixture", "point_cloud"]
+if TYPE_CHECKING:
+    TheoryName = str
+else:
+    TheoryName = Literal[COMPARED]
 
 
 class MomentsConfig(Model):
@@ -79,7 +82,7 @@ class ComparisonConfig(Model):
     """The flows of mixture and point cloud, integrated from the trajectories' own noise."""
 
     models: tuple[TheoryName, ...] = Field(
-        ("gaussian", "mixture", "point_cloud"),
+        COMPARED,
         min_length=1,
         description="What is compared with the main sampler; by default not a mixture of full covariances where "
         "eigenbasis.method forms none.",
@@ -95,7 +98,12 @@ class ComparisonConfig(Model):
         if "gaussian" not in value or len(set(value)) < len(value):
             problem = f"{shown(list(value))} lacks gaussian or lists a model twice"
             raise InputError(Problem(problem, "list gaussian, and each model once"))
-        return tuple(sorted(value, key=list(LABELS).index))
+        return tuple(sorted(value, key=COMPARED.index))
+
+    @property
+    def reads(self) -> set[str]:
+        """The kinds of artifact that the theories are read from."""
+        return {THEORIES[name].reads for name in self.models}
 
 
 class EmergenceConfig(Model):

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from underpainting.samplers.registry import SAMPLERS
-from underpainting_workflow.studies.budget import NO_JUMP, BudgetConfig
-from underpainting_workflow.studies.files import stages, sweep
+from underpainting.teleport.registry import NO_JUMP, kind_of
+from underpainting.theory.theories import COMPARED
+from underpainting_workflow.studies.budget import BudgetConfig
+from underpainting_workflow.studies.files import stages, sweep, theories
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import SamplerName
 
 SHOWN = 5, 10
 
 
-def jump_inputs(name: str, study: Study, jump: str) -> dict[str, str | list[str]]:
+def jump_inputs(name: str, study: Study, jump: str) -> dict[str, theories.Files]:
     """What a jump is made from."""
-    kind = jump_kind(study, jump)
-    if kind == "mixture":
-        return {"mixture": f"results/{name}/mixture.zarr.zip"}
-    if kind == "samples":
-        return {"samples": stages.shards(sweep.samples(0, name, stages.main_sampler(study.teleport)), study.teleport)}
-    return {"eigenbasis": f"results/{name}/eigenbasis.zarr.zip"}
-
-
-def jump_kind(study: Study, jump: str) -> str:
-    """The kind of a jump, by its id."""
-    return section(study).jump(jump).name
+    return theories.models(name, study, [kind_of(jump).reads], ())
 
 
 def section(study: Study) -> BudgetConfig:
@@ -87,10 +79,10 @@ def shown_sampler(study: Study) -> SamplerName:
 
 
 def shown(study: Study) -> list[list[int | str]]:
-    """[steps, jump] of the runs whose images are shown: without a jump, Gaussian and mixture, and the plain run last."""
+    """[steps, jump] of the runs whose images are shown: without a jump, after jumps along theories, and the plain run last."""
     budget, sampler = section(study), shown_sampler(study)
     listed = [jump.id for jump in budget.jumps]
-    jumps = [NO_JUMP, *([name for name in listed if name in ("gaussian", "mixture")] or listed)]
+    jumps = [NO_JUMP, *([name for name in listed if name in COMPARED] or listed)]
     plain = budget.reference_steps(sampler)
     runs = [(steps, jump) for steps in budget.within(sampler, SHOWN) for jump in jumps]
     return [list(run) for run in dict.fromkeys([*runs, *([(plain, NO_JUMP)] if plain else [])])]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from underpainting.teleport.registry import kind_of
+from underpainting.theory.theories import NULL
+from underpainting_workflow.studies.files import theories
 from underpainting_workflow.studies.models import Study
 
 
-def mixture(name: str, study: Study) -> list[str]:
-    """The mixture, where a jump follows its flow."""
-    return [f"results/{name}/mixture.zarr.zip"] if "mixture" in jumps(study) else []
+def inputs(name: str, study: Study) -> dict[str, theories.Files]:
+    """What the models behind the jumps are read from, beside the eigenbasis and the data set."""
+    kinds = {kind_of(jump).reads for jump in jumps(study)}
+    return theories.models(name, study, kinds, ("eigenbasis", "dataset"))
 
 
 def jumps(study: Study) -> dict[str, int | None]:
     """The jumps to plan whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
     chosen = study.budget.jumps if study.budget else ()
-    known = {jump.id: getattr(jump, "rank", None) for jump in chosen if jump.name not in ("samples", "isotropic")}
+    known = {jump.id: jump.rank for jump in chosen if jump.kind.reads != "samples" and jump.name != NULL}
     return {"gaussian": None, **known}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from underpainting.theory.labels import LABELS
+from underpainting.theory.theories import THEORIES
 from underpainting_workflow.studies.files import stages, sweep, trajectories
 from underpainting_workflow.studies.models import Study
 
@@ -36,7 +36,7 @@ def gallery_samples(name: str, study: Study) -> list[str]:
 
 def labels(study: Study) -> dict[str, str]:
     """Return the labels of the main sampler (`network`) and of the theories compared with it."""
-    theories: dict[str, str] = {model: LABELS[model] for model in study.comparison.models}
+    theories = {name: THEORIES[name].label for name in study.comparison.models}
     return {"network": stages.main_first(study.trajectories)[0].label, **theories}
 
 

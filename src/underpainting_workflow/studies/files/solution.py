@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from underpainting.samplers.registry import SAMPLERS
 from underpainting_workflow.studies.files import stages
 from underpainting_workflow.studies.models import Study
 
@@ -38,7 +37,7 @@ def truncated(study: Study) -> list[tuple[str, int, int]]:
     return [
         (choice.id, skip, study.teleport.solution.steps_after(skip / choice.steps))
         for choice in study.teleport.samplers
-        if not SAMPLERS[choice.name].stochastic
+        if not choice.kind.stochastic
         for skip in study.teleport.skips
         if skip
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from underpainting.samplers.registry import SAMPLERS
 from underpainting_workflow.studies.denoiser import TrainedDenoiser
 from underpainting_workflow.studies.files import solution, stages
 from underpainting_workflow.studies.models import Study
@@ -60,7 +59,7 @@ def plain_features(name: str, study: Study, sampler: str, skip: str, sweep: str 
 def solved_samples(name: str, study: Study, sampler: str, skip: str, sweep: str = "teleport") -> list[str]:
     """The sample shards with any of the seeds for which the network's own images are solved; none of a stochastic sampler."""
     choice = next(choice for choice in study.teleport.samplers if choice.id == sampler)
-    if SAMPLERS[choice.name].stochastic:
+    if choice.kind.stochastic:
         return []
     return stages.shards(samples(skip, name, sampler, sweep), stage(study, sweep), solution.seeds(study))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from underpainting_workflow.studies.files import stages, trajectories
+from collections.abc import Iterable
+
+from underpainting.theory.theories import THEORIES
+from underpainting_workflow.studies.files import stages, sweep, trajectories
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import ClassifierExtractor
+
+Files = str | list[str]
 
 
 def comparisons(name: str, study: Study) -> list[str]:
@@ -19,21 +24,29 @@ def models_compared(name: str, study: Study) -> list[str]:
     return [f"{folder}/{model}.zarr.zip" for model in study.comparison.models]
 
 
-def inputs(name: str, _: Study, model: str) -> dict[str, str]:
+def models(name: str, study: Study, kinds: Iterable[str], given: Iterable[str] = ("eigenbasis",)) -> dict[str, Files]:
+    """What theories and jumps are read from, by the kind of artifact, beside the kinds that are given anyway."""
+    samples = stages.shards(sweep.samples(0, name, stages.main_sampler(study.teleport)), study.teleport)
+    return {
+        kind: samples if kind == "samples" else f"results/{name}/{kind}.zarr.zip"
+        for kind in sorted({*kinds}.difference(given))
+    }
+
+
+def inputs(name: str, study: Study, model: str) -> dict[str, Files]:
     """What a theory is read from, beside the eigenbasis."""
-    kinds = {"gaussian": (), "mixture": ("mixture",), "point_cloud": ("dataset",)}
-    return {kind: f"results/{name}/{kind}.zarr.zip" for kind in kinds[model]}
+    return models(name, study, [THEORIES[model].reads])
+
+
+def score_inputs(name: str, study: Study) -> dict[str, Files]:
+    """What all theories compared are read from, beside the eigenbasis and the data set."""
+    return models(name, study, study.comparison.reads, ("eigenbasis", "dataset"))
 
 
 def settings(_: str, study: Study, model: str) -> dict[str, object]:
-    """How a theory is carried along; the Gaussian's closed form needs no solver."""
-    settings = study.comparison.model_dump(include={"batch_size"})
-    return settings if model == "gaussian" else {**settings, "solver": study.comparison.solver}
-
-
-def mixture_compared(name: str, study: Study) -> list[str]:
-    """The mixture, where it is among the theories compared."""
-    return [f"results/{name}/mixture.zarr.zip"] if study.compares("mixture") else []
+    """How a theory is carried along; a closed form needs no ODE method."""
+    used = {"batch_size"} if THEORIES[model].closed_form else None
+    return study.comparison.model_dump(include=used, exclude={"models"})
 
 
 def cluster_labels(name: str, study: Study) -> list[str]:
