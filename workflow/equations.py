@@ -136,9 +136,12 @@ class Test:
 
 
 def tests(root: Path) -> list[Test]:
-    """The unit tests, in the order of their files."""
+    """The tests of the packages, in the order of their files."""
     return [
-        test for file in sorted((root / "tests/unit").glob("test_*.py")) for test in _tests_of(file, str(file.name))
+        test
+        for package in PACKAGES
+        for file in sorted((root / "tests" / package).rglob("test_*.py"))
+        for test in _tests_of(file, file.relative_to(root).as_posix())
     ]
 
 
@@ -256,7 +259,7 @@ def _tests_cell(found: list[Test]) -> str:
         return "**none**"
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     through = f"through `{found[0].through}`: " if found[0].through else ""
-    return through + link(found[0].name, f"tests/unit/{found[0].file}") + more
+    return through + link(found[0].name, found[0].file) + more
 
 
 def _rows(held: Mapping[int, list[Holder]], tested: Mapping[str, list[Test]]) -> Iterator[str]:
@@ -277,7 +280,7 @@ def _lists(held: Mapping[int, list[Holder]], tested: Mapping[str, list[Test]]) -
             files[test.file].append(f"`{test.name}`" + (f" (through `{test.through}`)" if test.through else ""))
         for file in sorted(files):
             listed = ", ".join(sorted(files[file])) if holder.kind != "module" else f"{len(files[file])}"
-            yield f"- {link(file, f'tests/unit/{file}')}: {listed}"
+            yield f"- {link(Path(file).name, file)}: {listed}"
         if not files:
             yield "- **none**"
 

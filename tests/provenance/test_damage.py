@@ -93,6 +93,7 @@ TEXTS = (b"garbage", b"[]", b"null", b"{}", b"7", b'"x"', b"\xff\xfe\x00", b"[" 
 DAMAGES = (flipped, flipped, flipped, cut, *map(written, TEXTS), folder_instead, endless)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), place=st.floats(0, 1, exclude_max=True), damage=st.sampled_from(DAMAGES))
 def test_whatever_is_damaged_a_start_ends_in_statuses_or_one_line(

@@ -446,6 +446,7 @@ def describe(jobs: set[str]) -> str:
     return shown + (f" and {len(jobs) - 4} more" if len(jobs) > 4 else "") or "nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(ROWS))
 def test_exactly_what_could_differ_runs(
     name: str, world: World, record_property: Callable[[str, object], None]

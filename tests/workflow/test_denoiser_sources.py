@@ -8,7 +8,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from safetensors.torch import load_file, save_file
 
-from tests.unit.networks import small_unet
+from tests.helpers.networks import small_unet
 from tests.workflow.project import Project
 from underpainting import denoisers
 from underpainting.io import artifacts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.test_published_edm import official_code, pickled, sha256
+from tests.underpainting.denoisers.test_published_edm import official_code, pickled, sha256
 from tests.workflow.project import Project
 from underpainting import denoisers
 from underpainting.denoisers.compute import Compute

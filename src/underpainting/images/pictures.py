@@ -7,7 +7,7 @@ r"""One picture file as the bytes that a viewer shows, or a refusal that says wh
                    a PNG of another gamma or of other primaries without a profile is refused
     transparency   alpha c + (1 - alpha) background; without a background the picture must be opaque
 
-Checked against Chromium in `tests/unit/test_pictures.py`.
+Checked against Chromium in `tests/underpainting/images/test_pictures.py`.
 """
 
 from __future__ import annotations
