@@ -257,11 +257,13 @@ def check_network(study: Study, path: str, key: str, remedy: str) -> None:
         unet / weights: "convert the weights to safetensors first; a pickle is never opened (docs/weights.md)",
         scheduler / "scheduler_config.json": "add the scheduler_config.json that belongs to the network",
     }
-    for part, missing in needed.items():
-        # shards and variants have longer names; which of them serve is looked at where they are read
-        there = any(unet.glob("diffusion_pytorch_model*.safetensors")) if part.name == weights else part.is_file()
-        if not there:
-            raise InputError(Problem(f"{folder} holds no {part.relative_to(folder)}", missing, key))
+    # shards and variants have longer names; which of them serve is decided where they are read
+    patterns = {part: "diffusion_pytorch_model*.safetensors" if part.name == weights else part.name for part in needed}
+    missing = [part for part, pattern in patterns.items() if not any(part.parent.glob(pattern))]
+    if missing:
+        raise InputError(
+            *(Problem(f"{folder} holds no {part.relative_to(folder)}", needed[part], key) for part in missing)
+        )
     check_fit(study, folder, key)
 
 
@@ -314,12 +316,17 @@ def check_description(denoiser: ReferenceDenoiser) -> None:
         "architecture": (denoiser.model_dump(mode="json")["architecture"], network),
     }
     described |= {section: (own[section], schedule) for section in ("schedule", "edm") if section in own}
-    for section, (expected, found) in described.items():
-        for key, value in expected.items():
-            if found.get(key) != value:
-                problem = f"{value} is not that of the network in {folder}, {found.get(key)}"
-                remedy = f"correct it, or train such a network: denoiser.source: train, or {RETRAIN}"
-                raise InputError(Problem(problem, remedy, f"denoiser.{section}.{key}"))
+    remedy = f"correct it, or train such a network: denoiser.source: train, or {RETRAIN}"
+    problems = [
+        Problem(
+            f"{value} is not that of the network in {folder}, {found.get(key)}", remedy, f"denoiser.{section}.{key}"
+        )
+        for section, (expected, found) in described.items()
+        for key, value in expected.items()
+        if found.get(key) != value
+    ]
+    if problems:
+        raise InputError(*problems)
 
 
 def kind_of(schedule: Mapping[str, Any]) -> str:
