@@ -314,7 +314,7 @@ def _archive(settings: Settings, options: argparse.Namespace) -> int:
     if wrong := [line.path for line in own if line.condition is not Condition.FRESH]:
         message = f"{len(wrong)} results of {section} are missing or not fresh ({wrong[0]})"
         raise UnfinishedError(f"{message}: run it first")
-    if changed := uncommitted(settings.sources):
+    if changed := uncommitted(settings):
         raise UnfinishedError(
             f"{changed[0]} is not committed: commit it first, since the archive holds the committed code"
         )

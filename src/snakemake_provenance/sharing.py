@@ -66,7 +66,7 @@ def push(
         say(f"committed: {message}")
     dvc("push", *(["--remote", remote] if remote else []), *chosen)
     say(f"sent the results of {', '.join(chosen)}")
-    for path in uncommitted(settings.sources):
+    for path in uncommitted(settings):
         say(f"{path} is not committed: results made by it look stale to others until it is")
     if git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
         git("push", "--quiet")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from snakemake_provenance.messages import ProvenanceError
+from snakemake_provenance.settings import Settings
 
 
 class ToolFailedError(ProvenanceError):
@@ -23,13 +24,10 @@ def git_succeeds(*arguments: str) -> bool:
     return subprocess.run(["git", *arguments], capture_output=True, check=False).returncode == 0
 
 
-def uncommitted(sources: Sequence[str]) -> list[str]:
-    """List files that differ from the last commit, or are new.
-
-    Args:
-        sources: files and folders to look at.
-    """
-    answer = git("status", "--porcelain", "--", *sources)
+def uncommitted(settings: Settings) -> list[str]:
+    """List files that differ from the last commit, or are new, but for those that `push` commits."""
+    own = (settings.manifests, "dvc.yaml", "dvc.lock")
+    answer = git("status", "--porcelain", "--", *settings.sources, *(f":(exclude){name}" for name in own))
     return [line[3:] for line in answer.splitlines()]
 
 

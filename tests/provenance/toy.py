@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from snakemake.cli import main as snakemake
 from snakemake_provenance import cli, code, locks
 
 EXAMPLE = Path(__file__).with_name("example")
+README = Path(cli.__file__).with_name("README.md")
 PERSON = {
     f"GIT_{role}_{key}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -140,20 +142,24 @@ class World:
 
     @classmethod
     def make(cls, folder: Path) -> World:
-        """Make the example's results, push and pull them."""
+        """Do what the README of the package says, as it is typed there."""
+        block = re.search(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+        assert block
+        commands = block[1].replace("snakemake-provenance", f"{sys.executable} -m snakemake_provenance")
+        folder.mkdir()
+        result = subprocess.run(
+            ["bash", "-euxc", commands],
+            cwd=folder,
+            env={**os.environ, **OWN, "EXAMPLE": str(EXAMPLE)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0 and "Nothing to be done" in result.stdout, result.stdout
         world = cls(folder)
-        producer = world.producer
-        shutil.copytree(EXAMPLE, producer.folder, ignore=shutil.ignore_patterns(".snakemake", "results", "__pycache__"))
-        producer.git("init", "--quiet", "--bare", "--initial-branch=main", "../origin.git")
-        producer.git("init", "--quiet", "--initial-branch=main")
-        producer.git("remote", "add", "origin", "../origin.git")
-        producer.command(sys.executable, "-m", "dvc", "init", "--quiet")
-        producer.command(sys.executable, "-m", "dvc", "remote", "add", "--quiet", "--default", "store", "../store")
-        producer.commit("code")
-        producer.git("push", "--quiet", "--set-upstream", "origin", "main")
-        producer.build()
-        producer.tool("push", "--message", "results")
-        producer.clone("colleague").tool("pull")
+        # relative: the folder may be copied elsewhere
+        world.colleague.git("remote", "set-url", "origin", "../origin.git")
         return world
 
     def copy(self, folder: Path) -> World:
