@@ -1,16 +1,15 @@
-"""A job killed at any moment leaves nothing partial, and the next run completes to the same bytes."""
+"""A job killed at any moment leaves nothing partial, and the next run completes to the same bytes.
+
+Runs of jobs that outlive theirs, and two runs at once: `tests/provenance/test_kill.py`.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import signal
 import time
 from pathlib import Path
 
-import pytest
-
-from tests.workflow.project import Project, with_suppressed
+from tests.workflow.project import Project
 from underpainting.io import artifacts
 from underpainting_workflow.usage import record
 from underpainting_workflow.usage.record import State
@@ -66,56 +65,8 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
     assert other.artifacts() == fresh.artifacts()
 
 
-def test_a_job_that_outlives_its_run_replaces_no_result_of_the_next(fresh: Project) -> None:
-    """Only Snakemake's own process is killed; the next run ends well before the old job does, beside one that looks on."""
-    long_training(fresh)
-    log, weights = (
-        fresh.folder / "logs/tiny/train.log",
-        "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors",
-    )
-    orphans = fresh.orphans_when(lambda: alive(log), weights, "results/tiny/training.zarr.zip")
-    assert orphans
-    run = fresh.folder / ".snakemake/snakemake_provenance.run"
-    before = run.read_text()
-    assert fresh.planned(weights)
-    assert run.read_text() == before, "a dry run bars nobody"
-    study = fresh.study()
-    study["denoiser"]["training"]["seed"] = 7
-    fresh.write(study)
-    with (fresh.folder / ".snakemake/snakemake_provenance.lock").open() as looks_on:
-        fcntl.flock(looks_on, fcntl.LOCK_SH)  # as a dry run does
-        fresh.build(weights)
-    built = fresh.artifacts()
-    for number in orphans:
-        with_suppressed(number, signal.SIGCONT)
-    assert all(ends(number) for number in orphans)
-    assert "another run has begun since" in (fresh.folder / "killed.log").read_text()
-    assert fresh.artifacts() == built
-    assert fresh.planned(weights) == {}
-
-
-def ends(number: int, seconds: float = 120.0) -> bool:
-    """Whether a process ends in time; one that nobody has waited for counts."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
-@pytest.mark.parametrize(
-    ("stage", "log"),
-    [
-        ("trajectories", "trajectories/ddim-6/seeds_0-8.log"),
-        ("teleport", "teleport/ddim-6/skip_2/samples_0-24.log"),
-    ],
-)
-def test_a_kill_while_sampling_leaves_nothing_partial(built: Project, copy: Project, stage: str, log: str) -> None:
+def test_a_kill_while_sampling_leaves_nothing_partial(built: Project, copy: Project) -> None:
+    stage, log = "teleport", "teleport/ddim-6/skip_2/samples_0-24.log"
     shutil.rmtree(copy.folder / "results/tiny" / stage)
     (copy.folder / "results/tiny/teleport.csv").unlink()
     (copy.folder / "logs/tiny" / log).unlink()
@@ -125,15 +76,3 @@ def test_a_kill_while_sampling_leaves_nothing_partial(built: Project, copy: Proj
     expected = {name: value for name, value in built.artifacts().items() if f"/{stage}/" in name}
     assert expected
     assert {name: copy.artifacts()[name] for name in expected} == expected
-
-
-def test_two_runs_at_once_are_refused(fresh: Project) -> None:
-    def second_is_refused() -> bool:
-        if not list((fresh.folder / ".snakemake/locks").glob("*.lock")):
-            return False
-        refused = fresh.run("tables")
-        assert refused.returncode != 0
-        assert "cannot be locked" in refused.stdout
-        return True
-
-    fresh.kill_when(second_is_refused, "tables")
