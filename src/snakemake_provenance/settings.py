@@ -73,7 +73,7 @@ class Settings:
     top: str = "_top"
     word: str = "section"
     select: Sequence[str] = ()
-    sources: Sequence[str] = ("Snakefile", "workflow", "rules", "scripts", "src", "lib", "config", str(FILE))
+    sources: Sequence[str] = (".",)
     section_files: Sequence[str] = ()
     scripts: str = "{}"
     metrics: Sequence[str] = ()

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SHOWN = 5  # ignored lines of manifests that are reported at a start
 _STARTED = "code_at_start.json"
 _WORD = re.compile(r"[\w.@%+=,/-]+")  # of a shell command
-_PIPES = ("pipe", "service", "update")
+_NOT_FILES = ("directory", "pipe", "service", "temp", "update")  # outputs that are no files, or that change or go
 _reading = threading.Lock()  # jobs run in threads; what is known of code is kept in one place
 
 
@@ -148,8 +148,14 @@ class Tracker:
     # jobs
 
     def _record_jobs_of(self, rule: Any) -> None:
-        files = [*rule.input, *rule.output]
-        if rule.norun or rule.run_func is None or any(is_flagged(file, flag) for file in files for flag in _PIPES):
+        if rule.norun or rule.run_func is None:
+            return
+        if found := {flag for flag in _NOT_FILES for file in (*rule.input, *rule.output) if is_flagged(file, flag)}:
+            log.warning(
+                "rule %s is not recorded (%s): Snakemake alone decides when it runs",
+                rule.name,
+                ", ".join(sorted(found)),
+            )
             return
         run, touched = rule.run_func, [is_flagged(file, "touch") for file in rule.output]
 
