@@ -18,7 +18,7 @@ def moments_cost(images: int = 4096, pixels: int = 3072, batch: int = 1024) -> R
     ready = data.astype(np.float64)
 
     def streaming() -> None:
-        moments.of_batches((data[start : start + batch] for start in range(0, images, batch)), pixels)
+        moments.moments_of_batches((data[start : start + batch] for start in range(0, images, batch)), pixels)
 
     def product() -> None:
         ready.T @ ready

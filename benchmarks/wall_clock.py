@@ -65,7 +65,7 @@ def generate(
 def measured(study: Path, name: str, batch: int, pairs: int) -> list[Ratio]:
     """The ratios of one sampler, in milliseconds per image."""
     denoiser, _ = load_denoiser(study / "denoiser", Compute("cpu"))
-    schedule = schedules.of_file(study / "denoiser" / SCHEDULER)
+    schedule = schedules.load_schedule(study / "denoiser" / SCHEDULER)
     noise, steps, rows = initial_noise(range(batch), denoiser.image_shape), registry.steps_within(name, BUDGET), []
     for way, jump in known_jumps(study).items():
         sampler = hybrid_sampler.regridded(name, schedule, steps, START if jump else 1.0)

@@ -52,13 +52,13 @@ def main(dataset: str, output: str, study: str, per_class: bool, batch_size: int
     arrays: dict[str, xr.DataArray] = {}
     if per_class:
         batches = zip(artifacts.batches(images, batch_size), artifacts.batches(data["label"], batch_size), strict=True)
-        classes = moments.by_class(batches, pixels, len(data.attrs["class_names"]), diagonal=diagonal)
+        classes = moments.moments_by_class(batches, pixels, len(data.attrs["class_names"]), diagonal=diagonal)
         total = moments.Moments.empty(pixels, diagonal=diagonal)
         for one in classes:
             total.merge(one)
         arrays |= of_classes(classes)
     else:
-        total = moments.of_batches(artifacts.batches(images, batch_size), pixels, diagonal=diagonal)
+        total = moments.moments_of_batches(artifacts.batches(images, batch_size), pixels, diagonal=diagonal)
     arrays |= of_whole(total)
     attributes = {"image_shape": list(images.shape[1:]), "range": list(artifacts.IMAGE_RANGE)}
     provenance = origin(study, data=artifacts.digest(dataset))

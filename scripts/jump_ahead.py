@@ -46,7 +46,7 @@ def main(
     kind = JUMPS[config["name"]]
     model = loading.READERS[kind.reads](samples or inputs[kind.reads])
     jump = jumps.of_theory(loading.denoiser_of(kind.theory, model, config.get("rank")))
-    schedule = schedules.of_file(inputs["scheduler"])
+    schedule = schedules.load_schedule(inputs["scheduler"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], jump=config)
     parts = (
         landed(jump, schedule, batch, model.image_shape, config["skips"])

@@ -35,7 +35,7 @@ def chosen_images(dataset: str, count: int, seed: int) -> torch.Tensor:
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:
     """Denoise the same noisy images with the network and every model, write the differences."""
     network, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
-    schedule = schedules.of_file(inputs["scheduler"])
+    schedule = schedules.load_schedule(inputs["scheduler"])
     images = chosen_images(inputs["dataset"], config["images"], config["seed"])
     asked = planner.ratios(config["noisiest"], config["least"], config["levels"])
     meter.plan(nfe=len(images) * len(asked))

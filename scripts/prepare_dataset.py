@@ -22,7 +22,7 @@ BYTES = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
 def parts(config: DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
     """Yield the artifact piece by piece: images as bytes that are read as [-1, 1], labels, class names."""
     source = config.open()
-    for images, labels in datasets.stream(source, config.format, batch_size, config.limit):
+    for images, labels in datasets.read_batches(source, config.format, batch_size, config.limit):
         values = images.astype(np.float32) / 127.5 - 1.0
         array = artifacts.image_array(values, ("sample", *artifacts.IMAGE_DIMS), "training images")
         array.encoding = BYTES

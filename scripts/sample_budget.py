@@ -130,7 +130,7 @@ def main(
 ) -> None:
     """Sample batch by batch from every level; one batch is one chunk of the artifact."""
     denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
-    schedule = schedules.of_file(inputs["scheduler"])
+    schedule = schedules.load_schedule(inputs["scheduler"])
     extractors = Extractors(config["extractor"], inputs.get("extractor"), inputs["autoencoder"]).load()
     own = {} if SAMPLERS[solver].stochastic else solved(inputs["solution"])
     starts = [hybrid_sampler.start_after(skip) for skip in config["skips"]]

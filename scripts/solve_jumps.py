@@ -94,7 +94,7 @@ def main(
     calls = [len(start.states) * registry.calls(reference_solution.SAMPLER, start.steps) for start in starts]
     meter.plan(nfe=sum(calls))
     with torch.inference_mode():
-        schedule = schedules.of_file(inputs["scheduler"])
+        schedule = schedules.load_schedule(inputs["scheduler"])
         result = solved(denoiser, schedule, starts, torch.from_numpy(own["images"].values))
     result = result.assign(seed=own["seed"].load())
     artifacts.save(result, output, origin(study, config=config, network=artifacts.digest(inputs["weights"])))

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from underpainting.io.messages import as_rst
+from underpainting.io.messages import escape_rst
 
 WIDTHS = (700, 600, 500)
 COLOURS = (64, 32, 16)
@@ -37,7 +37,7 @@ def of_study(folder: Path) -> dict[str, Any]:
 
 def _shown(finding: dict[str, Any], figures: Path) -> dict[str, Any]:
     """Convert a finding: its texts to reStructuredText, its picture to the lines of a URL."""
-    texts = {key: as_rst(finding[key]) for key in ("title", "sentence", "meaning", "figure")}
+    texts = {key: escape_rst(finding[key]) for key in ("title", "sentence", "meaning", "figure")}
     return {**texts, "picture": data_url(picture(figures / f"{finding['figure']}.png"))}
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from underpainting.io import archives, network_config
 from underpainting.io.errors import InputError, Problem, gathered, problems_of
-from underpainting.io.messages import shown
-from underpainting.io.network_config import part_of
+from underpainting.io.messages import quote
+from underpainting.io.network_config import component_folder
 from underpainting.noise.families import UnknownPathError, family_of
 from underpainting_workflow.studies import counts
 from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
@@ -61,7 +61,7 @@ def _reachable(key: str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, InputError):
             raise
-        problem = f"{shown(error.filename)} cannot be read ({error.strerror or error})"
+        problem = f"{quote(error.filename)} cannot be read ({error.strerror or error})"
         raise InputError(Problem(problem, "correct the path, or its permissions", key)) from error
 
 
@@ -184,11 +184,11 @@ def _network_of(study: Study) -> tuple[Path, str] | None:
     if isinstance(denoiser, PickledDenoiser):
         check_pickle(denoiser)
     elif isinstance(denoiser, HubDenoiser):
-        from underpainting.denoisers import cached, weights
+        from underpainting.denoisers import find_cached, weights
 
-        if found := cached(denoiser.repository, denoiser.revision):
+        if found := find_cached(denoiser.repository, denoiser.revision):
             check_fit(study, found, "denoiser.revision")
-            return (found, "denoiser.revision") if weights.are_complete(part_of(found, "unet")) else None
+            return (found, "denoiser.revision") if weights.are_complete(component_folder(found, "unet")) else None
     return None
 
 
@@ -202,14 +202,14 @@ def check_readable(folder: Path, key: str) -> None:
     Raises:
         InputError: it cannot be used.
     """
-    from underpainting.denoisers import load_network, load_schedule, official, weights
+    from underpainting.denoisers import edm_code, load_network, load_schedule, weights
 
-    unet = part_of(folder, "unet")
+    unet = component_folder(folder, "unet")
     with problems_of("", key):
-        if network_config.settings(unet / "config.json").get("_class_name") == official.CLASS_NAME:
+        if network_config.read_config(unet / "config.json").get("_class_name") == edm_code.CLASS_NAME:
             # made by code that is not run here
-            load_schedule(part_of(folder, "scheduler"))
-            weights.read(unet)
+            load_schedule(component_folder(folder, "scheduler"))
+            weights.read_weights(unet)
         else:
             load_network(folder)
 
@@ -250,7 +250,7 @@ def check_network(study: Study, path: str, key: str, remedy: str) -> None:
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(Problem(f"there is no folder {folder}", remedy, key))
-    unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
+    unet, scheduler = component_folder(folder, "unet"), component_folder(folder, "scheduler")
     weights = "diffusion_pytorch_model.safetensors"
     needed = {
         unet / "config.json": "give a folder written by a diffusers pipeline's save_pretrained",
@@ -278,15 +278,15 @@ def check_fit(study: Study, folder: Path, key: str) -> None:
     Raises:
         InputError: they do not.
     """
-    network = part_of(folder, "unet") / "config.json"
-    schedule = part_of(folder, "scheduler") / "scheduler_config.json"
+    network = component_folder(folder, "unet") / "config.json"
+    schedule = component_folder(folder, "scheduler") / "scheduler_config.json"
     if network.is_file():
         check_shape(study, settings_of(network, key))
     if schedule.is_file():
         settings = settings_of(schedule, key)
         times = settings.get("num_train_timesteps", 1000)
         if not isinstance(times, int) or times < 1:
-            problem = f"num_train_timesteps in {schedule} is {shown(times)}, no number of times"
+            problem = f"num_train_timesteps in {schedule} is {quote(times)}, no number of times"
             raise InputError(Problem(problem, "repair that file", key))
         check_samplers(study, times)
         if settings.get("steps_offset"):
@@ -296,7 +296,7 @@ def check_fit(study: Study, folder: Path, key: str) -> None:
 def settings_of(config: Path, key: str) -> dict[str, Any]:
     """Return the settings in one of diffusers' JSON files, which lies in the folder that a key names."""
     with problems_of("", key):
-        return network_config.settings(config)
+        return network_config.read_config(config)
 
 
 def check_description(denoiser: ReferenceDenoiser) -> None:
@@ -306,8 +306,8 @@ def check_description(denoiser: ReferenceDenoiser) -> None:
         InputError: a key describes another one.
     """
     folder = Path(denoiser.folder)
-    network = settings_of(part_of(folder, "unet") / "config.json", "denoiser.folder")
-    schedule = settings_of(part_of(folder, "scheduler") / "scheduler_config.json", "denoiser.folder")
+    network = settings_of(component_folder(folder, "unet") / "config.json", "denoiser.folder")
+    schedule = settings_of(component_folder(folder, "scheduler") / "scheduler_config.json", "denoiser.folder")
     kinds = network.pop("down_block_types", ())
     network["attention_levels"] = sum(kind.startswith("Attn") for kind in kinds)
     own = denoiser.used()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting.images.datasets import DataError, Source, stream
+from underpainting.images.datasets import DataError, Source, read_batches
 from underpainting.io.errors import InputError, Problem
 from underpainting_workflow.studies.counts import check_number
 from underpainting_workflow.studies.models import Study
@@ -31,7 +31,7 @@ def check(study: Study) -> str:
     _check_first_label(study, source, needing)
     check_number(study, min(len(source), study.dataset.limit or len(source)), len(source.class_names))
     counts = np.zeros(len(source.class_names) + 1, np.int64)
-    for _, labels in stream(source, study.dataset.format, 256, study.dataset.limit):
+    for _, labels in read_batches(source, study.dataset.format, 256, study.dataset.limit):
         counts += _counted(labels, len(source.class_names)) if needing else 0
     if needing:
         _check_classes(study, source.class_names, counts)

@@ -40,7 +40,7 @@ def overlap(one: Bbox, other: Bbox) -> float:
 
 def check(draw: Callable[[], Figure]) -> list[str]:
     """Draw a figure and look at its texts; what it says is returned."""
-    with style.look():
+    with style.style_sheet():
         figure = draw()
         canvas = FigureCanvasAgg(figure)
         figure.draw_without_rendering()  # as savefig does: the layout settles in two passes

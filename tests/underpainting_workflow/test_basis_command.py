@@ -43,7 +43,7 @@ def in_range(pixels: Array) -> Array:
 
 
 def covariance_basis(pixels: Array) -> Eigenbasis:
-    found = moments.of_batches([in_range(pixels)], in_range(pixels).shape[1])
+    found = moments.moments_of_batches([in_range(pixels)], in_range(pixels).shape[1])
     return eigenbasis.dense(found.mean, found.covariance(), pixels.shape[1:])
 
 
@@ -190,4 +190,4 @@ def test_what_cannot_be_done_is_said_in_the_words_of_the_command(
     ("pixels", "count", "method"), [(3072, 50_000, "dense"), (196_608, 1000, "gram"), (196_608, 30_000, "randomized")]
 )
 def test_the_method_follows_number_and_size(pixels: int, count: int, method: str) -> None:
-    assert estimate.chosen_method("auto", pixels, count) == method
+    assert estimate.choose_method("auto", pixels, count) == method

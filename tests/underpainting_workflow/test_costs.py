@@ -157,7 +157,7 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
 
     landed = artifacts.load(states)
     denoiser, _ = denoisers.load_denoiser(tmp_path / "denoiser", Compute("cpu"))
-    schedule = schedules.of_file(inputs["scheduler"])
+    schedule = schedules.load_schedule(inputs["scheduler"])
     level = NoiseLevel(*(float(landed[name][1]) for name in ("alpha", "sigma")))
     steps = study.teleport.solution.steps_after(0.8)
     with torch.inference_mode():

@@ -65,7 +65,7 @@ def test_a_snapshot_passes_the_checks_of_its_study_and_is_called(
     chosen = study(name, tmp_path / "data")
     preflight.check_denoiser(chosen)
     if isinstance(chosen.denoiser, HubDenoiser):
-        assert denoisers.cached(chosen.denoiser.repository, chosen.denoiser.revision) == folder
+        assert denoisers.find_cached(chosen.denoiser.repository, chosen.denoiser.revision) == folder
     denoiser, schedule = denoisers.load_denoiser(folder, Compute("cpu"))
     size = chosen.dataset.image_size
     assert denoiser.image_shape == (chosen.dataset.channels, size, size)

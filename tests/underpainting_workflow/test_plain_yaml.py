@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from snakemake_provenance.refusal import Refused, refusing
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import LONGEST, as_rst, shown
+from underpainting.io.messages import LONGEST, escape_rst, quote
 from underpainting_workflow.studies import check_configuration, plain_yaml
 from underpainting_workflow.studies.base import Repository
 
@@ -115,7 +115,7 @@ def test_a_key_of_the_configuration_stands_once(tmp_path: Path) -> None:
 
 @given(st.text(max_size=400) | st.lists(st.integers(), max_size=200))
 def test_a_value_is_quoted_at_no_length(value: Any) -> None:
-    text = shown(value)
+    text = quote(value)
     assert len(text) <= LONGEST + 20 * 10 and "\n" not in text
     assert text == repr(value) or len(repr(value)) > LONGEST
 
@@ -135,7 +135,7 @@ def test_any_title_is_shown_literally_in_rst(text: str) -> None:
 
     plain = " ".join(text.split())
     escaped = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    assert body(as_rst(text)) == f"<p><strong>{escaped.replace('@', '&#64;')}</strong> (x).</p>\n"
+    assert body(escape_rst(text)) == f"<p><strong>{escaped.replace('@', '&#64;')}</strong> (x).</p>\n"
 
 
 def test_a_refusal_has_no_place_in_the_snakefile() -> None:

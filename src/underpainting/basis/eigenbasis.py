@@ -149,7 +149,7 @@ def gram(images: FloatArray, image_shape: tuple[int, ...], rank: int | None = No
     return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], total, image_shape)
 
 
-def of_images(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
+def basis_of_images(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
     """All components with variance of images that fit into memory, in the cheaper of the two exact ways.
 
     Args:

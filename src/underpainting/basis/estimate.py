@@ -23,7 +23,7 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis
 from underpainting.images import datasets
 from underpainting.images.datasets import DataError
-from underpainting.images.pictures import Bytes
+from underpainting.images.decoding import Bytes
 from underpainting.io import artifacts
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Spool:
 
 
 @contextmanager
-def spooled(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[Spool]:
+def spool_images(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[Spool]:
     """Keep a stream of images and labels in a temporary file, which is gone afterwards.
 
     Args:
@@ -86,7 +86,7 @@ def spooled(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[Spool
         yield Spool(np.memmap(file, np.uint8, "r", shape=(len(whole), *shape)), whole, total.hexdigest())
 
 
-def chosen_method(method: Method, pixels: int, count: int) -> Literal["dense", "gram", "randomized"]:
+def choose_method(method: Method, pixels: int, count: int) -> Literal["dense", "gram", "randomized"]:
     """What `auto` stands for: the Gram matrix for few images, the covariance for few pixels, else the randomized way."""
     if method != "auto":
         return method
@@ -108,13 +108,13 @@ def estimate(spool: Spool, method: Method = "auto", rank: int | None = None, see
         ValueError: the rank exceeds what the images can have.
     """
     count = len(spool.images)
-    way = chosen_method(method, spool.pixels, count)
+    way = choose_method(method, spool.pixels, count)
     if way == "dense":
         basis = _dense(spool)
     elif way == "gram":
         basis = eigenbasis.gram(np.concatenate(list(spool.batches())).astype(np.float64), spool.shape, rank)
     else:
-        spread = moments.of_batches(spool.batches(), spool.pixels, diagonal=True)
+        spread = moments.moments_of_batches(spool.batches(), spool.pixels, diagonal=True)
         most = rank or min(RANDOMIZED_RANK, count - 1)
         basis = eigenbasis.randomized(
             spool.batches, spread.mean, spread.total_variance, count, spool.shape, most, seed=seed
@@ -123,11 +123,11 @@ def estimate(spool: Spool, method: Method = "auto", rank: int | None = None, see
 
 
 def _dense(spool: Spool, label: int | None = None) -> Eigenbasis:
-    found = moments.of_batches(spool.batches(label), spool.pixels)
+    found = moments.moments_of_batches(spool.batches(label), spool.pixels)
     return eigenbasis.dense(found.mean, found.covariance(), spool.shape)
 
 
-def of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
+def bases_of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
     """The basis of each class, `rank` components each.
 
     Raises:
@@ -142,7 +142,7 @@ def of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
     return [eigenbasis.truncate(_dense(spool, label), rank=rank) for label in range(classes)]
 
 
-def of_source(
+def basis_of_source(
     source: datasets.Source,
     target: datasets.ImageFormat,
     name: str,
@@ -162,23 +162,23 @@ def of_source(
 
     Raises:
         DataError: an image does not fit.
-        ValueError: as `estimate` and `of_classes`.
+        ValueError: as `estimate` and `bases_of_classes`.
     """
     shape = (target.channels, target.size, target.size)
-    with spooled(datasets.stream(source, target, artifacts.at_once(prod(shape)), limit), shape) as spool:
+    with spool_images(datasets.read_batches(source, target, artifacts.at_once(prod(shape)), limit), shape) as spool:
         whole = estimate(spool, **options)
         if source.values and (remark := source.values.remark()):
             log.warning("%s: %s.", name, remark)
-        classes = of_classes(spool, len(source.class_names), whole.rank) if per_class else []
-        return with_card(whole, spool, name, options, classes)
+        classes = bases_of_classes(spool, len(source.class_names), whole.rank) if per_class else []
+        return make_stored_basis(whole, spool, name, options, classes)
 
 
-def with_card(
+def make_stored_basis(
     whole: Eigenbasis, spool: Spool, name: str, options: dict[str, Any], classes: Iterable[Eigenbasis] = ()
 ) -> StoredBasis:
     """Put a basis together with its card and, where there are classes, one basis of each."""
     count = len(spool.images)
-    method = chosen_method(options.get("method", "auto"), spool.pixels, count)
+    method = choose_method(options.get("method", "auto"), spool.pixels, count)
     return StoredBasis.of(whole, name, list(classes), count=count, method=method, data_digest=spool.digest)
 
 

@@ -110,7 +110,7 @@ class Moments:
         return float(scatter.sum()) / max(self.count - 1, 1)
 
 
-def of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: bool = False) -> Moments:
+def moments_of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: bool = False) -> Moments:
     """Moments of a stream of batches, each of shape (sample, ...)."""
     moments = Moments.empty(pixels, diagonal=diagonal)
     for batch in batches:
@@ -118,7 +118,7 @@ def of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: bool = Fa
     return moments
 
 
-def by_class(
+def moments_by_class(
     batches: Iterable[tuple[ArrayLike, ArrayLike]], pixels: int, classes: int, *, diagonal: bool = False
 ) -> list[Moments]:
     """Moments of each class from a stream of (images, labels); merge them for those of the whole set.

@@ -24,7 +24,7 @@ from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.io import tensor_files
 from underpainting.io.conventions import IMAGE_RANGE
-from underpainting.io.messages import of_error
+from underpainting.io.messages import describe_error
 from underpainting.io.tensor_files import KEY, digest
 from underpainting.io.writing import replacing
 
@@ -210,7 +210,7 @@ def load_basis(path: str | Path) -> StoredBasis:
     except BasisFileError:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        problem = of_error(error)
+        problem = describe_error(error)
         raise BasisFileError(f"{path}: not a readable safetensors file ({problem}); {_REMEDY}") from error
 
 

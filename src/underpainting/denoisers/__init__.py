@@ -8,12 +8,12 @@ from underpainting.denoisers.folders import (
     load_denoiser,
     load_network,
     load_schedule,
-    of_kind,
+    make_denoiser,
     require_images,
     save_pipeline,
     save_schedule,
 )
-from underpainting.denoisers.hub import cached, fetch
+from underpainting.denoisers.hub import fetch, find_cached
 from underpainting.denoisers.networks import (
     DiffusersDenoiser,
     EdmDenoiser,
@@ -35,13 +35,13 @@ __all__ = [
     "Preconditioning",
     "PredictionType",
     "TimeTable",
-    "cached",
     "fetch",
+    "find_cached",
     "load_denoiser",
     "load_network",
     "load_schedule",
+    "make_denoiser",
     "noise_prediction",
-    "of_kind",
     "require_images",
     "save_pipeline",
     "save_schedule",

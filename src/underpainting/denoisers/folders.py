@@ -6,7 +6,7 @@ The scheduler's class, `_class_name` in scheduler_config.json, tells what kind o
     flow matching          a velocity network; read as FlowMatchEulerDiscreteScheduler
     variance preserving    read as DDIMScheduler, with the table of the scheduler's own class
 
-The network is a UNet2DModel (`unets`), one that was converted from the official EDM code (`official`), or a UNet2DModel that
+The network is a UNet2DModel (`unets`), one that was converted from the official EDM code (`edm_code`), or a UNet2DModel that
 learned what a Gaussian leaves over, and that Gaussian (`residual`).
 """
 
@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from underpainting.denoisers import official, residual, unets
+from underpainting.denoisers import edm_code, residual, unets
 from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.networks import DiffusersDenoiser, EdmDenoiser, FlowDenoiser, NetworkDenoiser
 from underpainting.io.errors import InputError, MissingFileError, Problem
-from underpainting.io.messages import of_error
-from underpainting.io.network_config import image_size, part_of, settings
+from underpainting.io.messages import describe_error
+from underpainting.io.network_config import component_folder, image_size, read_config
 from underpainting.noise import families
 from underpainting.noise.levels import training_grid
 
@@ -51,37 +51,37 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
         ValueError: network or scheduler are of a kind that is not known, or the weights are not those of the network.
     """
     folder = Path(folder)
-    unet, scheduler = part_of(folder, "unet"), part_of(folder, "scheduler")
+    unet, scheduler = component_folder(folder, "unet"), component_folder(folder, "scheduler")
     for file in (unet / "config.json", scheduler / SCHEDULE):
         if not file.is_file():
             problem = f"{file} is missing: {folder} is not a diffusers pipeline folder"
             raise MissingFileError(Problem(problem, "give a folder that save_pretrained of a pipeline wrote"))
-    _require_pixels(folder)
-    schedule, kind = load_schedule(scheduler), settings(unet / "config.json").get("_class_name")
-    if kind == official.CLASS_NAME:
-        return official.load(unet), schedule
+    _require_pixel_space(folder)
+    schedule, kind = load_schedule(scheduler), read_config(unet / "config.json").get("_class_name")
+    if kind == edm_code.CLASS_NAME:
+        return edm_code.load(unet), schedule
     if kind == residual.CLASS_NAME:
         return residual.load(unet, schedule), schedule
-    return unets.load(unet, settings(scheduler / SCHEDULE)), schedule
+    return unets.load(unet, read_config(scheduler / SCHEDULE)), schedule
 
 
-def _require_pixels(folder: Path) -> None:
+def _require_pixel_space(folder: Path) -> None:
     """Refuse the network of a pipeline that has more than it and its schedule: one of latents, or of texts.
 
     Raises:
         ValueError: it has.
     """
     index = folder / "model_index.json"
-    parts = settings(index) if index.is_file() else {}
+    parts = read_config(index) if index.is_file() else {}
     known = ("unet", "scheduler", "basis")
     if more := [
-        name for name, part in parts.items() if not name.startswith("_") and name not in known and _is_part(part)
+        name for name, part in parts.items() if not name.startswith("_") and name not in known and _is_component(part)
     ]:
         problem = f"{index} names {', '.join(more[:3])[:200]} beside the network"
         raise InputError(Problem(problem, "use a network of pixels alone"))
 
 
-def _is_part(entry: Any) -> bool:
+def _is_component(entry: Any) -> bool:
     return isinstance(entry, list) and any(entry)
 
 
@@ -94,17 +94,21 @@ def load_schedule(folder: Path) -> Any:
     Raises:
         ValueError: its noise path is not known, or its levels are no noise path.
     """
-    config = settings(file := folder / SCHEDULE)
+    config = read_config(file := folder / SCHEDULE)
     try:
-        family = families.of_config(config)
+        family = families.family_of_config(config)
         schedule = (
-            _vp_schedule(config) if family == "variance preserving" else _class(_READ_AS[family]).from_config(config)
+            _vp_schedule(config)
+            if family == "variance preserving"
+            else _diffusers_class(_READ_AS[family]).from_config(config)
         )
         _require_levels(schedule, config)
     except families.UnknownPathError as error:
         raise InputError(*(Problem(f"{file}: {found.problem}", found.remedy) for found in error.problems)) from error
     except Exception as error:  # diffusers raises many kinds; all mean that the settings make no schedule
-        raise InputError(Problem(f"{file} makes no noise schedule ({of_error(error)})", "repair that file")) from error
+        raise InputError(
+            Problem(f"{file} makes no noise schedule ({describe_error(error)})", "repair that file")
+        ) from error
     return schedule
 
 
@@ -129,17 +133,17 @@ def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
 
 def _vp_schedule(config: Mapping[str, Any]) -> Any:
     """DDIM's scheduler with the very table of the scheduler's own class, which may make another one of the same settings."""
-    own = _class(config["_class_name"]).from_config(dict(config))
+    own = _diffusers_class(config["_class_name"]).from_config(dict(config))
     schedule = own
     if config["_class_name"] != "DDIMScheduler":
-        schedule = _same_table(own, config)
+        schedule = _with_table_of(own, config)
     if float(schedule.alphas_cumprod.min()) <= 0:
         raise families.UnknownPathError(families.ZERO_TERMINAL_SNR)
     return schedule
 
 
-def _same_table(own: Any, config: Mapping[str, Any]) -> Any:
-    ddim = _class("DDIMScheduler")
+def _with_table_of(own: Any, config: Mapping[str, Any]) -> Any:
+    ddim = _diffusers_class("DDIMScheduler")
     try:
         schedule = ddim.from_config(dict(config))
     except NotImplementedError:  # a shape of betas that only the other class knows
@@ -153,7 +157,7 @@ def _same_table(own: Any, config: Mapping[str, Any]) -> Any:
     return schedule
 
 
-def _class(name: str) -> Any:
+def _diffusers_class(name: str) -> Any:
     import diffusers
 
     return getattr(diffusers, name)
@@ -172,10 +176,10 @@ def load_denoiser(folder: str | Path, compute: Compute | None = None) -> tuple[N
     """
     compute = compute or Compute()
     network, scheduler = load_network(folder)
-    return of_kind(compute.place(network), scheduler, compute), scheduler
+    return make_denoiser(compute.place(network), scheduler, compute), scheduler
 
 
-def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = None) -> NetworkDenoiser:
+def make_denoiser(network: torch.nn.Module, scheduler: Any, compute: Compute | None = None) -> NetworkDenoiser:
     """The denoiser of a network, of the kind that its scheduler tells.
 
     Args:
@@ -187,8 +191,8 @@ def of_kind(network: torch.nn.Module, scheduler: Any, compute: Compute | None = 
         ValueError: the network predicts what we do not know.
     """
     config = scheduler.config
-    if isinstance(network, official.OfficialNetwork):
-        return official.OfficialDenoiser(network, config["sigma_min"], config["sigma_max"], compute)
+    if isinstance(network, edm_code.OfficialNetwork):
+        return edm_code.OfficialDenoiser(network, config["sigma_min"], config["sigma_max"], compute)
     family = families.family_of(type(scheduler).__name__)
     if family == "EDM":
         if config["prediction_type"] != "epsilon":

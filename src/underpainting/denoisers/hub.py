@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from underpainting.io.errors import MissingFileError, Problem
-from underpainting.io.messages import of_error
+from underpainting.io.messages import describe_error
 
 
-def cached(repository: str, revision: str) -> Path | None:
+def find_cached(repository: str, revision: str) -> Path | None:
     """The folder of a pinned commit in the Hub's local cache, if it is there."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -31,6 +31,6 @@ def fetch(repository: str, revision: str) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the Hub client raises many kinds; all mean that the network cannot be had
-        problem = f"{repository} at {revision} cannot be had from the Hub ({of_error(error)})"
+        problem = f"{repository} at {revision} cannot be had from the Hub ({describe_error(error)})"
         remedy = "check the name, the commit and the network, or use source: path"
         raise MissingFileError(Problem(problem, remedy, "denoiser.repository")) from error

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from underpainting import meter
+from underpainting.denoisers.adaptive_batches import AdaptiveBatches
 from underpainting.denoisers.compute import Compute
-from underpainting.denoisers.halving import HalvingBatches
 from underpainting.io.network_config import image_size
 from underpainting.noise.levels import NoiseGrid, vp_level
 
@@ -61,7 +61,7 @@ class NetworkDenoiser(ABC):
         parameter = next(network.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
         self._compute = compute or Compute()
-        self._predictions = HalvingBatches(self._predict)
+        self._predictions = AdaptiveBatches(self._predict)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from underpainting.denoisers import weights
-from underpainting.denoisers.official import MODULE, OfficialNetwork, construct
+from underpainting.denoisers.edm_code import MODULE, OfficialNetwork, build_network
 from underpainting.io import third_party_code
 from underpainting.io.errors import InputError, MissingFileError, Problem
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 
 
-def trusted_bytes(path: str | Path, sha256: str, trust_pickle: bool) -> bytes:
+def read_trusted(path: str | Path, sha256: str, trust_pickle: bool) -> bytes:
     """The content of a pickle that may be opened.
 
     Raises:
@@ -61,7 +61,7 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
     """
     from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 
-    content = trusted_bytes(path, sha256, trust_pickle)
+    content = read_trusted(path, sha256, trust_pickle)
     if not (Path(code) / "training" / "networks.py").is_file():
         problem = f"{code} holds no training/networks.py"
         raise MissingFileError(Problem(problem, "name the folder of NVlabs' EDM code", "denoiser.code"))
@@ -69,8 +69,8 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
     with third_party_code.importable(code):
         published = _network(pickle.loads(content), path)  # trusted by the user, byte by byte
     config = _description(published, path) | {"code": third_party_code.digest(code)}
-    inner = construct(code, config)
-    weights.fill(inner, published.state_dict(), path)
+    inner = build_network(code, config)
+    weights.load_weights(inner, published.state_dict(), path)
     levels = {
         "sigma_min": max(SIGMA_MIN, float(published.sigma_min)),
         "sigma_max": min(SIGMA_MAX, float(published.sigma_max)),

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import unets, weights
-from underpainting.io.network_config import image_size, settings
+from underpainting.io.network_config import image_size, read_config
 from underpainting.noise.levels import training_grid
 
 Form = Literal["velocity", "blend"]
@@ -157,14 +157,14 @@ def load(folder: str | Path, schedule: Any) -> ResidualNetwork:
         FileNotFoundError: there are no weights.
         ValueError: the weights are not those of UNet and Gaussian.
     """
-    config = settings(Path(folder) / CONFIG)
+    config = read_config(Path(folder) / CONFIG)
     plain = {key: value for key, value in config.items() if key != "residual"} | {"_class_name": unets.CLASS_NAME}
-    unets.require_known(plain)
-    unet, tensors = unets.make(plain, folder), weights.read(folder)
+    unets.require_unconditional(plain)
+    unet, tensors = unets.build_unet(plain, folder), weights.read_weights(folder)
     pixels = plain["in_channels"] * (image_size(plain) or 0) ** 2
     gaussian = _gaussian(pixels, len(tensors.get("gaussian.variances", ())))
     expected = {f"unet.{key}": value for key, value in unet.state_dict().items()} | gaussian
-    weights.require(expected, tensors, folder)
+    weights.require_match(expected, tensors, folder)
     unet.load_state_dict({key: tensors[f"unet.{key}"] for key in unet.state_dict()})
     parts = {key.removeprefix("gaussian."): tensors[key] for key in gaussian}
     return ResidualNetwork(unet, GaussianVelocity(**parts), schedule, config["residual"])

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from underpainting.denoisers import weights
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import of_error
-from underpainting.io.network_config import image_size, settings
+from underpainting.io.messages import describe_error
+from underpainting.io.network_config import image_size, read_config
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ CLASS_NAME = "UNet2DModel"
 _CONDITIONS = ("num_class_embeds", "class_embed_type", "encoder_hid_dim", "cross_attention_dim", "addition_embed_type")
 
 
-def outputs(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
+def prediction_channels(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
     """How many output channels of a network are its prediction: all, or the half beside a learned variance.
 
     Args:
@@ -45,7 +45,7 @@ def outputs(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
     raise InputError(Problem(problem, "use one that predicts an image, or an image and a learned variance"))
 
 
-def require_known(config: Mapping[str, Any]) -> None:
+def require_unconditional(config: Mapping[str, Any]) -> None:
     """Refuse a network of another class, or one that needs more than an image and a time.
 
     Raises:
@@ -81,12 +81,12 @@ def load(folder: str | Path, schedule: Mapping[str, Any]) -> nn.Module:
         FileNotFoundError: there are no safetensors.
         ValueError: it is not a network of this kind, or its weights are not those of its configuration.
     """
-    config = settings(Path(folder) / "config.json")
-    require_known(config)
-    channels = outputs(config, schedule)
-    network = make({**config, "sample_size": image_size(config)}, folder)
-    weights.fill(network, _tensors(network, folder), folder)
-    return network if channels == network.config["out_channels"] else _mean(network, channels)
+    config = read_config(Path(folder) / "config.json")
+    require_unconditional(config)
+    channels = prediction_channels(config, schedule)
+    network = build_unet({**config, "sample_size": image_size(config)}, folder)
+    weights.load_weights(network, _tensors(network, folder), folder)
+    return network if channels == network.config["out_channels"] else _without_variance_channels(network, channels)
 
 
 def require_as_saved(folder: str | Path, variant: str = "") -> None:
@@ -96,21 +96,21 @@ def require_as_saved(folder: str | Path, variant: str = "") -> None:
         FileNotFoundError: there are no safetensors.
         ValueError: it is not a network of this kind, or its weights are not those of its configuration.
     """
-    config = settings(Path(folder) / "config.json")
+    config = read_config(Path(folder) / "config.json")
     require_class(config)
     with torch.device("meta"):
-        network = make(config, folder)
-    weights.require(network.state_dict(), _tensors(network, folder, variant), folder)
+        network = build_unet(config, folder)
+    weights.require_match(network.state_dict(), _tensors(network, folder, variant), folder)
 
 
 def _tensors(network: Any, folder: str | Path, variant: str = "") -> dict[str, Tensor]:
     """The tensors of a folder by the names that diffusers gives them today, not those of its first releases."""
-    tensors = weights.read(folder, variant)
+    tensors = weights.read_weights(folder, variant)
     network._fix_state_dict_keys_on_load(tensors)
     return tensors
 
 
-def make(config: Mapping[str, Any], folder: str | Path) -> Any:
+def build_unet(config: Mapping[str, Any], folder: str | Path) -> Any:
     """A UNet2DModel whose weights are still to be filled.
 
     Raises:
@@ -123,15 +123,15 @@ def make(config: Mapping[str, Any], folder: str | Path) -> Any:
         with no_init_weights():
             return UNet2DModel.from_config(dict(config)).eval()
     except Exception as error:  # of any kind, by what the configuration says
-        problem = f"diffusers makes no network of {folder}/config.json ({of_error(error)})"
+        problem = f"diffusers makes no network of {folder}/config.json ({describe_error(error)})"
         raise InputError(Problem(problem, "repair that file")) from error
 
 
-def _mean(network: Any, channels: int) -> Any:
+def _without_variance_channels(network: Any, channels: int) -> Any:
     """The network without the output channels of its learned variance."""
     log.info("learned variance: the first %d of %d output channels are kept", channels, network.config["out_channels"])
     last: nn.Module = network.conv_out
-    kept = make({**network.config, "_class_name": CLASS_NAME, "out_channels": channels}, "the network")
+    kept = build_unet({**network.config, "_class_name": CLASS_NAME, "out_channels": channels}, "the network")
     tensors = network.state_dict()
     tensors |= {f"conv_out.{name}": value[:channels].clone() for name, value in last.state_dict().items()}
     kept.load_state_dict(tensors)

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from underpainting.io.errors import InputError, MissingFileError, Problem
-from underpainting.io.messages import of_error
+from underpainting.io.messages import describe_error
 
 FILE = "diffusion_pytorch_model.safetensors"
 SHOWN = 5
@@ -39,7 +39,7 @@ class WeightsError(InputError):
         super().__init__(Problem(problem, remedy))
 
 
-def find(folder: str | Path, variant: str = "") -> Path:
+def find_weights(folder: str | Path, variant: str = "") -> Path:
     """The file of a folder's weights, or the index of its shards.
 
     Args:
@@ -70,20 +70,20 @@ def find(folder: str | Path, variant: str = "") -> Path:
 def are_complete(folder: str | Path) -> bool:
     """Whether all files of a folder's weights are there, as they need not be in the Hub's cache."""
     try:
-        source = find(folder)
+        source = find_weights(folder)
         return source.suffix != ".json" or all(source.with_name(shard).is_file() for shard in _index(source).values())
     except (FileNotFoundError, WeightsError):
         return False
 
 
-def read(folder: str | Path, variant: str = "") -> dict[str, Tensor]:
-    """All tensors of a folder's weights, by name; arguments as for `find`.
+def read_weights(folder: str | Path, variant: str = "") -> dict[str, Tensor]:
+    """All tensors of a folder's weights, by name; arguments as for `find_weights`.
 
     Raises:
         FileNotFoundError: there are no safetensors.
         WeightsError: a file is damaged, or shards are not those of their index.
     """
-    source = find(folder, variant)
+    source = find_weights(folder, variant)
     if source.suffix != ".json":
         return _tensors(source)
     places = _index(source)
@@ -92,7 +92,7 @@ def read(folder: str | Path, variant: str = "") -> dict[str, Tensor]:
         held = _tensors(source.with_name(shard))
         listed = {name for name, place in places.items() if place == shard}
         if wrong := sorted(listed ^ held.keys()):
-            raise WeightsError(f"{source} and {shard} disagree about {_some(wrong)}", "get both again")
+            raise WeightsError(f"{source} and {shard} disagree about {_abbreviate(wrong)}", "get both again")
         tensors |= held
     return tensors
 
@@ -102,7 +102,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
         with safe_open(file, "pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  no mapping
     except (SafetensorError, OSError, ValueError) as error:
-        problem = f"{file} cannot be read ({of_error(error)})"
+        problem = f"{file} cannot be read ({describe_error(error)})"
         raise WeightsError(problem, "get the file again") from error
 
 
@@ -119,7 +119,7 @@ def _index(file: Path) -> dict[str, str]:
     return dict(places)
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
+def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
     """Load tensors into a network that has exactly these, in these shapes, all finite.
 
     Args:
@@ -130,25 +130,27 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) 
     Raises:
         WeightsError: a tensor is missing, unexpected, of another shape or type, or not finite.
     """
-    require(network.state_dict(), tensors, source)
+    require_match(network.state_dict(), tensors, source)
     network.load_state_dict(dict(tensors))
 
 
-def require(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """Refuse tensors that are not the expected ones by name, shape and type, or not finite; see `fill`."""
+def require_match(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Refuse tensors that are not the expected ones by name, shape and type, or not finite; see `load_weights`."""
     wrong = [f"{name} is missing" for name in expected if name not in tensors]
     wrong += [f"{name} is unexpected" for name in tensors if name not in expected]
     wrong += [
         f"{name} {fault}"
         for name, tensor in tensors.items()
         if name in expected
-        if (fault := _fault(tensor, expected[name]))
+        if (fault := _mismatch(tensor, expected[name]))
     ]
     if wrong:
-        raise WeightsError(f"the weights in {source} are not the network's: {_some(wrong)}", _remedy(expected, tensors))
+        raise WeightsError(
+            f"the weights in {source} are not the network's: {_abbreviate(wrong)}", _remedy(expected, tensors)
+        )
 
 
-def _fault(tensor: Tensor, expected: Tensor) -> str:
+def _mismatch(tensor: Tensor, expected: Tensor) -> str:
     """What is wrong with a tensor; nothing, if all is right."""
     if tensor.shape != expected.shape:
         return f"has the shape {tuple(tensor.shape)}, not {tuple(expected.shape)}"
@@ -159,7 +161,7 @@ def _fault(tensor: Tensor, expected: Tensor) -> str:
     return "" if bool(torch.isfinite(tensor.to(expected.dtype)).all()) else "is not finite"
 
 
-def _some(names: list[str]) -> str:
+def _abbreviate(names: list[str]) -> str:
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(name[:200] for name in names[:SHOWN]) + more
 

@@ -1,7 +1,7 @@
 r"""Sources of images: an array, a folder, a data set of torchvision or of the Hub.
 
 Every source yields items (image, label, name): the image as a uint8 array (height, width[, channel]), the label an integer or
-None, the name for messages. Pictures are what a viewer shows (`pictures`); arrays have a range that is read as black to white.
+None, the name for messages. Pictures are what a viewer shows (`decoding`); arrays have a range that is read as black to white.
 `prepare` brings an image to a size and number of channels. What is stored are bytes, x = byte / 127.5 - 1; the artifact is
 read as float32 in [-1, 1].
 
@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from underpainting.images import pictures
-from underpainting.images.containers import PictureError
+from underpainting.images import decoding
+from underpainting.images.decoding import Bytes, Colour
+from underpainting.images.file_checks import PictureError
 from underpainting.images.files import IMAGE_SUFFIXES, image_files
-from underpainting.images.pictures import Bytes, Colour
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import is_text, of_error, shown
+from underpainting.io.messages import describe_error, is_utf8, quote
 
 MISSING = (
     "correct it or put the data there: paths are relative to where snakemake runs, and {data} is the folder that --config "
@@ -190,14 +190,14 @@ def _refused(key: str, problem: str, remedy: str) -> Iterator[None]:
     except (DataError, MemoryError):
         raise
     except Exception as error:
-        raise DataError(key, f"{problem} ({of_error(error)})", remedy) from error
+        raise DataError(key, f"{problem} ({describe_error(error)})", remedy) from error
 
 
 def _shown(picture: Image.Image | Path | bytes, name: str, key: str, background: Colour | None) -> Bytes:
     try:
         if isinstance(picture, Image.Image):
-            return pictures.decoded(picture, background)
-        return pictures.read(picture, background)
+            return decoding.decode_image(picture, background)
+        return decoding.read_image(picture, background)
     except PictureError as error:
         raise DataError(error.key or key, f"the image {name} {error.problem}", error.remedy) from error
 
@@ -248,7 +248,7 @@ def torchvision_images(
         if isinstance(error, MemoryError) or (isinstance(error, DataError) and not download):
             raise
         if not download:
-            problem = f"torchvision finds no complete {name} below {root} ({of_error(error)})"
+            problem = f"torchvision finds no complete {name} below {root} ({describe_error(error)})"
             raise DataError("root", problem, "put the files there, or set dataset.download: true") from error
         data = _downloaded(make, root, name)
     names = getattr(data, "classes", [str(digit) for digit in range(10)])
@@ -352,8 +352,8 @@ def folder_images(folder: str | Path, background: Colour | None = None, obtain: 
     if not len(source):
         remedy = f"put images there; known endings are {', '.join(sorted(IMAGE_SUFFIXES))}"
         raise DataError("path", f"the folder {folder} holds no image", remedy)
-    if strange := [file.name for file in image_files(folder) if not is_text(str(file))]:
-        raise DataError("path", f"the name of the image {shown(strange[0])} is not UTF-8", "rename that file")
+    if strange := [file.name for file in image_files(folder) if not is_utf8(str(file))]:
+        raise DataError("path", f"the name of the image {quote(strange[0])} is not UTF-8", "rename that file")
     return source
 
 
@@ -409,7 +409,9 @@ def _npz_content(
             names = _npz_array(archive, "class_names", "labels_key").tolist() if named else []
             return images, labels, [str(name) for name in names]
     except MemoryError as error:
-        raise DataError("path", f"{path} does not fit into memory ({of_error(error)})", "store fewer images") from error
+        raise DataError(
+            "path", f"{path} does not fit into memory ({describe_error(error)})", "store fewer images"
+        ) from error
 
 
 def _npz_array(archive: zipfile.ZipFile, name: str, key: str) -> NDArray[Any]:
@@ -508,7 +510,7 @@ def _resized(picture: Image.Image, name: str, target: ImageFormat) -> Image.Imag
     raise DataError("image_size", problem, f"{remedy}; pad only enlarges" if target.resize == "pad" else remedy)
 
 
-def stream(
+def read_batches(
     source: Source, target: ImageFormat, size: int, limit: int | None = None
 ) -> Iterator[tuple[Bytes, NDArray[np.int64]]]:
     """Read a source in batches of prepared images.

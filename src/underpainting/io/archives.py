@@ -46,7 +46,7 @@ def metadata_of(path: str | Path, *nodes: str) -> list[dict[str, Any]]:
         return []
 
 
-def promised(archive: zipfile.ZipFile) -> Iterator[str]:
+def expected_entries(archive: zipfile.ZipFile) -> Iterator[str]:
     """The entries that a store has by its metadata: every node, and every chunk of its arrays."""
     for name in archive.namelist():
         node, _, last = name.rpartition("/")

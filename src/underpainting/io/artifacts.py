@@ -31,7 +31,7 @@ from zarr.storage import ZipStore
 from underpainting.io import archives
 from underpainting.io.conventions import IMAGE_DIMS as IMAGE_DIMS
 from underpainting.io.conventions import IMAGE_RANGE as IMAGE_RANGE
-from underpainting.io.messages import of_error
+from underpainting.io.messages import describe_error
 from underpainting.io.writing import remove_leftovers, replacing
 
 _CHUNK_BYTES = 64 * 2**20
@@ -52,7 +52,7 @@ class Archive(ZipStore):
         with _reporting_damage(path):
             super().__init__(path, mode="r")
             self._sync_open()
-            promised = sorted({archives.METADATA, *archives.promised(self._zf)})
+            promised = sorted({archives.METADATA, *archives.expected_entries(self._zf)})
             if (found := sorted(self._zf.namelist())) != promised:
                 wrong = sorted(set(found) ^ set(promised)) or found
                 raise ValueError(f"its entries are not those that its metadata promise: {', '.join(wrong[:3])}")
@@ -69,7 +69,7 @@ def _reporting_damage(path: str | Path) -> Iterator[None]:
     except ArtifactError:
         raise
     except archives.DAMAGE as error:
-        problem = of_error(error)
+        problem = describe_error(error)
         raise ArtifactError(
             f"{path}: not a readable artifact ({problem}); delete it and run snakemake again"
         ) from error

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from underpainting.io.messages import shortened
+from underpainting.io.messages import shorten
 
 _LONGEST_PART, _LONGEST_MESSAGE = 500, 2000
 
@@ -33,8 +33,8 @@ class Problem:
         return replace(self, key=".".join(filter(None, (key, self.key))), file=self.file or str(file))
 
     def __str__(self) -> str:
-        place = "".join(f"{shortened(part)}: " for part in (self.file, self.key) if part)
-        return f"{place}{shortened(self.problem, _LONGEST_PART)}. Remedy: {shortened(self.remedy, _LONGEST_PART)}."
+        place = "".join(f"{shorten(part)}: " for part in (self.file, self.key) if part)
+        return f"{place}{shorten(self.problem, _LONGEST_PART)}. Remedy: {shorten(self.remedy, _LONGEST_PART)}."
 
 
 class InputError(ValueError):

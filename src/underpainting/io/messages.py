@@ -7,27 +7,27 @@ import re
 LONGEST = 200
 
 
-def shown(value: object, longest: int = LONGEST) -> str:
+def quote(value: object, longest: int = LONGEST) -> str:
     """Quote a value: the start of it, where it is longer than `longest` characters."""
-    return shortened(repr(value), longest)
+    return shorten(repr(value), longest)
 
 
-def shortened(text: str, longest: int = LONGEST) -> str:
+def shorten(text: str, longest: int = LONGEST) -> str:
     """Cut a text after `longest` characters and spell out control characters other than line breaks."""
     cut = text if len(text) <= longest else f"{text[: longest - 20]}... ({len(text)} characters)"
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in cut)
 
 
-def of_error(error: BaseException, longest: int = LONGEST) -> str:
+def describe_error(error: BaseException, longest: int = LONGEST) -> str:
     """Return the class and the text of an error in one line, cut after `longest` characters."""
-    return shortened(" ".join(f"{type(error).__name__}: {error}".split()), longest)
+    return shorten(" ".join(f"{type(error).__name__}: {error}".split()), longest)
 
 
-def is_text(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     """Return whether a file's name is valid UTF-8, as Snakemake and its records need it."""
     return not any("\ud800" <= one <= "\udfff" for one in name)
 
 
-def as_rst(text: str) -> str:
+def escape_rst(text: str) -> str:
     """Escape a text as one line of reStructuredText that shows it literally, even if it looks like markup or HTML."""
     return re.sub(r"([^\w\s]|_)", r"\\\1", " ".join(text.split()))

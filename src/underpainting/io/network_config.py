@@ -10,12 +10,12 @@ from typing import Any
 from underpainting.io.errors import InputError, Problem
 
 
-def part_of(folder: Path, name: str) -> Path:
+def component_folder(folder: Path, name: str) -> Path:
     """Return a part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
     return folder / name if (folder / name).is_dir() else folder
 
 
-def settings(file: Path) -> dict[str, Any]:
+def read_config(file: Path) -> dict[str, Any]:
     """Return what one of diffusers' JSON files holds.
 
     Raises:

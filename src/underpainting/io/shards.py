@@ -18,7 +18,7 @@ def batches(files: Iterable[str | Path], size: int = 256) -> Iterator[xr.Dataset
             yield data.isel(sample=slice(start, start + size)).load()
 
 
-def first(files: Iterable[str | Path], count: int) -> xr.Dataset:
+def load_first(files: Iterable[str | Path], count: int) -> xr.Dataset:
     """The first samples of a few files, `count` at most."""
     parts = batches(files, count)
     found = [next(parts)]
@@ -28,11 +28,11 @@ def first(files: Iterable[str | Path], count: int) -> xr.Dataset:
 
 
 def concatenate(parts: Iterable[xr.Dataset]) -> xr.Dataset:
-    """Results of batches as one dataset along `sample`; what has no sample axis must agree."""
+    """Results of batches as one dataset along `load_sample`; what has no sample axis must agree."""
     return xr.concat(list(parts), "sample", data_vars="minimal", coords="minimal", compat="equals", join="exact")
 
 
-def sample(files: Iterable[str | Path], seed: int) -> xr.Dataset:
+def load_sample(files: Iterable[str | Path], seed: int) -> xr.Dataset:
     """The one sample of a seed.
 
     Raises:

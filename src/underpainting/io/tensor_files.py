@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.io.messages import of_error
+from underpainting.io.messages import describe_error
 from underpainting.io.writing import replacing
 
 KEY = "underpainting"  # a single key: safetensors writes several in an order that changes from call to call
@@ -79,6 +79,6 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if content["sha256"] != digest(tensors, about):
             raise ValueError("its tensors are not those that were written")
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        problem = of_error(error)
+        problem = describe_error(error)
         raise TensorFileError(f"{path} cannot be read ({problem}); delete it and run snakemake again") from error
     return tensors, about

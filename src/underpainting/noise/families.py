@@ -76,7 +76,7 @@ def family_of(name: str) -> Family:
     raise UnknownPathError(Problem(problem, f"a network needs one of {known}"))
 
 
-def of_config(config: Mapping[str, Any]) -> Family:
+def family_of_config(config: Mapping[str, Any]) -> Family:
     """The family of a scheduler's configuration, every setting of which leaves the path that of its family.
 
     Args:

@@ -148,7 +148,7 @@ def _table(scheduler: Any, config: Mapping[str, Any]) -> Any:
     return DDIMScheduler.from_config(config).alphas_cumprod
 
 
-def of_file(path: str | Path) -> Schedule:
+def load_schedule(path: str | Path) -> Schedule:
     """The schedule of a network, from the `scheduler_config.json` of its folder."""
     return schedule_of(json.loads(Path(path).read_text(encoding="utf-8")))
 
@@ -161,10 +161,10 @@ def karras_grid(schedule: Schedule, steps: int, start: float = 1.0) -> NoiseGrid
         steps: number of levels before the image.
         start: the time at which the grid begins, in (0, 1].
     """
-    return karras_from(schedule, schedule.level(_checked(steps, start)).ratio, steps)
+    return karras_grid_from(schedule, schedule.level(_checked(steps, start)).ratio, steps)
 
 
-def karras_from(schedule: Schedule, ratio: float, steps: int) -> NoiseGrid:
+def karras_grid_from(schedule: Schedule, ratio: float, steps: int) -> NoiseGrid:
     """The same spacing from any noise-to-signal ratio.
 
     Args:

@@ -29,7 +29,7 @@ class Randomness(NamedTuple):
     seeds: list[int]
 
 
-def of_seeds(shape: Sequence[int], batch_size: int | None, seeds: Sequence[int] | None) -> Randomness:
+def noise_from_seeds(shape: Sequence[int], batch_size: int | None, seeds: Sequence[int] | None) -> Randomness:
     """From the seeds of the images, or from new ones.
 
     Raises:
@@ -43,7 +43,9 @@ def of_seeds(shape: Sequence[int], batch_size: int | None, seeds: Sequence[int] 
     return Randomness(initial_noise(seeds, shape), list(seeds))
 
 
-def of_generators(shape: Sequence[int], batch_size: int | None, generators: Generators, stochastic: bool) -> Randomness:
+def noise_from_generators(
+    shape: Sequence[int], batch_size: int | None, generators: Generators, stochastic: bool
+) -> Randomness:
     """From generators, as diffusers' own pipelines draw the noise; a stochastic sampler has its seeds drawn next.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, get_args
 from torch import Tensor
 
 from underpainting.noise.schedules import Schedule, schedule_of
-from underpainting.pipeline.schedulers import options, sampler_name
+from underpainting.pipeline.schedulers import sampler_name, scheduler_options
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import hybrid_sampler
@@ -66,7 +66,7 @@ class Regridded:
         return hybrid_sampler.state_at_time(jump if self.skip else None, self.schedule, noise, 1 - self.skip)
 
 
-def make(
+def make_design(
     design: DesignName,
     scheduler: Any,
     steps: int,
@@ -91,7 +91,7 @@ def make(
     """
     if design not in get_args(DesignName):
         raise ValueError(f"design {design!r} is unknown; use {' or '.join(get_args(DesignName))}")
-    settings = ({} if sampler else options(scheduler)) | ({} if clip is None else {"clip_sample": clip})
+    settings = ({} if sampler else scheduler_options(scheduler)) | ({} if clip is None else {"clip_sample": clip})
     name = sampler or sampler_name(scheduler)
     if design == "truncate":
         return Truncated(Sampler(name, steps, scheduler, **settings), skipped_steps(skip, steps))

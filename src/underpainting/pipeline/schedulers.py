@@ -25,7 +25,7 @@ def network_kind(scheduler: Any) -> Family:
     Raises:
         ValueError: it is not known.
     """
-    return families.of_config({**scheduler.config, "_class_name": type(scheduler).__name__})
+    return families.family_of_config({**scheduler.config, "_class_name": type(scheduler).__name__})
 
 
 def sampler_name(scheduler: Any) -> str:
@@ -51,7 +51,7 @@ def default_of(key: str, parameter: inspect.Parameter) -> Any:
     return False if key == "clip_sample" else parameter.default
 
 
-def options(scheduler: Any) -> dict[str, Any]:
+def scheduler_options(scheduler: Any) -> dict[str, Any]:
     """The settings of a scheduler that are not the library's defaults; what it says of the network apart.
 
     Raises:

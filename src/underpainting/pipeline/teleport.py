@@ -18,13 +18,20 @@ from torch import Tensor
 
 from underpainting import denoisers
 from underpainting.denoisers import CountingDenoiser, NetworkDenoiser, unets
-from underpainting.io.network_config import part_of
+from underpainting.io.network_config import component_folder
 from underpainting.pipeline import designs
-from underpainting.pipeline.arguments import Generators, Labels, Randomness, checked_labels, of_generators, of_seeds
+from underpainting.pipeline.arguments import (
+    Generators,
+    Labels,
+    Randomness,
+    checked_labels,
+    noise_from_generators,
+    noise_from_seeds,
+)
 from underpainting.pipeline.basis import TeleportBasis
+from underpainting.pipeline.class_conditional import LabelledNetwork
+from underpainting.pipeline.compatibility import require_basis, require_kind, written_by_the_library
 from underpainting.pipeline.designs import Design, DesignName
-from underpainting.pipeline.fitting import require_basis, require_kind, written_by_the_library
-from underpainting.pipeline.labelled import LabelledNetwork
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
 from underpainting.pipeline.schedulers import network_kind
 from underpainting.samplers.walk import Step, last
@@ -76,7 +83,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             unet, scheduler = denoisers.load_network(folder)
             return cls(unet, options.get("scheduler", scheduler), options.get("basis"))
         if "unet" not in options:
-            unets.require_as_saved(part_of(folder, "unet"), options.get("variant") or "")
+            unets.require_as_saved(component_folder(folder, "unet"), options.get("variant") or "")
         return cast(TeleportPipeline, super().from_pretrained(name, **options))
 
     def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> None:
@@ -143,7 +150,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         if output_type not in get_args(OutputType):
             raise ValueError(f"output_type {output_type!r} is unknown; use {', '.join(get_args(OutputType))}")
         require_kind(self.scheduler, self._kind)
-        plan = designs.make(design, self.scheduler, num_inference_steps, skip, sampler, clip_sample)
+        plan = designs.make_design(design, self.scheduler, num_inference_steps, skip, sampler, clip_sample)
         random = self._randomness(batch_size, seeds, generator, plan.sampler.kind.stochastic)
         labels = checked_labels(class_labels, len(random.noise), self._known_classes)
         network = self._denoiser(labels)
@@ -163,10 +170,10 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         self, batch_size: int | None, seeds: Sequence[int] | None, generator: Generators | None, stochastic: bool
     ) -> Randomness:
         if generator is None:
-            return of_seeds(self.image_shape, batch_size, seeds)
+            return noise_from_seeds(self.image_shape, batch_size, seeds)
         if seeds is not None:
             raise ValueError("seeds and generator both say where the noise comes from; give one of them")
-        return of_generators(self.image_shape, batch_size, generator, stochastic)
+        return noise_from_generators(self.image_shape, batch_size, generator, stochastic)
 
     @property
     def _known_classes(self) -> dict[str, int]:
@@ -175,7 +182,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
     def _denoiser(self, labels: Tensor | None) -> NetworkDenoiser:
         conditional = labels is not None and self._known_classes["network"] > 0
         network = LabelledNetwork(self.unet, labels) if conditional and labels is not None else self.unet
-        return denoisers.of_kind(network, self.scheduler)
+        return denoisers.make_denoiser(network, self.scheduler)
 
     def _start(self, plan: Design, noise: Tensor, jump: Jump | None, labels: Tensor | None) -> Tensor:
         """The state where the sampler begins, beside the network."""

@@ -51,9 +51,9 @@ def budget(table: pd.DataFrame, names: Names) -> Figure:
         own, axes = rows[rows["solver"] == solver], panels[number]
         _reference(axes, plain[plain["solver"] == solver])
         _lines(axes, own, names, "nfe", marker=MARKERS[number % len(MARKERS)])
-        style.title(axes, LETTERS[number], label)
+        style.panel_title(axes, LETTERS[number], label)
     _front(panels[-1], rows, names)
-    style.title(panels[-1], LETTERS[count - 1], "All samplers")
+    style.panel_title(panels[-1], LETTERS[count - 1], "All samplers")
     _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
     _call_axis(panels[0], rows["nfe"].unique())
     for axes in panels:
@@ -84,7 +84,7 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
         _reference(axes, plain[plain["solver"] == solver])
         _reference(axes, own[own["jump"] == "none"], "-")
         _lines(axes, own[own["jump"] != "none"], names, "skip", marker="o")
-        style.title(axes, LETTERS[number % 26], f"{names.solvers[solver]}, NFE {own['nfe'].iloc[0]}")
+        style.panel_title(axes, LETTERS[number % 26], f"{names.solvers[solver]}, NFE {own['nfe'].iloc[0]}")
     _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
     for axes in panels:
         axes.set_xlabel("time skipped in %")
@@ -107,7 +107,7 @@ def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
 def _panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
     """So many panels with the same axes, all of them with tick labels; the places that are left are empty."""
     rows = -(-count // columns)
-    figure = style.canvas(0.6 + height * rows * (0.85 if rows > 3 else 1.0))
+    figure = style.new_figure(0.6 + height * rows * (0.85 if rows > 3 else 1.0))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat:
         axes.tick_params(labelbottom=True)
@@ -118,7 +118,7 @@ def _panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]
 
 def _lines(axes: Axes, rows: pd.DataFrame, names: Names, position: str, marker: str) -> None:
     """A line per jump with its intervals, each a little beside the others."""
-    looks, middle = style.looks_of_jumps(names.jumps), (len(names.jumps) - 1) / 2
+    looks, middle = style.jump_styles(names.jumps), (len(names.jumps) - 1) / 2
     for number, jump in enumerate(names.jumps):
         chosen = rows[rows["jump"] == jump].sort_values(position)
         shift = (number - middle) * _DODGE
@@ -136,7 +136,7 @@ def _reference(axes: Axes, rows: pd.DataFrame, linestyle: str = "--") -> None:
 
 def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
     """Every sampler's best after each jump, and the Pareto front of all."""
-    looks = style.looks_of_jumps(names.jumps)
+    looks = style.jump_styles(names.jumps)
     for number, solver in enumerate(names.solvers):
         for jump in names.jumps:
             chosen = rows[(rows["solver"] == solver) & (rows["jump"] == jump)]
@@ -149,9 +149,9 @@ def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
 
 def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extractor: str) -> None:
     """One y axis for all panels, logarithmic; intervals are cut off at the floor."""
-    style.plain_log(panels[0], float(rows["floor_infinite"].min()), float(rows["fd_high"].max()))
+    style.log_y_axis(panels[0], float(rows["floor_infinite"].min()), float(rows["fd_high"].max()))
     for axes in panels:
-        style.floor(axes, float(rows["floor_infinite"].iloc[0]))
+        style.draw_floor(axes, float(rows["floor_infinite"].iloc[0]))
     for axes in panels[::columns]:
         axes.set_ylabel(f"{sweep.distance_name(extractor)}\nn to infinity")
 
@@ -160,13 +160,13 @@ def _call_axis(axes: Axes, calls: FloatArray) -> None:
     """A logarithmic x axis with round labels, as far as there is room."""
     axes.set_xscale("log")
     ticks = [tick for tick in TICKS if calls.min() <= tick <= calls.max()] or calls.tolist()
-    ticks = [ticks[place] for place in style.spaced(np.log(ticks).tolist(), 0.1)]
+    ticks = [ticks[place] for place in style.thin_labels(np.log(ticks).tolist(), 0.1)]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_xticks([], minor=True)
 
 
 def _handles(names: Names, with_front: bool = False) -> Iterator[Line2D]:
-    looks = style.looks_of_jumps(names.jumps)
+    looks = style.jump_styles(names.jumps)
     for jump, label in names.jumps.items():
         yield Line2D([], [], label=label, **looks[jump])
     yield Line2D([], [], color=style.MUTED, ls="--", lw=0.9, label="plain, many calls")

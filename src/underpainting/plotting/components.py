@@ -38,14 +38,14 @@ def components(actual: FloatArray, predicted: FloatArray, variances: FloatArray,
         names: of the directions.
     """
     rows = -(-len(names) // COLUMNS)
-    figure = style.canvas(1.65 * rows + 0.4)
+    figure = style.new_figure(1.65 * rows + 0.4)
     grid = figure.subplots(rows, COLUMNS, sharex=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place >= len(names):
             axes.remove()
             continue
         _direction(axes, actual[:TRAJECTORIES, :, place], predicted[:TRAJECTORIES, :, place])
-        style.title(axes, "", rf"$\lambda$ = {style.short(variances[place])}")
+        style.panel_title(axes, "", rf"$\lambda$ = {style.format_number(variances[place])}")
         axes.set_ylabel(names[place], labelpad=1)
         if place + COLUMNS >= len(names):
             axes.set_xlabel("sampler step")
@@ -60,7 +60,7 @@ def components(actual: FloatArray, predicted: FloatArray, variances: FloatArray,
 def _direction(axes: Axes, actual: FloatArray, predicted: FloatArray) -> None:
     steps = np.arange(actual.shape[1])
     for number, (real, theory) in enumerate(zip(actual, predicted, strict=True)):
-        axes.plot(steps, real, color=style.look_of(number)["color"], ls="-", lw=1.8, alpha=0.6)
+        axes.plot(steps, real, color=style.line_style(number)["color"], ls="-", lw=1.8, alpha=0.6)
         axes.plot(steps, theory, color="black", ls=(0, (3, 2)), lw=0.9)
     axes.set_xlim(0, steps[-1])
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -22,15 +22,15 @@ def emergence(data: xr.Dataset) -> Figure:
             `predicted_ratio`, `frequency`, `variance` (component), `rank_correlation` with `_low` and `_high`, `alpha`,
             `sigma` (step).
     """
-    figure = style.canvas(2.9)
+    figure = style.new_figure(2.9)
     left, middle, right = figure.subplots(1, 3)
-    shades = style.sequential()(np.linspace(0, 1, data.sizes["component"]))
+    shades = style.sequential_colormap()(np.linspace(0, 1, data.sizes["component"]))
     _slopes(left, data, shades)
     _ratios(middle, data, shades)
     _frequencies(right, data, shades)
     headings = ("Share of the image", "Noise level at emergence", "From coarse to fine")
     for axes, letter, heading in zip((left, middle, right), "ABC", headings, strict=True):
-        style.title(axes, letter, heading)
+        style.panel_title(axes, letter, heading)
     return figure
 
 
@@ -69,8 +69,8 @@ def _ratios(axes: Axes, data: xr.Dataset, shades: FloatArray) -> None:
     low, high = np.nanmin(values) / 1.3, np.nanmax(values) * 1.3
     axes.plot([low, high], [low, high], color="black", ls="-", lw=0.8)
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel=r"predicted, $\sqrt{\lambda_k}$", ylabel="measured")
-    style.plain_decades(axes.xaxis)
-    style.plain_decades(axes.yaxis)
+    style.decade_ticks(axes.xaxis)
+    style.decade_ticks(axes.yaxis)
     rank, ends_of_rank = (
         float(data["rank_correlation"]),
         [float(data[f"rank_correlation_{end}"]) for end in ("low", "high")],
@@ -87,5 +87,5 @@ def _frequencies(axes: Axes, data: xr.Dataset, shades: FloatArray) -> None:
     )
     axes.scatter(frequency, data["predicted_ratio"].values, s=20, lw=0.7, fc="none", ec=style.MUTED, label="predicted")
     axes.set(yscale="log", xlabel="frequency (cycles per image)", ylabel=r"$\sigma_t\,/\,\alpha_t$ at emergence")
-    style.plain_decades(axes.yaxis)
+    style.decade_ticks(axes.yaxis)
     axes.legend(loc="upper right", handletextpad=0.2)

@@ -27,19 +27,19 @@ def endpoints(estimates: Mapping[int, FloatArray], sampler: str) -> Figure:
     shown = np.arange(0, steps, -(-steps // MOST))
     if shown[-1] != steps - 1:
         shown = np.append(shown, steps - 1)
-    rows = images.blocks(len(shown), COLUMNS)
+    rows = images.wrap_columns(len(shown), COLUMNS)
     height = len(rows) * (images.grid_height(1, COLUMNS, 6.6) + 0.15) + 0.32
-    figure = style.canvas(height * len(estimates))
-    parts = style.stacked(figure, [height] * len(estimates))
+    figure = style.new_figure(height * len(estimates))
+    parts = style.stack_subfigures(figure, [height] * len(estimates))
     for part, letter, (seed, values) in zip(parts, "ABCDEFGH", estimates.items(), strict=False):
         stack = part.subplots(len(rows), 1, squeeze=False)[:, 0]
         for axes, row in zip(stack, rows, strict=True):
             _row(axes, values[shown[row]], [str(step) for step in shown[row]])
         heading = rf"Endpoint estimates $\hat{{x}}_0(x_t)$ of {sampler}, seed {seed}, by step (0 is noise)"
-        style.title(stack[0], letter if len(estimates) > 1 else "", heading)
+        style.panel_title(stack[0], letter if len(estimates) > 1 else "", heading)
     return figure
 
 
 def _row(axes: Axes, values: FloatArray, steps: list[str]) -> None:
-    images.strip(axes, list(values), steps, [False] * len(values), COLUMNS)
+    images.draw_row(axes, list(values), steps, [False] * len(values), COLUMNS)
     axes.tick_params(labelsize=5.5, pad=1)

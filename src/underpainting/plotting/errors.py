@@ -26,13 +26,13 @@ def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
             `sigma` (step); the main sampler, which alone has a band, first.
         variances: of the components.
     """
-    figure = style.canvas(2.9)
+    figure = style.new_figure(2.9)
     left, middle, right = figure.subplots(1, 3)
     same = len({data.sizes["step"] for data in samplers.values()}) == 1
     for number, (label, data) in enumerate(samplers.items()):
         for axes, name in ((left, "state_error"), (middle, "endpoint_error")):
-            line(axes, position(data, same), data[name].values, number == 0, label=label, **style.look_of(number))
-        line(right, *binned(data["component_error"].values), number == 0, label=label, **style.look_of(number))
+            line(axes, position(data, same), data[name].values, number == 0, label=label, **style.line_style(number))
+        line(right, *binned(data["component_error"].values), number == 0, label=label, **style.line_style(number))
     for axes in (left, middle):
         axes.set(xlabel="sampler step" if same else "steps taken (%)", ylabel="mean squared error per pixel")
         noise_axis(axes, *next(iter(samplers.items())), same)
@@ -40,7 +40,7 @@ def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
     headings = ("State $x_t$", r"Endpoint estimate $\hat{x}_0$", "Final image")
     for axes, letter, heading in zip((left, middle, right), "ABC", headings, strict=True):
         axes.set_yscale("log")
-        style.title(axes, letter, heading, pad=27)
+        style.panel_title(axes, letter, heading, pad=27)
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=min(5, len(samplers) + 1))
     return figure
 

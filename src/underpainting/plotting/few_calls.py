@@ -23,8 +23,8 @@ def few_calls(rows: Sequence[FloatArray], labels: Sequence[str], seeds: Sequence
         sampler: its label.
     """
     columns = seeds[:COLUMNS]
-    figure = style.canvas(images.grid_height(len(rows), max(len(columns), 6), 5.5) + 0.4)
+    figure = style.new_figure(images.grid_height(len(rows), max(len(columns), 6), 5.5) + 0.4)
     axes = figure.subplots()
-    images.grid(axes, [row[:COLUMNS] for row in rows], labels, [str(seed) for seed in columns])
-    style.title(axes, "", f"{sampler} at few network calls; by seed")
+    images.draw_grid(axes, [row[:COLUMNS] for row in rows], labels, [str(seed) for seed in columns])
+    style.panel_title(axes, "", f"{sampler} at few network calls; by seed")
     return figure

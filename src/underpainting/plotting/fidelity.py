@@ -31,7 +31,7 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         labels: sampler to its label, in the order to be shown, the main sampler first.
     """
     entries = len(labels) + 3
-    figure = style.canvas(2.9 + 0.15 * -(-entries // LEGEND))
+    figure = style.new_figure(2.9 + 0.15 * -(-entries // LEGEND))
     names = list(sweep.measure_names(str(table["extractor"].iloc[0])).values())
     headings = [*((name, "at infinitely many images") for name in names[:2]), ("RMSE to the network", "image units")]
     first = next(iter(labels))
@@ -40,16 +40,16 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     ):
         drawn = [sweep.truncated(table, sampler) for sampler in labels]
         for number, (rows, label) in enumerate(zip(drawn, labels.values(), strict=True)):
-            _line(axes, rows, column, label, style.look_of(number))
+            _line(axes, rows, column, label, style.line_style(number))
         null = sweep.truncated(table, first, sweep.NULL)
         _line(axes, null, column, f"{labels[first]}, isotropic (null)", NULL_LOOK)
         real = drawn[0][floor].to_list()[:1] if floor else []
         for value in real:
-            style.floor(axes, value)
-        style.title(axes, letter, heading)
+            style.draw_floor(axes, value)
+        style.panel_title(axes, letter, heading)
         axes.set_ylabel(unit)
         shown = pd.concat([*drawn, null])
-        style.spread(axes, *(np.append(shown[f"{column}{end}"], real) for end in ("", "_low", "_high")))
+        style.scale_y_axis(axes, *(np.append(shown[f"{column}{end}"], real) for end in ("", "_low", "_high")))
         _skip_axes(axes, drawn[0], labels[first])
     left = figure.axes[0]
     if (table["skip"] == 0).any():
@@ -72,7 +72,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[st
 
 def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:
     """Steps skipped below, with the noise scale at the jump; network calls above: both of the main sampler."""
-    ticks = rows.iloc[style.spaced(rows["skip"].to_list(), 0.16)]
+    ticks = rows.iloc[style.thin_labels(rows["skip"].to_list(), 0.16)]
     texts = [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
     axes.set_xticks(ticks["skip"], texts)
     axes.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump")

@@ -25,10 +25,10 @@ def generation(trajectory: xr.Dataset, count: int) -> Figure:
         trajectory: one sample with `state`, `endpoint` (step, channel, height, width), `alpha` and `sigma` (step).
         count: number of snapshots.
     """
-    chosen = images.snapshots(trajectory.sizes["step"], count)
+    chosen = images.choose_snapshots(trajectory.sizes["step"], count)
     upper, lower = images.grid_height(3, len(chosen), 5.6) + 0.5, 2.75
-    figure = style.canvas(upper + lower)
-    top, bottom = style.halves(figure, upper, lower)
+    figure = style.new_figure(upper + lower)
+    top, bottom = style.split_in_two(figure, upper, lower)
     _watch(top.subplots(), trajectory, chosen)
     left, right = bottom.subplots(1, 2)
     states = np.asarray(trajectory["state"].values, np.float64).reshape(trajectory.sizes["step"], -1)
@@ -41,9 +41,9 @@ def generation(trajectory: xr.Dataset, count: int) -> Figure:
 def _watch(axes: Axes, trajectory: xr.Dataset, chosen: NDArray[np.int64]) -> None:
     states = trajectory["state"].values
     differences = np.diff(states, axis=0)[np.minimum(chosen, len(states) - 2)]
-    rows = [states[chosen], images.scaled(differences), trajectory["endpoint"].values[chosen]]
-    images.grid(axes, rows, ROWS, [str(step) for step in chosen])
-    style.title(axes, "A", "Three ways to watch a generation, by sampler step (0 is noise)")
+    rows = [states[chosen], images.scale_each(differences), trajectory["endpoint"].values[chosen]]
+    images.draw_grid(axes, rows, ROWS, [str(step) for step in chosen])
+    style.panel_title(axes, "A", "Three ways to watch a generation, by sampler step (0 is noise)")
 
 
 def _plane(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
@@ -59,7 +59,7 @@ def _plane(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
     axes.plot(*turned.T, color="black", linestyle="--", lw=1, label=r"rotation $\alpha_t x_0 + \sigma_t x_T$")
     steps = np.arange(len(path))
     dots = axes.scatter(
-        path[:, 0], path[:, 1], c=steps, cmap=style.sequential(), s=12, label="trajectory $x_t$", zorder=3
+        path[:, 0], path[:, 1], c=steps, cmap=style.sequential_colormap(), s=12, label="trajectory $x_t$", zorder=3
     )
     axes.margins(0.13, 0.1)
     axes.set_aspect("equal", adjustable="datalim")
@@ -68,7 +68,7 @@ def _plane(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
     bar = axes.figure.colorbar(dots, ax=axes, label="sampler step", pad=0.02, aspect=25)
     bar.outline.set_visible(False)
     bar.ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    style.title(axes, "B", "In the plane of $x_0$ and $x_T$")
+    style.panel_title(axes, "B", "In the plane of $x_0$ and $x_T$")
 
 
 def _weights(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
@@ -82,4 +82,4 @@ def _weights(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set(xlabel="sampler step (noise to image)", ylabel="weight")
     style.legend_below(axes)
-    style.title(axes, "C", "Weights of $x_0$ and $x_T$")
+    style.panel_title(axes, "C", "Weights of $x_0$ and $x_T$")

@@ -34,7 +34,7 @@ def shape(samplers: Mapping[str, xr.Dataset]) -> Figure:
         samplers: label to `plane_step`, `rotation_step` (sample, step), `explained_*` (sample, component) and `dim_*`
             (sample); the first is shown with bands, the others faintly.
     """
-    figure = style.canvas(3.0)
+    figure = style.new_figure(3.0)
     left, right = figure.subplots(1, 2)
     (headline, main), *others = samplers.items()
     for _, data in others:
@@ -47,8 +47,8 @@ def shape(samplers: Mapping[str, xr.Dataset]) -> Figure:
         if others:
             axes.plot([], [], color=style.MUTED, **FAINT, label="the other samplers")
         axes.legend(title=headline, alignment="left", loc=place)
-    style.title(left, "A", "Error of two approximations of $x_t$")
-    style.title(right, "B", "Variance outside the leading PCs")
+    style.panel_title(left, "A", "Error of two approximations of $x_t$")
+    style.panel_title(right, "B", "Variance outside the leading PCs")
     return figure
 
 

@@ -25,11 +25,11 @@ def hybrid(
         sampler: its label.
         steps: how many it has.
     """
-    chosen = images.snapshots(len(rows), ROWS)
+    chosen = images.choose_snapshots(len(rows), ROWS)
     columns = seeds[:COLUMNS]
-    figure = style.canvas(images.grid_height(len(chosen), max(len(columns), 6), 5.85) + 0.4)
+    figure = style.new_figure(images.grid_height(len(chosen), max(len(columns), 6), 5.85) + 0.4)
     axes = figure.subplots()
     labels = [f"skip {skips[row][0]} of {steps}\nNFE {skips[row][1]}" for row in chosen]
-    images.grid(axes, [rows[row][:COLUMNS] for row in chosen], labels, [str(seed) for seed in columns])
-    style.title(axes, "", f"{sampler}, the first of them skipped with the closed form; by seed")
+    images.draw_grid(axes, [rows[row][:COLUMNS] for row in chosen], labels, [str(seed) for seed in columns])
+    style.panel_title(axes, "", f"{sampler}, the first of them skipped with the closed form; by seed")
     return figure

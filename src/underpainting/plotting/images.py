@@ -16,7 +16,7 @@ GAP = 0.06
 COLUMNS = 12
 
 
-def displayable(image: FloatArray) -> FloatArray:
+def to_displayable(image: FloatArray) -> FloatArray:
     """An image (channel, height, width) in [-1, 1] as (height, width[, 3]).
 
     Grey images keep their values, for a colour map over [-1, 1]; RGB is moved to [0, 1] and clipped, so that zero is
@@ -27,7 +27,7 @@ def displayable(image: FloatArray) -> FloatArray:
     return np.clip((image.transpose(1, 2, 0) + 1) / 2, 0, 1)
 
 
-def scaled(images: ArrayLike) -> FloatArray:
+def scale_each(images: ArrayLike) -> FloatArray:
     """Each of the images (..., channel, height, width) divided by its own largest magnitude (99th percentile)."""
     values = np.asarray(images, np.float64)
     size = np.percentile(np.abs(values), 99, axis=(-3, -2, -1), keepdims=True)
@@ -37,7 +37,7 @@ def scaled(images: ArrayLike) -> FloatArray:
 def _place(axes: Axes, image: FloatArray, column: int, row: int, signed: bool) -> AxesImage:
     aspect = image.shape[-2] / image.shape[-1]
     extent = (column, column + 1 - GAP, (row + 1 - GAP) * aspect, row * aspect)
-    return axes.imshow(displayable(image), DIVERGING if signed else "gray", vmin=-1, vmax=1, extent=extent)
+    return axes.imshow(to_displayable(image), DIVERGING if signed else "gray", vmin=-1, vmax=1, extent=extent)
 
 
 def _frame(axes: Axes, columns: int, rows: int, aspect: float) -> None:
@@ -51,7 +51,7 @@ def _label(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_xticks([column + (1 - GAP) / 2 for column in range(len(labels))], labels)
 
 
-def strip(
+def draw_row(
     axes: Axes, images: Sequence[FloatArray], labels: Sequence[str], signed: Sequence[bool], columns: int
 ) -> None:
     """One row of images (channel, height, width), each with its label above, in an axes with room for `columns`."""
@@ -62,7 +62,7 @@ def strip(
     axes.set_yticks([])
 
 
-def grid(
+def draw_grid(
     axes: Axes,
     rows: Sequence[ArrayLike],
     row_labels: Sequence[str],
@@ -97,20 +97,20 @@ def grid_height(rows: int, columns: int, width: float) -> float:
     return width * rows / columns
 
 
-def blocks(count: int, limit: int = COLUMNS) -> list[slice]:
+def wrap_columns(count: int, limit: int = COLUMNS) -> list[slice]:
     """Column ranges for a grid of `count` columns that is wrapped at `limit`, of nearly equal length."""
     parts = -(-count // limit)
     size = -(-count // parts)
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def wrapped(label: str) -> str:
+def wrap_label(label: str) -> str:
     """A label over several lines: broken at its commas or, if it is long, at its first blank."""
     if ", " in label:
         return label.replace(", ", ",\n")
     return label.replace(" ", "\n", 1) if len(label) > 11 else label
 
 
-def snapshots(steps: int, count: int) -> NDArray[np.int64]:
+def choose_snapshots(steps: int, count: int) -> NDArray[np.int64]:
     """At most `count` of the steps 0 to `steps` - 1, both ends included, evenly spread."""
     return np.unique(np.round(np.linspace(0, steps - 1, count)).astype(np.int64))

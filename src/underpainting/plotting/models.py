@@ -26,7 +26,7 @@ def by_model(models: Mapping[str, xr.Dataset], labels: Mapping[str, str]) -> Fig
         models: `gaussian`, `mixture`, `point_cloud`, or some of them, to `state_error` (sample, step) and `sigma` (step).
         labels: of the models, and of the sampler under `network`.
     """
-    figure = style.canvas(2.9)
+    figure = style.new_figure(2.9)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.2, 1.15, 0.95])
     state_errors(left, models, labels)
     final = {name: data["state_error"].values[:, -1] for name, data in models.items()}
@@ -35,7 +35,7 @@ def by_model(models: Mapping[str, xr.Dataset], labels: Mapping[str, str]) -> Fig
     for axes, letter, heading in zip(
         (left, middle, right), "ABC", ("State $x_t$", "Final image", "Seed by seed"), strict=True
     ):
-        style.title(axes, letter, heading, pad=27)
+        style.panel_title(axes, letter, heading, pad=27)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(models))
     return figure
 
@@ -44,7 +44,7 @@ def state_errors(axes: Axes, models: Mapping[str, xr.Dataset], labels: Mapping[s
     """Squared error of the state by step, mean and band for each model; the noise scale on top."""
     for name, data in models.items():
         position = np.arange(data.sizes["step"], dtype=np.float64)
-        look = style.look_of_model(name)
+        look = style.model_style(name)
         errors.line(axes, position, data["state_error"].values, True, label=labels[name], **look)
     axes.set(xlabel="sampler step", ylabel="mean squared error per pixel", yscale="log")
     errors.noise_axis(axes, labels["network"], next(iter(models.values())), True)
@@ -57,7 +57,7 @@ def _final(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[str, str
     paths = [np.column_stack([place, column]) for column in values.T]
     axes.add_collection(LineCollection(paths, colors=style.MUTED, linewidths=0.3, alpha=min(1.0, 25 / len(paths))))
     for number, (name, errors_of_model) in enumerate(final.items()):
-        color = style.look_of_model(name)["color"]
+        color = style.model_style(name)["color"]
         axes.plot(np.full(len(errors_of_model), number), errors_of_model, ".", color=color, ms=2, alpha=0.25)
         _interval(axes, number, errors_of_model, color)
     axes.set(yscale="log", ylabel="mean squared error per pixel", xlabel="model")
@@ -68,7 +68,7 @@ def _differences(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[st
     """Each model's error minus the Gaussian's: boxes over seeds, the mean and its 95 % interval."""
     first, *others = final
     differences = [final[name] - final[first] for name in others]
-    axes.axhline(0, color=style.look_of_model(first)["color"], lw=0.8)
+    axes.axhline(0, color=style.model_style(first)["color"], lw=0.8)
     if differences:
         axes.boxplot(
             differences,
@@ -82,7 +82,7 @@ def _differences(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[st
             capprops=THIN,
         )
     for number, (name, values) in enumerate(zip(others, differences, strict=True)):
-        _interval(axes, number, values, style.look_of_model(name)["color"])
+        _interval(axes, number, values, style.model_style(name)["color"])
     axes.set(xlabel="model", ylabel=f"difference to the {labels[first]}")
     _names(axes, others, labels)
 
@@ -96,7 +96,7 @@ def _interval(axes: Axes, place: float, values: FloatArray, color: str) -> None:
 
 
 def _names(axes: Axes, names: Sequence[str], labels: Mapping[str, str]) -> None:
-    axes.set_xticks(range(len(names)), [images.wrapped(labels[name]) for name in names])
+    axes.set_xticks(range(len(names)), [images.wrap_label(labels[name]) for name in names])
     axes.set_xlim(-0.6, max(len(names), 1) - 0.4)
     axes.grid(visible=False, axis="x")
 
@@ -121,16 +121,16 @@ def table(
         labels: of the models, of the sampler under `network`, and of `nearest`.
         count: number of snapshots.
     """
-    chosen = images.snapshots(len(endpoints["network"]), count)
+    chosen = images.choose_snapshots(len(endpoints["network"]), count)
     heights = [images.grid_height(len(endpoints), max(len(chosen), ROOM), 5.7) + 0.4]
     heights += [images.grid_height(len(finals), max(len(seeds), ROOM), 5.7) + 0.4, 2.7]
-    figure = style.canvas(sum(heights))
-    top, middle, bottom = style.stacked(figure, heights)
+    figure = style.new_figure(sum(heights))
+    top, middle, bottom = style.stack_subfigures(figure, heights)
     rows = {name: values[chosen] for name, values in endpoints.items()}
     heading = r"Endpoint estimates $\hat{x}_0(x_t)$ from the same noise, by sampler step (0 is noise)"
-    style.title(_pictures(top, rows, [str(step) for step in chosen], labels), "A", heading)
+    style.panel_title(_pictures(top, rows, [str(step) for step in chosen], labels), "A", heading)
     heading = "Final images from the same noise, by seed"
-    style.title(_pictures(middle, finals, [str(seed) for seed in seeds], labels), "B", heading)
+    style.panel_title(_pictures(middle, finals, [str(seed) for seed in seeds], labels), "B", heading)
     pixels = int(np.prod(endpoints["network"].shape[1:]))
     _errors(bottom, models, labels, pixels)
     return figure
@@ -140,7 +140,7 @@ def _pictures(
     figure: FigureBase, rows: Mapping[str, FloatArray], columns: Sequence[str], labels: Mapping[str, str]
 ) -> Axes:
     axes = figure.subplots()
-    images.grid(axes, list(rows.values()), [images.wrapped(labels[name]) for name in rows], columns)
+    images.draw_grid(axes, list(rows.values()), [images.wrap_label(labels[name]) for name in rows], columns)
     axes.set_xlim(right=max(len(columns), ROOM) - images.GAP / 2)
     axes.set_anchor("W")
     return axes
@@ -153,8 +153,8 @@ def _errors(figure: FigureBase, models: Mapping[str, xr.Dataset], labels: Mappin
         whole = pixels * data["state_error"].values[:, -1].mean()
         number, share = errors.binned(data["component_error"].values.mean(0, keepdims=True) / (whole or 1.0))
         seen = share[0] > 1e-9 * share.max(initial=0.0)
-        right.plot(number[seen], share[0][seen], label=labels[name], **style.look_of_model(name))
+        right.plot(number[seen], share[0][seen], label=labels[name], **style.model_style(name))
     right.set(xlabel="component $k$", ylabel="fraction of squared error", xscale="log", yscale="log")
-    style.title(left, "C", "Error of the state $x_t$", pad=27)
-    style.title(right, "D", "Error of the final image, by component", pad=27)
+    style.panel_title(left, "C", "Error of the state $x_t$", pad=27)
+    style.panel_title(right, "D", "Error of the final image, by component", pad=27)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(models))

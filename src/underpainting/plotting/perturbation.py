@@ -47,7 +47,7 @@ def perturbation(data: xr.Dataset, sampler: str) -> Figure:
         sampler: its label.
     """
     found = groups(data)
-    figure = style.canvas(5.3)
+    figure = style.new_figure(5.3)
     (first, second), (third, fourth) = figure.subplots(2, 2)
     at_once = data["perturbed_at"].values.astype(np.int64)
     last = np.full(len(at_once), data.sizes["time"] - 1)
@@ -80,7 +80,7 @@ def groups(data: xr.Dataset) -> list[Group]:
     """Components in the order of their variance, dark to bright, then the other kinds."""
     kinds = np.array(data.attrs["kinds"])
     components = np.flatnonzero(kinds == "component")
-    shades = style.sequential()(np.linspace(0, 1, len(components)))
+    shades = style.sequential_colormap()(np.linspace(0, 1, len(components)))
     numbers = data["component"].values
     found = [
         Group(f"$u_{{{numbers[place] + 1}}}$", [int(place)], shade, "o")  # the paper counts from 1
@@ -129,7 +129,7 @@ def _against(axes: Axes, all_gains: list[Gains], found: list[Group]) -> None:
     axes.plot(line, line, color="black", lw=0.8, ls="-")
     axes.set_xscale("symlog", linthresh=LINEAR)
     axes.set(xlim=(-LINEAR / 8, top), ylim=(bottom, top))
-    style.gain_ticks(axes.xaxis, top, LINEAR)
+    style.symlog_ticks(axes.xaxis, top, LINEAR)
 
 
 def _label(panels: tuple[Axes, Axes, Axes, Axes], steps: int, middle: int) -> None:
@@ -140,11 +140,11 @@ def _label(panels: tuple[Axes, Axes, Axes, Axes], steps: int, middle: int) -> No
         "Effect on the endpoint estimate, at once",
     )
     for axes, letter, heading in zip(panels, "ABCD", headings, strict=True):
-        style.title(axes, letter, heading)
+        style.panel_title(axes, letter, heading)
         bottom, top = axes.get_ylim()
         axes.set_yscale("symlog", linthresh=LINEAR)
         axes.set_ylim(bottom if axes in panels[2:] else -LINEAR / 8, top)
-        style.gain_ticks(axes.yaxis, top, LINEAR)
+        style.symlog_ticks(axes.yaxis, top, LINEAR)
         axes.set_ylabel("gain along the push" if axes in panels[:2] else "measured gain")
         axes.set_xlabel("sampler step" if axes is panels[1] else "predicted gain")
     panels[0].set(xlabel="step of the push (0 is noise)", xlim=(-0.03 * steps, steps))

@@ -20,7 +20,7 @@ def residual(table: pd.DataFrame, extractor: str) -> Figure:
         table: `form`, `seed`, `steps`, `fd`, `floor`, `loss`.
         extractor: name of the feature extractor.
     """
-    figure = style.canvas(2.8)
+    figure = style.new_figure(2.8)
     distance = sweep.distance_name(extractor)
     left, right = figure.subplots(1, 2)
     for axes, value, letter, heading in (
@@ -28,12 +28,12 @@ def residual(table: pd.DataFrame, extractor: str) -> Figure:
         (right, "loss", "B", "Loss on draws held out"),
     ):
         _lines(axes, table, value)
-        style.title(axes, letter, heading)
+        style.panel_title(axes, letter, heading)
         axes.set(xscale="log", xlabel="training steps")
-        style.plain_decades(axes.xaxis)
+        style.decade_ticks(axes.xaxis)
     floor = float(table["floor"].mean())
-    style.floor(left, floor)
-    style.plain_log(left, min(floor, float(table["fd"].min())), float(table["fd"].max()))
+    style.draw_floor(left, floor)
+    style.log_y_axis(left, min(floor, float(table["fd"].min())), float(table["fd"].max()))
     left.set_ylabel(distance)
     right.set_ylabel("mean squared error of v")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -42,7 +42,7 @@ def residual(table: pd.DataFrame, extractor: str) -> Figure:
 
 def _lines(axes: Axes, table: pd.DataFrame, value: str) -> None:
     for number, (form, rows) in enumerate(table.groupby("form", sort=False)):
-        look = style.look_of(number)
+        look = style.line_style(number)
         means = rows.groupby("steps")[value].mean()
         axes.plot(means.index, means, label=LABELS[str(form)], **look)
         axes.plot(rows["steps"], rows[value], ls="none", marker="o", ms=3, alpha=0.6, color=look["color"])

@@ -31,28 +31,28 @@ def retrieval(
     """
     columns = max(len(seeds), LEAST)
     heights = [2.85, images.grid_height(2, columns, 5.85) + 0.4]
-    figure = style.canvas(sum(heights))
-    top, bottom = style.stacked(figure, heights)
+    figure = style.new_figure(sum(heights))
+    top, bottom = style.stack_subfigures(figure, heights)
     left, right = top.subplots(1, 2)
     _distributions(left, data, "distance", labels)
     _distributions(right, data, "ratio", labels)
     left.set_xlabel("root mean square distance per pixel (image units)")
     right.set(xlabel="distance to the nearest over that to the second", xlim=(-0.02, 1.02))
-    style.title(left, "A", "Distance to the nearest training image")
-    style.title(right, "B", "How special is the nearest?")
+    style.panel_title(left, "A", "Distance to the nearest training image")
+    style.panel_title(right, "B", "How special is the nearest?")
     top.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     axes = bottom.subplots()
     distances = data["distance"].values[0, : len(seeds)]
     names = [f"{seed}: {distance:.2f}" for seed, distance in zip(seeds, distances, strict=True)]
-    images.grid(axes, [generated, nearest], [images.wrapped(labels["network"]), "nearest\nin training"], names)
+    images.draw_grid(axes, [generated, nearest], [images.wrap_label(labels["network"]), "nearest\nin training"], names)
     axes.set_xlim(right=columns - images.GAP / 2)
-    style.title(axes, "C", "Generated images above their nearest training images: seed, distance")
+    style.panel_title(axes, "C", "Generated images above their nearest training images: seed, distance")
     return figure
 
 
 def _distributions(axes: Axes, data: xr.Dataset, name: str, labels: Mapping[str, str]) -> None:
     """The fraction of images below each value, a line per origin and one for training images."""
-    lines = [style.look_of_model(origin) | {"label": labels[origin]} for origin in data.attrs["origins"]] + [BASELINE]
+    lines = [style.model_style(origin) | {"label": labels[origin]} for origin in data.attrs["origins"]] + [BASELINE]
     for values, look in zip([*data[name].values, data[f"baseline_{name}"].values], lines, strict=True):
         axes.ecdf(values[np.isfinite(values)], **look)
     axes.set_ylabel("fraction of images below")

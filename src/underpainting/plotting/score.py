@@ -42,19 +42,19 @@ def score(data: xr.Dataset, labels: Mapping[str, str], printed: Mapping[float, f
         labels: of the models to draw; the null model has none.
         printed: the fractions that the authors print for the Gaussian, by noise level; empty for none.
     """
-    figure = style.canvas(2.8)
+    figure = style.new_figure(2.8)
     left, right = figure.subplots(1, 2)
     ratio, total = data["noise_to_signal"].values, data["total"].values
     for place, name in enumerate(data.attrs["models"]):
         if name not in labels:
             continue
         interval = explained(data["residual"].values[:, place], total)
-        look = style.look_of_model(name) | {"label": labels[name]}
+        look = style.model_style(name) | {"label": labels[name]}
         _curve(left, ratio, interval.estimate, (interval.low, interval.high), **look)
         _curve(right, ratio, 1 - interval.estimate, (1 - interval.high, 1 - interval.low), **look)
     if printed:
         levels, values = np.array(list(printed)), np.array(list(printed.values()))
-        look = {"color": style.look_of_model("gaussian")["color"], "mfc": "white", "ls": "none", "zorder": 4}
+        look = {"color": style.model_style("gaussian")["color"], "mfc": "white", "ls": "none", "zorder": 4}
         left.plot(levels, values, "o", label="Gaussian, printed by the authors", **look)
         right.plot(levels, 1 - values, "o", **look)
     left.axhline(0, color=style.MUTED, lw=0.6)
@@ -64,7 +64,7 @@ def score(data: xr.Dataset, labels: Mapping[str, str], printed: Mapping[float, f
     for axes, letter, heading in ((left, "A", "Explained"), (right, "B", "Left over")):
         axes.set(xscale="log", xlabel=r"noise level $\sigma_t\,/\,\alpha_t$")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        style.title(axes, letter, heading)
+        style.panel_title(axes, letter, heading)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 

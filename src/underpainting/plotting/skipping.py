@@ -29,7 +29,7 @@ def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     rows = -(-len(labels) // columns)
     compared = bool(table["loss"].notna().any())
     each = 2 if compared else 1
-    figure = style.canvas(0.3 + rows * (3.0 if compared else 2.2) * (0.85 if rows > 2 else 1.0))
+    figure = style.new_figure(0.3 + rows * (3.0 if compared else 2.2) * (0.85 if rows > 2 else 1.0))
     grid = figure.subplots(each * rows, columns, squeeze=False, height_ratios=[3, 2][:each] * rows)
     distance = sweep.distance_name(str(table["extractor"].iloc[0]))
     for number, (sampler, label) in enumerate(labels.items()):
@@ -42,7 +42,7 @@ def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
             panels[1].sharex(panels[0])
             panels[0].tick_params(labelbottom=False)
         _calls(panels, chosen, 0.11 if columns < 3 else 0.18)
-        style.title(panels[0], LETTERS[number] if len(labels) > 1 else "", label)
+        style.panel_title(panels[0], LETTERS[number] if len(labels) > 1 else "", label)
     for place in range(len(labels), rows * columns):
         for axes in grid[each * (place // columns) :, place % columns]:
             axes.set_axis_off()
@@ -52,7 +52,7 @@ def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
 
 def _points(axes: Axes, rows: pd.DataFrame, column: str, loss: str, number: int = 0) -> None:
     """A curve with its intervals; the largest skip up to which a loss is within the tolerance has a ring."""
-    look = style.look_of(number)
+    look = style.line_style(number)
     axes.plot(rows["nfe"], rows[column], marker="o", markeredgewidth=0, **look)
     axes.vlines(rows["nfe"], rows[f"{column}_low"], rows[f"{column}_high"], color=look["color"], lw=0.8)
     found = sweep.skippable(rows, [loss])
@@ -64,11 +64,11 @@ def _points(axes: Axes, rows: pd.DataFrame, column: str, loss: str, number: int 
 def _distances(axes: Axes, rows: pd.DataFrame, distance: str) -> None:
     _points(axes, rows, "fd_infinite", "loss")
     real = float(rows["floor_infinite"].iloc[0])
-    style.floor(axes, real)
+    style.draw_floor(axes, real)
     if (alone := sweep.judged(rows[rows["skip"] == 0])).size:
         axes.axhline(alone.iloc[0], color=style.MUTED, ls="--", lw=0.8)
         axes.axhline((1 + sweep.TOLERANCE) * alone.iloc[0], color=LIMIT, ls=":", lw=0.9)
-    style.spread(axes, *(np.append(rows[f"fd_infinite{end}"], real) for end in ("", "_low", "_high")))
+    style.scale_y_axis(axes, *(np.append(rows[f"fd_infinite{end}"], real) for end in ("", "_low", "_high")))
     axes.set_ylabel(distance)
 
 
@@ -93,7 +93,7 @@ def _losses(axes: Axes, rows: pd.DataFrame) -> None:
 def _calls(panels: list[Axes], rows: pd.DataFrame, apart: float) -> None:
     """Network calls below; above, the steps skipped and the noise scale where the sampler goes on."""
     ticks = rows.sort_values("nfe")
-    ticks = ticks.iloc[style.spaced(ticks["nfe"].to_list(), apart)]
+    ticks = ticks.iloc[style.thin_labels(ticks["nfe"].to_list(), apart)]
     panels[-1].set_xticks(ticks["nfe"], [str(calls) for calls in ticks["nfe"]])
     panels[-1].set_xlabel("NFE")
     top = panels[0].secondary_xaxis("top")
@@ -108,7 +108,7 @@ def _legend(figure: Figure, axes: Axes, extractor: str) -> None:
     names = sweep.measure_names(extractor).values()
     handles = [
         *(
-            axes.plot([], [], marker="o", mew=0, label=name, **style.look_of(number))[0]
+            axes.plot([], [], marker="o", mew=0, label=name, **style.line_style(number))[0]
             for number, name in enumerate(names)
         ),
         axes.plot([], [], color="black", ls=":", lw=0.9, label="real images (floor)")[0],

@@ -27,11 +27,11 @@ def eigenbasis(
         total_variance: that of the data.
         frequency: mean spatial frequency of each component, in cycles per image.
     """
-    pictures = [mean, *images.scaled(vectors[:VECTORS])]
+    pictures = [mean, *images.scale_each(vectors[:VECTORS])]
     rows = -(-len(pictures) // COLUMNS)
     upper, lower = 2.1, rows * (images.grid_height(1, COLUMNS, 6.5) + 0.17) + 0.3
-    figure = style.canvas(upper + lower)
-    top, bottom = style.halves(figure, upper, lower)
+    figure = style.new_figure(upper + lower)
+    top, bottom = style.split_in_two(figure, upper, lower)
     left, middle, right = top.subplots(1, 3)
     _spectrum(left, right, variances, total_variance)
     _frequencies(middle, frequency, variances)
@@ -66,8 +66,8 @@ def _spectrum(left: Axes, right: Axes, variances: FloatArray, total: float) -> N
     )
     right.set(xlabel="number of components", ylabel="explained variance", ylim=(0, 1.03), xscale="log")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    style.title(left, "A", "Variance by component")
-    style.title(right, "C", "Explained variance")
+    style.panel_title(left, "A", "Variance by component")
+    style.panel_title(right, "C", "Explained variance")
 
 
 def _frequencies(axes: Axes, frequency: FloatArray, variances: FloatArray) -> None:
@@ -77,7 +77,7 @@ def _frequencies(axes: Axes, frequency: FloatArray, variances: FloatArray) -> No
     axes.scatter(frequency[positive], variances[positive], s=size, lw=0, rasterized=positive.sum() > 1000)
     axes.set(yscale="log", xlabel="mean frequency (cycles/image)")
     axes.set_ylabel(r"variance $\lambda_k$")
-    style.title(axes, "B", "Variance by frequency")
+    style.panel_title(axes, "B", "Variance by frequency")
 
 
 def _vectors(figure: FigureBase, pictures: list[FloatArray], fractions: FloatArray) -> None:
@@ -85,7 +85,7 @@ def _vectors(figure: FigureBase, pictures: list[FloatArray], fractions: FloatArr
     parts = [slice(start, start + COLUMNS) for start in range(0, len(pictures), COLUMNS)]
     stacked = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
     for axes, part in zip(stacked, parts, strict=True):
-        images.strip(axes, pictures[part], labels[part], [label != "mean" for label in labels[part]], COLUMNS)
-    style.title(
+        images.draw_row(axes, pictures[part], labels[part], [label != "mean" for label in labels[part]], COLUMNS)
+    style.panel_title(
         stacked[0], "D", "Mean and leading eigenvectors (each scaled to its own range), with the variance explained"
     )

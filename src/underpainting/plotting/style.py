@@ -43,7 +43,7 @@ FloatArray = NDArray[np.float64]
 
 
 @contextmanager
-def look() -> Iterator[None]:
+def style_sheet() -> Iterator[None]:
     """The style sheet, and nothing of what the user has set elsewhere."""
     with (
         as_file(files("underpainting.plotting") / "underpainting.mplstyle") as sheet,
@@ -57,43 +57,43 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with look():
+        with style_sheet():
             return draw(*args, **kwargs)
 
     return drawn
 
 
-def canvas(height: float, width: float = WIDTH) -> Figure:
+def new_figure(height: float, width: float = WIDTH) -> Figure:
     """An empty figure; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def halves(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, FigureBase]:
+def split_in_two(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, FigureBase]:
     """Two parts of a figure, one above the other, of the given heights."""
-    top, bottom = stacked(figure, [upper, lower])
+    top, bottom = stack_subfigures(figure, [upper, lower])
     return top, bottom
 
 
-def stacked(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
+def stack_subfigures(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
     """Parts of a figure, one below the other, of the given heights."""
     parts = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
     return [figure.add_subfigure(parts[row]) for row in range(len(heights))]
 
 
-def look_of(number: int) -> dict[str, Any]:
+def line_style(number: int) -> dict[str, Any]:
     """Colour and line style of the n-th line of a figure, the first being 0."""
     looks = list(mpl.rcParams["axes.prop_cycle"])
     return dict(looks[number % len(looks)])
 
 
-def look_of_model(name: str) -> dict[str, Any]:
+def model_style(name: str) -> dict[str, Any]:
     """Colour and line style of a theory, or of the `network` that they are to explain; the same in all figures."""
     return dict(_BLACK if name == "network" else THEORIES[name].look)
 
 
-def looks_of_jumps(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def jump_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Colour and line style of each jump, by its id (`none`, `gaussian`, `lowrank16`); several ranks differ in colour."""
     colours = cycle(_RANKED_COLOURS)
     looks = {name: _BLACK if name == NO_JUMP else kind_of(name).look for name in names}
@@ -103,19 +103,19 @@ def looks_of_jumps(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def sequential() -> Colormap:
+def sequential_colormap() -> Colormap:
     """Viridis without its palest tenth, which vanishes on paper."""
     return LinearSegmentedColormap.from_list(
         "underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)])
     )
 
 
-def floor(axes: Axes, value: float) -> None:
+def draw_floor(axes: Axes, value: float) -> None:
     """A line where real images stand against real ones: what is below it is not better."""
     axes.axhline(value, color="black", ls=":", lw=0.9, label="real images (floor)")
 
 
-def short(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with two digits that count, in mathematical type: 0.31, 2.7, 4 x 10^-5; zero below 10^-12."""
     if abs(value) < 1e-12:
         return "0"
@@ -125,13 +125,13 @@ def short(value: float) -> str:
     return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
-def title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
+def panel_title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
     """A panel's letter (if it has one) and heading, flush left; `pad` points above the axes, if they are to agree."""
     heading = rf"$\bf{{{letter}}}$  {text}" if letter else text
     axes.set_title(heading, y=None if pad is None else 1.0, pad=pad)
 
 
-def spaced(values: Sequence[float], share: float) -> list[int]:
+def thin_labels(values: Sequence[float], share: float) -> list[int]:
     """Indices of ascending values at least a share of their whole range apart, so that labels fit; the first is among them."""
     chosen = [0]
     for index, value in enumerate(values):
@@ -140,7 +140,7 @@ def spaced(values: Sequence[float], share: float) -> list[int]:
     return chosen
 
 
-def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
+def scale_y_axis(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
     """A logarithmic y axis where values spread over more than a factor of three, or its like if some are not positive.
 
     Args:
@@ -152,25 +152,25 @@ def spread(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) ->
         return
     least, most = float(np.nanmin(low)), float(np.nanmax(high))
     if least > 0 and most > 3 * least:
-        plain_log(axes, least, most)
+        log_y_axis(axes, least, most)
     elif least <= 0 and most > 10 * (linear := max(float(np.nanmedian(np.abs(values))) / 2, -least)) > 0:
         axes.set_yscale("symlog", linthresh=linear)
         axes.set_ylim(least - linear / 2, 1.4 * most)
         axes.set_yticks([0, *10 ** np.arange(np.ceil(np.log10(linear)), np.log10(most) + 0.1)])
-    plain_numbers(axes)
+    plain_tick_labels(axes)
 
 
-def plain_log(axes: Axes, low: float, high: float) -> None:
+def log_y_axis(axes: Axes, low: float, high: float) -> None:
     """A logarithmic y axis, labelled in plain numbers; `low` and `high` are the values to be shown."""
     steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5) if high < 500 * low else (1,)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=steps))
     decade = 10.0 ** np.floor(np.log10(low))
     axes.set_ylim(bottom=0.97 * max(step * decade for step in steps if step * decade <= low))  # a label at the foot
-    plain_numbers(axes)
+    plain_tick_labels(axes)
 
 
-def gain_ticks(axis: Axis, top: float, linear: float) -> None:
+def symlog_ticks(axis: Axis, top: float, linear: float) -> None:
     """Ticks at 0 and at 1, 2, 5 times the powers of ten from `linear` to `top`, on an axis that is linear below `linear`."""
     powers = 10.0 ** np.arange(np.floor(np.log10(linear)), np.ceil(np.log10(max(top, linear))) + 1)
     steps = (1, 2, 5) if top < 100 * linear else (1,)
@@ -182,14 +182,14 @@ def gain_ticks(axis: Axis, top: float, linear: float) -> None:
     axis.set_ticks([], minor=True)
 
 
-def plain_decades(axis: Axis) -> None:
+def decade_ticks(axis: Axis) -> None:
     """Labels 1, 2, 5 times the powers of ten, in plain numbers, on a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def plain_numbers(axes: Axes) -> None:
+def plain_tick_labels(axes: Axes) -> None:
     """No powers of ten on the y axis, and labels at the major ticks only."""
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -215,6 +215,6 @@ def save(figure: Figure, paths: Iterable[str | Path], dpi: int = 200) -> None:
     for path in map(Path, paths):
         if path.suffix not in _METADATA:
             raise ValueError(f"{path}: a figure is saved as {' or '.join(_METADATA)}")
-        with look(), replacing(path) as scratch:
+        with style_sheet(), replacing(path) as scratch:
             figure.draw_without_rendering()  # images of fixed aspect settle in the second pass of the layout
             figure.savefig(scratch, format=path.suffix[1:], dpi=dpi, metadata=_METADATA[path.suffix])

@@ -58,10 +58,10 @@ def theory(grid: NoiseGrid, variances: FloatArray) -> Figure:
     """
     lambdas = decades(variances)
     values, time = curves(grid, lambdas), times(grid)
-    figure = style.canvas(4.6)
+    figure = style.new_figure(4.6)
     axes = figure.subplots(2, 2, sharex=True)
     norm = LogNorm(lambdas[-1] / 10**0.5, lambdas[0] * 10**0.5)
-    colors = style.sequential().reversed()
+    colors = style.sequential_colormap().reversed()
     for panel, name in zip(axes.flat, ("psi", "xi", "rate", "gain"), strict=True):
         for value, curve in zip(lambdas, values[name].T, strict=True):
             panel.plot(time, curve, color=colors(norm(value)), linestyle="-")
@@ -79,7 +79,7 @@ def _label(axes: list[Axes], grid: NoiseGrid, time: FloatArray) -> None:
         ("D", r"Effect of a perturbation at $t$ on $x_0$", r"$\sqrt{\lambda\,/\,(\sigma_t^2 + \lambda\alpha_t^2)}$"),
     )
     for panel, (letter, heading, quantity) in zip(axes, headings, strict=True):
-        style.title(panel, letter, heading)
+        style.panel_title(panel, letter, heading)
         panel.set(xlim=(1, 0), ylabel=quantity)
     axes[0].plot(
         time,

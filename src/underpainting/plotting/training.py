@@ -22,14 +22,14 @@ def loss(losses: FloatArray) -> Figure:
     Args:
         losses: mean squared error per value, shape (step,).
     """
-    figure = style.canvas(2.5, width=5.0)
+    figure = style.new_figure(2.5, width=5.0)
     axes = figure.subplots()
     steps = np.arange(1, len(losses) + 1)
     width = min(2 * (len(losses) // 60) + 1, len(losses))
     axes.plot(steps, losses, color="C0", alpha=0.3, lw=0.6, linestyle="-", label="each step")
     axes.plot(steps, smooth(losses, width), color="C0", linestyle="-", label=f"moving average over {width} steps")
     axes.set(xlabel="optimizer step", ylabel="mean squared error", xlim=(0, len(losses) + 1))
-    style.plain_log(axes, float(losses.min()), float(losses.max()))
+    style.log_y_axis(axes, float(losses.min()), float(losses.max()))
     axes.legend()
-    style.title(axes, "", "Training loss of the denoiser")
+    style.panel_title(axes, "", "Training loss of the denoiser")
     return figure

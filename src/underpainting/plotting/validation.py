@@ -35,26 +35,28 @@ def validation(
         labels: of `network` and `gaussian`.
         count: number of snapshots.
     """
-    chosen = images.snapshots(len(endpoints[0]), count)
+    chosen = images.choose_snapshots(len(endpoints[0]), count)
     room = max(len(chosen), len(seeds), LEAST)
     heights = [*[images.grid_height(2, room, 5.85) + 0.4] * 2, 2.6]
-    figure = style.canvas(sum(heights))
-    top, middle, bottom = style.stacked(figure, heights)
-    names = [images.wrapped(labels["network"]), "Gaussian\nsolution"]
+    figure = style.new_figure(sum(heights))
+    top, middle, bottom = style.stack_subfigures(figure, heights)
+    names = [images.wrap_label(labels["network"]), "Gaussian\nsolution"]
     upper, lower = top.subplots(), middle.subplots()
-    images.grid(upper, [values[chosen] for values in endpoints], names, [str(step) for step in chosen])
-    images.grid(lower, list(finals), names, [str(seed) for seed in seeds])
+    images.draw_grid(upper, [values[chosen] for values in endpoints], names, [str(step) for step in chosen])
+    images.draw_grid(lower, list(finals), names, [str(seed) for seed in seeds])
     for axes in (upper, lower):
         axes.set_xlim(right=room - images.GAP / 2)
-    style.title(upper, "A", r"Endpoint estimates $\hat{x}_0(x_t)$ along one trajectory, by sampler step (0 is noise)")
-    style.title(lower, "B", "Images from the same noise, by seed")
+    style.panel_title(
+        upper, "A", r"Endpoint estimates $\hat{x}_0(x_t)$ along one trajectory, by sampler step (0 is noise)"
+    )
+    style.panel_title(lower, "B", "Images from the same noise, by seed")
     _errors(bottom, data, variances, labels["network"])
     return figure
 
 
 def _errors(figure: FigureBase, data: xr.Dataset, variances: FloatArray, sampler: str) -> None:
     left, middle, right = panels = figure.subplots(1, 3)
-    look = style.look_of_model("gaussian")
+    look = style.model_style("gaussian")
     for axes, name in ((left, "state_error"), (middle, "endpoint_error")):
         errors.line(axes, errors.position(data, True), data[name].values, True, **look)
         axes.set(xlabel="sampler step", ylabel="mean squared error per pixel")
@@ -64,4 +66,4 @@ def _errors(figure: FigureBase, data: xr.Dataset, variances: FloatArray, sampler
     right.legend(loc="lower left")
     for axes, letter, heading in zip(panels, "CDE", HEADINGS, strict=True):
         axes.set_yscale("log")
-        style.title(axes, letter, heading, pad=27)
+        style.panel_title(axes, letter, heading, pad=27)

@@ -19,27 +19,27 @@ def young(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
         sampler: its label.
         extractor: name of the feature extractor.
     """
-    figure = style.canvas(2.8)
+    figure = style.new_figure(2.8)
     left, right = figure.subplots(1, 2)
     distance = sweep.distance_name(extractor)
     last = int(table["training_step"].max())
     for number, (skip, rows) in enumerate(table.sort_values("training_step").groupby("skip")):
         label = sampler if skip == 0 else f"teleport, {skip} steps skipped"
-        look = style.look_of(number) | {"marker": "o", "label": label}
+        look = style.line_style(number) | {"marker": "o", "label": label}
         shown = rows[rows["error"] > 0]
         left.plot(shown["training_step"], shown["error"], **look)
         right.plot(rows["training_step"], rows["fd"], **look)
     alone = table[(table["skip"] == 0) & (table["training_step"] == last)]
     right.axhline(alone["fd"].iloc[0], color=style.MUTED, ls="--", lw=0.8, label="trained network alone")
-    style.floor(right, float(table["floor"].iloc[0]))
+    style.draw_floor(right, float(table["floor"].iloc[0]))
     _steps(left, last)
     _steps(right, last)
-    style.plain_log(left, *_ends(table.loc[table["error"] > 0, "error"]))
-    style.plain_log(right, *_ends(pd.concat([table["fd"], table["floor"]])))
+    style.log_y_axis(left, *_ends(table.loc[table["error"] > 0, "error"]))
+    style.log_y_axis(right, *_ends(pd.concat([table["fd"], table["floor"]])))
     left.set_ylabel("mean squared error per pixel")
     right.set_ylabel(distance)
-    style.title(left, "A", "Difference from the trained network's images")
-    style.title(right, "B", f"{distance}, lower is better")
+    style.panel_title(left, "A", "Difference from the trained network's images")
+    style.panel_title(right, "B", f"{distance}, lower is better")
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -50,4 +50,4 @@ def _ends(values: pd.Series) -> tuple[float, float]:
 
 def _steps(axes: Axes, last: int) -> None:
     axes.set(xscale="log", xlabel=f"training step ({last}: the trained network)")
-    style.plain_decades(axes.xaxis)
+    style.decade_ticks(axes.xaxis)

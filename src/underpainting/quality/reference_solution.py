@@ -39,10 +39,10 @@ def solve(denoiser: Denoiser, schedule: Schedule, states: Tensor, level: NoiseLe
     Returns:
         images in [-1, 1], same shape.
     """
-    from underpainting.noise.schedules import karras_from
+    from underpainting.noise.schedules import karras_grid_from
     from underpainting.samplers.walk import Sampler, sample
 
-    grid = karras_from(schedule, level.ratio, steps)
+    grid = karras_grid_from(schedule, level.ratio, steps)
     begin = states * (grid[0].alpha / level.alpha) if level.alpha else states
     return sample(Sampler.on(SAMPLER, grid), denoiser, begin).clamp(-1, 1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from underpainting.basis.estimate import Labelled, estimate, spooled, with_card
+from underpainting.basis.estimate import Labelled, estimate, make_stored_basis, spool_images
 from underpainting.basis.stored import StoredBasis
 from underpainting.denoisers import Denoiser
 from underpainting.samplers.randomness import initial_noise, seed_batches
@@ -37,8 +37,8 @@ def of_samples(
     Raises:
         ValueError: as `estimate`.
     """
-    with spooled(_samples(denoiser, sampler, seeds, shape, batch_size), shape) as spool:
-        return with_card(estimate(spool, **options), spool, name, options)
+    with spool_images(_samples(denoiser, sampler, seeds, shape, batch_size), shape) as spool:
+        return make_stored_basis(estimate(spool, **options), spool, name, options)
 
 
 def _samples(

@@ -22,7 +22,7 @@ def basis_of_samples(files: Sequence[str]) -> eigenbasis.Eigenbasis:
         files: sample artifacts, each with `images`, shape (sample, channel, height, width).
     """
     images = np.concatenate([artifacts.load(file)["images"].values for file in files])
-    return eigenbasis.of_images(images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:]))
+    return eigenbasis.basis_of_images(images.reshape(len(images), -1).astype(np.float64), tuple(images.shape[1:]))
 
 
 READERS: dict[str, Callable[[Any], Any]] = {

@@ -136,7 +136,7 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
         provisional = {"image_size": options.size or side, "channels": options.channels or channels}
     config = adapter.validate_python({**content, **provisional})
     name = _name(options.source)
-    return estimate.of_source(source, config.format, name, options.per_class, options.limit, **_how(options))
+    return estimate.basis_of_source(source, config.format, name, options.per_class, options.limit, **_how(options))
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:

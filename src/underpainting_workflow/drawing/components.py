@@ -25,7 +25,7 @@ def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
     directions = perturbation.make_directions(
         basis, components.spread(basis.variances.numpy()).tolist(), off_manifold=1
     )
-    batch = shards.first(files["trajectories"], components.TRAJECTORIES)
+    batch = shards.load_first(files["trajectories"], components.TRAJECTORIES)
     states, grid = torch.from_numpy(batch["state"].values), trajectories.grid_of(batch)
     mean = torch.from_numpy(grid.alpha)[:, None] * basis.mean
     actual, predicted = (

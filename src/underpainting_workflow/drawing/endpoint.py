@@ -19,7 +19,7 @@ from underpainting_workflow.origins import use_threads
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Predict the trajectory of the seed and draw both."""
     use_threads(1)
-    trajectory = shards.sample(files["trajectories"], config["seed"])
+    trajectory = shards.load_sample(files["trajectories"], config["seed"])
     initial = torch.from_numpy(trajectory["state"].values[:1])
     basis = eigenbasis.load(files["eigenbasis"][0])
     prediction = theory.closed_form_trajectory(GaussianDenoiser(basis), initial, trajectories.grid_of(trajectory))

@@ -12,4 +12,4 @@ from underpainting.plotting import generation
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Find the trajectory of the seed and draw it."""
-    return generation.generation(shards.sample(files["trajectories"], config["seed"]), config["snapshots"])
+    return generation.generation(shards.load_sample(files["trajectories"], config["seed"]), config["snapshots"])

@@ -12,7 +12,7 @@ from underpainting.plotting import comparison
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Draw the images of the first seeds; the files of the theories are in the order of the labels."""
-    data = shards.first(files["trajectories"], config["gallery"])
+    data = shards.load_first(files["trajectories"], config["gallery"])
     states, seeds = data["state"], data["seed"].values.tolist()
     network, *theories = config["labels"].values()
     rows = {network: states.isel(step=-1).values}

@@ -12,7 +12,7 @@ from underpainting.plotting import validation
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Draw endpoint estimates, images and errors of the sampler and of the Gaussian."""
-    actual = shards.first(files["trajectories"], min(config["gallery"], validation.MOST))
+    actual = shards.load_first(files["trajectories"], min(config["gallery"], validation.MOST))
     seeds, data = actual["seed"].values.tolist(), artifacts.load(files["gaussian"][0])
     example = seeds.index(config["seed"]) if config["seed"] in seeds else 0
     return validation.validation(

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shown
+from underpainting.io.messages import quote
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on Linux and macOS
 _REPOSITORY = re.compile(r"([A-Za-z0-9_][\w.-]{0,95}(?<=\w)/)?[A-Za-z0-9_]([\w.-]{0,94}\w)?", re.ASCII)
@@ -46,7 +46,7 @@ def tag_of(model: type[Model]) -> str:
 def _pinned_revision(value: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{40}", value):
         remedy = "a branch or tag can move: give the commit's 40 hexadecimal digits"
-        raise InputError(Problem(f"{shown(value)} is no full commit", remedy))
+        raise InputError(Problem(f"{quote(value)} is no full commit", remedy))
     return value
 
 
@@ -63,10 +63,10 @@ def possible_path(value: str) -> str:
     if not value.strip():
         raise InputError(Problem("it is empty", "write the path, or remove the key"))
     if "\0" in value:
-        raise InputError(Problem(f"{shown(value)} holds the character U+0000", "remove it"))
+        raise InputError(Problem(f"{quote(value)} holds the character U+0000", "remove it"))
     names = [len(name.encode(errors="surrogateescape")) for name in PurePath(value).parts]
     if max(names, default=0) > _LONGEST_NAME or len(value.encode(errors="surrogateescape")) > _LONGEST_PATH:
-        raise InputError(Problem(f"{shown(value)} is longer than a path can be", "correct it"))
+        raise InputError(Problem(f"{quote(value)} is longer than a path can be", "correct it"))
     return value
 
 
@@ -77,7 +77,7 @@ Place = Annotated[str, AfterValidator(possible_path)]
 def _repository_name(value: str) -> str:
     if not _REPOSITORY.fullmatch(value) or "--" in value or ".." in value or value.endswith(".git"):
         remedy = "write owner/name, of letters, digits and - _ . between them"
-        raise InputError(Problem(f"{shown(value)} is no repository of the Hub", remedy))
+        raise InputError(Problem(f"{quote(value)} is no repository of the Hub", remedy))
     return value
 
 
@@ -97,5 +97,5 @@ def ascending(numbers: Iterable[int], name: str) -> tuple[int, ...]:
     """
     listed = sorted(numbers)
     if len(set(listed)) < len(listed):
-        raise InputError(Problem(f"{shown(listed)} lists a {name} twice", f"list each {name} once"))
+        raise InputError(Problem(f"{quote(listed)} lists a {name} twice", f"list each {name} once"))
     return tuple(listed)

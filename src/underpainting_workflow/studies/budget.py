@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shortened, shown
+from underpainting.io.messages import quote, shorten
 from underpainting.samplers import registry
 from underpainting.teleport.registry import JUMPS, NO_JUMP, JumpKind
 from underpainting_workflow.studies.base import Model, ascending
@@ -50,7 +50,7 @@ class JumpChoice(Model):
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) < len(value):
-            raise InputError(Problem(f"{shown(list(value))} lists a skip twice", "list each skip once"))
+            raise InputError(Problem(f"{quote(list(value))} lists a skip twice", "list each skip once"))
         return tuple(sorted(value))
 
     @model_validator(mode="after")
@@ -88,7 +88,7 @@ class BudgetConfig(Seeded):
     @classmethod
     def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if wrong := [calls for calls in value if calls < 1]:
-            raise InputError(Problem(f"{shown(wrong)} are no numbers of network calls", "give numbers of 1 or more"))
+            raise InputError(Problem(f"{quote(wrong)} are no numbers of network calls", "give numbers of 1 or more"))
         return ascending(value, "number of network calls")
 
     @field_validator("jumps")
@@ -96,7 +96,7 @@ class BudgetConfig(Seeded):
     def _once(cls, value: tuple[JumpChoice, ...]) -> tuple[JumpChoice, ...]:
         ids = [jump.id for jump in value]
         if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
-            problem = f"{shortened(', '.join(doubles))} is listed twice"
+            problem = f"{shorten(', '.join(doubles))} is listed twice"
             raise InputError(Problem(problem, "put all its skips into one entry"))
         return tuple(sorted(value, key=lambda jump: (list(JUMPS).index(jump.name), jump.rank or 0)))
 

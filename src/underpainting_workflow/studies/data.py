@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from underpainting.images.files import image_files
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shown
+from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model, Place, Revision, members_of, tag_of
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class NpzDataset(DatasetBase):
     def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and not 0 < value[1] - value[0] < float("inf"):
             remedy = "give [darkest, brightest] with darkest < brightest"
-            raise InputError(Problem(f"{shown(list(value))} is no range", remedy))
+            raise InputError(Problem(f"{quote(list(value))} is no range", remedy))
         return value
 
     def _source(self) -> Source:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shown
+from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model, Place, Repository, Revision
 
 Width = Annotated[int, Field(ge=1)]
@@ -143,10 +143,10 @@ class TrainingRecipe(Model):
     @model_validator(mode="after")
     def _snapshots_within(self) -> TrainingRecipe:
         if outside := [step for step in self.snapshots if not 1 <= step <= self.steps]:
-            problem = f"{shown(outside)} are not among the steps 1 to {self.steps}"
+            problem = f"{quote(outside)} are not among the steps 1 to {self.steps}"
             raise InputError(Problem(problem, "correct or remove them", "snapshots"))
         if list(self.snapshots) != sorted(set(self.snapshots)):
-            raise InputError(Problem(f"{shown(list(self.snapshots))} is not ascending", "sort it", "snapshots"))
+            raise InputError(Problem(f"{quote(list(self.snapshots))} is not ascending", "sort it", "snapshots"))
         return self
 
 
@@ -289,7 +289,7 @@ class PickledDenoiser(Model):
     def _is_a_digest(cls, value: str) -> str:
         if value and not re.fullmatch(r"[0-9a-f]{64}", value):
             remedy = "give the 64 hexadecimal digits that sha256sum prints for the file"
-            raise InputError(Problem(f"{shown(value)} is no sha256", remedy))
+            raise InputError(Problem(f"{quote(value)} is no sha256", remedy))
         return value
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shown
+from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model, members_of, tag_of
 
 _LONGEST_GUESS = 100
@@ -52,7 +52,7 @@ def _problems(entry: Any, annotation: Any) -> Iterable[Problem]:
         return [_untold(context, key)]
     given, expected = entry.get("input"), context.get("expected", "")
     remedy = did_you_mean(given, re.findall(r"'([^']*)'", expected)) + _expectation(entry["msg"])
-    return [Problem(f"{shown(given)} is not allowed", remedy, key)]
+    return [Problem(f"{quote(given)} is not allowed", remedy, key)]
 
 
 def _untold(context: Any, key: str) -> Problem:
@@ -62,7 +62,7 @@ def _untold(context: Any, key: str) -> Problem:
         return Problem("this key is missing", "add it; config/README.md explains every key", place)
     expected = context["expected_tags"]
     hint = did_you_mean(context["tag"], re.findall(r"'([^']*)'", expected))
-    return Problem(f"{shown(context['tag'])} is unknown", f"{hint}use one of {expected}", place)
+    return Problem(f"{quote(context['tag'])} is unknown", f"{hint}use one of {expected}", place)
 
 
 def _expectation(message: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from underpainting.io.errors import InputError, Problem, gathered, problems_of
-from underpainting.io.messages import shortened, shown
+from underpainting.io.messages import quote, shorten
 from underpainting_workflow.studies import plain_yaml
 from underpainting_workflow.studies.base import possible_path
 from underpainting_workflow.studies.errors import did_you_mean, from_validation
@@ -57,7 +57,7 @@ def data_folder(
     with problems_of(CONFIG, DATA):
         for place in places:  # also those that are not used: what is written must make sense
             if not isinstance(place, str):
-                raise InputError(Problem(f"{shown(place)} is no folder", "give one path, in quotes if it is a number"))
+                raise InputError(Problem(f"{quote(place)} is no folder", "give one path, in quotes if it is a number"))
             possible_path(place)
     return places[0]
 
@@ -70,13 +70,13 @@ def _located(value: str, data: str) -> str:
     """
     for found in _PLACEHOLDER.finditer(value):
         if found[1] != DATA:
-            problem = f"the placeholder {shortened(found[0])} in {shown(value)} is unknown"
+            problem = f"the placeholder {shorten(found[0])} in {quote(value)} is unknown"
             raise InputError(Problem(problem, "{data} is the only one"))
         if found.start() or value[found.end() : found.end() + 1] not in ("", "/"):
-            raise InputError(Problem(f"{{data}} stands inside {shown(value)}", "write {data}/ at its beginning"))
+            raise InputError(Problem(f"{{data}} stands inside {quote(value)}", "write {data}/ at its beginning"))
         if ".." in PurePath(value).parts:
             remedy = "name a place in it, or a path without {data}"
-            raise InputError(Problem(f"{shown(value)} leads out of the data folder", remedy))
+            raise InputError(Problem(f"{quote(value)} leads out of the data folder", remedy))
     return value.replace("{data}", data.rstrip("/") or "/", 1)
 
 
@@ -147,7 +147,7 @@ def find_studies(
     train = {"true": True, "false": False}.get(str(retrain).lower())  # the command line gives text
     with problems_of(config):
         if train is None:
-            raise InputError(Problem(f"{shown(retrain)} is not allowed", "give true or false", "retrain"))
+            raise InputError(Problem(f"{quote(retrain)} is not allowed", "give true or false", "retrain"))
         names = _known(_listed(chosen), Path(folder))
     problems: list[Problem] = []
     studies = {}
@@ -192,5 +192,5 @@ def study_name(name: object) -> str:
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         remedy = "use up to 100 letters, digits and underscores, in quotes where YAML takes them for something else"
-        raise InputError(Problem(f"{shown(name)} cannot be a study's name", remedy, STUDIES))
+        raise InputError(Problem(f"{quote(name)} cannot be a study's name", remedy, STUDIES))
     return name

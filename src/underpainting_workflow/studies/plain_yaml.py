@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import yaml
 
 from underpainting.io.errors import InputError, Problem, problems_of
-from underpainting.io.messages import shortened
+from underpainting.io.messages import shorten
 
 MOST_ALIASES = 20  # aliases of aliases can stand for more than fits into memory
 _TAG = "tag:yaml.org,2002:"
@@ -53,7 +53,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise InputError(Problem(f"a key is no text in line {line}", "check colons and brackets there"))
             if key.value in known:
-                problem = f"the key {shortened(key.value)} stands twice, the second time in line {line}"
+                problem = f"the key {shorten(key.value)} stands twice, the second time in line {line}"
                 raise InputError(Problem(problem, "keep one of the two"))
             known.add(key.value)
             key.tag = key.tag if key.tag == _TAG + "merge" else _TAG + "str"
@@ -93,4 +93,4 @@ def parse(text: str) -> Any:
         line = f" in line {mark.line + 1}" if mark else ""
         why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         remedy = "check indentation, colons and quotes there"
-        raise InputError(Problem(f"not valid YAML{line}: {shortened(str(why))}", remedy)) from error
+        raise InputError(Problem(f"not valid YAML{line}: {shorten(str(why))}", remedy)) from error

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shown
+from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.denoiser import OwnDenoiser, ResidualForm
 
@@ -37,7 +37,7 @@ class ResidualConfig(Model):
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(value)) < len(value):
-            raise InputError(Problem(f"{shown(list(value))} lists one twice", "list each once"))
+            raise InputError(Problem(f"{quote(list(value))} lists one twice", "list each once"))
         return value
 
     @field_validator("budgets")

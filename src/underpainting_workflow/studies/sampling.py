@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shortened, shown
+from underpainting.io.messages import quote, shorten
 from underpainting.samplers.registry import CLIPPING, SAMPLERS, SamplerKind
 from underpainting_workflow.studies.base import Model, Place, ascending
 
@@ -93,7 +93,7 @@ class SamplerChoice(Model):
 def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
     ids = [sampler.id for sampler in samplers]
     if doubles := {entry for entry in ids if ids.count(entry) > 1}:
-        problem = f"{shortened(', '.join(sorted(doubles)))} is listed twice"
+        problem = f"{shorten(', '.join(sorted(doubles)))} is listed twice"
         raise InputError(Problem(problem, "list each sampler once"))
     return samplers
 
@@ -130,7 +130,7 @@ class TrajectoriesConfig(Seeded):
     @classmethod
     def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
         if stochastic := [choice.id for choice in value if choice.kind.stochastic]:
-            problem = f"{shortened(', '.join(stochastic))} adds noise on its way"
+            problem = f"{shorten(', '.join(stochastic))} adds noise on its way"
             raise InputError(Problem(problem, "theory describes deterministic samplers: remove it"))
         return _distinct(value)
 
@@ -241,7 +241,7 @@ class TeleportConfig(Seeded):
     @classmethod
     def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if negative := [skip for skip in value if skip < 0]:
-            problem = f"a skip cannot be negative, but {shown(negative)} is"
+            problem = f"a skip cannot be negative, but {quote(negative)} is"
             raise InputError(Problem(problem, "give numbers of steps, 0 or more"))
         return ascending(value, "skip")
 
@@ -249,7 +249,7 @@ class TeleportConfig(Seeded):
     def _skips_leave_a_step(self) -> TeleportConfig:
         for sampler in self.samplers:
             if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
-                problem = f"skips {shown(too_many)} leave no step of {sampler.id}'s {sampler.steps}"
+                problem = f"skips {quote(too_many)} leave no step of {sampler.id}'s {sampler.steps}"
                 raise InputError(Problem(problem, f"keep every skip below {sampler.steps}", "skips"))
         self.default_to(
             kid_subset_size=min(1000, self.seeds),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import shown
+from underpainting.io.messages import quote
 from underpainting.theory.theories import COMPARED, THEORIES
 from underpainting_workflow.studies.base import Model
 
@@ -96,7 +96,7 @@ class ComparisonConfig(Model):
     @classmethod
     def _gaussian_first(cls, value: tuple[TheoryName, ...]) -> tuple[TheoryName, ...]:
         if "gaussian" not in value or len(set(value)) < len(value):
-            problem = f"{shown(list(value))} lacks gaussian or lists a model twice"
+            problem = f"{quote(list(value))} lacks gaussian or lists a model twice"
             raise InputError(Problem(problem, "list gaussian, and each model once"))
         return tuple(sorted(value, key=COMPARED.index))
 
@@ -140,7 +140,7 @@ class PerturbationConfig(Model):
     @classmethod
     def _within(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if min(value) < 0 or max(value) >= 1:
-            problem = f"{shown(list(value))} leaves the sampler's steps"
+            problem = f"{quote(list(value))} leaves the sampler's steps"
             raise InputError(Problem(problem, "give fractions from 0 to below 1"))
         return tuple(sorted(set(value)))
 

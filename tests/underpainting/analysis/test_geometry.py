@@ -270,9 +270,9 @@ def test_shards_are_read_in_order_and_found_by_seed(tmp_path: Path) -> None:
     together = shards.concatenate(shards.batches(files, 2))
     np.testing.assert_array_equal(together["state"].values, data["state"].values)
     np.testing.assert_array_equal(together["alpha"].values, data["alpha"].values)
-    assert int(shards.sample(files, 4)["seed"]) == 4
+    assert int(shards.load_sample(files, 4)["seed"]) == 4
     with pytest.raises(artifacts.ArtifactError, match="seed 9"):
-        shards.sample(files, 9)
+        shards.load_sample(files, 9)
 
 
 def test_errors_of_the_isotropic_gaussian_are_those_of_a_gaussian_without_directions() -> None:

@@ -24,7 +24,7 @@ def images_of(count: int, pixels: int, seed: int = 0, offset: float = 0.0) -> Ar
 
 
 def of(images: Array, *, diagonal: bool = False) -> Moments:
-    return moments.of_batches([images], images.shape[1], diagonal=diagonal)
+    return moments.moments_of_batches([images], images.shape[1], diagonal=diagonal)
 
 
 def merged(parts: list[Moments]) -> Moments:
@@ -51,7 +51,7 @@ def split_images(draw: st.DrawFn) -> list[Array]:
 @given(batches=split_images())
 def test_streaming_equals_numpy_for_any_splitting(batches: list[Array]) -> None:
     whole = np.concatenate(batches)
-    found = moments.of_batches(batches, whole.shape[1])
+    found = moments.moments_of_batches(batches, whole.shape[1])
     assert found.count == len(whole)
     np.testing.assert_allclose(found.mean, whole.mean(0), rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(
@@ -68,7 +68,10 @@ def test_covariance_divides_like_numpy(count: int, ddof: int) -> None:
 @given(batches=split_images())
 def test_diagonal_moments_are_the_diagonal_of_the_full_ones(batches: list[Array]) -> None:
     pixels = batches[0].shape[1]
-    full, diagonal = moments.of_batches(batches, pixels), moments.of_batches(batches, pixels, diagonal=True)
+    full, diagonal = (
+        moments.moments_of_batches(batches, pixels),
+        moments.moments_of_batches(batches, pixels, diagonal=True),
+    )
     assert diagonal.diagonal and not full.diagonal
     np.testing.assert_allclose(diagonal.mean, full.mean, rtol=1e-12)
     np.testing.assert_allclose(diagonal.covariance(), np.diag(full.covariance()), rtol=1e-10, atol=1e-12)
@@ -114,7 +117,7 @@ def test_moments_copied_into_empty_ones_share_nothing_with_the_original() -> Non
 def test_classes_hold_their_own_images_and_merge_to_the_whole(labels: list[int], size: int) -> None:
     images, marks = images_of(len(labels), 4), np.array(labels)
     batches = [(images[start : start + size], marks[start : start + size]) for start in range(0, len(labels), size)]
-    classes = moments.by_class(batches, pixels=4, classes=5)
+    classes = moments.moments_by_class(batches, pixels=4, classes=5)
     for label, found in enumerate(classes):
         assert_same(found, of(images[marks == label]))
     assert classes[4].count == 0
@@ -125,7 +128,7 @@ def test_classes_hold_their_own_images_and_merge_to_the_whole(labels: list[int],
 def test_an_offset_of_a_million_does_not_cost_precision(seed: int) -> None:
     images = images_of(200, 3, seed)
     shifted = images + 1e6
-    found = moments.of_batches(np.array_split(shifted, 7), 3)
+    found = moments.moments_of_batches(np.array_split(shifted, 7), 3)
     np.testing.assert_allclose(found.covariance(), np.cov((shifted - 1e6).T), rtol=1e-8)
     naive = shifted.T @ shifted / 200 - np.outer(shifted.mean(0), shifted.mean(0))
     assert np.abs(naive - np.cov(images.T, ddof=0)).max() > 1e-6, "the offset is too small to test anything"
@@ -133,7 +136,7 @@ def test_an_offset_of_a_million_does_not_cost_precision(seed: int) -> None:
 
 def test_images_of_any_shape_and_type_are_flattened_and_summed_in_float64() -> None:
     images = np.random.default_rng(0).integers(0, 256, (30, 3, 4, 4), dtype=np.uint8)
-    found = moments.of_batches([images[:11], images[11:]], 48)
+    found = moments.moments_of_batches([images[:11], images[11:]], 48)
     assert found.mean.dtype == found.scatter.dtype == np.float64
     np.testing.assert_allclose(
         found.covariance(), np.cov(images.reshape(30, 48).T.astype(float)), rtol=1e-10, atol=1e-9
@@ -151,14 +154,14 @@ def test_one_image_is_a_point() -> None:
 def test_constant_pixels_have_no_variance(value: float) -> None:
     images = images_of(40, 3)
     images[:, 1] = value
-    covariance = moments.of_batches(np.array_split(images, 6), 3).covariance()
+    covariance = moments.moments_of_batches(np.array_split(images, 6), 3).covariance()
     assert np.abs(covariance[1]).max() < 1e-15
     assert np.diag(covariance)[[0, 2]].min() > 0.01
 
 
 def test_fewer_images_than_pixels_have_a_covariance_of_deficient_rank() -> None:
     images = images_of(5, 12)
-    covariance = moments.of_batches([images[:2], images[2:]], 12).covariance()
+    covariance = moments.moments_of_batches([images[:2], images[2:]], 12).covariance()
     np.testing.assert_allclose(covariance, np.cov(images.T), atol=1e-12)
     assert np.linalg.matrix_rank(covariance, tol=1e-10) == 4
 
@@ -193,7 +196,7 @@ def test_the_covariance_of_no_image_is_refused() -> None:
 @pytest.mark.parametrize("label", [-1, 2])
 def test_labels_outside_the_classes_are_refused(label: int) -> None:
     with pytest.raises(ValueError, match=r"outside \[0, 2\)"):
-        moments.by_class([(images_of(3, 2), np.array([0, 1, label]))], pixels=2, classes=2)
+        moments.moments_by_class([(images_of(3, 2), np.array([0, 1, label]))], pixels=2, classes=2)
 
 
 def peak_memory(batches: int, *, diagonal: bool) -> int:
@@ -202,7 +205,7 @@ def peak_memory(batches: int, *, diagonal: bool) -> int:
         return (random.standard_normal((128, 64)) for _ in range(batches))
 
     tracemalloc.start()
-    moments.of_batches(stream(), 64, diagonal=diagonal)
+    moments.moments_of_batches(stream(), 64, diagonal=diagonal)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak

@@ -206,13 +206,13 @@ def test_a_network_in_the_hubs_cache_is_checked_as_far_as_it_is_there(
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     study = with_denoiser(source="hub", repository="someone/digits", revision=REVISION)
-    assert denoisers.cached("someone/digits", REVISION) is None
+    assert denoisers.find_cached("someone/digits", REVISION) is None
     preflight.check_denoiser(study)
 
     snapshot = tmp_path / "cache" / "models--someone--digits" / "snapshots" / REVISION
     shutil.copytree(pipeline, snapshot)
     (snapshot / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    assert denoisers.cached("someone/digits", REVISION) == snapshot
+    assert denoisers.find_cached("someone/digits", REVISION) == snapshot
     preflight.check_denoiser(study)
 
     config = json.loads((snapshot / "unet" / "config.json").read_text())

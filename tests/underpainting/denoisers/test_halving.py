@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from underpainting.denoisers.halving import HalvingBatches, is_out_of_memory
+from underpainting.denoisers.adaptive_batches import AdaptiveBatches, is_out_of_memory
 
 ROOT = Path(__file__).parents[3]
 REFUSED = "[enforce fail] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."
@@ -61,7 +61,7 @@ def test_a_network_that_is_refused_memory_goes_on_with_half_the_batch() -> None:
     assert all(float(difference) < 1e-4 for difference in told.stdout.split())
 
 
-def failing(error: Exception, most: int) -> tuple[HalvingBatches, list[int]]:
+def failing(error: Exception, most: int) -> tuple[AdaptiveBatches, list[int]]:
     """A function with room for `most` images, and the batches that it was given."""
     given: list[int] = []
 
@@ -71,7 +71,7 @@ def failing(error: Exception, most: int) -> tuple[HalvingBatches, list[int]]:
             raise error
         return images * 2 + times
 
-    return HalvingBatches(double), given
+    return AdaptiveBatches(double), given
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_the_best_answer_to_a_training_batch_gives_the_posterior_mean_on_every_p
     slope = float((batch.inputs * batch.targets).sum() / batch.inputs.square().sum())
     time = float(batch.times[0])
     ratio = ratio_of(kind, time)
-    denoiser = denoisers.of_kind(Answer(slope, time), schedule_of(kind))
+    denoiser = denoisers.make_denoiser(Answer(slope, time), schedule_of(kind))
     asked = torch.linspace(-1, 1, 9)[:, None, None, None]
     for path in PATHS.values():
         alpha, sigma = path(ratio)
@@ -197,7 +197,7 @@ def test_a_folder_tells_the_kind_of_its_network(kind: Objective, tmp_path: Path)
     assert type(found) is type(schedule)
     assert dict(found.config)["num_train_timesteps"] == 1000
     images = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    expected = denoisers.of_kind(small_unet().eval(), schedule)(images, 0.6, 0.8)
+    expected = denoisers.make_denoiser(small_unet().eval(), schedule)(images, 0.6, 0.8)
     assert torch.equal(loaded(images, 0.6, 0.8), expected)
 
 
@@ -211,7 +211,7 @@ def test_a_folder_keeps_the_levels_of_an_edm_network(tmp_path: Path) -> None:
 
 def test_an_edm_network_of_another_convention_is_refused() -> None:
     with pytest.raises(ValueError, match="prediction_type 'v_prediction' is not known"):
-        denoisers.of_kind(small_unet().eval(), EDMEulerScheduler(prediction_type="v_prediction"))
+        denoisers.make_denoiser(small_unet().eval(), EDMEulerScheduler(prediction_type="v_prediction"))
 
 
 def images_of_diffusers(folder: Path, **options: Any) -> tuple[Any, Tensor]:

@@ -63,7 +63,7 @@ def explained(states: torch.Tensor, target: torch.Tensor) -> float:
 def test_an_untrained_network_is_the_gaussian_at_all_times(rank: int | None) -> None:
     """At the network's own times and between them, for components without variance and outside the basis, too."""
     basis = basis_of_digits(rank)
-    denoiser, exact = denoisers.of_kind(network("velocity", basis), SCHEDULE), gaussian.GaussianDenoiser(basis)
+    denoiser, exact = denoisers.make_denoiser(network("velocity", basis), SCHEDULE), gaussian.GaussianDenoiser(basis)
     for level, states in levels_and_states():
         torch.testing.assert_close(denoiser(states, *level), exact(states, *level), atol=2e-4, rtol=1e-4)
 
@@ -71,7 +71,7 @@ def test_an_untrained_network_is_the_gaussian_at_all_times(rank: int | None) -> 
 def test_a_blend_weighs_endpoint_estimates_by_noise_and_signal() -> None:
     """x0_hat = sigma^2 x0_gauss + alpha^2 x0_F, where F alone is a plain network for v."""
     basis, made = basis_of_digits(), network("blend", basis_of_digits())
-    blend, plain = denoisers.of_kind(made, SCHEDULE), denoisers.of_kind(made.unet, SCHEDULE)
+    blend, plain = denoisers.make_denoiser(made, SCHEDULE), denoisers.make_denoiser(made.unet, SCHEDULE)
     exact = gaussian.GaussianDenoiser(basis)
     for level, states in levels_and_states():
         expected = level.sigma**2 * exact(states, *level) + level.alpha**2 * plain(states, *level)
@@ -120,7 +120,7 @@ def test_a_residual_network_is_saved_whole(form: residual.Form, tmp_path: Path) 
     assert files == declared | {"scheduler/scheduler_config.json"}
     loaded, _ = denoisers.load_denoiser(tmp_path, Compute("cpu"))
     images = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(loaded(images, 0.6, 0.8), denoisers.of_kind(made, SCHEDULE)(images, 0.6, 0.8))
+    assert torch.equal(loaded(images, 0.6, 0.8), denoisers.make_denoiser(made, SCHEDULE)(images, 0.6, 0.8))
     assert loaded.image_shape == (1, 8, 8)
     assert json.loads((tmp_path / "unet/config.json").read_text())["residual"] == form
 

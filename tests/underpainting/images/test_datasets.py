@@ -24,8 +24,8 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from scripts import prepare_dataset
-from underpainting.images import datasets, pictures
-from underpainting.images.containers import PictureError
+from underpainting.images import datasets, decoding
+from underpainting.images.file_checks import PictureError
 from underpainting.images.files import image_files
 from underpainting.io import artifacts
 from underpainting.io.errors import InputError
@@ -56,7 +56,7 @@ def write_folder(folder: Path, count: int = 6, classes: int = 2) -> Path:
 
 
 def collect(config: data.DatasetBase) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    parts = list(datasets.stream(config.open(), config.format, 4, config.limit))
+    parts = list(datasets.read_batches(config.open(), config.format, 4, config.limit))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
@@ -443,7 +443,7 @@ def test_pictures_of_a_folder_and_of_the_hub_are_what_a_viewer_shows(tmp_path: P
             with pytest.raises(datasets.DataError, match=refused[kind].replace("path", r"(path|repository)")):
                 collect(config)
             continue
-        shown = pictures.read(file, background and (background,) * 3)
+        shown = decoding.read_image(file, background and (background,) * 3)
         expected = shown.transpose(2, 0, 1) if shown.ndim == 3 else np.stack([shown] * 3)
         np.testing.assert_array_equal(collect(config)[0][0], expected)
 
@@ -760,4 +760,4 @@ def test_links_to_pictures_and_to_their_folders_are_followed(tmp_path: Path) -> 
     assert [file.name for file in image_files(tmp_path / "images")] == ["1.png", "2.png"]
     (tmp_path / "images/cat/3.png").symlink_to(tmp_path / "gone.png")
     with pytest.raises(PictureError, match="FileNotFoundError"):
-        pictures.read(image_files(tmp_path / "images")[1])
+        decoding.read_image(image_files(tmp_path / "images")[1])

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from underpainting.images import pictures
-from underpainting.images.containers import PictureError
+from underpainting.images import decoding
+from underpainting.images.file_checks import PictureError
 
 Array = np.ndarray[Any, Any]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -187,10 +187,10 @@ def test_a_png_is_what_a_viewer_shows_or_refused(case: tuple[bytes, Array, Array
     file, shown, alpha, background = case
     if (alpha < 255).any() and background is None:
         with pytest.raises(PictureError, match="not opaque") as error:
-            pictures.read(file, background)
+            decoding.read_image(file, background)
         assert (error.value.key, "dataset.background" in error.value.remedy) == ("background", True)
         return
-    found = pictures.read(file, background)
+    found = decoding.read_image(file, background)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(colours(found), over(shown, alpha, background or (0, 0, 0)))
 
@@ -265,11 +265,11 @@ def test_formats_modes_orientations_and_frames(
     )  # fmt: skip
     if reason:
         with pytest.raises(PictureError, match=reason):
-            pictures.read(file, background)
+            decoding.read_image(file, background)
         return
     turn = TURNED[orientation or 1] if oriented else TURNED[1]
     expected = over(turn(shown), turn(alpha), background or (0, 0, 0))
-    found = colours(pictures.read(file, background)).astype(float)
+    found = colours(decoding.read_image(file, background)).astype(float)
     assert found.shape == expected.shape
     assert abs(found - expected).max() <= (1.5 if mode == "YCbCr" else 1 if mode == "CMYK" else 0), case
 
@@ -280,14 +280,14 @@ def test_a_photograph_is_turned_as_exif_says(orientation: int, mode: str) -> Non
     plain = Image.fromarray(noise(3, (6, 9) if mode == "L" else (6, 9, 3)).astype(np.uint8))
     stored = np.asarray(Image.open(io.BytesIO(saved(plain, "JPEG"))))
     turned = saved(plain, "JPEG", exif=b"Exif\0\0" + exif(orientation))
-    np.testing.assert_array_equal(pictures.read(turned), TURNED[orientation](stored))
+    np.testing.assert_array_equal(decoding.read_image(turned), TURNED[orientation](stored))
 
 
 def test_the_first_picture_of_an_mpo_is_what_viewers_show() -> None:
     first, second = (Image.fromarray(noise(seed, (8, 8, 3)).astype(np.uint8)) for seed in (1, 2))
     file = saved(first, "MPO", save_all=True, append_images=[second])
     assert Image.open(io.BytesIO(file)).n_frames == 2
-    np.testing.assert_array_equal(pictures.read(file), np.asarray(Image.open(io.BytesIO(saved(first, "JPEG")))))
+    np.testing.assert_array_equal(decoding.read_image(file), np.asarray(Image.open(io.BytesIO(saved(first, "JPEG")))))
 
 
 def tiff(values: Array, bits: int, photometric: int, sample_format: int = 1) -> bytes:
@@ -308,19 +308,19 @@ def tiff(values: Array, bits: int, photometric: int, sample_format: int = 1) -> 
 def test_deep_tiff_files_are_scaled_by_their_bits(bits: int, photometric: int) -> None:
     values = noise(4, (5, 6), 2**bits - 1)
     shown = values if photometric else 2**bits - 1 - values
-    np.testing.assert_array_equal(pictures.read(tiff(values, bits, photometric)), shown >> (bits - 8))
+    np.testing.assert_array_equal(decoding.read_image(tiff(values, bits, photometric)), shown >> (bits - 8))
 
 
 def test_16_bits_are_reduced_by_their_high_byte_at_every_level() -> None:
     levels = np.arange(65536).reshape(256, 256, 1)
     expected = np.array([int(level).to_bytes(2, "big")[0] for level in range(65536)]).reshape(256, 256)
-    np.testing.assert_array_equal(pictures.read(png(levels, 16, GREY)), expected)
-    found = pictures.read(png(np.repeat(levels, 3, 2), 16, RGB))
+    np.testing.assert_array_equal(decoding.read_image(png(levels, 16, GREY)), expected)
+    found = decoding.read_image(png(np.repeat(levels, 3, 2), 16, RGB))
     np.testing.assert_array_equal(found, colours(expected))
     grey = b"P5 256 256 65535\n" + levels.astype(">u2").tobytes()
-    np.testing.assert_array_equal(pictures.read(grey), expected)
+    np.testing.assert_array_equal(decoding.read_image(grey), expected)
     deep = Image.frombytes("I;16", (256, 256), levels.astype("<u2").tobytes())
-    np.testing.assert_array_equal(pictures.decoded(deep), expected)
+    np.testing.assert_array_equal(decoding.decode_image(deep), expected)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
@@ -331,7 +331,7 @@ def test_an_embedded_profile_is_converted_to_srgb(gamma: float, mode: str) -> No
     light = (shown / 255) ** gamma
     expected = encoded(light if grey else light @ WIDE @ TO_SRGB)
     file = saved(image, "PNG", icc_profile=icc(gamma, None if grey else WIDE))
-    found = colours(pictures.read(file, (9, 99, 200))).astype(float)
+    found = colours(decoding.read_image(file, (9, 99, 200))).astype(float)
     assert abs(found - over(expected, alpha, (9, 99, 200))).max() <= 2.5
     assert (found.astype(int) != over(shown, alpha, (9, 99, 200))).any()
 
@@ -347,7 +347,7 @@ def test_inks_have_the_colours_of_their_profile() -> None:
     inside = ((linear > 0) & (linear < 1)).all(-1)
     assert inside.mean() > 0.8
     image = Image.frombytes("CMYK", (16, 16), inks.astype(np.uint8).tobytes())
-    found = pictures.read(saved(image, "TIFF", icc_profile=ink_profile())).astype(float)
+    found = decoding.read_image(saved(image, "TIFF", icc_profile=ink_profile())).astype(float)
     assert abs(found - encoded(linear))[inside].max() <= 4
 
 
@@ -356,7 +356,7 @@ def test_a_profile_of_srgb_changes_no_byte() -> None:
 
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for image in (Image.fromarray(noise(6, shape).astype(np.uint8)) for shape in ((32, 32, 3), (32, 32))):
-        np.testing.assert_array_equal(pictures.read(saved(image, "PNG", icc_profile=srgb)), np.asarray(image))
+        np.testing.assert_array_equal(decoding.read_image(saved(image, "PNG", icc_profile=srgb)), np.asarray(image))
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_what_is_not_known_is_refused_with_a_remedy(case: str) -> None:
     with pytest.raises(PictureError) as error:
-        pictures.read(UNKNOWN[case])
+        decoding.read_image(UNKNOWN[case])
     assert error.value.remedy
     assert len(error.value.problem) < 300
 
@@ -397,7 +397,7 @@ def test_what_is_not_known_is_refused_with_a_remedy(case: str) -> None:
 def test_the_gamma_and_the_primaries_of_srgb_pass() -> None:
     corners = chunk(b"cHRM", struct.pack(">8I", *PRIMARIES["srgb"]))
     for file in (gamma(45455), gamma(45455, corners), gamma(100000, chunk(b"sRGB", b"\0"))):
-        np.testing.assert_array_equal(pictures.read(file), noise(8, (4, 4)))
+        np.testing.assert_array_equal(decoding.read_image(file), noise(8, (4, 4)))
 
 
 def every_kind() -> dict[str, bytes]:
@@ -419,11 +419,11 @@ def test_a_changed_or_missing_byte_never_ends_in_a_raw_exception(kind: str, plac
     file, index = FILES[kind], int(place * len(FILES[kind]))
     broken = file[:index] + bytes([file[index] ^ change]) + file[index + 1 :] if change else file[:index]
     try:
-        found = pictures.read(broken, (0, 0, 0))
+        found = decoding.read_image(broken, (0, 0, 0))
     except PictureError:
         return
     if kind.startswith("PNG"):
-        np.testing.assert_array_equal(found, pictures.read(file, (0, 0, 0)))
+        np.testing.assert_array_equal(found, decoding.read_image(file, (0, 0, 0)))
 
 
 def test_memory_that_is_gone_and_the_persons_stop_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -432,9 +432,9 @@ def test_memory_that_is_gone_and_the_persons_stop_pass_through(monkeypatch: pyte
         def fail(*_: object, error: type[BaseException] = error) -> None:
             raise error
 
-        monkeypatch.setattr(pictures, "decoded", fail)
+        monkeypatch.setattr(decoding, "decode_image", fail)
         with pytest.raises(error):
-            pictures.read(FILES["JPEG"])
+            decoding.read_image(FILES["JPEG"])
 
 
 # --- what Pillow passes over ------------------------------------------------------------------------------------------
@@ -483,14 +483,14 @@ PASSED_OVER = {
 def test_what_pillow_passes_over_is_refused(case: str) -> None:
     content, problem = PASSED_OVER[case]
     with pytest.raises(PictureError, match=problem):
-        pictures.read(content)
+        decoding.read_image(content)
 
 
 @pytest.mark.parametrize(
     "case", [of_rows(4), png(SIMPLE, 8, RGB, chunk(b"cICP", bytes([1, 13, 0, 1]))), with_space(1, 13)]
 )
 def test_what_is_as_it_should_be_passes(case: bytes) -> None:
-    pictures.read(case)
+    decoding.read_image(case)
 
 
 # --- Chromium -------------------------------------------------------------------------------------------------------
@@ -562,6 +562,6 @@ def test_chromium_shows_the_same(tmp_path: Path) -> None:
     assert sorted(shown) == sorted(files)
     for name, (height, width, data) in shown.items():
         expected = np.reshape(data, (height, width, 4))[..., :3]
-        found = colours(pictures.read(files[name][1], (9, 99, 200))).astype(int)
+        found = colours(decoding.read_image(files[name][1], (9, 99, 200))).astype(int)
         assert found.shape == expected.shape, name
         assert abs(found - expected).max() <= (4 if "profile" in name else 2), name

@@ -82,7 +82,7 @@ def test_the_table_is_that_of_the_class(name: str, shape: str, tmp_path: Path) -
     square = own.alphas_cumprod.double().numpy()
     for found in (loaded, again):
         assert torch.equal(found.alphas_cumprod, own.alphas_cumprod)
-    for found in (schedules.schedule_of(own), schedules.of_file(tmp_path / "copy" / "scheduler_config.json")):
+    for found in (schedules.schedule_of(own), schedules.load_schedule(tmp_path / "copy" / "scheduler_config.json")):
         assert isinstance(found, schedules.VariancePreservingSchedule)
         np.testing.assert_array_equal(found.ratios, np.sqrt((1 - square) / square))
 

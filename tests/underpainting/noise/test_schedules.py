@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.noise.levels import DATA, NoiseLevel, edm_grid
-from underpainting.noise.schedules import Schedule, karras_from, karras_grid, of_file, schedule_of
+from underpainting.noise.schedules import Schedule, karras_grid, karras_grid_from, load_schedule, schedule_of
 
 VP = DDIMScheduler(beta_schedule="squaredcos_cap_v2", num_train_timesteps=200)
 SCHEDULERS: dict[str, Any] = {
@@ -160,7 +160,7 @@ def test_a_grid_that_cannot_be_is_refused(kind: str, count: int, start: float) -
 def test_a_schedule_is_read_from_the_folder_of_its_network(kind: str, tmp_path: Path) -> None:
     SCHEDULERS[kind].save_pretrained(tmp_path)
     config = json.loads((tmp_path / "scheduler_config.json").read_text())
-    for found in (of_file(tmp_path / "scheduler_config.json"), schedule_of(config)):
+    for found in (load_schedule(tmp_path / "scheduler_config.json"), schedule_of(config)):
         assert type(found) is type(SCHEDULES[kind])
         assert [found.level(time) for time in (0.0, 0.3, 1.0)] == [
             pytest.approx(SCHEDULES[kind].level(time)) for time in (0.0, 0.3, 1.0)
@@ -183,7 +183,7 @@ def test_a_network_that_ends_without_signal_is_refused() -> None:
 @given(kind=kinds, steps=steps, ratio=st.floats(1e-5, 900))
 def test_a_karras_grid_begins_anywhere_and_ends_at_the_image(kind: str, steps: int, ratio: float) -> None:
     """Even from less noise than the network knows, where all levels are the same."""
-    grid = karras_from(SCHEDULES[kind], ratio, steps)
+    grid = karras_grid_from(SCHEDULES[kind], ratio, steps)
     assert len(grid) == steps + 1 and grid[steps] == DATA
     assert grid[0].ratio == pytest.approx(ratio)
     assert all(ON_PATH[kind](level) == pytest.approx(1) for level in grid)
@@ -193,5 +193,5 @@ def test_a_karras_grid_begins_anywhere_and_ends_at_the_image(kind: str, steps: i
 
 @given(kind=kinds, steps=steps, start=starts)
 def test_from_a_time_or_from_its_level_it_is_the_same_grid(kind: str, steps: int, start: float) -> None:
-    here = karras_from(SCHEDULES[kind], SCHEDULES[kind].level(start).ratio, steps)
+    here = karras_grid_from(SCHEDULES[kind], SCHEDULES[kind].level(start).ratio, steps)
     np.testing.assert_allclose(here.angle, karras_grid(SCHEDULES[kind], steps, start).angle)

@@ -29,9 +29,9 @@ from tests.helpers.pipelines import (
 )
 from underpainting import denoisers
 from underpainting.basis.stored import BasisFileError, Card, StoredBasis, save_basis
-from underpainting.denoisers import halving
+from underpainting.denoisers import adaptive_batches
 from underpainting.pipeline import TeleportBasis, TeleportPipeline
-from underpainting.pipeline.labelled import LabelledNetwork
+from underpainting.pipeline.class_conditional import LabelledNetwork
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler
 
@@ -230,7 +230,7 @@ def test_parts_of_a_batch_keep_their_labels_where_memory_runs_out(monkeypatch: p
             return whole(pictures, *rest, **more)
 
         monkeypatch.setattr(network, "forward", scarce)
-        calls = halving.HalvingBatches(lambda pictures, at: labelled(pictures, at).sample)
+        calls = adaptive_batches.AdaptiveBatches(lambda pictures, at: labelled(pictures, at).sample)
         labelled = LabelledNetwork(network, labels)
         assert torch.allclose(calls(images, times), expected, atol=1e-5)
 

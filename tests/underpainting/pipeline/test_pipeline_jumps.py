@@ -62,7 +62,7 @@ def regridded(
     folder: Path, jump: Jump, sampler: str, steps: int, percent: int, seeds: Sequence[int] = SEEDS
 ) -> np.ndarray[Any, Any]:
     """The images of the workflow's sweep over few calls, whose scripts jump and sample one after the other."""
-    network = schedules.of_file(folder / "scheduler" / "scheduler_config.json")
+    network = schedules.load_schedule(folder / "scheduler" / "scheduler_config.json")
     denoiser, _ = denoisers.load_denoiser(folder, Compute("cpu"))
     state = torch.from_numpy(landed(jump, network, list(seeds), SHAPE, [percent])["state"].values[:, 0])
     with torch.inference_mode():

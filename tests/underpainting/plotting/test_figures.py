@@ -195,18 +195,18 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_images_keep_their_range() -> None:
     grey, colour = np.full((1, 2, 2), 0.5), np.array([-2.0, 0.0, 1.0]).reshape(3, 1, 1)
-    np.testing.assert_array_equal(images.displayable(grey), grey[0])
-    np.testing.assert_array_equal(images.displayable(colour), [[[0.0, 0.5, 1.0]]])
+    np.testing.assert_array_equal(images.to_displayable(grey), grey[0])
+    np.testing.assert_array_equal(images.to_displayable(colour), [[[0.0, 0.5, 1.0]]])
 
 
 def test_snapshots_hold_both_ends() -> None:
-    assert images.snapshots(51, 9).tolist() == [0, 6, 12, 19, 25, 31, 38, 44, 50]
-    assert images.snapshots(4, 9).tolist() == [0, 1, 2, 3]
+    assert images.choose_snapshots(51, 9).tolist() == [0, 6, 12, 19, 25, 31, 38, 44, 50]
+    assert images.choose_snapshots(4, 9).tolist() == [0, 1, 2, 3]
 
 
 def test_columns_wrap_evenly() -> None:
-    assert [part.stop - part.start for part in images.blocks(32)] == [11, 11, 10]
-    assert images.blocks(8) == [slice(0, 8)]
+    assert [part.stop - part.start for part in images.wrap_columns(32)] == [11, 11, 10]
+    assert images.wrap_columns(8) == [slice(0, 8)]
 
 
 def test_critical_times_lie_on_their_curves() -> None:

@@ -133,14 +133,14 @@ def test_coefficients_are_drawn_beside_the_closed_form() -> None:
 
 
 def test_models_keep_their_colours_and_differ() -> None:
-    looks = [style.look_of_model(name) for name in LABELS]
+    looks = [style.model_style(name) for name in LABELS]
     assert len({look["color"] for look in looks}) == len({str(look) for look in looks}) == 4
-    with style.look():
+    with style.style_sheet():
         figure = models.by_model(theories(), LABELS)
     drawn = {line.get_label(): line.get_color() for line in figure.axes[0].lines}
-    assert all(drawn[LABELS[name]] == style.look_of_model(name)["color"] for name in LABELS if name != "network")
+    assert all(drawn[LABELS[name]] == style.model_style(name)["color"] for name in LABELS if name != "network")
 
 
 def test_short_numbers() -> None:
-    assert [style.short(value) for value in (0.0, 2.74, 0.031, 312.2)] == ["0", "2.7", "0.031", "312"]
-    assert style.short(4.2e-5) == r"$4\times10^{-5}$"
+    assert [style.format_number(value) for value in (0.0, 2.74, 0.031, 312.2)] == ["0", "2.7", "0.031", "312"]
+    assert style.format_number(4.2e-5) == r"$4\times10^{-5}$"

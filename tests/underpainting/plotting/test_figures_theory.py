@@ -221,7 +221,7 @@ def test_the_trained_network_alone_is_the_level_of_comparison() -> None:
 def test_ticks_of_gains_reach_the_top_and_no_further() -> None:
     axes = Figure().add_subplot()
     for top, expected in ((2.5, [0, 0.1, 0.2, 0.5, 1, 2]), (40.0, [0, 0.1, 1, 10]), (0.05, [0])):
-        style.gain_ticks(axes.yaxis, top, 0.1)
+        style.symlog_ticks(axes.yaxis, top, 0.1)
         np.testing.assert_allclose(axes.get_yticks(), expected)
 
 

@@ -15,7 +15,7 @@ from underpainting.analysis.statistics import Interval
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser
 from underpainting.noise.levels import DATA, NoiseLevel
-from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, karras_from, schedule_of
+from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, karras_grid_from, schedule_of
 from underpainting.quality import reference_solution
 from underpainting.quality.distances import interval_columns
 from underpainting.samplers import registry
@@ -58,7 +58,7 @@ def test_the_error_falls_with_the_square_of_the_steps(kind: str, time: float) ->
     """Towards the endpoint estimate at the least noisy level, which is where the last step of any number of them leads."""
     schedule = SCHEDULES[kind]
     level = schedule.level(time)
-    least = karras_from(schedule, level.ratio, 8)[7]
+    least = karras_grid_from(schedule, level.ratio, 8)[7]
     states = states_at(level)
     limit = gaussian.endpoint(BASIS, gaussian.state(BASIS, states, level, least), least)
     solved = [

@@ -67,7 +67,7 @@ def loop(scheduler: Any, steps: int) -> Tensor:
 def by_study(name: str, own: Any, steps: int = STEPS, **choice: Any) -> Tensor:
     """The images of a study's sampler."""
     sampler = trajectories.make_sampler({"name": name, "steps": steps, **choice}, own)
-    denoiser = denoisers.of_kind(network(), own)
+    denoiser = denoisers.make_denoiser(network(), own)
     return sample(sampler, denoiser, sampler.start(initial_noise(SEEDS, SHAPE)), seeds=SEEDS)
 
 
@@ -142,7 +142,7 @@ def test_means_of_velocities_are_no_means_of_noise_predictions() -> None:
     own = own_config()
     sampler = Sampler("pndm", STEPS, own, prediction_type="epsilon")
     start = sampler.start(initial_noise(SEEDS, SHAPE))
-    assert distance(sample(sampler, denoisers.of_kind(network(), own), start), by_study("pndm", own)) > 1e-2
+    assert distance(sample(sampler, denoisers.make_denoiser(network(), own), start), by_study("pndm", own)) > 1e-2
 
 
 # --- not equal: the rows of the table --------------------------------------------------------------------------------

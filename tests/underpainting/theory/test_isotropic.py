@@ -31,7 +31,7 @@ def test_it_is_the_gaussian_with_equal_variances() -> None:
 
 
 def test_its_variance_is_the_mean_variance_of_a_pixel_whatever_the_basis_holds() -> None:
-    whole = eigenbasis.of_images(torch.randn(50, 12, dtype=torch.float64).numpy(), SHAPE)
+    whole = eigenbasis.basis_of_images(torch.randn(50, 12, dtype=torch.float64).numpy(), SHAPE)
     part = eigenbasis.truncate(whole, rank=2)
     assert isotropic.Isotropic.of(part).variance == pytest.approx(float(whole.variances.mean()))
 

@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {kind: str(tmp_path / f"{kind}.zarr.zip") for kind in ("dataset", "eigenbasis", "mixture")}
     pixels = np.random.default_rng(0).integers(0, 256, (40, *SHAPE), np.uint8)
     images = pixels / 127.5 - 1
-    basis = eigenbasis.of_images(images.reshape(40, -1), SHAPE)
+    basis = eigenbasis.basis_of_images(images.reshape(40, -1), SHAPE)
     eigenbasis.save(basis, found["eigenbasis"])
     mixtures.save(mixtures.Mixture.of_basis(basis), found["mixture"])
     artifacts.save(artifacts_of(images.astype(np.float32)), found["dataset"])

@@ -51,7 +51,7 @@ class OfficialNetwork(nn.Module):
         write_json({"_class_name": CLASS_NAME, **self.config}, Path(folder) / CONFIG)
 
 
-def construct(code: str | Path, config: Mapping[str, Any]) -> nn.Module:
+def build_network(code: str | Path, config: Mapping[str, Any]) -> nn.Module:
     """A network of the official code, with weights still to be loaded."""
     with third_party_code.importable(code):
         network: nn.Module = getattr(importlib.import_module(MODULE), config["class"])(
@@ -69,8 +69,8 @@ def load(folder: str | Path) -> OfficialNetwork:
     """
     config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
     del config["_class_name"]
-    inner = construct(third_party_code.find(config["code"]), config)
-    weights.fill(inner, weights.read(folder), folder)
+    inner = build_network(third_party_code.find(config["code"]), config)
+    weights.load_weights(inner, weights.read_weights(folder), folder)
     return OfficialNetwork(inner.float().requires_grad_(False), config)
 
 

@@ -31,7 +31,7 @@ class PictureError(ValueError):
         super().__init__(f"{problem}. Remedy: {remedy}.")
 
 
-def require_known(content: bytes, picture: Image.Image) -> None:
+def require_supported(content: bytes, picture: Image.Image) -> None:
     """Refuse a file of which Pillow would give other pixels than a viewer shows.
 
     Args:

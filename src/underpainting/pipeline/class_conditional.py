@@ -8,7 +8,7 @@ import torch
 from diffusers.models.unets.unet_2d import UNet2DOutput
 from torch import Tensor, nn
 
-from underpainting.denoisers.halving import HalvingBatches
+from underpainting.denoisers.adaptive_batches import AdaptiveBatches
 
 
 class LabelledNetwork(nn.Module):
@@ -23,7 +23,7 @@ class LabelledNetwork(nn.Module):
         super().__init__()
         self.network = network
         self._labels = labels.to(next(network.parameters()).device)
-        self._parts = HalvingBatches(self._call)
+        self._parts = AdaptiveBatches(self._call)
 
     @property
     def config(self) -> Any:

@@ -32,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _REFUSALS)
 
 
-class HalvingBatches:
+class AdaptiveBatches:
     """A function of images and their times, called on as many images at once as memory has room for.
 
     Args:

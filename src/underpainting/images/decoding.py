@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from underpainting.images.containers import PictureError, orientation, require_known
-from underpainting.io.messages import of_error
+from underpainting.images.file_checks import PictureError, orientation, require_supported
+from underpainting.io.messages import describe_error
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -45,7 +45,7 @@ PHOTOMETRIC, BITS_PER_SAMPLE, SAMPLE_FORMAT = 262, 258, 339  # tags of TIFF
 UNSIGNED, WHITE_IS_ZERO = 1, 0
 
 
-def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
+def read_image(source: Path | bytes, background: Colour | None = None) -> Bytes:
     """The pixels of an image file, shape (height, width) if it is grey, else (height, width, 3).
 
     Args:
@@ -59,12 +59,12 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
         content = source if isinstance(source, bytes) else source.read_bytes()
         with Image.open(io.BytesIO(content)) as picture:
             _require_one_frame(picture)
-            require_known(content, picture)
+            require_supported(content, picture)
             if picture.format != "PNG":
-                return decoded(picture, background)
+                return decode_image(picture, background)
             picture.verify()  # its checksums, which decoding passes over; the picture is of no use afterwards
         with Image.open(io.BytesIO(content)) as picture:
-            return decoded(picture, background)
+            return decode_image(picture, background)
     except (PictureError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -72,13 +72,13 @@ def read(source: Path | bytes, background: Colour | None = None) -> Bytes:
             "is no picture of a kind that can be read here, or it is damaged", "save it as PNG"
         ) from error
     except Image.DecompressionBombError as error:
-        raise PictureError(f"is too large ({of_error(error)})", "scale it down") from error
+        raise PictureError(f"is too large ({describe_error(error)})", "scale it down") from error
     except Exception as error:  # decoders raise of every kind; all mean that the file cannot be read
-        raise PictureError(f"is corrupt ({of_error(error)})", "repair or remove that file") from error
+        raise PictureError(f"is corrupt ({describe_error(error)})", "repair or remove that file") from error
 
 
-def decoded(picture: Image.Image, background: Colour | None = None) -> Bytes:
-    """The pixels of an opened image that is not yet decoded, as `read`, but for what `require_known` looks at."""
+def decode_image(picture: Image.Image, background: Colour | None = None) -> Bytes:
+    """The pixels of an opened image that is not yet decoded, as `read_image`, but for what `require_supported` looks at."""
     _require_one_frame(picture)
     _require_srgb(picture)
     bits, inverted, key = _bits(picture), _inverted(picture), _transparent_level(picture)
