@@ -43,7 +43,7 @@ rule teleport:
                 f"results/{name}/tables/teleport.html",
                 f"results/{name}/plan.csv",
             ]
-            + [f"results/{name}/tables/budget.html"] * files.budget.swept(entry)
+            + [f"results/{name}/tables/low_nfe.html"] * files.low_nfe.swept(entry)
         ),
 
 

@@ -54,7 +54,7 @@ wildcard_constraints:
     first=r"\d+",
     stop=r"\d+",
     skip=r"\d+",
-    solver=r"[a-z]+",
+    sampler_name=r"[a-z]+",
     steps=r"\d+",
     jump=r"[a-z]+\d*",
 

@@ -22,7 +22,7 @@ rule measure_shortfall:
         packages=packages_of("measure_shortfall"),
         config=of_study(
             lambda study: {
-                **study.planner.model_dump(exclude={"wanted", "seen"}),
+                **study.planner.model_dump(exclude={"max_loss", "seen"}),
                 "jumps": files.planner.jumps(study),
                 "compute": study.compute(),
             }

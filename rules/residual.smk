@@ -1,4 +1,4 @@
-# The same network and recipe, trained plainly and on a Gaussian, at equal budgets: `residual` in a study file.
+# The same network and recipe, trained plainly and on a Gaussian, at equal training steps: `residual` in a study file.
 FORM = "results/{study}/residual/{form}/seed_{seed}/steps_{steps}"
 
 

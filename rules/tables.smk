@@ -4,7 +4,7 @@
 # seconds each: not worth a cluster's queue
 localrules:
     tabulate_teleport,
-    tabulate_budget,
+    tabulate_low_nfe,
     tabulate_geometry,
     collect_metrics,
     tabulate_models,
@@ -16,7 +16,7 @@ localrules:
 rule tabulate_teleport:
     input:
         truncated=files_of(files.sweep.rows),
-        budgets=files_of(files.budget.rows),
+        low_nfe=files_of(files.low_nfe.rows),
         jumps="results/{study}/jump_solutions.zarr.zip",
     output:
         csv="results/{study}/teleport.csv",
@@ -45,32 +45,32 @@ rule tabulate_teleport:
         "../scripts/tabulate_teleport.py"
 
 
-rule tabulate_budget:
+rule tabulate_low_nfe:
     input:
         table="results/{study}/teleport.csv",
     output:
         report(
-            "results/{study}/tables/budget.html",
-            caption="../workflow/report/budget_table.rst",
+            "results/{study}/tables/low_nfe.html",
+            caption="../workflow/report/low_nfe_table.rst",
             category="{study}",
             subcategory="Tables",
             labels={"table": "Image quality at low NFE"},
         ),
     log:
-        "logs/{study}/budget_table.log",
+        "logs/{study}/low_nfe_table.log",
     wildcard_constraints:
-        study=studies_with(files.budget.swept),
+        study=studies_with(files.low_nfe.swept),
     params:
-        code=code_of("tabulate_budget"),
-        packages=packages_of("tabulate_budget"),
+        code=code_of("tabulate_low_nfe"),
+        packages=packages_of("tabulate_low_nfe"),
         config=of_study(
             lambda study: {
-                "nfe": list(files.budget.section(study).nfe),
-                **files.budget.names(study),
+                "nfe": list(files.low_nfe.section(study).nfe),
+                **files.low_nfe.names(study),
             }
         ),
     script:
-        "../scripts/tabulate_budget.py"
+        "../scripts/tabulate_low_nfe.py"
 
 
 rule tabulate_geometry:
@@ -178,8 +178,8 @@ rule tabulate_findings:
                 },
                 "followed": files.stages.main_first(study.trajectories)[0].label,
                 "jumps": (
-                    files.budget.names(study)["jumps"]
-                    if files.budget.swept(study)
+                    files.low_nfe.names(study)["jumps"]
+                    if files.low_nfe.swept(study)
                     else {}
                 ),
             }

@@ -150,7 +150,7 @@ rule measure_retrieval:
         "../scripts/measure_retrieval.py"
 
 
-rule measure_young:
+rule measure_early_checkpoints:
     input:
         **NETWORK,
         snapshots="results/{study}/snapshots.safetensors",
@@ -158,19 +158,19 @@ rule measure_young:
         real="results/{study}/reference_features.zarr.zip",
         extractor=files_of(files.sources.of_extractor),
     output:
-        "results/{study}/young/{sampler}.csv",
+        "results/{study}/early_checkpoints/{sampler}.csv",
     log:
-        "logs/{study}/young/{sampler}.log",
+        "logs/{study}/early_checkpoints/{sampler}.log",
     wildcard_constraints:
-        study=studies_with(files.sweep.has_young),
+        study=studies_with(files.sweep.has_early_checkpoints),
     resources:
-        **needs("measure_young"),
+        **needs("measure_early_checkpoints"),
         device=of_study(lambda study: study.device),
     params:
-        code=code_of("measure_young"),
-        packages=packages_of("measure_young"),
+        code=code_of("measure_early_checkpoints"),
+        packages=packages_of("measure_early_checkpoints"),
         config=lambda wildcards: {
-            **study(wildcards).young.model_dump(),
+            **study(wildcards).early_checkpoints.model_dump(),
             "sampler": sampler(wildcards, "teleport"),
             "first_seed": study(wildcards).teleport.first_seed,
             "batch_size": study(wildcards).teleport.batch_size,
@@ -179,4 +179,4 @@ rule measure_young:
             "compute": study(wildcards).compute(),
         },
     script:
-        "../scripts/measure_young.py"
+        "../scripts/measure_early_checkpoints.py"

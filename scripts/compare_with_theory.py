@@ -27,7 +27,7 @@ def predictor(model: str, inputs: dict[str, str], config: dict[str, Any]) -> Pre
     denoiser: Any = loading.load(model, inputs)
     if THEORIES[model].closed_form:
         return lambda initial, grid: comparison.closed_form_trajectory(denoiser, initial, grid)
-    return lambda initial, grid: flow.integrate(denoiser, initial, grid, config["solver"])
+    return lambda initial, grid: flow.integrate(denoiser, initial, grid, config["ode_method"])
 
 
 def of_errors(errors: comparison.SquaredErrors, prefix: str = "", whose: str = "") -> dict[str, xr.DataArray]:

@@ -44,7 +44,7 @@ def main(
     floor = real.floor(config["images"]).at_n
     images = torch.from_numpy(load_bytes(inputs["dataset"][0]))
     rows = []
-    for steps, (denoiser, schedule), sampler in zip(config["budgets"], found, samplers, strict=True):
+    for steps, (denoiser, schedule), sampler in zip(config["training_steps"], found, samplers, strict=True):
         loss = held_out_loss(denoiser.network, images, schedule, Recipe(**config["training"]))
         measured = frechet.bootstrap(features(denoiser, sampler, extractor, config), real.moments, config["resamples"])
         low, high = measured.interval()

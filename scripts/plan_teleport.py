@@ -86,10 +86,10 @@ def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) ->
     """Compare planned and best skips, a row per sampler and jump of each design; write CSV and HTML."""
     sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
     swept = sweep.assign(step_loss=step_losses(sweep, inputs, config))
-    table = plan_table.compare(swept, found, config["wanted"], config["calls"])
+    table = plan_table.compare(swept, found, config["max_loss"], config["calls"])
     write_text(tables.csv(table), csv)
     note = (
-        f"The planner chooses the furthest jump that loses at most {config['wanted']:g} nats per image more than the best one, "
+        f"The planner chooses the furthest jump that loses at most {config['max_loss']:g} nats per image more than the best one, "
         "including the loss by the sampler's steps. Relative cost: its network calls over those of the sweep that it replaces."
     )
     write_text(

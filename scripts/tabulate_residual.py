@@ -7,7 +7,7 @@ import pandas as pd
 
 from underpainting.io.writing import write_text
 from underpainting.teleport import sweep
-from underpainting_workflow import equal_budgets, tables
+from underpainting_workflow import equal_training_steps, tables
 from underpainting_workflow.runner import run
 
 COLUMNS = ["form", "seed", "steps", "fd", "fd_low", "fd_high", "floor", "loss", "n"]
@@ -40,7 +40,7 @@ def main(inputs: list[str], csv: str, html: str, extractor: str) -> None:
         "ratio_max": "max ratio",
         "trainings": "Trainings",
     }
-    shown = equal_budgets.summary(table)[list(headings)].rename(columns=headings)
+    shown = equal_training_steps.summary(table)[list(headings)].rename(columns=headings)
     formats = {headings[name]: form for name, form in (FORMATS | RATIOS).items()}
     write_text(tables.page(shown, "Training with and without a Gaussian", NOTE, formats), html)
 

@@ -71,10 +71,10 @@ WITH_INTERVAL = {
 }
 
 
-def gather(truncated: list[str], budgets: list[str], jumps: str, extractor: str) -> pd.DataFrame:
+def gather(truncated: list[str], low_nfe: list[str], jumps: str, extractor: str) -> pd.DataFrame:
     """Collect all rows, first those of the samplers' own grids, and add the bias of each jump."""
     rows = [json.loads(Path(file).read_text(encoding="utf-8")) for file in truncated]
-    for file in budgets:
+    for file in low_nfe:
         rows.extend(json.loads(Path(file).read_text(encoding="utf-8")))
     found = biases(jumps)
     for row in rows:
@@ -128,9 +128,9 @@ def part(table: pd.DataFrame, sampler: str, label: str, extractor: str, jump: st
     return tables.Part(label, skippable_steps(rows, extractor), shown, {**FORMATS, distance: "{:.3f}"})
 
 
-def main(truncated: list[str], budgets: list[str], jumps: str, csv: str, html: str, config: dict[str, Any]) -> None:
+def main(truncated: list[str], low_nfe: list[str], jumps: str, csv: str, html: str, config: dict[str, Any]) -> None:
     """Collect the rows, write CSV and HTML; the page shows the samplers' own grids, as the paper's Tables 3-5 do."""
-    table = gather(truncated, budgets, jumps, config["extractor"])
+    table = gather(truncated, low_nfe, jumps, config["extractor"])
     write_text(tables.csv(table), csv)
     distance = sweep.distance_name(config["extractor"])
     own = table[table["design"] == "truncate"]

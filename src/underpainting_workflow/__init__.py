@@ -7,7 +7,7 @@
 - `figures`: the table of figures, with captions; `drawing`: a module per figure, which draws it from its files
 - `claims`: the paper's claims, each judged against a null model
 - `findings`: the main findings of a study; `front`: the front page of its report
-- `tables`: tables as CSV and HTML; `plan_table`, `equal_budgets`: contents of two tables
+- `tables`: tables as CSV and HTML; `plan_table`, `equal_training_steps`: contents of two tables
 - `usage`: resources that jobs use, and progress of a run; `forecast`: estimated cost of a study
 - `origins`: threads and package versions that results depend on
 - `cli`: the command `underpainting`

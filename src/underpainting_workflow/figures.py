@@ -13,7 +13,7 @@ from typing import Any
 
 from underpainting.io.writing import write_atomically
 from underpainting_workflow.studies.files import (
-    budget,
+    low_nfe,
     residual,
     shown,
     stages,
@@ -438,13 +438,13 @@ seeds.
 """,
     ),
     Figure(
-        draw="budget",
-        file="fig_budget",
+        draw="low_nfe",
+        file="fig_low_nfe",
         category="Teleportation",
         label="Low NFE: with and without jumps",
         inputs={"table": _SWEEP},
-        config=lambda study: dict(budget.names(study)),
-        condition=budget.swept,
+        config=lambda study: dict(low_nfe.names(study)),
+        condition=low_nfe.swept,
         title="Image quality at low NFE, with and without each kind of jump",
         caption="""
 Image quality of *{{ snakemake.wildcards.study }}* with few network calls (low NFE), from noise (no jump) and after each
@@ -458,13 +458,13 @@ are logarithmic.
 """,
     ),
     Figure(
-        draw="budget_skips",
-        file="fig_budget_skips",
+        draw="low_nfe_skips",
+        file="fig_low_nfe_skips",
         category="Teleportation",
         label="Low NFE: how far to jump",
         inputs={"table": _SWEEP},
-        config=lambda study: dict(budget.names(study)),
-        condition=budget.swept,
+        config=lambda study: dict(low_nfe.names(study)),
+        condition=low_nfe.swept,
         title="How far to jump, at low NFE",
         caption="""
 How far to jump, for *{{ snakemake.wildcards.study }}* at about five and ten network calls: Fréchet distance to held-out
@@ -475,17 +475,17 @@ calls; dashed: no jump, many calls; each with its interval in grey.
 """,
     ),
     Figure(
-        draw="budget_samples",
-        file="fig_budget_samples",
+        draw="low_nfe_samples",
+        file="fig_low_nfe_samples",
         category="Teleportation",
         label="Low NFE: images",
-        inputs={"table": _SWEEP, "samples": budget.pictures},
+        inputs={"table": _SWEEP, "samples": low_nfe.pictures},
         config=lambda study: {
-            "sampler": budget.shown_sampler(study),
-            "runs": budget.shown(study),
-            **budget.names(study),
+            "sampler": low_nfe.shown_sampler(study),
+            "runs": low_nfe.shown(study),
+            **low_nfe.names(study),
         },
-        condition=budget.swept,
+        condition=low_nfe.swept,
         title="Images at low NFE",
         caption="""
 Images of *{{ snakemake.wildcards.study }}* from the same seeds at low NFE: from noise (no jump) and after a jump,
@@ -495,16 +495,16 @@ row, the jump has kept what the network would have made.
 """,
     ),
     Figure(
-        draw="young",
-        file="fig_young",
+        draw="early_checkpoints",
+        file="fig_early_checkpoints",
         category="Teleportation",
         label="Early checkpoints",
-        inputs={"table": partial(trajectories.of_main, "young", ending="csv")},
+        inputs={"table": partial(trajectories.of_main, "early_checkpoints", ending="csv")},
         config=lambda study: {
             "label": stages.main_first(study.teleport)[0].label,
             "extractor": study.teleport.extractor.name,
         },
-        condition=sweep.has_young,
+        condition=sweep.has_early_checkpoints,
         title="Early checkpoints of the network, with and without a jump",
         caption="""
 Early checkpoints of the network of *{{ snakemake.wildcards.study }}*, sampled with {{ snakemake.params.config.label }}

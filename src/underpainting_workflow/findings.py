@@ -170,7 +170,7 @@ def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
     for rows in choices.values():
         best = _smallest(rows)
         found = _losses(best, _best_null(few, best))
-        name, label = jumps.get(str(best["jump"]), str(best["jump"])), SAMPLERS[best["solver"]].label
+        name, label = jumps.get(str(best["jump"]), str(best["jump"])), SAMPLERS[best["sampler_name"]].label
         sentences.append(
             f"With {_calls(best)} the best jump ({name}, over {best['skip']} % of the network's time, before {label}) "
             f"{_changes(found)}"
@@ -182,13 +182,13 @@ def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         "therefore slightly optimistic."
     )
     return Finding(
-        "The effect of a jump at few network calls", " ".join(sentences), meaning, tuple(numbers), "fig_budget"
+        "The effect of a jump at few network calls", " ".join(sentences), meaning, tuple(numbers), "fig_low_nfe"
     )
 
 
 def _best_null(few: pd.DataFrame, best: pd.Series) -> pd.Series | None:
     """Return the row of the null model's best jump with the same sampler and NFE."""
-    same = (few["jump"] == sweep.NULL) & (few["solver"] == best["solver"]) & (few["nfe"] == best["nfe"])
+    same = (few["jump"] == sweep.NULL) & (few["sampler_name"] == best["sampler_name"]) & (few["nfe"] == best["nfe"])
     rows = few[same & sweep.judged(few).notna()]
     return _smallest(rows) if len(rows) else None
 

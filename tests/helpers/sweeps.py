@@ -101,25 +101,25 @@ def truncated(
 
 
 def regridded(
-    solvers: Sequence[str], budgets: Sequence[int], jumps: Sequence[str] = tuple(JUMPS), reference: bool = True
+    samplers: Sequence[str], nfe: Sequence[int], jumps: Sequence[str] = tuple(JUMPS), reference: bool = True
 ) -> pd.DataFrame:
     """Few calls: the distance without a jump is 10 / NFE; the last skip of each jump is the best, by its factor."""
     rows = []
-    for solver in solvers:
-        for steps in sorted({registry.steps_within(solver, budget) for budget in budgets}):
-            calls = registry.calls(solver, steps)
+    for sampler_name in samplers:
+        for steps in sorted({registry.steps_within(sampler_name, most) for most in nfe}):
+            calls = registry.calls(sampler_name, steps)
             for jump in jumps:
                 for skip in SKIPS.get(jump, (0,)):
                     loss = FACTORS[jump] * (1.0 if skip == SKIPS.get(jump, (0,))[-1] else 1.1) - 1
                     fd = 10 / calls * (1 + loss)
                     behind = relative("behind", fd / PLAIN - 1) if reference else {}
-                    place = {"sampler": f"{solver}-{steps}", "jump": jump, "skip": skip, "nfe": calls}
+                    place = {"sampler": f"{sampler_name}-{steps}", "jump": jump, "skip": skip, "nfe": calls}
                     known = relative("loss", loss, WIDTH if skip else 0.0)
-                    if not registry.SAMPLERS[solver].stochastic:
+                    if not registry.SAMPLERS[sampler_name].stochastic:
                         known |= from_network(loss, WIDTH if skip else 0.0, jump, 1 / calls)
                     rows.append(row(fd, design="regrid", **place, **known, **behind))
         if reference:
-            place = {"sampler": f"{solver}-50", "jump": "none", "skip": 0, "nfe": 50}
+            place = {"sampler": f"{sampler_name}-50", "jump": "none", "skip": 0, "nfe": 50}
             same = {**relative("loss", 0.0, 0.0), **relative("behind", 0.0, 0.0)}
             rows.append(row(PLAIN, design="regrid", **place, **same))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -49,7 +49,7 @@ def copied(folder: Path, study: Study) -> Path:
     scheduler.save_pretrained(folder / "network/scheduler")
     output = {"index": str(folder / "copy/model_index.json"), "schedule": str(folder / "copy/schedule.zarr.zip")}
     config = {"source": "path", "channels": 1, "size": 8, **files.sources.sampler_of_network(study)}
-    fetch(output, "tiny", config, str(folder / "network"))
+    fetch(output, "tiny", config, str(folder / "network"), "")
     return folder / "copy"
 
 

@@ -132,7 +132,7 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
     """The sweeps have other seeds: of 3 to 8 the network's own images are solved, of 6 to 17 there are jumps."""
     study = study_with(
         teleport={"first_seed": 3, "skips": [0, 2, 4], "solution": {"seeds": 6, "steps": 5}, "batch_size": 4},
-        budget={"first_seed": 6, "shard_size": 5, "jumps": [{"name": "isotropic", "skips": [50, 80]}]},
+        low_nfe={"first_seed": 6, "shard_size": 5, "jumps": [{"name": "isotropic", "skips": [50, 80]}]},
     )
     inputs: dict[str, Any] = network_folder(tmp_path, network)
     meter.reset()
@@ -167,7 +167,7 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
 
 
 def test_sweeps_without_a_seed_in_common_need_no_landings() -> None:
-    study = study_with(budget={"first_seed": 10_000})
+    study = study_with(low_nfe={"first_seed": 10_000})
     assert files.solution.landed_files("tiny", study) == []
     config: Any = files.solution.jump_settings(study)
     assert config["landed"] == []
@@ -211,15 +211,17 @@ def test_the_null_models_shards_hold_its_own_seeds_alone() -> None:
     assert all("/teleport/ddim-6/skip_0/" in file for file in plain)
 
 
-def test_calls_of_young_networks() -> None:
+def test_calls_of_early_checkpoints() -> None:
     """Two snapshots and the trained network, each with 6 steps and with 4; the trained one's 6 once more as the target."""
-    assert costs.network_calls("measure_young", study_with(), {"sampler": "ddim-6"}) == 24 * (6 + 3 * (6 + 4))
+    assert costs.network_calls("measure_early_checkpoints", study_with(), {"sampler": "ddim-6"}) == 24 * (
+        6 + 3 * (6 + 4)
+    )
 
 
 def test_costs_of_trainings_compared() -> None:
-    """Each budget is a training of its own; the job of a form and seed samples from all of them."""
+    """Each low_nfe is a training of its own; the job of a form and seed samples from all of them."""
     content = yaml.safe_load(TINY.read_text(encoding="utf-8"))
-    study = Study.model_validate({**content, "residual": {"budgets": [3, 5], "images": 17}})
+    study = Study.model_validate({**content, "residual": {"training_steps": [3, 5], "images": 17}})
     assert costs.images_trained("train_form", study, {"form": "none", "seed": "0", "steps": "5"}) == 5 * 16
     assert costs.network_calls("measure_residual", study, {"form": "none", "seed": "0"}) == 2 * 17 * 6
 

@@ -112,7 +112,7 @@ def found(
 
 def test_a_study_with_everything_has_five_findings_each_with_its_figure() -> None:
     made = found(own_grid() + few())
-    figures = ["fig04f_fidelity", "fig_budget", "fig04e_hybrid", "fig04d_models", "fig_emergence"]
+    figures = ["fig04f_fidelity", "fig_low_nfe", "fig04e_hybrid", "fig04d_models", "fig_emergence"]
     assert [finding.figure for finding in made] == figures
     assert all("95 % interval" in finding.sentence and NULL_MODEL in finding.sentence for finding in made)
     assert all("nan" not in finding.sentence + finding.meaning for finding in made)

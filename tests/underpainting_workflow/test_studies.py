@@ -158,6 +158,13 @@ def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
 
 # id: (study, key named, text of the problem, text of the remedy)
 SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "key of another name now": (changed("budget", {}), "budget", "unknown key", "it is named 'low_nfe' now"),
+    "key of another name now, in a section": (
+        changed("planner", {"wanted": 1.0}),
+        "planner.wanted",
+        "unknown key",
+        "it is named 'max_loss' now",
+    ),
     "unknown key": (changed("teleport.skip", [0]), "teleport.skip", "unknown key", "did you mean 'skips'?"),
     "a list of skips within the list": (
         changed("teleport.skips", [0, [5]]),
@@ -197,8 +204,8 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "no seeds": (changed("teleport.seeds", 0), "teleport.seeds", "0 is not allowed", "greater than or equal to 2"),
     "missing key of a jump": (
-        changed("budget", {"samplers": ["ddim"], "jumps": [{"name": "lowrank", "skips": [50]}]}),
-        "budget.jumps[0].rank",
+        changed("low_nfe", {"samplers": ["ddim"], "jumps": [{"name": "lowrank", "skips": [50]}]}),
+        "low_nfe.jumps[0].rank",
         "this key is missing",
         "add it",
     ),
@@ -408,8 +415,8 @@ V = {"denoiser": {"source": "train", "training": {"steps": 1, "prediction_type":
 SMALL: dict[str, dict[str, Any]] = {
     "only what is required": {},
     "two trajectories": {"trajectories": {"samplers": [{"name": "ddim", "steps": 5}], "seeds": 2}},
-    "budget": {"budget": {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 65}},
-    "residual": {"residual": {"budgets": [1]}, **V},
+    "low_nfe": {"low_nfe": {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 65}},
+    "residual": {"residual": {"training_steps": [1]}, **V},
     "few components": {"eigenbasis": {"rank": 3}},
     "randomized": {"eigenbasis": {"method": "randomized", "rank": 3}},
     "gram": {"eigenbasis": {"method": "gram"}},
@@ -422,7 +429,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "early networks": {"denoiser": {"source": "train", "training": {"steps": 2, "snapshots": [1]}}},
     "sections without a key": {
-        key: {} for key in ("perturbation", "emergence", "score", "young", "planner", "mixture", "figures")
+        key: {} for key in ("perturbation", "emergence", "score", "early_checkpoints", "planner", "mixture", "figures")
     },
 }
 
@@ -560,9 +567,9 @@ def test_what_is_written_is_refused_under_its_own_key(tmp_path: Path, case: str)
             "2000 images are too few for a Frechet distance of 2048 features",
         ),
         ("teleport.extractor", {"name": "classifier", "features": 2000}, "2000 images are too few"),
-        ("budget", {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 60}, "60 images"),
-        ("young", {"seeds": 30}, "30 images are too few"),
-        ("residual", {"budgets": [1], "images": 30}, "30 images are too few"),
+        ("low_nfe", {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 60}, "60 images"),
+        ("early_checkpoints", {"seeds": 30}, "30 images are too few"),
+        ("residual", {"training_steps": [1], "images": 30}, "30 images are too few"),
     ],
 )
 def test_a_frechet_distance_needs_more_images_than_features(tmp_path: Path, key: str, value: Any, problem: str) -> None:
@@ -915,10 +922,10 @@ def test_the_eigenbasis_is_made_before_a_network_that_learns_the_rest() -> None:
 @pytest.mark.parametrize(
     ("kind", "section", "message"),
     [
-        ("edm", {"budgets": [5]}, r"residual: no form goes with prediction_type edm"),
-        ("v_prediction", {"budgets": []}, r"residual\.budgets"),
-        ("v_prediction", {"budgets": [5, 5]}, r"residual\.budgets: \[5, 5\] lists one twice"),
-        ("v_prediction", {"budgets": [5], "forms": ["rest"]}, r"residual\.forms"),
+        ("edm", {"training_steps": [5]}, r"residual: no form goes with prediction_type edm"),
+        ("v_prediction", {"training_steps": []}, r"residual\.training_steps"),
+        ("v_prediction", {"training_steps": [5, 5]}, r"residual\.training_steps: \[5, 5\] lists one twice"),
+        ("v_prediction", {"training_steps": [5], "forms": ["rest"]}, r"residual\.forms"),
     ],
 )
 def test_trainings_that_cannot_be_compared_are_refused(
@@ -931,14 +938,14 @@ def test_trainings_that_cannot_be_compared_are_refused(
 
 
 def test_trainings_need_a_recipe(folder: Path) -> None:
-    content = changed("denoiser", HUB) | {"residual": {"budgets": [5]}}
+    content = changed("denoiser", HUB) | {"residual": {"training_steps": [5]}}
     with pytest.raises(InputError, match=r"residual: a denoiser of source hub has no recipe"):
         load_study(written(content, folder))
 
 
 def test_a_form_of_training_differs_from_the_study_s_in_form_seed_and_steps_alone() -> None:
     training = {"steps": 10, "prediction_type": "v_prediction", "snapshots": [5], "seed": 4}
-    content = {**VALID, "denoiser": {"source": "train", "training": training}, "residual": {"budgets": [9, 3]}}
+    content = {**VALID, "denoiser": {"source": "train", "training": training}, "residual": {"training_steps": [9, 3]}}
     study = Study.model_validate(content)
     found = files.residual.recipe("s", study, "velocity", "5", "9")
     own = study.denoiser.settings()

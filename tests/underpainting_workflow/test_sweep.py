@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from scripts import tabulate_budget, tabulate_teleport
+from scripts import tabulate_low_nfe, tabulate_teleport
 from tests.helpers import legible, sweeps
 from underpainting.io import artifacts
-from underpainting.plotting import budget, few_calls, skipping
+from underpainting.plotting import few_calls, low_nfe, skipping
 from underpainting.samplers import registry
 from underpainting.teleport import sweep
 from underpainting_workflow import figures, tables
@@ -27,17 +27,17 @@ from underpainting_workflow.studies import files, find_studies
 from underpainting_workflow.studies.models import Study
 
 LOSSES = {0: 0.0, 10: -0.02, 15: 0.03, 20: 0.009, 25: 0.012, 30: 0.5}
-BUDGETS = 5, 6, 8, 10, 12, 15, 20
+NFE = 5, 6, 8, 10, 12, 15, 20
 MANY = list(registry.SAMPLERS)
 ENDS = "", "_low", "_high"
 
 
-def labels(solvers: list[str]) -> dict[str, str]:
-    return {name: registry.SAMPLERS[name].label for name in solvers}
+def labels(samplers: list[str]) -> dict[str, str]:
+    return {name: registry.SAMPLERS[name].label for name in samplers}
 
 
-def names(solvers: list[str], jumps: dict[str, str] = sweeps.JUMPS) -> budget.Names:
-    return budget.Names(labels(solvers), jumps)
+def names(samplers: list[str], jumps: dict[str, str] = sweeps.JUMPS) -> low_nfe.Names:
+    return low_nfe.Names(labels(samplers), jumps)
 
 
 def draw_skipping(count: int, losses: dict[int, float]) -> Figure:
@@ -47,8 +47,8 @@ def draw_skipping(count: int, losses: dict[int, float]) -> Figure:
     )
 
 
-def draw_budget(draw: Callable[..., Figure], solvers: list[str], **changes: object) -> Figure:
-    return draw(sweeps.regridded(solvers, **{"budgets": BUDGETS, **changes}), names(solvers))  # type: ignore[arg-type]
+def draw_low_nfe(draw: Callable[..., Figure], samplers: list[str], **changes: object) -> Figure:
+    return draw(sweeps.regridded(samplers, **{"nfe": NFE, **changes}), names(samplers))  # type: ignore[arg-type]
 
 
 def draw_few(shape: tuple[int, ...]) -> Figure:
@@ -70,14 +70,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "skipping, three, ruined": lambda: draw_skipping(3, {**LOSSES, 35: 4.0, 45: 60.0}),
     "skipping, five, nothing to compare with": lambda: draw_skipping(5, {10: 0.1, 20: 0.2}),
-    "budget": lambda: draw_budget(budget.budget, FOUR),
-    "budget, one sampler, one budget, no reference": lambda: draw_budget(
-        budget.budget, ["ddim"], budgets=(7,), reference=False
+    "low_nfe": lambda: draw_low_nfe(low_nfe.low_nfe, FOUR),
+    "low_nfe, one sampler, one low_nfe, no reference": lambda: draw_low_nfe(
+        low_nfe.low_nfe, ["ddim"], nfe=(7,), reference=False
     ),
-    "budget, no null model": lambda: draw_budget(budget.budget, FOUR, jumps=["none", "gaussian", "mixture"]),
-    "budget, all samplers": lambda: draw_budget(budget.budget, MANY),
-    "skips": lambda: draw_budget(budget.skips, FOUR),
-    "skips, one sampler, many calls": lambda: draw_budget(budget.skips, ["heun"], budgets=(20,)),
+    "low_nfe, no null model": lambda: draw_low_nfe(low_nfe.low_nfe, FOUR, jumps=["none", "gaussian", "mixture"]),
+    "low_nfe, all samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
+    "skips": lambda: draw_low_nfe(low_nfe.skips, FOUR),
+    "skips, one sampler, many calls": lambda: draw_low_nfe(low_nfe.skips, ["heun"], nfe=(20,)),
     "few calls, grey": lambda: draw_few((1, 8, 8)),
     "few calls, colour": lambda: draw_few((3, 6, 6)),
 }
@@ -88,12 +88,10 @@ def test_a_figure_is_legible(name: str) -> None:
     legible.check(FIGURES[name])
 
 
-@pytest.mark.parametrize(
-    ("budgets", "expected"), [((20,), ["NFE 20"]), ((5, 10), ["NFE 5", "NFE 10"]), ((7,), ["NFE 7"])]
-)
-def test_no_panel_of_skips_stands_twice(budgets: tuple[int, ...], expected: list[str]) -> None:
-    """One budget serves as the nearest of both that are shown."""
-    figure = draw_budget(budget.skips, ["ddim"], budgets=budgets)
+@pytest.mark.parametrize(("nfe", "expected"), [((20,), ["NFE 20"]), ((5, 10), ["NFE 5", "NFE 10"]), ((7,), ["NFE 7"])])
+def test_no_panel_of_skips_stands_twice(nfe: tuple[int, ...], expected: list[str]) -> None:
+    """One low_nfe serves as the nearest of both that are shown."""
+    figure = draw_low_nfe(low_nfe.skips, ["ddim"], nfe=nfe)
     titles = [axes.get_title(loc="left").split(", ")[-1] for axes in figure.axes if axes.axison]
     assert titles == expected
 
@@ -175,23 +173,26 @@ def test_the_share_is_of_calls_not_of_steps() -> None:
 
 
 def test_the_reference_is_no_run_at_few_calls() -> None:
-    table = sweeps.regridded(["ddim", "heun"], BUDGETS)
+    table = sweeps.regridded(["ddim", "heun"], NFE)
     assert sweep.references(table)["sampler"].tolist() == ["ddim-50", "heun-50"]
     assert sweep.few_calls(table)["nfe"].max() == 20
-    assert sweep.references(sweeps.regridded(["ddim"], BUDGETS, reference=False)).empty
+    assert sweep.references(sweeps.regridded(["ddim"], NFE, reference=False)).empty
 
 
 def test_the_best_skip_has_the_least_distance() -> None:
-    best = sweep.best(sweep.few_calls(sweeps.regridded(["ddim", "heun"], BUDGETS)))
+    best = sweep.best(sweep.few_calls(sweeps.regridded(["ddim", "heun"], NFE)))
     assert len(best) == (7 + 6) * len(sweeps.JUMPS)
     assert {jump: set(rows["skip"]) for jump, rows in best.groupby("jump")} == {
         jump: {sweeps.SKIPS.get(jump, (0,))[-1]} for jump in sweeps.JUMPS
     }
 
 
-def test_a_budget_pays_for_the_most_calls_below_it() -> None:
-    best = sweep.best(sweep.few_calls(sweeps.regridded(["ddim", "heun"], BUDGETS)))
-    assert sweep.within(best, 10).groupby("solver")["nfe"].unique().map(list).to_dict() == {"ddim": [10], "heun": [9]}
+def test_a_low_nfe_pays_for_the_most_calls_below_it() -> None:
+    best = sweep.best(sweep.few_calls(sweeps.regridded(["ddim", "heun"], NFE)))
+    assert sweep.within(best, 10).groupby("sampler_name")["nfe"].unique().map(list).to_dict() == {
+        "ddim": [10],
+        "heun": [9],
+    }
     assert sweep.within(best, 4).empty
 
 
@@ -212,7 +213,7 @@ def test_of_two_at_the_floor_that_with_fewer_calls_is_on_the_front() -> None:
 
 
 def test_the_best_of_two_at_the_floor_is_the_first() -> None:
-    rows = pd.DataFrame({"solver": "ddim", "jump": "gaussian", "nfe": 5, "skip": [40, 60, 80]})
+    rows = pd.DataFrame({"sampler_name": "ddim", "jump": "gaussian", "nfe": 5, "skip": [40, 60, 80]})
     rows = rows.assign(fd_infinite=[0.9, 0.04, 0.01], floor_infinite=0.05)
     assert sweep.best(rows)["skip"].tolist() == [60]
     assert sweep.winners(rows)["skip"].tolist() == [60]
@@ -220,7 +221,7 @@ def test_the_best_of_two_at_the_floor_is_the_first() -> None:
 
 @pytest.mark.parametrize("few", [sweep.best, sweep.winners, sweep.pareto])
 def test_nothing_is_chosen_from_nothing(few: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    assert few(sweep.few_calls(sweeps.regridded(["ddim"], BUDGETS, jumps=["none"]))).empty
+    assert few(sweep.few_calls(sweeps.regridded(["ddim"], NFE, jumps=["none"]))).empty
 
 
 def targets(table: pd.DataFrame) -> list[Claim]:
@@ -229,11 +230,11 @@ def targets(table: pd.DataFrame) -> list[Claim]:
 
 def test_project_targets_hold_and_fail() -> None:
     losses = {0: 0.0, 10: -0.02, 20: 0.009, 25: 0.0, 30: 0.5}
-    table = pd.concat([sweeps.truncated("ddim-50", losses), sweeps.regridded(["ddim"], BUDGETS)])
+    table = pd.concat([sweeps.truncated("ddim-50", losses), sweeps.regridded(["ddim"], NFE)])
     found = targets(table)
     assert [claim.reproduced for claim in found] == ["yes"] * 5 + ["no"] * 2
     saved, every, first, autoencoder, network, mixture, in_codes = found
-    assert "loses above 2 % by FD (classifier)" in saved.claim and "by every measure" in every.claim
+    assert "at most 2 % more FD (classifier)" in saved.claim and "of every measure" in every.claim
     assert (saved.estimate, saved.low, saved.high) == pytest.approx((0.5, 0.5, 0.5))
     assert (saved.null, saved.null_high) == (0, 0) and saved.null_model == teleport.NULL_MODEL
     for claim in (first, autoencoder, network):
@@ -250,20 +251,20 @@ def test_project_targets_hold_and_fail() -> None:
 
 
 def test_one_number_of_calls_without_a_winner_undoes_the_claim() -> None:
-    table = sweeps.regridded(["ddim"], BUDGETS)
+    table = sweeps.regridded(["ddim"], NFE)
     lost = table["loss"].where((table["nfe"] != 8) | (table["jump"] == "none"), 0.2)
     spoilt = table.assign(loss=lost, loss_low=lost - 0.01, loss_high=lost + 0.01)
-    claim = next(claim for claim in targets(spoilt) if "loss by FD (classifier)" in claim.claim)
+    claim = next(claim for claim in targets(spoilt) if "relative change of FD (classifier)" in claim.claim)
     assert (claim.reproduced, claim.estimate) == ("no", pytest.approx(0.2))
 
 
 def test_a_claim_that_the_null_model_shares_is_trivial() -> None:
     losses = {0: 0.0, 10: 0.0, 25: 0.0, 30: 0.5}
     assert {claim.reproduced for claim in targets(sweeps.truncated("ddim-50", losses, null=losses))} == {"trivial"}
-    few = sweeps.regridded(["ddim"], BUDGETS)
+    few = sweeps.regridded(["ddim"], NFE)
     null = (few["jump"] == sweep.NULL) & (few["nfe"] <= 20)
     changes = {f"{name}{end}": few[f"{name}{end}"].where(~null, -0.2) for name in sweep.LOSSES for end in ENDS}
-    shared = [claim for claim in targets(few.assign(**changes)) if "loss by" in claim.claim]
+    shared = [claim for claim in targets(few.assign(**changes)) if "relative change of" in claim.claim]
     assert [claim.reproduced for claim in shared] == ["trivial"] * 3
 
 
@@ -277,7 +278,7 @@ def test_a_claim_is_undecided_where_the_null_model_may_do_as_well() -> None:
 
 
 def test_without_rows_of_the_null_model_no_claim_holds() -> None:
-    few = sweeps.regridded(["ddim"], BUDGETS, jumps=["none", "gaussian", "mixture"])
+    few = sweeps.regridded(["ddim"], NFE, jumps=["none", "gaussian", "mixture"])
     assert [(claim.reproduced, claim.null_model) for claim in targets(few)] == [("undecided", "")] * 3 + [
         ("no", "")
     ] * 2
@@ -285,9 +286,9 @@ def test_without_rows_of_the_null_model_no_claim_holds() -> None:
 
 def test_without_few_calls_or_a_reference_there_are_no_claims_about_them() -> None:
     assert len(teleport.claims(sweeps.truncated("ddim-50", LOSSES), "other-9", 9)) == 2
-    alone = teleport.claims(sweeps.regridded(["ddim"], BUDGETS, reference=False), "other-9", 9)
+    alone = teleport.claims(sweeps.regridded(["ddim"], NFE, reference=False), "other-9", 9)
     assert [claim.claim.split(":")[0] for claim in alone] == ["DDIM"] * 3
-    stochastic = teleport.claims(sweeps.regridded(["ddpm"], BUDGETS, reference=False), "other-9", 9)
+    stochastic = teleport.claims(sweeps.regridded(["ddpm"], NFE, reference=False), "other-9", 9)
     assert not [claim for claim in stochastic if "own images" in claim.claim] and len(stochastic) == 2
 
 
@@ -299,7 +300,7 @@ def test_the_page_of_the_sweep_has_the_papers_columns() -> None:
     each = "10 (10 to 25), 20% of the network calls"
     measures = [distance, "FD (autoencoder)", "difference from the network's own images", "all of them"]
     assert part.note == (
-        "Steps that can be skipped, all smaller skips too, for at most 2 % more: "
+        "Steps that can be skipped, with all smaller skips, for at most 2 % more: "
         + "; ".join(f"by {name} {each}" for name in measures)
         + "."
     )
@@ -308,7 +309,7 @@ def test_the_page_of_the_sweep_has_the_papers_columns() -> None:
     null = tabulate_teleport.part(table, "ddim-50", "the null model", "classifier", sweep.NULL)
     assert null.table["Loss"].tolist()[1] == "+300.0%\n+299.0% to +301.0%"
     alone = sweeps.truncated("ddim-50", {10: 0.1})
-    assert "nothing to compare with" in tabulate_teleport.part(alone, "ddim-50", "x", "classifier").note
+    assert "there is no reference" in tabulate_teleport.part(alone, "ddim-50", "x", "classifier").note
 
 
 def test_rows_are_gathered_with_the_bias_of_their_jumps(tmp_path: Path) -> None:
@@ -340,16 +341,16 @@ def test_rows_are_gathered_with_the_bias_of_their_jumps(tmp_path: Path) -> None:
 
 
 def test_a_cell_says_where_the_jump_landed_and_what_it_took() -> None:
-    best = sweep.best(sweep.few_calls(sweeps.regridded(["heun"], BUDGETS)))
-    config = {"nfe": [5, 10], "solvers": labels(["heun"]), "jumps": sweeps.JUMPS}
-    cells = tabulate_budget.line(best[best["jump"] == "mixture"], best[:0], config)
+    best = sweep.best(sweep.few_calls(sweeps.regridded(["heun"], NFE)))
+    config = {"nfe": [5, 10], "samplers": labels(["heun"]), "jumps": sweeps.JUMPS}
+    cells = tabulate_low_nfe.line(best[best["jump"] == "mixture"], best[:0], config)
     assert cells == {
         "NFE 5": "1.200 (80 %)\n1.164 to 1.236\nautoencoder -40%\nRMSE -40%",
         "NFE 10": "0.667 (80 %, NFE 9)\n0.647 to 0.687\nautoencoder -40%\nRMSE -40%",
-        "Plain, many calls": "",
+        "No jump, many calls": "",
     }
     low = best[best["jump"] == "none"].assign(fd_infinite=0.01)
-    assert tabulate_budget.cell(sweep.within(low, 5), 5).startswith("0.010, at the floor\n")
+    assert tabulate_low_nfe.cell(sweep.within(low, 5), 5).startswith("0.010, at the floor\n")
 
 
 def test_pages_of_several_tables_keep_line_breaks_and_leave_out_what_is_not_known() -> None:
@@ -365,21 +366,21 @@ def shipped(name: str) -> Study:
     return find_studies([name], "config/studies", "config/config.yaml", data="data")[name]
 
 
-def test_budget_figures_and_page_are_there_with_a_budget_only() -> None:
-    with_budget, without = shipped("digits"), shipped("faces")
+def test_low_nfe_figures_and_page_are_there_with_a_low_nfe_only() -> None:
+    with_low_nfe, without = shipped("digits"), shipped("faces")
     made = {
         file
-        for study in (with_budget, without)
+        for study in (with_low_nfe, without)
         for file in (*figures.files("x", study), *files.products.tables("x", study))
     }
-    of_budgets = {file for file in made if "budget" in file}
-    assert len(of_budgets) == 2 * sum("budget" in figure.draw for figure in figures.FIGURES) + 1
-    assert of_budgets <= {*figures.files("x", with_budget), *files.products.tables("x", with_budget)}
-    assert not of_budgets & {*figures.files("x", without), *files.products.tables("x", without)}
+    of_low_nfe = {file for file in made if "low_nfe" in file}
+    assert len(of_low_nfe) == 2 * sum("low_nfe" in figure.draw for figure in figures.FIGURES) + 1
+    assert of_low_nfe <= {*figures.files("x", with_low_nfe), *files.products.tables("x", with_low_nfe)}
+    assert not of_low_nfe & {*figures.files("x", without), *files.products.tables("x", without)}
 
 
 def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:
-    shown = files.budget.shown(shipped("digits"))
+    shown = files.low_nfe.shown(shipped("digits"))
     assert shown == [
         [5, "none"],
         [5, "gaussian"],
@@ -389,4 +390,4 @@ def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:
         [10, "mixture"],
         [50, "none"],
     ]
-    assert files.budget.pictures("x", shipped("digits"))[1] == "results/x/budget/ddim-5/gaussian/seeds_0-400.zarr.zip"
+    assert files.low_nfe.pictures("x", shipped("digits"))[1] == "results/x/low_nfe/ddim-5/gaussian/seeds_0-400.zarr.zip"

@@ -96,18 +96,18 @@ class Cable:
 
     Args:
         target: port of the server.
-        budget: bytes that it lets through towards the server; None for any number.
+        low_nfe: bytes that it lets through towards the server; None for any number.
     """
 
-    def __init__(self, target: int, budget: int | None = None) -> None:
-        self.target, self.budget, self.cut = target, budget, False
+    def __init__(self, target: int, low_nfe: int | None = None) -> None:
+        self.target, self.low_nfe, self.cut = target, low_nfe, False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
     def mend(self) -> None:
         """Let everything through from now on."""
-        self.budget, self.cut = None, False
+        self.low_nfe, self.cut = None, False
 
     def close(self) -> None:
         """Stop listening."""
@@ -127,9 +127,9 @@ class Cable:
     def _carry(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
         with suppress(OSError):
             while data := source.recv(16384):
-                if counts and self.budget is not None:
-                    self.budget -= len(data)
-                    self.cut = self.cut or self.budget < 0
+                if counts and self.low_nfe is not None:
+                    self.low_nfe -= len(data)
+                    self.cut = self.cut or self.low_nfe < 0
                 if self.cut:
                     break
                 sink.sendall(data)

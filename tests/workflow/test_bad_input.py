@@ -216,7 +216,7 @@ def test_all_problems_of_all_studies_are_found_at_once(fresh: Project) -> None:
     study = fresh.study()
     study["teleport"]["extractor"] = {"name": "inception-v3-compat", "weights": "nowhere.pth"}
     study["teleport"] |= {"seeds": 2100, "null_seeds": 2100}
-    del study["budget"]
+    del study["low_nfe"]
     study["denoiser"] = {"source": "path", "path": "nowhere"}
     fresh.file.with_name("other.yaml").write_text(yaml.safe_dump(study))
     Path(CONFIG).write_text("studies: [tiny, other]\n")

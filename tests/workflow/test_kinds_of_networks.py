@@ -22,9 +22,9 @@ def test_the_eigenbasis_comes_before_a_network_that_learns_the_rest(fresh: Proje
     assert fresh.planned(INDEX) == {}
 
 
-def test_trainings_are_compared_at_equal_budgets(fresh: Project) -> None:
-    """Three forms, two seeds, two budgets; none needs the study's own network."""
-    fresh.write({**fresh.study(), "residual": {"budgets": [2, 3], "seeds": 2}})
+def test_trainings_are_compared_at_equal_training_steps(fresh: Project) -> None:
+    """Three forms, two seeds, two training lengths; none needs the study's own network."""
+    fresh.write({**fresh.study(), "residual": {"training_steps": [2, 3], "seeds": 2}})
     planned = fresh.planned("residual")
     assert {rule: count for rule, count in planned.items() if rule.endswith(("_form", "_residual"))} == {
         "train_form": 12,

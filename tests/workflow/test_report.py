@@ -66,7 +66,7 @@ def test_the_report_opens_offline(built: Project, tmp_path: Path) -> None:
 def test_the_front_page_shows_the_findings_with_pictures_that_load(built: Project, tmp_path: Path) -> None:
     results = built.folder / "results/tiny"
     findings = json.loads((results / "findings.json").read_text(encoding="utf-8"))
-    assert {"fig_budget", "fig04d_models"} <= {finding["figure"] for finding in findings}
+    assert {"fig_low_nfe", "fig04d_models"} <= {finding["figure"] for finding in findings}
     page = tmp_path / "report.html"
     before, end, after = (results / "report.html").read_text(encoding="utf-8").rpartition("</body>")
     page.write_text(f"{before}<script>{WIDTHS}</script>{end}{after}", encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.workflow.project import ROOT, Project
 
-FIGURES = ("fig12_validation", "fig_young")
+FIGURES = ("fig12_validation", "fig_early_checkpoints")
 """Of all figures; that the bytes of each kind repeat is tested where figures are drawn."""
 
 AGAIN = """

@@ -82,7 +82,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
         {"name": "gaussian", "skips": [50, 80]},
     ]
     written = {"device": "cpu", "denoiser.threads": 2, "precision": "float32", "score.ratios": [0.1, 1]}
-    world.colleague.study({"budget.jumps": jumps, **written})
+    world.colleague.study({"low_nfe.jumps": jumps, **written})
     return changed(world.colleague)
 
 

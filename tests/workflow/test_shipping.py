@@ -28,7 +28,7 @@ def test_the_gallery_shows_what_the_artifacts_hold(copy: Project) -> None:
     assert page.count("| Sec. ") + page.count("| Eq. ") > 15
     assert len(claims) > 20
     pictures = sorted((copy.folder / "docs/pictures/tiny").glob("*.png"))
-    assert {picture.name for picture in pictures} >= {"fig16_models.png", "fig_young.png"}
+    assert {picture.name for picture in pictures} >= {"fig16_models.png", "fig_early_checkpoints.png"}
     assert all(f"pictures/tiny/{picture.name}" in page for picture in pictures)
     with Image.open(pictures[0]) as picture:
         assert picture.width == gallery.WIDTH

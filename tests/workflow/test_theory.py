@@ -68,8 +68,8 @@ def test_table_2_holds_the_study_and_the_papers_rows(copy: Project) -> None:
     assert table.loc[table["study"] == "ddpm-mnist (paper)", "residual_rotation_caption"].item() == 0.017
 
 
-def test_young_networks_get_closer_to_the_trained_one(built: Project) -> None:
-    table = pd.read_csv(built.folder / "results/tiny/young/ddim-6.csv")
+def test_early_checkpoints_get_closer_to_the_trained_one(built: Project) -> None:
+    table = pd.read_csv(built.folder / "results/tiny/early_checkpoints/ddim-6.csv")
     assert table["training_step"].unique().tolist() == [2, 4, 6]
     assert table[(table["training_step"] == 6) & (table["skip"] == 0)]["error"].item() == 0
 

@@ -30,8 +30,8 @@ def test_every_job_has_left_its_record(built: Project, records: list[Record]) ->
 def test_jobs_did_what_they_planned(built: Project, records: list[Record]) -> None:
     study, found = load_study(built.file), {one.job: one.work for one in records}
     planned = {one.rule for one in records if one.work.nfe_planned}
-    sampling = {"sample_trajectories", "sample_teleport", "sample_budget", "solve_flow", "solve_jumps"}
-    asking = {*sampling, "perturb_trajectories", "explain_score", "measure_young", "measure_shortfall"}
+    sampling = {"sample_trajectories", "sample_teleport", "sample_low_nfe", "solve_flow", "solve_jumps"}
+    asking = {*sampling, "perturb_trajectories", "explain_score", "measure_early_checkpoints", "measure_shortfall"}
     assert planned == asking == {one.rule for one in records if one.work.calls}
     assert {one.rule for one in records if one.work.steps_planned} == {
         "train_denoiser",

@@ -1,4 +1,4 @@
-"""Training on a Gaussian against plain training, at equal budgets."""
+"""Training on a Gaussian against plain training, at equal training steps."""
 
 from __future__ import annotations
 

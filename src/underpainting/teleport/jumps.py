@@ -34,7 +34,7 @@ class Jump(Protocol):
         Args:
             images: x at `source`, shape (sample, channel, height, width).
             source: their level, sigma > 0.
-            target: the level wanted.
+            target: the requested level.
 
         Returns:
             x at `target`, in the shape and dtype of `images`.

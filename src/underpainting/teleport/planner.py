@@ -11,7 +11,7 @@ data and noised Gaussian (mixture), and no later step can make it larger. Where 
 
 What comes after the jump loses, too: the sampler's own steps, the more the earlier they begin and the fewer they are. How much is
 told from the variances of the data (`discretisation`), without the network. The planner takes the furthest of the levels at hand
-where both together are within a wanted loss of the least. It never looks at generated images or at their Frechet distance.
+where both together are within a tolerated loss of the least. It never looks at generated images or at their Frechet distance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from underpainting.samplers.walk import Sampler
 
 FloatArray = NDArray[np.float64]
-WANTED = 0.02
+MAX_LOSS = 0.02
 
 
 class Shortfall(NamedTuple):
@@ -99,35 +99,35 @@ def loss_at(shortfall: Shortfall, ratio: float) -> float:
     return float(np.interp(-np.log(ratio), -np.log(shortfall.ratio), loss(shortfall).mean(0)))
 
 
-def furthest(losses: Sequence[float], wanted: float = WANTED) -> int:
-    """The last place where no more is lost than wanted beyond the least.
+def furthest(losses: Sequence[float], max_loss: float = MAX_LOSS) -> int:
+    """The last place where no more is lost than tolerated beyond the least.
 
     Args:
         losses: by jump and by steps together, nats, the shortest jump first.
-        wanted: nats per image, not negative.
+        max_loss: nats per image, not negative.
     """
     lost = np.asarray(losses)
-    return int(np.flatnonzero(lost <= lost.min() + wanted)[-1])
+    return int(np.flatnonzero(lost <= lost.min() + max_loss)[-1])
 
 
-def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, wanted: float = WANTED) -> int:
+def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, max_loss: float = MAX_LOSS) -> int:
     """How many of a sampler's steps to skip (the design "truncate").
 
     Args:
         shortfall: of the jump's model.
         variances: of the data's eigenbasis, shape (component,), float64.
         sampler: with N steps; at least one of them is left to it.
-        wanted: nats per image that may be lost for the sake of fewer calls.
+        max_loss: nats per image that may be lost for the sake of fewer calls.
     """
     begins = range(sampler.steps)
     jumped = [loss_at(shortfall, sampler.grid[begin].ratio) if begin else 0.0 for begin in begins]
     return furthest(
-        [lost + discretisation.loss(variances, sampler, begin) for begin, lost in enumerate(jumped)], wanted
+        [lost + discretisation.loss(variances, sampler, begin) for begin, lost in enumerate(jumped)], max_loss
     )
 
 
 def best_start(
-    shortfall: Shortfall, variances: Tensor, walks: Mapping[float, Sampler], wanted: float = WANTED
+    shortfall: Shortfall, variances: Tensor, walks: Mapping[float, Sampler], max_loss: float = MAX_LOSS
 ) -> float:
     """Where a sampler with a given number of calls is to begin (the design "re-grid").
 
@@ -135,9 +135,9 @@ def best_start(
         shortfall: of the jump's model.
         variances: of the data's eigenbasis, shape (component,), float64.
         walks: samplers by the time at which they start, see `hybrid_sampler.regridded`.
-        wanted: nats per image that may be lost.
+        max_loss: nats per image that may be lost.
     """
     starts = sorted(walks, reverse=True)
     samplers = [walks[start] for start in starts]
     lost = [loss_at(shortfall, one.grid[0].ratio) + discretisation.loss(variances, one) for one in samplers]
-    return starts[furthest(lost, wanted)]
+    return starts[furthest(lost, max_loss)]

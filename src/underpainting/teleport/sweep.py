@@ -5,8 +5,8 @@ features of the study's extractor and in those of an autoencoder, which knows no
 counted below the floor that real images have; and the root mean squared difference from the network's own images. A jump is
 free where all of them are within the tolerance.
 
-Of the design "re-grid" a sampler is `NAME-STEPS`; here `solver` is its name alone. The best skip of a jump is chosen by the same
-images that its distance is of, so that the distance is a little too good: less so, the fewer skips there are to choose from.
+Of the design "re-grid" a sampler is `NAME-STEPS`; here `sampler_name` is its name alone. The best skip of a jump is chosen by
+the same images that its distance is of, so that the distance is a little too good: less so, the fewer skips there are.
 """
 
 from __future__ import annotations
@@ -110,26 +110,26 @@ def _last_within(rows: pd.DataFrame, columns: list[str], tolerance: float) -> pd
 
 
 def few_calls(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the design "re-grid" at the budgets that were swept, with the column `solver`; no reference runs."""
+    """The rows of the design "re-grid" with the column `sampler_name`, without the reference runs."""
     rows = _regridded(table)
-    jumped = rows[rows["jump"] != NO_JUMP].set_index(["solver", "nfe"]).index
-    return rows[rows.set_index(["solver", "nfe"]).index.isin(jumped)]
+    jumped = rows[rows["jump"] != NO_JUMP].set_index(["sampler_name", "nfe"]).index
+    return rows[rows.set_index(["sampler_name", "nfe"]).index.isin(jumped)]
 
 
 def references(table: pd.DataFrame) -> pd.DataFrame:
-    """The plain runs that the others are compared with, one per `solver`: each is exactly nothing behind itself."""
+    """The plain runs that the others are compared with, one per `sampler_name`: each is exactly nothing behind itself."""
     rows = _regridded(table)
     return rows[(rows[["behind", "behind_low", "behind_high"]] == 0).all(axis=1)]
 
 
 def _regridded(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[table["design"] == "regrid"]
-    return rows.assign(solver=rows["sampler"].str.split("-").str[0])
+    return rows.assign(sampler_name=rows["sampler"].str.split("-").str[0])
 
 
 def best(rows: pd.DataFrame) -> pd.DataFrame:
-    """The row with the least distance for each solver, jump and number of calls, in the order of `rows`."""
-    chosen = judged(rows).groupby([rows["solver"], rows["jump"], rows["nfe"]]).idxmin()
+    """The row with the least distance for each sampler, jump and number of calls, in the order of `rows`."""
+    chosen = judged(rows).groupby([rows["sampler_name"], rows["jump"], rows["nfe"]]).idxmin()
     return rows.loc[chosen.sort_values()]
 
 
@@ -138,10 +138,10 @@ def winners(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[judged(rows).groupby(rows["nfe"]).idxmin()]
 
 
-def within(rows: pd.DataFrame, budget: int) -> pd.DataFrame:
-    """For each solver, the rows with the most calls that a budget pays for."""
-    paid = rows[rows["nfe"] <= budget]
-    return paid[paid["nfe"] == paid.groupby("solver")["nfe"].transform("max")]
+def within(rows: pd.DataFrame, nfe: int) -> pd.DataFrame:
+    """For each sampler, the rows with the most calls up to a number."""
+    paid = rows[rows["nfe"] <= nfe]
+    return paid[paid["nfe"] == paid.groupby("sampler_name")["nfe"].transform("max")]
 
 
 def pareto(rows: pd.DataFrame) -> pd.DataFrame:

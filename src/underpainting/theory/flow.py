@@ -137,7 +137,7 @@ def floor_angle(dtype: torch.dtype) -> float:
     return sqrt(torch.finfo(dtype).eps)
 
 
-def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, solver: Solver) -> Iterator[Step]:
+def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, method: Solver) -> Iterator[Step]:
     angles = [*grid.angle.tolist(), 0.0]
     state = initial.double() / hypot(*grid[0])
     for index, level in enumerate(grid):
@@ -148,7 +148,7 @@ def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, solver: Solver) -> It
         endpoint = field.estimate(state, angles[index])
         yield Step(index, images, endpoint.to(initial.dtype), level)
         if index + 1 < len(grid) and angles[index + 1] < angles[index]:
-            state = solver(field, state, endpoint, angles[index], angles[index + 1])
+            state = method(field, state, endpoint, angles[index], angles[index + 1])
 
 
 class _Field:

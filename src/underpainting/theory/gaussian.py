@@ -129,7 +129,7 @@ def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLe
         basis: of the data.
         images: x_s, shape (sample, channel, height, width) or (sample, pixel).
         source: their level, sigma > 0.
-        target: the level wanted.
+        target: the requested level.
 
     Returns:
         x_t, in the shape and dtype of `images`.

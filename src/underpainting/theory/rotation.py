@@ -72,7 +72,7 @@ def rotate(images: Tensor, endpoint: Tensor, source: NoiseLevel, target: NoiseLe
         images: x_s, shape (sample, ...).
         endpoint: x_0, or the constant x0_hat, same shape.
         source: the level of x_s, sigma > 0.
-        target: the level wanted.
+        target: the requested level.
     """
     data_weight, noise_weight = weights(target.alpha, target.sigma, source)
     return data_weight * endpoint + noise_weight * images

@@ -36,8 +36,8 @@ def claims(table: pd.DataFrame, sampler: str, steps: int) -> list[Claim]:
     names = table.loc[table["design"] == "truncate", "sampler"].unique()
     found = [*_of_paper(table, sampler, steps), *(claim for name in names for claim in _free(table, str(name)))]
     few = sweep.few_calls(table)
-    for solver in few["solver"].unique():
-        found += _low_nfe(few[few["solver"] == solver], SAMPLERS[solver].label)
+    for sampler_name in few["sampler_name"].unique():
+        found += _low_nfe(few[few["sampler_name"] == sampler_name], SAMPLERS[sampler_name].label)
     return found
 
 

@@ -83,17 +83,17 @@ def _jump_solution_calls(study: Study, _: Wildcards) -> int:
     chosen = solution.seeds(study)
     own = [steps for *_, steps in solution.truncated(study)]
     landed = [steps for entry in solution.landed("", study) for steps in entry.steps.values()]
-    both = len(set(chosen).intersection(study.budget.seed_range)) if study.budget else 0
+    both = len(set(chosen).intersection(study.low_nfe.seed_range)) if study.low_nfe else 0
     return sum(
         count * registry.calls("heun", steps) for count, part in ((len(chosen), own), (both, landed)) for steps in part
     )
 
 
-def _budget_calls(study: Study, wildcards: Wildcards) -> int:
-    if study.budget is None:
+def _low_nfe_calls(study: Study, wildcards: Wildcards) -> int:
+    if study.low_nfe is None:
         return 0
-    each = registry.calls(wildcards["solver"], int(wildcards["steps"]))
-    return seeds(wildcards) * each * len(study.budget.skips(wildcards["jump"]))
+    each = registry.calls(wildcards["sampler_name"], int(wildcards["steps"]))
+    return seeds(wildcards) * each * len(study.low_nfe.skips(wildcards["jump"]))
 
 
 def _shortfall_calls(study: Study, _: Wildcards) -> int:
@@ -114,21 +114,21 @@ def _score_calls(study: Study, _: Wildcards) -> int:
     return len(study.score.ratios) * images
 
 
-def _young_calls(study: Study, wildcards: Wildcards) -> int:
+def _early_checkpoints_calls(study: Study, wildcards: Wildcards) -> int:
     """The trained network's images, then those of every network with and without the jump."""
     if not isinstance(study.denoiser, TrainedDenoiser):
         return 0
     choice = _chosen(study.teleport, wildcards)
-    jump = max(1, int(study.young.fraction * choice.steps))
+    jump = max(1, int(study.early_checkpoints.fraction * choice.steps))
     networks = len({*study.denoiser.training.snapshots, study.denoiser.training.steps})
-    return study.young.seeds * (calls(choice) + networks * (calls(choice) + calls(choice, jump)))
+    return study.early_checkpoints.seeds * (calls(choice) + networks * (calls(choice) + calls(choice, jump)))
 
 
 def _residual_calls(study: Study, _: Wildcards) -> int:
     """The images of the networks of one form and seed, by the main sampler."""
     if study.residual is None:
         return 0
-    return len(study.residual.budgets) * study.residual.images * calls(main_first(study.teleport)[0])
+    return len(study.residual.training_steps) * study.residual.images * calls(main_first(study.teleport)[0])
 
 
 def _image_bytes(study: Study) -> float:
@@ -152,15 +152,15 @@ def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
     return 8 * (features + study.teleport.autoencoder.features) * seeds(wildcards) * _PACKED_FEATURES
 
 
-def _budget_bytes(study: Study, wildcards: Wildcards) -> float:
+def _low_nfe_bytes(study: Study, wildcards: Wildcards) -> float:
     """Features, and the first images as bytes."""
-    skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
+    skips = len(study.low_nfe.skips(wildcards["jump"])) if study.low_nfe else 0
     shown = min(_SHOWN, seeds(wildcards)) * _image_bytes(study) / 4
     return skips * (_feature_bytes(study, wildcards) + shown) + _LEVELS
 
 
 def _jump_bytes(study: Study, wildcards: Wildcards) -> float:
-    skips = len(study.budget.skips(wildcards["jump"])) if study.budget else 0
+    skips = len(study.low_nfe.skips(wildcards["jump"])) if study.low_nfe else 0
     return skips * _sample_bytes(study, wildcards)
 
 
@@ -169,17 +169,17 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
     "sample_teleport": _teleport_calls,
     "solve_flow": _solution_calls,
     "solve_jumps": _jump_solution_calls,
-    "sample_budget": _budget_calls,
+    "sample_low_nfe": _low_nfe_calls,
     "measure_shortfall": _shortfall_calls,
     "perturb_trajectories": _perturbation_calls,
     "explain_score": _score_calls,
-    "measure_young": _young_calls,
+    "measure_early_checkpoints": _early_checkpoints_calls,
     "measure_residual": _residual_calls,
 }
 _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,
     "sample_teleport": _sample_bytes,
     "extract_features": _feature_bytes,
-    "sample_budget": _budget_bytes,
+    "sample_low_nfe": _low_nfe_bytes,
     "jump_ahead": _jump_bytes,
 }

@@ -13,6 +13,14 @@ from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model, members_of, tag_of
 
+RENAMED = {
+    "budget": "low_nfe",
+    "budgets": "training_steps",
+    "solver": "ode_method",
+    "wanted": "max_loss",
+    "young": "early_checkpoints",
+}
+"""Keys of study files with other names than before version 0.1.0."""
 _LONGEST_GUESS = 100
 
 
@@ -44,7 +52,9 @@ def _problems(entry: Any, annotation: Any) -> Iterable[Problem]:
     if kind == "extra_forbidden":
         models = _resolve(annotation, location[:-1])[1]
         allowed = sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
-        remedy = f"{did_you_mean(location[-1], allowed)}allowed here: {', '.join(allowed)}"
+        new = RENAMED.get(str(location[-1]))
+        hint = f"it is named {new!r} now; " if new in allowed else did_you_mean(location[-1], allowed)
+        remedy = f"{hint}allowed here: {', '.join(allowed)}"
         return [Problem("unknown key", remedy, key)]
     if kind == "missing":
         return [Problem("this key is missing", "add it; config/README.md explains every key", key)]

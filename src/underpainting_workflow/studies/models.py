@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from underpainting.io.errors import InputError, Problem
 from underpainting.theory.theories import THEORIES
 from underpainting_workflow.studies.base import Model
-from underpainting_workflow.studies.budget import BudgetConfig
 from underpainting_workflow.studies.data import Dataset
 from underpainting_workflow.studies.denoiser import Denoiser, OwnDenoiser, TrainedDenoiser
+from underpainting_workflow.studies.low_nfe import LowNfeConfig
 from underpainting_workflow.studies.planner import PlannerConfig
 from underpainting_workflow.studies.residual import ResidualConfig
 from underpainting_workflow.studies.sampling import (
@@ -25,13 +25,13 @@ from underpainting_workflow.studies.sampling import (
 )
 from underpainting_workflow.studies.theory import (
     ComparisonConfig,
+    EarlyCheckpointsConfig,
     EigenbasisConfig,
     EmergenceConfig,
     MixtureConfig,
     MomentsConfig,
     PerturbationConfig,
     ScoreConfig,
-    YoungConfig,
 )
 
 PaperModel = Literal["ddpm-mnist", "ddpm-cifar10-32", "ddpm-church-256", "ddpm-celebahq-256"]
@@ -61,13 +61,13 @@ class Study(Model):
     eigenbasis: EigenbasisConfig = Field(default_factory=EigenbasisConfig, description="Eigendecomposition.")
     trajectories: TrajectoriesConfig = Field(description="Trajectories to compare theory with.")
     teleport: TeleportConfig = Field(description="The teleportation sweep.")
-    budget: BudgetConfig | None = Field(
+    low_nfe: LowNfeConfig | None = Field(
         None,
         description="Image quality at few network calls, with and without each kind of jump; not measured if not given.",
     )
     residual: ResidualConfig | None = Field(
         None,
-        description="Trainings with and without the Gaussian compared at equal budgets; not measured if not given.",
+        description="Trainings with and without the Gaussian compared at equal training steps; not measured if not given.",
     )
     planner: PlannerConfig = Field(default_factory=PlannerConfig, description="How far to jump, without a sweep.")
     mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
@@ -75,7 +75,9 @@ class Study(Model):
     emergence: EmergenceConfig = Field(default_factory=EmergenceConfig, description="Order of emergence.")
     perturbation: PerturbationConfig = Field(default_factory=PerturbationConfig, description="Perturbed trajectories.")
     score: ScoreConfig = Field(default_factory=ScoreConfig, description="The score itself.")
-    young: YoungConfig = Field(default_factory=YoungConfig, description="Networks early in their training.")
+    early_checkpoints: EarlyCheckpointsConfig = Field(
+        default_factory=EarlyCheckpointsConfig, description="Networks early in their training."
+    )
     paper: PaperModel | None = Field(
         None, description="The paper's model whose printed values stand beside this study's."
     )
@@ -131,7 +133,7 @@ class Study(Model):
                 if misfit := choice.misfit(times):
                     raise InputError(misfit.within(key=f"{key}.samplers"))
         self._theory_fits()
-        self._budget_fits()
+        self._low_nfe_fits()
         self._residual_fits()
         self._images_suffice()
         if self.figures.seed is not None:
@@ -145,7 +147,7 @@ class Study(Model):
     def _choose_defaults(self) -> None:
         """Keys that nobody wrote follow those that somebody did."""
         limit = self.dataset.limit or 10**7
-        seeds = self.budget.seeds if self.budget else limit
+        seeds = self.low_nfe.seeds if self.low_nfe else limit
         usual = self.perturbation.components
         self.teleport.default_to(kid_subset_size=min(self.teleport.kid_subset_size, max(2, min(limit, seeds))))
         if isinstance(self.teleport.extractor, ClassifierExtractor):
@@ -167,41 +169,41 @@ class Study(Model):
         """Has every set of images that a Frechet distance is taken of more images than features?"""
         features, codes = self.teleport.extractor.features, self.teleport.autoencoder.features
         sets = {"teleport.seeds": self.teleport.seeds, "teleport.null_seeds": self.teleport.null_seeds}
-        if self.budget:
-            sets["budget.seeds"] = self.budget.seeds
+        if self.low_nfe:
+            sets["low_nfe.seeds"] = self.low_nfe.seeds
         if self.residual:
             sets["residual.images"] = self.residual.images
         if isinstance(self.denoiser, TrainedDenoiser) and self.denoiser.training.snapshots:
-            sets["young.seeds"] = self.young.seeds
+            sets["early_checkpoints.seeds"] = self.early_checkpoints.seeds
         lower = ", or lower teleport.extractor.features" if self.teleport.extractor.name == "classifier" else ""
         for key, images in sets.items():
             if images <= features:
                 problem = f"{images} images are too few for a Frechet distance of {features} features"
                 raise InputError(Problem(problem, f"use more than {features} images{lower}", key))
-        compared = [images for key, images in sets.items() if key.startswith(("teleport.", "budget."))]
+        compared = [images for key, images in sets.items() if key.startswith(("teleport.", "low_nfe."))]
         if (fewest := min(compared)) <= codes:
             problem = f"{codes} features are too many for a Frechet distance of {fewest} images"
             remedy = f"lower it below {fewest}, or use more images"
             raise InputError(Problem(problem, remedy, "teleport.autoencoder.features"))
 
-    def _budget_fits(self) -> None:
+    def _low_nfe_fits(self) -> None:
         """Do the jumps have what they are made from?"""
-        if self.budget is None:
+        if self.low_nfe is None:
             return
         most = self._components
-        if too_high := [jump.id for jump in self.budget.jumps if (jump.rank or 0) > most]:
+        if too_high := [jump.id for jump in self.low_nfe.jumps if (jump.rank or 0) > most]:
             problem = f"{', '.join(too_high)} exceeds the {most} components of the eigenbasis"
-            raise InputError(Problem(problem, "lower its rank", "budget.jumps"))
+            raise InputError(Problem(problem, "lower its rank", "low_nfe.jumps"))
         if "samples" in self.reads and 0 not in self.teleport.skips:
             problem = "samples needs the samples without a jump"
-            raise InputError(Problem(problem, "add 0 to teleport.skips", "budget.jumps"))
-        size, seeds = self.teleport.kid_subset_size, self.budget.seeds
-        if size > seeds and "seeds" in self.budget.model_fields_set:
+            raise InputError(Problem(problem, "add 0 to teleport.skips", "low_nfe.jumps"))
+        size, seeds = self.teleport.kid_subset_size, self.low_nfe.seeds
+        if size > seeds and "seeds" in self.low_nfe.model_fields_set:
             problem = f"{seeds} are fewer than the {size} images of a KID subset"
-            raise InputError(Problem(problem, "raise it, or lower teleport.kid_subset_size", "budget.seeds"))
+            raise InputError(Problem(problem, "raise it, or lower teleport.kid_subset_size", "low_nfe.seeds"))
         if size > seeds:
             problem = f"{size} exceeds the {seeds} images of the sweep over few network calls"
-            raise InputError(Problem(problem, "lower it, or raise budget.seeds", "teleport.kid_subset_size"))
+            raise InputError(Problem(problem, "lower it, or raise low_nfe.seeds", "teleport.kid_subset_size"))
 
     def _residual_fits(self) -> None:
         """Is there a recipe that can be trained on a Gaussian?"""
@@ -220,7 +222,7 @@ class Study(Model):
             problem = "classes needs the moments of each class"
             raise InputError(Problem(problem, "set moments.per_class: true", "mixture.fit"))
         if self.mixture.covariance == "full" and self.eigenbasis.method != "dense" and "mixture" in self.reads:
-            asking = "comparison.models" if "mixture" in self.comparison.reads else "budget.jumps"
+            asking = "comparison.models" if "mixture" in self.comparison.reads else "low_nfe.jumps"
             key = "mixture.covariance" if "covariance" in self.mixture.model_fields_set else asking
             problem = "a mixture of covariance: full needs covariance matrices, which eigenbasis.method: "
             remedy = "set mixture.covariance: low_rank and mixture.rank"
@@ -236,4 +238,4 @@ class Study(Model):
     @property
     def reads(self) -> set[str]:
         """The kinds of artifact that the theories compared, and the jumps, are read from."""
-        return self.comparison.reads | {jump.kind.reads for jump in (self.budget.jumps if self.budget else ())}
+        return self.comparison.reads | {jump.kind.reads for jump in (self.low_nfe.jumps if self.low_nfe else ())}

@@ -17,7 +17,7 @@ class PlannerConfig(Model):
         40.0, gt=0, description="The first sigma / alpha; above it a jump loses nothing worth counting."
     )
     least: float = Field(0.1, gt=0, description="The last sigma / alpha.")
-    wanted: float = Field(
+    max_loss: float = Field(
         0.02,
         gt=0,
         description="Information that may be lost beyond the least for a longer jump, nats per image.",

@@ -1,4 +1,4 @@
-"""Models of the comparison of trainings with and without a Gaussian, at equal budgets."""
+"""Models of the comparison of trainings with and without a Gaussian, at equal training steps."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ class ResidualConfig(Model):
         min_length=1,
         description="Values of `denoiser.training.residual`; `none` is plain training.",
     )
-    budgets: tuple[Steps, ...] = Field(
-        min_length=1, description="Optimizer steps; each budget is a training of its own."
+    training_steps: tuple[Steps, ...] = Field(
+        min_length=1, description="Optimizer steps; each number is a training of its own."
     )
     seeds: int = Field(
-        3, ge=1, description="Trainings of each form at each budget; their seeds count from `denoiser.training.seed`."
+        3,
+        ge=1,
+        description="Trainings of each form at each number of steps; their seeds count from `denoiser.training.seed`.",
     )
     images: int = Field(1000, ge=2, description="Images per network, from the noise of the first seeds of `teleport`.")
 
-    @field_validator("forms", "budgets")
+    @field_validator("forms", "training_steps")
     @classmethod
     def _once(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(value)) < len(value):
             raise InputError(Problem(f"{quote(list(value))} lists one twice", "list each once"))
         return value
 
-    @field_validator("budgets")
+    @field_validator("training_steps")
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(value))

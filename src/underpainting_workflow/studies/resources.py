@@ -41,17 +41,17 @@ _HOLDS: dict[str, dict[str, float]] = {
     "perturb_trajectories": {"call": 1, "weights": 1, "basis": 2, "shard": 4},
     "explain_score": {"blocks": 1, "call": 1, "weights": 1, "basis": 2, "modes": 3, "stored": 2},
     "measure_retrieval": {"blocks": 1, "stored": 2, "shard": 1},
-    "measure_young": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
+    "measure_early_checkpoints": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24},
     "train_form": {"training": 1, "weights": 6, "stored": 2, "basis": 2},
     "measure_residual": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24, "stored": 2},
     "train_classifier": {"blocks": 1, "stored": 5},
     "train_autoencoder": {"blocks": 1, "stored": 5},
     "solve_flow": {"call": 1, "weights": 1, "sweep": 8},
-    "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "budget": 24},
+    "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "low_nfe": 24},
     "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
-    "jump_ahead": {"basis": 2, "modes": 3, "budget": 24},
-    "sample_budget": {"extractor": 1, "call": 1, "weights": 1, "budget": 24},
-    "measure_budget": {"pairs": 4},
+    "jump_ahead": {"basis": 2, "modes": 3, "low_nfe": 24},
+    "sample_low_nfe": {"extractor": 1, "call": 1, "weights": 1, "low_nfe": 24},
+    "measure_low_nfe": {"pairs": 4},
     "extract_features": {"extractor": 1, "sweep": 4},
     "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
     "measure_fidelity": {"pairs": 4},
@@ -73,14 +73,14 @@ def memory(rule: str, study: Study, holds: Mapping[str, float] | None = None) ->
 
 def _evaluations(rule: str, study: Study) -> float:
     """Network calls of the largest job of a rule, over all its images."""
-    if rule == "sample_budget" and study.budget:
-        first, stop = study.budget.shards[0]
-        runs = [{"solver": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.budget.runs()]
+    if rule == "sample_low_nfe" and study.low_nfe:
+        first, stop = study.low_nfe.shards[0]
+        runs = [{"sampler_name": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.low_nfe.runs()]
         return max(costs.network_calls(rule, study, {**run, "first": str(first), "stop": str(stop)}) for run in runs)
-    stage = study.teleport if rule in ("sample_teleport", "measure_young") else study.trajectories
+    stage = study.teleport if rule in ("sample_teleport", "measure_early_checkpoints") else study.trajectories
     slowest = max(stage.samplers, key=costs.calls)
     first, stop = stage.shards[0]
-    longest = study.residual.budgets[-1] if study.residual else 0
+    longest = study.residual.training_steps[-1] if study.residual else 0
     largest = {"sampler": slowest.id, "skip": "0", "first": str(first), "stop": str(stop), "steps": str(longest)}
     trained = _TRAINING_PASSES * costs.images_trained(rule, study, largest)
     return costs.network_calls(rule, study, largest) + trained
@@ -93,11 +93,11 @@ def _theory_seconds(rule: str, study: Study) -> float:
     through = 1e-9 * pixels * count  # one look at each pixel of the data set
     if rule == "compare_with_theory":
         return 40 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
-    if rule == "jump_ahead" and study.budget:
+    if rule == "jump_ahead" and study.low_nfe:
         modes = sizes(study)["modes"] * MIB / 8
-        return 2e-9 * modes * study.budget.shard_size * 100 * len(study.budget.jumps)
-    if rule == "measure_budget" and study.budget:
-        return 5.0 * len(study.budget.runs())
+        return 2e-9 * modes * study.low_nfe.shard_size * 100 * len(study.low_nfe.jumps)
+    if rule == "measure_low_nfe" and study.low_nfe:
+        return 5.0 * len(study.low_nfe.runs())
     if rule == "decompose_covariance":
         passes = 20 * components(study) if study.eigenbasis.method == "randomized" else min(pixels, count) ** 2 / count
         return 60 + passes * through / 10

@@ -62,21 +62,21 @@ def _kept(study: Study) -> dict[str, float]:
 def _in_batches(study: Study) -> dict[str, float]:
     """What grows with a batch.
 
-    `shard`: the trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `budget`:
+    `shard`: the trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `low_nfe`:
     those of a batch at every level where a jump lands; `call`: the feature maps of a network call; `training`: those of a
     training step.
     """
-    pixels, own, budget = image_values(study), _own(study), study.budget
+    pixels, own, low_nfe = image_values(study), _own(study), study.low_nfe
     walked, swept = (_batch(stage) for stage in (study.trajectories, study.teleport))
-    budgeted = _batch(budget) if budget else 0
-    landings = max((len(jump.skips) for jump in budget.jumps), default=1) if budget else 0
+    low_nfe_batch = _batch(low_nfe) if low_nfe else 0
+    landings = max((len(jump.skips) for jump in low_nfe.jumps), default=1) if low_nfe else 0
     steps = max(choice.steps for choice in study.trajectories.samplers)
     values = map_values(study)
     return {
         "shard": 8 * walked * (1 + steps) * pixels / MIB,
         "sweep": 4 * swept * pixels / MIB,
-        "budget": 4 * budgeted * landings * pixels / MIB,
-        "call": 4 * _MAPS * max(walked, swept, budgeted) * values / MIB,
+        "low_nfe": 4 * low_nfe_batch * landings * pixels / MIB,
+        "call": 4 * _MAPS * max(walked, swept, low_nfe_batch) * values / MIB,
         "training": 4 * _MAPS_TRAINING * (own.training.batch_size if own else 0) * values / MIB,
     }
 

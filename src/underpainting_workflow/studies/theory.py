@@ -87,7 +87,7 @@ class ComparisonConfig(Model):
         description="What is compared with the main sampler; by default not a mixture of full covariances where "
         "eigenbasis.method forms none.",
     )
-    solver: Literal["rk4", "dopri5"] = Field(
+    ode_method: Literal["rk4", "dopri5"] = Field(
         "rk4", description="rk4: fixed steps on the sampler's own grid; dopri5: adaptive, for a check."
     )
     batch_size: int = Field(128, ge=1, description="Trajectories at once; does not change the result beyond rounding.")
@@ -174,7 +174,7 @@ class ScoreConfig(Model):
         return tuple(sorted(set(value)))
 
 
-class YoungConfig(Model):
+class EarlyCheckpointsConfig(Model):
     """Networks early in their training, with and without teleport; needs denoiser.training.snapshots."""
 
     fraction: float = Field(0.4, gt=0, lt=1, description="Part of the main sampler's steps that the jump skips.")

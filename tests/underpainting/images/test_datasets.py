@@ -667,8 +667,8 @@ REFUSED: dict[str, tuple[Break, str, str]] = {
             study["teleport"].update(
                 extractor={"name": "inception-v3-compat", "weights": "no.pth"}, seeds=2049, null_seeds=2049
             ),
-            study["budget"].update(seeds=2049),
-            study["young"].update(seeds=2049),
+            study["low_nfe"].update(seeds=2049),
+            study["early_checkpoints"].update(seeds=2049),
         ],
         "teleport.extractor.weights",
         "not at no.pth",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tests.helpers import legible
 from underpainting.noise.levels import VariancePreserving
-from underpainting.plotting import emergence, perturbation, residual, retrieval, score, style, young
+from underpainting.plotting import early_checkpoints, emergence, perturbation, residual, retrieval, score, style
 from underpainting_workflow.claims import paper
 
 LABELS = {
@@ -115,7 +115,7 @@ def networks(extractor: str) -> Figure:
         for step in (900, 10, 100)
         for skip in (0, 20)
     ]
-    return young.young(pd.DataFrame(rows), LABELS["network"], extractor)
+    return early_checkpoints.early_checkpoints(pd.DataFrame(rows), LABELS["network"], extractor)
 
 
 def trainings(forms: list[str], extractor: str) -> Figure:
@@ -142,8 +142,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "retrieval, colour": lambda: draw_retrieval(RGB, 12, ["network", "gaussian"]),
     "residual": lambda: trainings(["none", "blend"], "classifier"),
     "residual, all, FID": lambda: trainings(list(residual.LABELS), "inception-v3-compat"),
-    "young": lambda: networks("classifier"),
-    "young, FID": lambda: networks("inception-v3-compat"),
+    "early_checkpoints": lambda: networks("classifier"),
+    "early_checkpoints, FID": lambda: networks("inception-v3-compat"),
 }
 
 

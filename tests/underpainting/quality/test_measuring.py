@@ -10,7 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
-from scripts import measure_budget, measure_fidelity, sample_budget
+from scripts import measure_fidelity, measure_low_nfe, sample_low_nfe
 from underpainting.io import artifacts
 from underpainting.quality import distances, reference_solution
 
@@ -42,8 +42,8 @@ def test_images_are_compared_by_their_seeds(tmp_path: Path) -> None:
     found = files(tmp_path, [range(4), range(4, 12)], 0.2, [])
     errors = measure_fidelity.from_network(found["samples"], found["solution"])
     np.testing.assert_allclose(errors, np.full(7, 0.04), rtol=1e-4)
-    by_seed = sample_budget.solved(found["solution"])
-    beside = sample_budget.from_network(list(range(7, 12)), torch.from_numpy(pictures(range(7, 12), 0.2)), by_seed)
+    by_seed = sample_low_nfe.solved(found["solution"])
+    beside = sample_low_nfe.from_network(list(range(7, 12)), torch.from_numpy(pictures(range(7, 12), 0.2)), by_seed)
     np.testing.assert_allclose(beside, [0.04, 0.04, np.nan, np.nan, np.nan], rtol=1e-4)
 
 
@@ -64,13 +64,13 @@ def test_nothing_skipped_loses_nothing_and_without_it_no_loss_is_known(tmp_path:
     assert set(alone) == {"rmse_to_network", "rmse_to_network_low", "rmse_to_network_high"}
 
 
-def budget_row(
+def low_nfe_row(
     steps: int, jump: str, shift: float, real: dict[str, distances.Reference], errors: Any
-) -> measure_budget.Row:
+) -> measure_low_nfe.Row:
     random = np.random.default_rng(0)
     features = {prefix: random.standard_normal((60, 3)) + shift for prefix in real}
     found = distances.measure_distances(features, real, 20)
-    return measure_budget.Row({"steps": steps, "jump": jump}, found, errors)
+    return measure_low_nfe.Row({"steps": steps, "jump": jump}, found, errors)
 
 
 def test_a_jump_is_compared_with_as_many_steps_and_with_the_plain_run() -> None:
@@ -78,15 +78,15 @@ def test_a_jump_is_compared_with_as_many_steps_and_with_the_plain_run() -> None:
     real = {prefix: distances.Reference(random.standard_normal((80, 3))) for prefix in ("", "autoencoder_")}
     errors = random.gamma(2.0, 0.01, 9)
     shifts = {(5, "none"): (2.0, errors), (5, "mixture"): (1.0, 0.25 * errors), (50, "none"): (0.5, errors[:0])}
-    rows = [budget_row(*run, shift, real, few) for run, (shift, few) in shifts.items()]
-    plain, jumped, many = (measure_budget.compared(row, rows, 50) for row in rows)
+    rows = [low_nfe_row(*run, shift, real, few) for run, (shift, few) in shifts.items()]
+    plain, jumped, many = (measure_low_nfe.compared(row, rows, 50) for row in rows)
     assert plain["loss"] == plain["network_loss"] == many["loss"] == many["behind"] == many["behind_high"] == 0
     assert jumped["network_loss"] == pytest.approx(-0.5)
     assert jumped["loss"] < -0.5 and jumped["autoencoder_loss"] < -0.5
     assert jumped["behind"] > 1 and "network_loss" not in many
     ratio = rows[1].found.distances[""].infinite / rows[0].found.distances[""].infinite
     assert jumped["loss"] == pytest.approx(ratio - 1)
-    assert "behind" not in measure_budget.compared(rows[1], rows, None)
+    assert "behind" not in measure_low_nfe.compared(rows[1], rows, None)
 
 
 def test_differences_are_those_of_the_library(tmp_path: Path) -> None:

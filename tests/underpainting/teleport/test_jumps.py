@@ -1,4 +1,4 @@
-"""Jumps against what they stand for: the closed form, that of each class, and the mixture's flow by another solver."""
+"""Jumps against what they stand for: the closed form, that of each class, and the mixture's flow by another method."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_one_class_for_all_is_the_gaussian_jump() -> None:
 
 @pytest.mark.parametrize("path", JUMPS)
 def test_the_mixture_jump_follows_the_flow_of_its_mixture(path: str) -> None:
-    """Against an adaptive solver of eighth order with tolerances far below what is asked."""
+    """Against an adaptive method of eighth order with tolerances far below what is asked."""
     (source, target), mixture = JUMPS[path], mixture_of(CLASSES)
     images = start(source)
     grid = NoiseGrid.of([source, target])

@@ -66,10 +66,11 @@ def test_the_loss_at_a_level_lies_between_those_asked_for(basis: Eigenbasis) -> 
 
 
 @pytest.mark.parametrize(
-    ("losses", "wanted", "place"), [([3.0, 1.0, 1.05, 2.0], 0.1, 2), ([3.0, 1.0, 1.05, 2.0], 0.01, 1), ([-1.0], 0.0, 0)]
+    ("losses", "max_loss", "place"),
+    [([3.0, 1.0, 1.05, 2.0], 0.1, 2), ([3.0, 1.0, 1.05, 2.0], 0.01, 1), ([-1.0], 0.0, 0)],
 )
-def test_the_furthest_loses_no_more_than_wanted(losses: list[float], wanted: float, place: int) -> None:
-    assert planner.furthest(losses, wanted) == place
+def test_the_furthest_loses_at_most_max_loss(losses: list[float], max_loss: float, place: int) -> None:
+    assert planner.furthest(losses, max_loss) == place
 
 
 def flat(excess: float) -> Shortfall:
@@ -118,36 +119,36 @@ def three_rows(distances: list[float]) -> pd.DataFrame:
 
 def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
     rows = three_rows([4.0, 2.0, 1.0])
-    found = plan_table.compare(rows, SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    found = plan_table.compare(rows, SHORTFALL, tolerance=0.01, calls=9).iloc[0]
     assert (found["planned"], found["best"], found["fd"], found["excess"]) == (3, 3, 1.0, 0.0)
     assert (found["jump_loss"], found["step_loss"]) == (0.0, 0.3)
     assert found["cost"] == 9 / (100 * 18)
-    bolder = plan_table.compare(rows, SHORTFALL, wanted=50.0, calls=9).iloc[0]
+    bolder = plan_table.compare(rows, SHORTFALL, tolerance=50.0, calls=9).iloc[0]
     assert (bolder["planned"], bolder["excess"]) == (6, 3.0)
-    longer = plan_table.compare(rows.assign(step_loss=[0.2, 9.0, 8.0]), SHORTFALL, wanted=0.01, calls=9)
+    longer = plan_table.compare(rows.assign(step_loss=[0.2, 9.0, 8.0]), SHORTFALL, tolerance=0.01, calls=9)
     assert longer.iloc[0]["planned"] == 6, "steps that lose more than the jump are worth skipping"
 
 
 def test_each_measure_has_its_own_best_skip() -> None:
-    found = plan_table.compare(three_rows([4.0, 2.0, 1.0]), SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    found = plan_table.compare(three_rows([4.0, 2.0, 1.0]), SHORTFALL, tolerance=0.01, calls=9).iloc[0]
     for prefix in ("autoencoder_", "network_"):
         assert (found[f"{prefix}best"], found[f"{prefix}excess"]) == (0, 3.0)
     assert list(found.index) == plan_table.COLUMNS
 
 
 def test_what_is_below_the_floor_is_no_better_than_the_floor() -> None:
-    found = plan_table.compare(three_rows([0.5, 0.1, 0.2]), SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    found = plan_table.compare(three_rows([0.5, 0.1, 0.2]), SHORTFALL, tolerance=0.01, calls=9).iloc[0]
     assert (found["planned"], found["excess"], found["fd"], found["best_fd"]) == (3, 0.0, 0.5, 0.5)
 
 
 def test_a_stochastic_sampler_has_no_best_by_the_networks_own_images() -> None:
     rows = three_rows([4.0, 2.0, 1.0]).assign(rmse_to_network=np.nan)
-    found = plan_table.compare(rows, SHORTFALL, wanted=0.01, calls=9).iloc[0]
+    found = plan_table.compare(rows, SHORTFALL, tolerance=0.01, calls=9).iloc[0]
     assert np.isnan(found["network_best"]) and np.isnan(found["network_excess"]) and found["best"] == 3
 
 
 def test_the_null_model_is_neither_planned_nor_part_of_the_cost() -> None:
     rows = three_rows([4.0, 2.0, 1.0])
     null = rows[rows["skip"] > 0].assign(jump="isotropic", fd_infinite=0.6)
-    both = plan_table.compare(pd.concat([rows, null]), SHORTFALL, wanted=0.01, calls=9)
-    pd.testing.assert_frame_equal(both, plan_table.compare(rows, SHORTFALL, wanted=0.01, calls=9))
+    both = plan_table.compare(pd.concat([rows, null]), SHORTFALL, tolerance=0.01, calls=9)
+    pd.testing.assert_frame_equal(both, plan_table.compare(rows, SHORTFALL, tolerance=0.01, calls=9))

@@ -4,7 +4,7 @@ Pure functions of a study's name and its models; the rules wrap them with wildca
 """
 
 from underpainting_workflow.studies.files import (
-    budget,
+    low_nfe,
     planner,
     products,
     residual,
@@ -18,7 +18,7 @@ from underpainting_workflow.studies.files import (
 )
 
 __all__ = [
-    "budget",
+    "low_nfe",
     "planner",
     "products",
     "residual",

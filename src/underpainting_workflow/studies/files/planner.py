@@ -16,7 +16,7 @@ def inputs(name: str, study: Study) -> dict[str, theories.Files]:
 
 def jumps(study: Study) -> dict[str, int | None]:
     """The jumps to plan whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
-    chosen = study.budget.jumps if study.budget else ()
+    chosen = study.low_nfe.jumps if study.low_nfe else ()
     known = {jump.id: jump.rank for jump in chosen if jump.kind.reads != "samples" and jump.name != NULL}
     return {"gaussian": None, **known}
 
@@ -25,4 +25,4 @@ def settings(study: Study) -> dict[str, object]:
     """What the planner allows, how often it called the network over all its images, and the samplers with grids of their own."""
     plan = study.planner
     samplers = {choice.id: choice.model_dump() for choice in study.teleport.samplers}
-    return {"wanted": plan.wanted, "seen": plan.seen, "calls": plan.images * plan.levels, "samplers": samplers}
+    return {"max_loss": plan.max_loss, "seen": plan.seen, "calls": plan.images * plan.levels, "samplers": samplers}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from underpainting_workflow.studies.files import budget, residual
+from underpainting_workflow.studies.files import low_nfe, residual
 from underpainting_workflow.studies.models import Study
 
 TABLES = ("metrics.json", "teleport.csv", "plan.csv", "geometry.csv", "models.csv", "claims.csv", "findings.json")
@@ -12,7 +12,7 @@ ACROSS_STUDIES = ("results/table2.csv", "results/table2.html")
 
 def tables(name: str, study: Study) -> list[str]:
     """Return the tables and metrics."""
-    shown = (*TABLE_PAGES, "budget") if budget.swept(study) else TABLE_PAGES
+    shown = (*TABLE_PAGES, "low_nfe") if low_nfe.swept(study) else TABLE_PAGES
     pages = [f"tables/{page}.html" for page in shown]
     return [f"results/{name}/{file}" for file in (*TABLES, *pages)] + residual.tables(name, study)
 

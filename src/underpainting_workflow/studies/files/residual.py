@@ -43,7 +43,7 @@ def settings(_: str, study: Study) -> dict[str, object]:
     sweep, draws = study.teleport, {"steps": 1, "batch_size": 256, "prediction_type": "v_prediction"}
     return {
         "training": draws,
-        "budgets": list(section(study).budgets),
+        "training_steps": list(section(study).training_steps),
         "images": section(study).images,
         "sampler": stages.main_first(sweep)[0].model_dump(),
         "first_seed": sweep.first_seed,
@@ -64,7 +64,7 @@ def own_denoiser(study: Study) -> OwnDenoiser:
 def networks(name: str, study: Study, form: str, seed: str, part: str) -> list[str]:
     """One file of each network of a form and seed, the shortest training first."""
     folder = f"results/{name}/residual/{form}/seed_{seed}"
-    return [f"{folder}/steps_{steps}/denoiser/{part}" for steps in section(study).budgets]
+    return [f"{folder}/steps_{steps}/denoiser/{part}" for steps in section(study).training_steps]
 
 
 def rows(name: str, study: Study) -> list[str]:

@@ -45,16 +45,16 @@ def truncated(study: Study) -> list[tuple[str, int, int]]:
 
 def landed(name: str, study: Study) -> list[Landed]:
     """The jumps of the sweep over few network calls, with the shards that hold any of the seeds."""
-    if study.budget is None:
+    if study.low_nfe is None:
         return []
     pattern = f"results/{name}/jumps/{{jump}}/seeds_{{{{first}}}}-{{{{stop}}}}.zarr.zip"
     found = [
         Landed(
             jump.id,
-            stages.shards(pattern.format(jump=jump.id), study.budget, seeds(study)),
+            stages.shards(pattern.format(jump=jump.id), study.low_nfe, seeds(study)),
             {skip: study.teleport.solution.steps_after(skip / 100) for skip in jump.skips},
         )
-        for jump in study.budget.jumps
+        for jump in study.low_nfe.jumps
     ]
     return [entry for entry in found if entry.files]  # none, where both sweeps have no seed in common
 

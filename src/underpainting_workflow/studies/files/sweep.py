@@ -21,7 +21,7 @@ def fidelity_settings(study: Study) -> dict[str, object]:
     return {"scores": score_settings(study), "resamples": study.teleport.resamples}
 
 
-def has_young(study: Study) -> bool:
+def has_early_checkpoints(study: Study) -> bool:
     """Are there networks from early in the training?"""
     return isinstance(study.denoiser, TrainedDenoiser) and bool(study.denoiser.training.snapshots)
 

@@ -18,8 +18,8 @@ def of_all(name: str, study: Study) -> list[str]:
 
 
 def of_main(kind: str, name: str, study: Study, ending: str = "zarr.zip") -> str:
-    """Return the artifact of a kind (`emergence`, `perturbation`, `retrieval`, `young`) of the main sampler."""
-    stage = study.teleport if kind == "young" else study.trajectories
+    """Return the artifact of a kind (`emergence`, `perturbation`, `retrieval`, `early_checkpoints`) of the main sampler."""
+    stage = study.teleport if kind == "early_checkpoints" else study.trajectories
     return f"results/{name}/{kind}/{stages.main_sampler(stage)}.{ending}"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.teleport.registry import NO_JUMP, kind_of
 from underpainting.theory.theories import COMPARED
-from underpainting_workflow.studies.budget import BudgetConfig
 from underpainting_workflow.studies.files import stages, sweep, theories
+from underpainting_workflow.studies.low_nfe import LowNfeConfig
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import SamplerName
 
@@ -18,11 +18,11 @@ def jump_inputs(name: str, study: Study, jump: str) -> dict[str, theories.Files]
     return theories.models(name, study, [kind_of(jump).reads], ())
 
 
-def section(study: Study) -> BudgetConfig:
-    """The budgets of a study that has them."""
-    if study.budget is None:
-        raise ValueError("this study has no section `budget`")
-    return study.budget
+def section(study: Study) -> LowNfeConfig:
+    """The section `low_nfe` of a study that has it."""
+    if study.low_nfe is None:
+        raise ValueError("this study has no section `low_nfe`")
+    return study.low_nfe
 
 
 def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
@@ -30,45 +30,47 @@ def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
     return [] if jump == NO_JUMP else [f"results/{name}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip"]
 
 
-def features_of(steps: int | str, name: str = "{study}", solver: str = "{solver}", jump: str = "{jump}") -> str:
+def features_of(
+    steps: int | str, name: str = "{study}", sampler_name: str = "{sampler_name}", jump: str = "{jump}"
+) -> str:
     """The feature shards of one run, with `{first}` and `{stop}` to be filled in, and what else is not given."""
-    return f"results/{name}/budget/{solver}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
+    return f"results/{name}/low_nfe/{sampler_name}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
 
 
-def _shards(name: str, study: Study, solver: str, steps: int, jump: str) -> list[str]:
-    return stages.shards(features_of(steps, name, solver, jump), section(study))
+def _shards(name: str, study: Study, sampler_name: str, steps: int, jump: str) -> list[str]:
+    return stages.shards(features_of(steps, name, sampler_name, jump), section(study))
 
 
-def features(name: str, study: Study, solver: str) -> list[str]:
+def features(name: str, study: Study, sampler_name: str) -> list[str]:
     """The features of every run of a sampler, run after run, shard after shard."""
-    runs = [(steps, jump) for sampler, steps, jump in section(study).runs() if sampler == solver]
-    return [file for steps, jump in runs for file in _shards(name, study, solver, steps, jump)]
+    runs = [(steps, jump) for sampler, steps, jump in section(study).runs() if sampler == sampler_name]
+    return [file for steps, jump in runs for file in _shards(name, study, sampler_name, steps, jump)]
 
 
-def settings(_: str, study: Study, solver: str) -> dict[str, object]:
+def settings(_: str, study: Study, sampler_name: str) -> dict[str, object]:
     """Which runs a sampler has, and how they are measured."""
-    budget = section(study)
-    runs = [[steps, jump] for sampler, steps, jump in budget.runs() if sampler == solver]
-    plain = budget.reference_steps(next(sampler for sampler in budget.samplers if sampler == solver))
+    low_nfe = section(study)
+    runs = [[steps, jump] for sampler, steps, jump in low_nfe.runs() if sampler == sampler_name]
+    plain = low_nfe.reference_steps(next(sampler for sampler in low_nfe.samplers if sampler == sampler_name))
     return {"runs": runs, "reference": plain, **sweep.fidelity_settings(study)}
 
 
 def rows(name: str, study: Study) -> list[str]:
     """The fidelity of every sampler at few network calls."""
-    return [f"results/{name}/budget/{sampler}.json" for sampler in study.budget.samplers] if study.budget else []
+    return [f"results/{name}/low_nfe/{sampler}.json" for sampler in study.low_nfe.samplers] if study.low_nfe else []
 
 
 def swept(study: Study) -> bool:
     """Is image quality measured at few network calls?"""
-    return study.budget is not None
+    return study.low_nfe is not None
 
 
 def names(study: Study) -> dict[str, dict[str, str]]:
     """Labels of samplers and jumps, in the order of the study; no jump is the first of the jumps."""
-    budget = section(study)
+    low_nfe = section(study)
     return {
-        "solvers": {name: SAMPLERS[name].label for name in budget.samplers},
-        "jumps": {NO_JUMP: "no jump", **{jump.id: jump.label for jump in budget.jumps}},
+        "samplers": {name: SAMPLERS[name].label for name in low_nfe.samplers},
+        "jumps": {NO_JUMP: "no jump", **{jump.id: jump.label for jump in low_nfe.jumps}},
     }
 
 
@@ -80,11 +82,11 @@ def shown_sampler(study: Study) -> SamplerName:
 
 def shown(study: Study) -> list[list[int | str]]:
     """[steps, jump] of the runs whose images are shown: without a jump, after jumps along theories, and the plain run last."""
-    budget, sampler = section(study), shown_sampler(study)
-    listed = [jump.id for jump in budget.jumps]
+    low_nfe, sampler = section(study), shown_sampler(study)
+    listed = [jump.id for jump in low_nfe.jumps]
     jumps = [NO_JUMP, *([name for name in listed if name in COMPARED] or listed)]
-    plain = budget.reference_steps(sampler)
-    runs = [(steps, jump) for steps in budget.within(sampler, SHOWN) for jump in jumps]
+    plain = low_nfe.reference_steps(sampler)
+    runs = [(steps, jump) for steps in low_nfe.within(sampler, SHOWN) for jump in jumps]
     return [list(run) for run in dict.fromkeys([*runs, *([(plain, NO_JUMP)] if plain else [])])]
 
 

@@ -11,7 +11,7 @@ from underpainting.teleport import sweep
 
 
 @style.styled
-def young(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
+def early_checkpoints(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
     """Distance to the trained network's images (A) and Frechet distance (B) by training step, with and without teleport.
 
     Args:

@@ -123,7 +123,7 @@ def main(
     output: str,
     study: str,
     seeds: range,
-    solver: str,
+    sampler_name: str,
     steps: int,
     config: dict[str, Any],
     compute: Compute,
@@ -132,15 +132,15 @@ def main(
     denoiser, scheduler = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule = schedules.load_schedule(inputs["scheduler"])
     extractors = Extractors(config["extractor"], inputs.get("extractor"), inputs["autoencoder"]).load()
-    own = {} if SAMPLERS[solver].stochastic else solved(inputs["solution"])
+    own = {} if SAMPLERS[sampler_name].stochastic else solved(inputs["solution"])
     starts = [hybrid_sampler.start_after(skip) for skip in config["skips"]]
-    settings = followed(solver, scheduler)
-    walks = [hybrid_sampler.regridded(solver, schedule, steps, start, **settings) for start in starts]
+    settings = followed(sampler_name, scheduler)
+    walks = [hybrid_sampler.regridded(sampler_name, schedule, steps, start, **settings) for start in starts]
     meter.plan(nfe=len(seeds) * sum(sampler.calls() for sampler in walks))
     batches = starting(landed, schedule, seeds, denoiser.image_shape, config["batch_size"])
     parts = list(generated(batches, walks, denoiser, extractors, own))
     data = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")
-    run_config = {"sampler": solver, **config, "steps": steps}
+    run_config = {"sampler": sampler_name, **config, "steps": steps}
     network = artifacts.digest(inputs["weights"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], config=run_config, network=network)
     artifacts.save(with_levels(data, walks, config["skips"]), output, provenance)

@@ -1,4 +1,4 @@
-"""Models of the sweep over few network calls: every sampler at every budget, with and without each kind of jump."""
+"""Models of the sweep over few network calls: every sampler at every number of calls, with and without each kind of jump."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class JumpChoice(Model):
         return {key: value for key, value in values(self).items() if value is not None}
 
 
-class BudgetConfig(Seeded):
+class LowNfeConfig(Seeded):
     """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
 
     samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
@@ -108,8 +108,8 @@ class BudgetConfig(Seeded):
         return tuple(sorted(value, key=list(registry.SAMPLERS).index))
 
     def steps(self, sampler: SamplerName) -> list[int]:
-        """The numbers of steps of a sampler, ascending; budgets that pay for the same steps are one."""
-        return sorted({registry.steps_within(sampler, budget) for budget in self.nfe})
+        """The numbers of steps of a sampler, ascending; numbers of calls that pay for the same steps are one."""
+        return sorted({registry.steps_within(sampler, calls) for calls in self.nfe})
 
     def reference_steps(self, sampler: SamplerName) -> int | None:
         """The steps of a sampler's plain run."""
@@ -123,10 +123,10 @@ class BudgetConfig(Seeded):
         """Where a jump lands, in per cent; without a jump nothing is skipped."""
         return (0,) if name == NO_JUMP else self.jump(name).skips
 
-    def within(self, sampler: SamplerName, budgets: Iterable[int]) -> list[int]:
-        """The most steps that each of some budgets pays for, of those that are swept; the fewest, if none pays for any."""
+    def within(self, sampler: SamplerName, numbers: Iterable[int]) -> list[int]:
+        """Find the most swept steps within each number of calls; the fewest steps, if none is within any."""
         swept = self.steps(sampler)
-        paid = [[steps for steps in swept if registry.calls(sampler, steps) <= budget] for budget in budgets]
+        paid = [[steps for steps in swept if registry.calls(sampler, steps) <= most] for most in numbers]
         return list(dict.fromkeys(steps[-1] for steps in paid if steps)) or swept[:1]
 
     def runs(self) -> list[tuple[SamplerName, int, str]]:

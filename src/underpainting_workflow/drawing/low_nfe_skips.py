@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from underpainting.plotting import budget
+from underpainting.plotting import low_nfe
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Draw the distance by skip."""
-    return budget.skips(pd.read_csv(files["table"][0]), budget.Names(config["solvers"], config["jumps"]))
+    return low_nfe.skips(pd.read_csv(files["table"][0]), low_nfe.Names(config["samplers"], config["jumps"]))

@@ -23,7 +23,8 @@ from underpainting.quality import classifier, extractors, fidelity, frechet, hel
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.training.trainer import Recipe, held_out_loss
-from underpainting_workflow import equal_budgets
+from underpainting_workflow import equal_training_steps
+from underpainting_workflow.runner import Job
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -32,9 +33,11 @@ def row(form: str, seed: int, fd: float, steps: int = 100) -> dict[str, Any]:
     return {"form": form, "seed": seed, "steps": steps, "fd": fd, "floor": 0.5, "loss": 0.1 * fd}
 
 
-def test_ratios_compare_the_same_seed_and_budget() -> None:
+def test_ratios_compare_the_same_seed_and_low_nfe() -> None:
     rows = [row("none", 0, 8.0), row("none", 1, 2.0), row("velocity", 1, 4.0), row("velocity", 0, 1.0)]
-    found = equal_budgets.summary(pd.DataFrame([*rows, row("velocity", 0, 9.0, 200)])).set_index(["form", "steps"])
+    found = equal_training_steps.summary(pd.DataFrame([*rows, row("velocity", 0, 9.0, 200)])).set_index(
+        ["form", "steps"]
+    )
     ahead = found.loc[("velocity", 100)]
     assert (ahead["fd"], ahead["fd_min"], ahead["fd_max"], ahead["trainings"]) == (2.5, 1.0, 4.0, 2)
     assert ahead["floor"] == 0.5
@@ -64,9 +67,12 @@ def test_the_held_out_loss_is_the_objective_s_at_draws_that_no_seed_trains_on() 
     assert held_out_loss(Zero(), images, SCHEDULE, other) == found
 
 
+JOB = Job("train_form", {}, {}, [], [], {"study": "tiny"}, {}, "train_denoiser 0", {}, 1, "logs/train.log")
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> dict[str, list[str]]:
-    """A data set, its classifier's features, and a network of each of two budgets, from the scripts that make them."""
+    """A data set, its classifier's features, and a network of each of two training lengths, from the scripts that make them."""
     images = digits()[:300]
     data = artifacts.image_array(images.float().numpy() / 127.5 - 1, ("sample", *artifacts.IMAGE_DIMS), "images")
     artifacts.save(xr.Dataset({"images": data}), tmp_path / "dataset.zarr.zip", {})
@@ -93,7 +99,7 @@ def made(tmp_path: Path) -> dict[str, list[str]]:
         outputs = {name: str(folder / name) for name in ("index", "schedule", "losses", "snapshots")}
         outputs |= {"schedule": str(folder / "schedule.zarr.zip"), "losses": str(folder / "losses.zarr.zip")}
         sources = {name: str(tmp_path / f"{name}.zarr.zip") for name in ("dataset", "eigenbasis")}
-        train(sources, outputs, "tiny", config, "run", 30.0, torch.device("cpu"))
+        train(sources, outputs, "tiny", config, "cpu", 30.0, JOB)
     return {
         "index": [str(tmp_path / str(steps) / "index") for steps in (2, 3)],
         "dataset": [str(tmp_path / "dataset.zarr.zip")],
@@ -102,11 +108,11 @@ def made(tmp_path: Path) -> dict[str, list[str]]:
     }
 
 
-def test_networks_are_measured_budget_by_budget(made: dict[str, list[str]], tmp_path: Path) -> None:
+def test_networks_are_measured_one_by_one(made: dict[str, list[str]], tmp_path: Path) -> None:
     recipe = {"steps": 1, "batch_size": 16, "prediction_type": "v_prediction"}
     config = {
         "training": recipe,
-        "budgets": [2, 3],
+        "training_steps": [2, 3],
         "images": 40,
         "sampler": {"name": "ddim", "steps": 3},
         "first_seed": 10,

@@ -61,7 +61,7 @@ def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]
     return {**columns, **(row.found.losses(plain[reference].found, "behind") if reference in plain else {})}
 
 
-def main(generated: list[str], real: str, output: str, solver: str, config: dict[str, Any]) -> None:
+def main(generated: list[str], real: str, output: str, sampler_name: str, config: dict[str, Any]) -> None:
     """Measure all rows of a sampler, write them."""
     references = distances.load_references(real)
     shards = len(generated) // len(config["runs"])
@@ -71,7 +71,7 @@ def main(generated: list[str], real: str, output: str, solver: str, config: dict
     ]
     rows = [row for run in runs for row in measured(run, references, config)]
     complete = [compared(row, rows, config["reference"]) for row in rows]
-    write_json([{"sampler": f"{solver}-{row['steps']}", "design": "regrid", **row} for row in complete], output)
+    write_json([{"sampler": f"{sampler_name}-{row['steps']}", "design": "regrid", **row} for row in complete], output)
 
 
 if __name__ == "__main__":

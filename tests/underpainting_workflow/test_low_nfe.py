@@ -12,7 +12,7 @@ import yaml
 from underpainting.io.errors import InputError
 from underpainting.teleport.registry import NO_JUMP
 from underpainting_workflow.studies import Study, files, load_study
-from underpainting_workflow.studies.budget import BudgetConfig
+from underpainting_workflow.studies.low_nfe import LowNfeConfig
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
 BUDGET: dict[str, Any] = {
@@ -27,61 +27,64 @@ BUDGET: dict[str, Any] = {
 
 def content_with(**changes: Any) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(TINY.read_text(encoding="utf-8"))
-    return {**content, "budget": {**copy.deepcopy(BUDGET), **changes}}
+    return {**content, "low_nfe": {**copy.deepcopy(BUDGET), **changes}}
 
 
 def study_with(**changes: Any) -> Study:
     return Study.model_validate(content_with(**changes))
 
 
-def budget_with(**changes: Any) -> BudgetConfig:
-    return files.budget.section(study_with(**changes))
+def low_nfe_with(**changes: Any) -> LowNfeConfig:
+    return files.low_nfe.section(study_with(**changes))
 
 
 # --- steps and runs --------------------------------------------------------------------------------------------------
 
 
-def test_budgets_that_pay_for_the_same_steps_are_one() -> None:
+def test_numbers_of_calls_that_pay_for_the_same_steps_are_one() -> None:
     """Heun's three steps take five calls, its four take seven."""
-    budget = budget_with()
-    assert (budget.steps("ddim"), budget.steps("heun")) == ([5, 6, 8], [3, 4])
-    assert (budget.reference_steps("ddim"), budget.reference_steps("heun")) == (20, 10)
+    low_nfe = low_nfe_with()
+    assert (low_nfe.steps("ddim"), low_nfe.steps("heun")) == ([5, 6, 8], [3, 4])
+    assert (low_nfe.reference_steps("ddim"), low_nfe.reference_steps("heun")) == (20, 10)
 
 
 def test_every_run_is_made_once_and_the_plain_one_without_a_jump() -> None:
-    runs = budget_with().runs()
+    runs = low_nfe_with().runs()
     assert len(runs) == len(set(runs)) == (3 + 2) * 3 + 2
     assert [run for run in runs if run[1] in (20, 10)] == [("ddim", 20, NO_JUMP), ("heun", 10, NO_JUMP)]
     assert {jump for _, _, jump in runs} == {NO_JUMP, "gaussian", "lowrank8"}
 
 
 def test_a_plain_run_that_is_swept_anyway_is_no_other() -> None:
-    assert len(budget_with(reference=8).runs()) == (3 + 2) * 3
-    assert len(budget_with(reference=None).runs()) == (3 + 2) * 3
-    assert budget_with(reference=None).reference_steps("ddim") is None
+    assert len(low_nfe_with(reference=8).runs()) == (3 + 2) * 3
+    assert len(low_nfe_with(reference=None).runs()) == (3 + 2) * 3
+    assert low_nfe_with(reference=None).reference_steps("ddim") is None
 
 
 def test_lists_are_sorted_and_named() -> None:
-    budget = budget_with(nfe=[8, 5])
-    assert budget.nfe == (5, 8)
-    assert budget.skips("gaussian") == (40, 60)
-    assert budget.skips(NO_JUMP) == (0,)
-    assert budget.jump("lowrank8").skips == (70,)
+    low_nfe = low_nfe_with(nfe=[8, 5])
+    assert low_nfe.nfe == (5, 8)
+    assert low_nfe.skips("gaussian") == (40, 60)
+    assert low_nfe.skips(NO_JUMP) == (0,)
+    assert low_nfe.jump("lowrank8").skips == (70,)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", ["ddim", "heun"])
-def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(solver: str) -> None:
+@pytest.mark.parametrize("sampler_name", ["ddim", "heun"])
+def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(sampler_name: str) -> None:
     """The script that measures them cuts the list by the number of runs."""
     study = study_with()
-    listed, settings = files.budget.features("mine", study, solver), files.budget.settings("mine", study, solver)
+    listed, settings = (
+        files.low_nfe.features("mine", study, sampler_name),
+        files.low_nfe.settings("mine", study, sampler_name),
+    )
     runs: Any = settings["runs"]
     shards = len(listed) // len(runs)
     assert shards == 3
     for number, (steps, jump) in enumerate(runs):
-        folder = f"results/mine/budget/{solver}-{steps}/{jump}"
+        folder = f"results/mine/low_nfe/{sampler_name}-{steps}/{jump}"
         part = listed[number * shards : (number + 1) * shards]
         assert part == [f"{folder}/seeds_{first}-{min(first + 20, 50)}.zarr.zip" for first in (0, 20, 40)]
     assert [settings["reference"], NO_JUMP] in runs
@@ -89,8 +92,8 @@ def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(solver: str) -> N
 
 def test_runs_of_a_jump_begin_with_its_states() -> None:
     study = study_with()
-    assert files.budget.landed("mine", study, NO_JUMP, "0", "20") == []
-    assert files.budget.landed("mine", study, "lowrank8", "0", "20") == [
+    assert files.low_nfe.landed("mine", study, NO_JUMP, "0", "20") == []
+    assert files.low_nfe.landed("mine", study, "lowrank8", "0", "20") == [
         "results/mine/jumps/lowrank8/seeds_0-20.zarr.zip"
     ]
 
@@ -98,7 +101,7 @@ def test_runs_of_a_jump_begin_with_its_states() -> None:
 def test_a_jump_has_what_it_is_made_from() -> None:
     kinds = [{"name": name, "skips": [50]} for name in ("gaussian", "mixture", "samples")]
     study = study_with(jumps=kinds)
-    made_from = {kind["name"]: files.budget.jump_inputs("mine", study, str(kind["name"])) for kind in kinds}
+    made_from = {kind["name"]: files.low_nfe.jump_inputs("mine", study, str(kind["name"])) for kind in kinds}
     assert made_from["gaussian"] == {"eigenbasis": "results/mine/eigenbasis.zarr.zip"}
     assert made_from["mixture"] == {"mixture": "results/mine/mixture.zarr.zip"}
     assert made_from["samples"] == {
@@ -108,11 +111,11 @@ def test_a_jump_has_what_it_is_made_from() -> None:
 
 def test_a_study_without_the_section_has_no_such_rows() -> None:
     content = content_with()
-    del content["budget"]
+    del content["low_nfe"]
     study = Study.model_validate(content)
-    assert files.budget.rows("mine", study) == []
-    with pytest.raises(ValueError, match="this study has no section `budget`"):
-        files.budget.section(study)
+    assert files.low_nfe.rows("mine", study) == []
+    with pytest.raises(ValueError, match="this study has no section `low_nfe`"):
+        files.low_nfe.section(study)
 
 
 # --- slips -----------------------------------------------------------------------------------------------------------
@@ -121,42 +124,42 @@ def test_a_study_without_the_section_has_no_such_rows() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "problem", "remedy"),
     [
-        ({"samplers": ["ddim", "ddim"]}, "budget.samplers", "a sampler is listed twice", "list each sampler once"),
-        ({"samplers": ["plms"]}, "budget.samplers[0]", "'plms' is not allowed", "ddim"),
-        ({"samplers": []}, "budget.samplers", "at least 1", ""),
-        ({"nfe": [0, 5]}, "budget.nfe", "[0] are no numbers of network calls", "give numbers of 1 or more"),
+        ({"samplers": ["ddim", "ddim"]}, "low_nfe.samplers", "a sampler is listed twice", "list each sampler once"),
+        ({"samplers": ["plms"]}, "low_nfe.samplers[0]", "'plms' is not allowed", "ddim"),
+        ({"samplers": []}, "low_nfe.samplers", "at least 1", ""),
+        ({"nfe": [0, 5]}, "low_nfe.nfe", "[0] are no numbers of network calls", "give numbers of 1 or more"),
         (
             {"nfe": [8, 5, 8]},
-            "budget.nfe",
+            "low_nfe.nfe",
             "lists a number of network calls twice",
             "list each number of network calls once",
         ),
-        ({"nfe": [5, [6]]}, "budget.nfe[1]", "[6] is not allowed", "valid integer"),
-        ({"reference": 0}, "budget.reference", "0 is not allowed", ""),
-        ({"seeds": 10}, "budget.seeds", "10 are fewer than the 20 images of a KID subset", "raise it"),
+        ({"nfe": [5, [6]]}, "low_nfe.nfe[1]", "[6] is not allowed", "valid integer"),
+        ({"reference": 0}, "low_nfe.reference", "0 is not allowed", ""),
+        ({"seeds": 10}, "low_nfe.seeds", "10 are fewer than the 20 images of a KID subset", "raise it"),
         ({"jumps": [{"name": "gaussian", "skips": [40, 40]}]}, "skips", "lists a skip twice", "list each skip once"),
         ({"jumps": [{"name": "gaussian", "skips": [100]}]}, "skips", "100 is not allowed", "99"),
         ({"jumps": [{"name": "gaussian", "skips": []}]}, "skips", "at least 1", ""),
         (
             {"jumps": [{"name": "gaussian", "skips": [40]}, {"name": "gaussian", "skips": [60]}]},
-            "budget.jumps",
+            "low_nfe.jumps",
             "gaussian is listed twice",
             "put all its skips into one entry",
         ),
         (
             {"jumps": [{"name": "lowrank", "rank": 65, "skips": [40]}]},
-            "budget.jumps",
+            "low_nfe.jumps",
             "lowrank65 exceeds the 64 components of the eigenbasis",
             "lower its rank",
         ),
-        ({"jumps": [{"name": "lowrank", "skips": [40]}]}, "budget.jumps[0].rank", "missing", "add it"),
+        ({"jumps": [{"name": "lowrank", "skips": [40]}]}, "low_nfe.jumps[0].rank", "missing", "add it"),
         (
             {"jumps": [{"name": "gaussian", "skips": [40], "rank": 3}]},
-            "budget.jumps[0]",
+            "low_nfe.jumps[0]",
             "nothing but lowrank uses it",
             "",
         ),
-        ({"jump": []}, "budget.jump", "unknown key", "did you mean 'jumps'?"),
+        ({"jump": []}, "low_nfe.jump", "unknown key", "did you mean 'jumps'?"),
     ],
     ids=str,
 )

@@ -16,7 +16,7 @@ from underpainting.teleport import sweep
 def best_skips(table: str, sampler: str) -> dict[tuple[int, str], int]:
     """Return the best skip of a sampler, by NFE and jump."""
     rows = sweep.best(sweep.few_calls(pd.read_csv(table)))
-    own = rows[rows["solver"] == sampler]
+    own = rows[rows["sampler_name"] == sampler]
     return {(calls, jump): skip for calls, jump, skip in own[["nfe", "jump", "skip"]].to_numpy().tolist()}
 
 
@@ -31,4 +31,4 @@ def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
         rows.append(shown / 127.5 - 1)
         labels.append(f"{config['jumps'][jump]}{f', {skip} %' * bool(skip)}\nNFE {calls}")
     seeds: list[int] = np.asarray(data["seed"][: len(shown)]).tolist()
-    return few_calls.few_calls(rows, labels, seeds, config["solvers"][config["sampler"]])
+    return few_calls.few_calls(rows, labels, seeds, config["samplers"][config["sampler"]])

@@ -17,7 +17,7 @@ from underpainting.teleport import sweep
 
 MARKERS = "os^Dv<>Pp*"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-SHOWN_BUDGETS = 5, 10
+SHOWN_NFE = 5, 10
 TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
 _DODGE = 0.013  # between the lines of a panel, as a share of a value on a logarithmic axis
 
@@ -26,16 +26,16 @@ class Names(NamedTuple):
     """How samplers and jumps are called, in the order to be shown.
 
     Attributes:
-        solvers: sampler's name to its label.
+        samplers: sampler's name to its label.
         jumps: id to label, `none` first.
     """
 
-    solvers: Mapping[str, str]
+    samplers: Mapping[str, str]
     jumps: Mapping[str, str]
 
 
 @style.styled
-def budget(table: pd.DataFrame, names: Names) -> Figure:
+def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
     """Frechet distance (n to infinity) against network calls, a panel per sampler and a line per jump; last, the best of all.
 
     Args:
@@ -44,12 +44,12 @@ def budget(table: pd.DataFrame, names: Names) -> Figure:
     """
     table = _drawn(table)
     rows, plain = sweep.best(sweep.few_calls(table)), sweep.references(table)
-    count = len(names.solvers) + 1
+    count = len(names.samplers) + 1
     columns = 2 if count in (2, 4) else 3
     figure, panels = _panels(count, columns, 2.0)
-    for number, (solver, label) in enumerate(names.solvers.items()):
-        own, axes = rows[rows["solver"] == solver], panels[number]
-        _reference(axes, plain[plain["solver"] == solver])
+    for number, (sampler_name, label) in enumerate(names.samplers.items()):
+        own, axes = rows[rows["sampler_name"] == sampler_name], panels[number]
+        _reference(axes, plain[plain["sampler_name"] == sampler_name])
         _lines(axes, own, names, "nfe", marker=MARKERS[number % len(MARKERS)])
         style.panel_title(axes, LETTERS[number], label)
     _front(panels[-1], rows, names)
@@ -69,22 +69,20 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
     Where no sampler has rows for both numbers, those of one are shown.
 
     Args:
-        table, names: as for `budget`.
+        table, names: as for `low_nfe`.
     """
     table = _drawn(table)
     rows, plain = sweep.few_calls(table), sweep.references(table)
-    at = {
-        calls: [_within(rows[rows["solver"] == solver], calls) for solver in names.solvers] for calls in SHOWN_BUDGETS
-    }
+    at = {calls: [_within(rows[rows["sampler_name"] == name], calls) for name in names.samplers] for calls in SHOWN_NFE}
     distinct = {tuple(int(own["nfe"].iloc[0]) for own in runs): runs for runs in at.values()}
-    shown = [entry for runs in distinct.values() for entry in zip(names.solvers, runs, strict=True)]
-    columns = 2 if len(names.solvers) == 1 else min(len(names.solvers), 4)
+    shown = [entry for runs in distinct.values() for entry in zip(names.samplers, runs, strict=True)]
+    columns = 2 if len(names.samplers) == 1 else min(len(names.samplers), 4)
     figure, panels = _panels(len(shown), columns, 1.9)
-    for number, (axes, (solver, own)) in enumerate(zip(panels, shown, strict=True)):
-        _reference(axes, plain[plain["solver"] == solver])
+    for number, (axes, (sampler_name, own)) in enumerate(zip(panels, shown, strict=True)):
+        _reference(axes, plain[plain["sampler_name"] == sampler_name])
         _reference(axes, own[own["jump"] == "none"], "-")
         _lines(axes, own[own["jump"] != "none"], names, "skip", marker="o")
-        style.panel_title(axes, LETTERS[number % 26], f"{names.solvers[solver]}, NFE {own['nfe'].iloc[0]}")
+        style.panel_title(axes, LETTERS[number % 26], f"{names.samplers[sampler_name]}, NFE {own['nfe'].iloc[0]}")
     _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
     for axes in panels:
         axes.set_xlabel("time skipped in %")
@@ -100,7 +98,7 @@ def _drawn(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
-    """The rows of a sampler with the most calls that a budget pays for; those with the fewest, if it pays for none."""
+    """The rows of a sampler with the most calls up to a number; those with the fewest, if it has fewer."""
     return sweep.within(rows, max(calls, int(rows["nfe"].min())))
 
 
@@ -137,9 +135,9 @@ def _reference(axes: Axes, rows: pd.DataFrame, linestyle: str = "--") -> None:
 def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
     """Every sampler's best after each jump, and the Pareto front of all."""
     looks = style.jump_styles(names.jumps)
-    for number, solver in enumerate(names.solvers):
+    for number, sampler_name in enumerate(names.samplers):
         for jump in names.jumps:
-            chosen = rows[(rows["solver"] == solver) & (rows["jump"] == jump)]
+            chosen = rows[(rows["sampler_name"] == sampler_name) & (rows["jump"] == jump)]
             marker = MARKERS[number % len(MARKERS)]
             axes.plot(chosen["nfe"], chosen["fd"], marker, mew=0, alpha=0.75, color=looks[jump]["color"])
     front = sweep.pareto(rows)
@@ -173,5 +171,5 @@ def _handles(names: Names, with_front: bool = False) -> Iterator[Line2D]:
     yield Line2D([], [], color="black", ls=":", lw=0.9, label="real images (floor)")
     if with_front:
         yield Line2D([], [], color=style.MUTED, lw=1.0, drawstyle="steps-post", label="Pareto front")
-        for number, label in enumerate(names.solvers.values()):
+        for number, label in enumerate(names.samplers.values()):
             yield Line2D([], [], color=style.MUTED, marker=MARKERS[number % len(MARKERS)], ls="", label=label)

@@ -39,11 +39,11 @@ def main(table: str, output: str, config: dict[str, Any]) -> None:
     sweep_rows = pd.read_csv(table)
     found, plain = sweep.best(sweep.few_calls(sweep_rows)), sweep.references(sweep_rows)
     parts = []
-    for solver, label in config["solvers"].items():
+    for sampler_name, label in config["samplers"].items():
         lines = []
         for jump, name in config["jumps"].items():
-            best = found[(found["solver"] == solver) & (found["jump"] == jump)]
-            alone = plain[(plain["solver"] == solver) & (plain["jump"] == jump)]
+            best = found[(found["sampler_name"] == sampler_name) & (found["jump"] == jump)]
+            alone = plain[(plain["sampler_name"] == sampler_name) & (plain["jump"] == jump)]
             lines.append({"Jump": name, **line(best, alone, config)})
         parts.append(tables.Part(label, "", pd.DataFrame(lines), {}))
     distance = sweep.distance_name(str(sweep_rows["extractor"].iloc[0]))

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from underpainting.plotting import young
+from underpainting.plotting import early_checkpoints
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Draw error and distance by training step."""
-    return young.young(pd.read_csv(files["table"][0]), config["label"], config["extractor"])
+    return early_checkpoints.early_checkpoints(pd.read_csv(files["table"][0]), config["label"], config["extractor"])
