@@ -6,7 +6,7 @@ from pathlib import Path
 from underpainting.io import third_party_code
 from underpainting_workflow import figures, fork_server, jobs, preflight, scheduling
 from underpainting.io.errors import InputError
-from underpainting.io.messages import as_rst
+from underpainting.io.messages import escape_rst
 from snakemake_provenance import code, track
 from snakemake_provenance.refusal import refusing
 from snakemake_provenance.settings import SNAKEMAKE
