@@ -27,7 +27,7 @@ PROFILE = ROOT / "workflow" / "profiles" / "slurm"
 SITE = (
     "--slurm-no-account",
     "--slurm-status-command=squeue",
-    "--slurm-init-seconds-before-status-checks=3",
+    "--slurm-init-seconds-before-status-checks=1",
     "--latency-wait=10",
     "--jobs=4",
     "--group-components=figures=2",
