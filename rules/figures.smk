@@ -21,6 +21,8 @@ for figure in figures.FIGURES:
             f"logs/{{study}}/figures/{figure.file}.log",
         wildcard_constraints:
             study=studies_with(figure.condition),
+        group:
+            "figures"
         resources:
             **needs(figure.rule, holds=figure.holds),
             # for captions; what it depends on is a parameter of the images

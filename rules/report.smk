@@ -4,7 +4,10 @@ import os
 
 # for workflow/report/workflow.rst, which sees the configuration
 config["about"] = {
-    name: {"title": escape_rst(entry.title), "description": escape_rst(entry.description)}
+    name: {
+        "title": escape_rst(entry.title),
+        "description": escape_rst(entry.description),
+    }
     for name, entry in STUDIES.items()
 }
 # only for the second Snakemake, by scripts/render_report.py: other jobs are given the configuration, without pictures
