@@ -12,7 +12,7 @@ from underpainting.plotting.images import FloatArray
 
 @style.styled
 def endpoint(actual: FloatArray, predicted: FloatArray, sampler: str, count: int) -> Figure:
-    """Endpoint estimates along one trajectory: the sampler's, the Gaussian solution's, their difference.
+    """Draw the endpoint estimates along one trajectory: the sampler's, the Gaussian solution's, and their difference.
 
     Args:
         actual, predicted: x0_hat, shape (step, channel, height, width).
@@ -36,7 +36,7 @@ def endpoint(actual: FloatArray, predicted: FloatArray, sampler: str, count: int
 
 @style.styled
 def samples(noise: FloatArray, rows: Mapping[str, FloatArray], seeds: Sequence[int]) -> Figure:
-    """Initial noise, and the images that a sampler and the theories make of it, seed by seed.
+    """Draw initial noise and the final images of a sampler and of the theories from it, a column per seed.
 
     Args:
         noise: shape (sample, channel, height, width).

@@ -1,4 +1,4 @@
-"""Fig. 15: trajectories along single directions, on the manifold and off it, beside the closed form."""
+"""Fig. 15: trajectories along single directions, on and off the manifold, with the closed form."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ TRAJECTORIES = 6
 
 
 def spread(variances: FloatArray, count: int = 7) -> NDArray[np.int64]:
-    """Components from the first to the last that has variance, the numbers in equal ratios.
+    """Choose components with variance, from the first to the last, whose numbers grow geometrically.
 
     Args:
         variances: decreasing, shape (component,).
-        count: at most so many components.
+        count: largest number of components.
     """
     last = int((variances > 1e-9 * variances.max(initial=0.0)).sum())
     return np.unique(np.geomspace(1, max(last, 1), count).round().astype(np.int64)) - 1
@@ -30,7 +30,7 @@ def spread(variances: FloatArray, count: int = 7) -> NDArray[np.int64]:
 
 @style.styled
 def components(actual: FloatArray, predicted: FloatArray, variances: FloatArray, names: Sequence[str]) -> Figure:
-    """Coefficients of the state by sampler step, a panel per direction: real (coloured) and closed form (dashed).
+    """Draw coefficients of the state by sampler step, a panel per direction: measured (coloured), closed form (dashed).
 
     Args:
         actual, predicted: v . (x_t - alpha_t mu), shape (sample, step, direction); at most six samples are shown.

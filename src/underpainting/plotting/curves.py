@@ -1,4 +1,7 @@
-"""A mean over samples with its band, by seaborn; apart from `style`, since seaborn takes longer to start than matplotlib."""
+"""A mean over samples with its band, drawn by seaborn.
+
+Separate from `style`, because seaborn takes longer to import than matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ BAND = ("pi", 80)  # seaborn's percentile interval: from the 10th to the 90th
 
 
 def curve(axes: Axes, position: FloatArray, values: FloatArray, *, band: bool, **look: Any) -> None:
-    """Mean over samples, and the band that holds the middle 80 % of them.
+    """Draw the mean over samples and the band that holds the middle 80 % of them.
 
     Args:
         position: shape (step,).

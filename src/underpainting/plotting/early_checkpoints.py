@@ -1,4 +1,4 @@
-"""Young networks: does the closed form, in place of the first steps, make better images than they do?"""
+"""Early checkpoints: image quality with the closed form in place of the first steps, and without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from underpainting.teleport import sweep
 
 @style.styled
 def early_checkpoints(table: pd.DataFrame, sampler: str, extractor: str) -> Figure:
-    """Distance to the trained network's images (A) and Frechet distance (B) by training step, with and without teleport.
+    """Draw distance to the trained network's images (A) and Frechet distance (B) by training step, plain and with jump.
 
     Args:
         table: `training_step`, `skip`, `error`, `fd`, `floor`, `n`; the largest step is the trained network.

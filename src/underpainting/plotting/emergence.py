@@ -1,4 +1,4 @@
-"""When components emerge in the endpoint estimate: measured on trajectories, and as the closed form says."""
+"""Emergence of components in the endpoint estimate: measured on trajectories, and by the closed form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CURVES = 5
 
 @style.styled
 def emergence(data: xr.Dataset) -> Figure:
-    """Slope of components by noise level (A), noise level at emergence: measured and predicted (B), by frequency (C).
+    """Draw slopes by noise level (A), noise level at emergence, measured and predicted (B) and by frequency (C).
 
     Args:
         data: `slope`, `predicted_slope` (step, component), `measured_ratio`, `measured_low`, `measured_high`,
@@ -35,7 +35,7 @@ def emergence(data: xr.Dataset) -> Figure:
 
 
 def _slopes(axes: Axes, data: xr.Dataset, shades: FloatArray) -> None:
-    """Measured (solid) and predicted (dashed) slopes of a few components, over noise to signal."""
+    """Draw measured (solid) and predicted (dashed) slopes of a few components against the noise-to-signal ratio."""
     with np.errstate(divide="ignore"):
         ratio = data["sigma"].values / data["alpha"].values
     finite = np.isfinite(ratio) & (ratio > 0)
@@ -80,7 +80,7 @@ def _ratios(axes: Axes, data: xr.Dataset, shades: FloatArray) -> None:
 
 
 def _frequencies(axes: Axes, data: xr.Dataset, shades: FloatArray) -> None:
-    """Noise level at emergence against spatial frequency: dots measured, circles predicted."""
+    """Draw noise level at emergence against spatial frequency: measured (dots) and predicted (circles)."""
     frequency = data["frequency"].values
     axes.scatter(
         frequency, data["measured_ratio"].values, c=shades, s=14, lw=0.4, ec="black", label="measured", zorder=3

@@ -17,7 +17,7 @@ MOST = 4 * COLUMNS
 
 @style.styled
 def endpoints(estimates: Mapping[int, FloatArray], sampler: str) -> Figure:
-    """A panel per seed, wrapped into rows; steps at equal distances if there are more than 52.
+    """Draw a panel per seed, wrapped into rows; evenly spaced steps if there are more than 52.
 
     Args:
         estimates: seed to x0_hat, shape (step, channel, height, width).

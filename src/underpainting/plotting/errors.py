@@ -1,4 +1,4 @@
-"""Fig. 4 C and 12 C-E: how far the Gaussian solution departs from samplers that start from the same noise."""
+"""Fig. 4 C and 12 C-E: errors of the Gaussian solution against samplers that start from the same noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BINS = 100
 
 @style.styled
 def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
-    """Squared error of state (A), endpoint estimate (B) and, along each component, of the final image (C).
+    """Draw the squared error of the state (A), the endpoint estimate (B) and each component of the final image (C).
 
     Args:
         samplers: label to `state_error`, `endpoint_error` (sample, step), `component_error` (sample, component) and
@@ -46,7 +46,7 @@ def error(samplers: Mapping[str, xr.Dataset], variances: FloatArray) -> Figure:
 
 
 def components(axes: Axes, variances: FloatArray) -> None:
-    """The data's variance along each component, in black, and the labels of the axes."""
+    """Draw the data's variance along each component, in black, and label the axes."""
     seen = variances > 1e-8 * variances.max(initial=0.0)
     number = np.flatnonzero(seen) + 1
     axes.plot(number, variances[seen], color="black", ls="-", lw=0.8, label=r"variance $\lambda_k$")
@@ -54,7 +54,7 @@ def components(axes: Axes, variances: FloatArray) -> None:
 
 
 def binned(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Component numbers and values; means over ever wider bins where there are more components than ink can show."""
+    """Return component numbers and values, averaged over logarithmic bins if there are more than `BINS` components."""
     count = values.shape[1]
     edges = np.unique(np.geomspace(1, count, BINS).astype(int)) if count > BINS else np.arange(1, count + 1)
     widths = np.diff(np.append(edges, count + 1))
@@ -62,13 +62,13 @@ def binned(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def position(data: xr.Dataset, same: bool) -> FloatArray:
-    """Sampler steps, or the percentage taken of them where samplers have not the same number."""
+    """Return the step numbers, or the percentage of steps taken if the samplers differ in their number of steps."""
     count = data.sizes["step"] - 1
     return np.linspace(0.0, count if same else 100.0, count + 1)
 
 
 def line(axes: Axes, position: FloatArray, values: FloatArray, band: bool, **look: Any) -> None:
-    """A curve of means and, if wanted, its band; zeros have no place on a logarithmic axis."""
+    """Draw a curve of means and, if requested, its band; zeros are left out on the logarithmic axis."""
     mean = values.mean(0)
     floor = 1e-9 * np.nanmax(mean, initial=0.0)
     shown = mean > floor
@@ -77,7 +77,7 @@ def line(axes: Axes, position: FloatArray, values: FloatArray, band: bool, **loo
 
 
 def noise_axis(axes: Axes, label: str, data: xr.Dataset, same: bool) -> None:
-    """The main sampler's noise scale on top."""
+    """Label the top axis with the noise scale of the main sampler."""
     place, sigma = position(data, same), data["sigma"].values
     axes.set_xlim(0, place[-1])
     top = axes.secondary_xaxis("top")

@@ -14,7 +14,7 @@ COLUMNS = 12
 
 @style.styled
 def few_calls(rows: Sequence[FloatArray], labels: Sequence[str], seeds: Sequence[int], sampler: str) -> Figure:
-    """Images of the same seeds: a row per run, a column per seed (twelve at most).
+    """Draw images of the same seeds: a row per run, a column per seed (twelve at most).
 
     Args:
         rows: each of shape (sample, channel, height, width), in [-1, 1].

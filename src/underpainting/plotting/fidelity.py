@@ -24,7 +24,7 @@ PANELS = {
 
 @style.styled
 def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Frechet distances in two sets of features (A, B) and difference from the network's own images (C) by steps skipped.
+    """Draw Frechet distances in two feature spaces (A, B) and distance to the network's images (C) by steps skipped.
 
     Args:
         table: `teleport.csv`.
@@ -62,7 +62,7 @@ NULL_LOOK: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (1, 1))}
 
 
 def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[str, Any]) -> None:
-    """A sampler's curve with its intervals, and the level of the sampler alone where it was measured."""
+    """Draw a sampler's curve with its intervals and, if measured, the level without a skip."""
     color = look["color"]
     axes.plot(rows["skip"], rows[column], marker="o", markeredgewidth=0, label=label, **look)
     axes.vlines(rows["skip"], rows[f"{column}_low"], rows[f"{column}_high"], color=color, lw=0.7)
@@ -71,7 +71,7 @@ def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[st
 
 
 def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Steps skipped below, with the noise scale at the jump; network calls above: both of the main sampler."""
+    """Label both axes for the main sampler: steps skipped and noise scale at the jump below, network calls above."""
     ticks = rows.iloc[style.thin_labels(rows["skip"].to_list(), 0.16)]
     texts = [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
     axes.set_xticks(ticks["skip"], texts)

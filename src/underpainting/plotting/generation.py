@@ -1,4 +1,4 @@
-"""Fig. 1: three ways to watch one image being generated, and the plane in which it happens."""
+"""Fig. 1: the generation of one image in three views, among them the plane of its trajectory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = ("state\n$x_t$", "difference\n$k\\,(x_{t-1} - x_t)$", "endpoint\nestimate
 
 @style.styled
 def generation(trajectory: xr.Dataset, count: int) -> Figure:
-    """One trajectory in snapshots (A), in the plane of x_0 and x_T (B), and as weights of the two (C).
+    """Draw one trajectory in snapshots (A), in the plane of x_0 and x_T (B), and as weights of the two (C).
 
     Args:
         trajectory: one sample with `state`, `endpoint` (step, channel, height, width), `alpha` and `sigma` (step).
@@ -47,7 +47,7 @@ def _watch(axes: Axes, trajectory: xr.Dataset, chosen: NDArray[np.int64]) -> Non
 
 
 def _plane(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
-    """The trajectory and the ideal rotation, projected onto the plane of x_0 and x_T."""
+    """Draw the trajectory and the ideal rotation, projected onto the plane of x_0 and x_T."""
     ideal = grid.alpha[:, None] * states[-1] + grid.sigma[:, None] * states[0]
     path = geometry.plane_coordinates(states)
     turned = geometry.plane_coordinates(np.concatenate([states[:1], ideal, states[-1:]]))[1:-1]
@@ -72,7 +72,7 @@ def _plane(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
 
 
 def _weights(axes: Axes, states: FloatArray, grid: NoiseGrid) -> None:
-    """Least-squares weights of x_0 and x_T in every state, beside the signal and noise scales."""
+    """Draw least-squares weights of x_0 and x_T in every state, and the signal and noise scales."""
     fitted = np.linalg.lstsq(states[[-1, 0]].T, states.T, rcond=None)[0]
     steps = np.arange(len(states))
     names = (("C0", "$x_0$", style.ALPHA), ("C1", "$x_T$", style.SIGMA))

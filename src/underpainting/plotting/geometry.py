@@ -1,4 +1,4 @@
-"""Fig. 10: how flat trajectories are, and how near to a rotation."""
+"""Fig. 10: distances of trajectories from a plane and from a rotation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POINTS = {
 
 @style.styled
 def shape(samplers: Mapping[str, xr.Dataset]) -> Figure:
-    """Error of plane and rotation, step by step (A); variance that principal components leave over (B).
+    """Draw the error of plane and rotation by step (A), and the variance that principal components leave over (B).
 
     Args:
         samplers: label to `plane_step`, `rotation_step` (sample, step), `explained_*` (sample, component) and `dim_*`
@@ -53,7 +53,7 @@ def shape(samplers: Mapping[str, xr.Dataset]) -> Figure:
 
 
 def _errors(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
-    """Squared error over squared norm along the sampling, mean and band over trajectories."""
+    """Draw squared error over squared norm along the sampling: mean and band over trajectories."""
     position = np.linspace(0, 100, data.sizes["step"])
     for name, (color, label) in APPROXIMATIONS.items():
         values = data[name].values
@@ -64,7 +64,7 @@ def _errors(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
 
 
 def _spectra(axes: Axes, data: xr.Dataset, faint: bool = False) -> None:
-    """1 - cumulative explained variance, mean over trajectories; a dot where the median trajectory reaches 99.9 %."""
+    """Draw 1 - cumulative explained variance, mean over trajectories; a dot marks 99.9 % in the median trajectory."""
     needed = {name: float(np.median(data[f"dim_{name}"].values)) for name in POINTS}
     for name, (color, label) in POINTS.items():
         rest = 1 - data[f"explained_{name}"].values.mean(0)

@@ -16,14 +16,14 @@ ROWS, COLUMNS = 10, 12
 def hybrid(
     rows: Sequence[FloatArray], skips: Sequence[tuple[int, int]], seeds: Sequence[int], sampler: str, steps: int
 ) -> Figure:
-    """Images of the hybrid method: a row per number of skipped steps (ten at most), a column per seed (twelve).
+    """Draw images of the hybrid method: a row per number of skipped steps (ten at most), a column per seed (twelve).
 
     Args:
         rows: each of shape (sample, channel, height, width), in [-1, 1].
         skips: steps skipped and network calls of each row, in increasing order.
         seeds: of the columns.
         sampler: its label.
-        steps: how many it has.
+        steps: its number of steps.
     """
     chosen = images.choose_snapshots(len(rows), ROWS)
     columns = seeds[:COLUMNS]

@@ -1,4 +1,4 @@
-"""Images in figures: to displayable values, and side by side in one axes."""
+"""Images in figures: conversion to displayable values, and drawing side by side in one axes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = 12
 
 
 def to_displayable(image: FloatArray) -> FloatArray:
-    """An image (channel, height, width) in [-1, 1] as (height, width[, 3]).
+    """Convert an image (channel, height, width) in [-1, 1] to (height, width[, 3]).
 
     Grey images keep their values, for a colour map over [-1, 1]; RGB is moved to [0, 1] and clipped, so that zero is
     mid-grey.
@@ -28,7 +28,7 @@ def to_displayable(image: FloatArray) -> FloatArray:
 
 
 def scale_each(images: ArrayLike) -> FloatArray:
-    """Each of the images (..., channel, height, width) divided by its own largest magnitude (99th percentile)."""
+    """Divide each image (..., channel, height, width) by its own largest magnitude (99th percentile)."""
     values = np.asarray(images, np.float64)
     size = np.percentile(np.abs(values), 99, axis=(-3, -2, -1), keepdims=True)
     return values / np.where(size > 0, size, 1.0)
@@ -54,7 +54,7 @@ def _label(axes: Axes, labels: Sequence[str]) -> None:
 def draw_row(
     axes: Axes, images: Sequence[FloatArray], labels: Sequence[str], signed: Sequence[bool], columns: int
 ) -> None:
-    """One row of images (channel, height, width), each with its label above, in an axes with room for `columns`."""
+    """Draw one row of images (channel, height, width), a label above each, in an axes with room for `columns`."""
     for column, (image, diverging) in enumerate(zip(images, signed, strict=True)):
         _place(axes, image, column, 0, diverging)
     _frame(axes, columns, 1, images[0].shape[-2] / images[0].shape[-1])
@@ -93,24 +93,24 @@ def draw_grid(
 
 
 def grid_height(rows: int, columns: int, width: float) -> float:
-    """Inches that a grid of square images needs in height, `width` being what the columns have."""
+    """Compute the height of a grid of square images, in inches; `width` is that of all columns together."""
     return width * rows / columns
 
 
 def wrap_columns(count: int, limit: int = COLUMNS) -> list[slice]:
-    """Column ranges for a grid of `count` columns that is wrapped at `limit`, of nearly equal length."""
+    """Split `count` columns into ranges of nearly equal length, at most `limit` columns each."""
     parts = -(-count // limit)
     size = -(-count // parts)
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def wrap_label(label: str) -> str:
-    """A label over several lines: broken at its commas or, if it is long, at its first blank."""
+    """Break a label into lines: at its commas or, if it is long, at its first blank."""
     if ", " in label:
         return label.replace(", ", ",\n")
     return label.replace(" ", "\n", 1) if len(label) > 11 else label
 
 
 def choose_snapshots(steps: int, count: int) -> NDArray[np.int64]:
-    """At most `count` of the steps 0 to `steps` - 1, both ends included, evenly spread."""
+    """Choose at most `count` of the steps 0 to `steps` - 1, evenly spaced, both ends included."""
     return np.unique(np.round(np.linspace(0, steps - 1, count)).astype(np.int64))

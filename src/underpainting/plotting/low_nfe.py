@@ -23,7 +23,7 @@ _DODGE = 0.013  # between the lines of a panel, as a share of a value on a logar
 
 
 class Names(NamedTuple):
-    """How samplers and jumps are called, in the order to be shown.
+    """Labels of samplers and jumps, in the order of drawing.
 
     Attributes:
         samplers: sampler's name to its label.
@@ -36,7 +36,7 @@ class Names(NamedTuple):
 
 @style.styled
 def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
-    """Frechet distance (n to infinity) against network calls, a panel per sampler and a line per jump; last, the best of all.
+    """Draw Frechet distance (n to infinity) by network calls: a panel per sampler, a line per jump, and a summary.
 
     Args:
         table: `teleport.csv`.
@@ -64,9 +64,9 @@ def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
 
 @style.styled
 def skips(table: pd.DataFrame, names: Names) -> Figure:
-    """Frechet distance against where a jump lands, at two numbers of network calls; a panel per sampler and number.
+    """Draw Frechet distance by the jump's target at two numbers of network calls; a panel per sampler and number.
 
-    Where no sampler has rows for both numbers, those of one are shown.
+    If no sampler has rows for both numbers, one number is shown.
 
     Args:
         table, names: as for `low_nfe`.
@@ -91,19 +91,19 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
 
 
 def _drawn(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `fd`, `fd_low` and `fd_high` at infinitely many images, not below what real images have."""
+    """Add `fd`, `fd_low` and `fd_high` at infinitely many images, raised to the floor of real images."""
     floor = table["floor_infinite"]
     ends = {f"fd{end}": table[f"fd_infinite{end}"].clip(lower=floor) for end in ("", "_low", "_high")}
     return table.assign(**ends)
 
 
 def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
-    """The rows of a sampler with the most calls up to a number; those with the fewest, if it has fewer."""
+    """Select the rows with the most calls up to a given number, or with the fewest if all have more."""
     return sweep.within(rows, max(calls, int(rows["nfe"].min())))
 
 
 def _panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
-    """So many panels with the same axes, all of them with tick labels; the places that are left are empty."""
+    """Create panels with the same axes, all with tick labels; unused places in the last row stay empty."""
     rows = -(-count // columns)
     figure = style.new_figure(0.6 + height * rows * (0.85 if rows > 3 else 1.0))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
@@ -115,7 +115,7 @@ def _panels(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]
 
 
 def _lines(axes: Axes, rows: pd.DataFrame, names: Names, position: str, marker: str) -> None:
-    """A line per jump with its intervals, each a little beside the others."""
+    """Draw a line with intervals for each jump, shifted a little to keep them apart."""
     looks, middle = style.jump_styles(names.jumps), (len(names.jumps) - 1) / 2
     for number, jump in enumerate(names.jumps):
         chosen = rows[rows["jump"] == jump].sort_values(position)
@@ -126,14 +126,14 @@ def _lines(axes: Axes, rows: pd.DataFrame, names: Names, position: str, marker: 
 
 
 def _reference(axes: Axes, rows: pd.DataFrame, linestyle: str = "--") -> None:
-    """The level of a plain run with its interval."""
+    """Draw the level of a plain run with its interval."""
     for _, row in rows.iterrows():
         axes.axhspan(row["fd_low"], row["fd_high"], color=style.MUTED, alpha=0.2, lw=0)
         axes.axhline(row["fd"], color="black" if linestyle == "-" else style.MUTED, ls=linestyle, lw=0.9)
 
 
 def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
-    """Every sampler's best after each jump, and the Pareto front of all."""
+    """Draw the best of every sampler after each jump, and the Pareto front of all."""
     looks = style.jump_styles(names.jumps)
     for number, sampler_name in enumerate(names.samplers):
         for jump in names.jumps:
@@ -146,7 +146,7 @@ def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
 
 
 def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extractor: str) -> None:
-    """One y axis for all panels, logarithmic; intervals are cut off at the floor."""
+    """Set the common logarithmic y axis of all panels, which ends at the floor; intervals are cut off there."""
     style.log_y_axis(panels[0], float(rows["floor_infinite"].min()), float(rows["fd_high"].max()))
     for axes in panels:
         style.draw_floor(axes, float(rows["floor_infinite"].iloc[0]))
@@ -155,7 +155,7 @@ def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extract
 
 
 def _call_axis(axes: Axes, calls: FloatArray) -> None:
-    """A logarithmic x axis with round labels, as far as there is room."""
+    """Set a logarithmic x axis with round labels, as far as there is room."""
     axes.set_xscale("log")
     ticks = [tick for tick in TICKS if calls.min() <= tick <= calls.max()] or calls.tolist()
     ticks = [ticks[place] for place in style.thin_labels(np.log(ticks).tolist(), 0.1)]

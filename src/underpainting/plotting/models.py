@@ -1,4 +1,4 @@
-"""Fig. 4 D and 16: the Gaussian, the mixture and the point cloud beside the sampler that they are to explain."""
+"""Fig. 4 D and 16: the Gaussian, the mixture and the point cloud, compared with the sampler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THIN = {"lw": 0.7}
 
 @style.styled
 def by_model(models: Mapping[str, xr.Dataset], labels: Mapping[str, str]) -> Figure:
-    """Error of the state by step (A), of the final image (B), and differences of the latter, seed by seed (C).
+    """Draw the error of the state by step (A), of the final image (B), and its paired differences by seed (C).
 
     Args:
         models: `gaussian`, `mixture`, `point_cloud`, or some of them, to `state_error` (sample, step) and `sigma` (step).
@@ -41,7 +41,7 @@ def by_model(models: Mapping[str, xr.Dataset], labels: Mapping[str, str]) -> Fig
 
 
 def state_errors(axes: Axes, models: Mapping[str, xr.Dataset], labels: Mapping[str, str]) -> None:
-    """Squared error of the state by step, mean and band for each model; the noise scale on top."""
+    """Draw the squared error of the state by step, mean and band for each model; the noise scale is on top."""
     for name, data in models.items():
         position = np.arange(data.sizes["step"], dtype=np.float64)
         look = style.model_style(name)
@@ -51,7 +51,7 @@ def state_errors(axes: Axes, models: Mapping[str, xr.Dataset], labels: Mapping[s
 
 
 def _final(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[str, str]) -> None:
-    """A dot per seed, a line joining the same seed; the mean and its 95 % interval in front."""
+    """Draw a dot per seed, a line through the dots of a seed, and the mean with its 95 % interval in front."""
     values = np.stack(list(final.values()))
     place = np.arange(len(final), dtype=np.float64)
     paths = [np.column_stack([place, column]) for column in values.T]
@@ -65,7 +65,7 @@ def _final(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[str, str
 
 
 def _differences(axes: Axes, final: Mapping[str, FloatArray], labels: Mapping[str, str]) -> None:
-    """Each model's error minus the Gaussian's: boxes over seeds, the mean and its 95 % interval."""
+    """Draw each model's error minus the Gaussian's: boxes over seeds, the mean and its 95 % interval."""
     first, *others = final
     differences = [final[name] - final[first] for name in others]
     axes.axhline(0, color=style.model_style(first)["color"], lw=0.8)
@@ -110,7 +110,7 @@ def table(
     labels: Mapping[str, str],
     count: int,
 ) -> Figure:
-    """Endpoint estimates (A) and final images (B) of sampler and models; error of the state (C), and by component (D).
+    """Draw endpoint estimates (A) and final images (B) of sampler and models; errors of state (C) and components (D).
 
     Args:
         endpoints: of one trajectory, each of shape (step, channel, height, width), `network` first.

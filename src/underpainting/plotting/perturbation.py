@@ -1,4 +1,4 @@
-"""Fig. 22 B and 3 D: what becomes of a push in the middle of sampling, beside the theory of it."""
+"""Fig. 22 B and 3 D: response to perturbations in the middle of sampling, measured and by theory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from underpainting.analysis import statistics
 from underpainting.plotting import style
 from underpainting.plotting.images import FloatArray
 
-LINEAR = 0.1  # below, the axes of gains are linear, so that zero has its place
+LINEAR = 0.1  # below this gain the axes are linear, so that they can show zero
 OTHERS = {"random": ("at random", style.MUTED, "s"), "off_manifold": ("off the manifold", "#D55E00", "^")}
 
 
 class Group(NamedTuple):
-    """Directions that are shown as one: a component alone, all random ones, all off the manifold."""
+    """Directions drawn as one: a single component, all random ones, or all off the manifold."""
 
     label: str
     chosen: list[int]
@@ -39,7 +39,7 @@ class Gains(NamedTuple):
 
 @style.styled
 def perturbation(data: xr.Dataset, sampler: str) -> Figure:
-    """Gain at the image by time of the push (A), along the way (B); measured against predicted: image (C), endpoint (D).
+    """Draw gains by perturbed step (A), along one trajectory (B), and by prediction: image (C), endpoint (D).
 
     Args:
         data: `state`, `endpoint` (step, sample, direction, time), `predicted_state`, `predicted_endpoint` (step, direction,
@@ -77,7 +77,7 @@ def perturbation(data: xr.Dataset, sampler: str) -> Figure:
 
 
 def groups(data: xr.Dataset) -> list[Group]:
-    """Components in the order of their variance, dark to bright, then the other kinds."""
+    """Return the groups: components by decreasing variance, dark to bright, then the other kinds."""
     kinds = np.array(data.attrs["kinds"])
     components = np.flatnonzero(kinds == "component")
     shades = style.sequential_colormap()(np.linspace(0, 1, len(components)))
@@ -94,7 +94,7 @@ def groups(data: xr.Dataset) -> list[Group]:
 
 
 def gains(data: xr.Dataset, group: Group, name: str, times: NDArray[np.int64]) -> Gains:
-    """Measured and predicted gains of `state` or `endpoint`, push by push, each at its own time."""
+    """Compute measured and predicted gains of `state` or `endpoint`, each perturbation at its own time."""
     number = np.arange(len(times))
     measured = data[name].values[:, :, group.chosen].mean(2)[number, :, times].T
     predicted = data[f"predicted_{name}"].values[:, group.chosen].mean(1)[number, times]
@@ -109,7 +109,7 @@ def _points(axes: Axes, position: FloatArray, gain: Gains, group: Group) -> None
 
 
 def _way(axes: Axes, data: xr.Dataset, found: list[Group], start: int) -> None:
-    """The difference of the states along the push, from the push to the image: mean and closed form."""
+    """Draw the difference of the states from the perturbation at `start` to the image: mean and closed form."""
     place = int(np.flatnonzero(data["perturbed_at"].values == start)[0])
     steps = np.arange(start, data.sizes["time"], dtype=np.float64)
     for group in found:

@@ -1,4 +1,4 @@
-"""Training on a Gaussian against plain training, at equal training steps."""
+"""Training on the residual of a Gaussian beside plain training, at equal training steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABELS = {"none": "plain training", "velocity": "Gaussian + network", "blend": "
 
 @style.styled
 def residual(table: pd.DataFrame, extractor: str) -> Figure:
-    """Frechet distance (A) and loss (B) by training steps: a line per form through the means, a point per training.
+    """Draw Frechet distance (A) and loss (B) by training steps: a line of means per form, a point per training.
 
     Args:
         table: `form`, `seed`, `steps`, `fd`, `floor`, `loss`.

@@ -1,4 +1,4 @@
-"""How near to training images are generated ones: does the network remember its data, as the point cloud does?"""
+"""Distances of generated images to training images, a test for memorisation; the point cloud memorises all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BASELINE = {"color": style.MUTED, "ls": ":", "lw": 1.6, "label": "training image
 def retrieval(
     data: xr.Dataset, generated: FloatArray, nearest: FloatArray, seeds: Sequence[int], labels: Mapping[str, str]
 ) -> Figure:
-    """Distances to the nearest training image (A), over that to the second (B), and a few pairs (C).
+    """Draw distances to the nearest training image (A), their ratio to the second-nearest (B), and a few pairs (C).
 
     Args:
         data: `distance`, `ratio` (origin, sample), `baseline_distance`, `baseline_ratio` (training); the attribute `origins`.
@@ -51,7 +51,7 @@ def retrieval(
 
 
 def _distributions(axes: Axes, data: xr.Dataset, name: str, labels: Mapping[str, str]) -> None:
-    """The fraction of images below each value, a line per origin and one for training images."""
+    """Draw the fraction of images below each value, a line per origin and one for training images."""
     lines = [style.model_style(origin) | {"label": labels[origin]} for origin in data.attrs["origins"]] + [BASELINE]
     for values, look in zip([*data[name].values, data[f"baseline_{name}"].values], lines, strict=True):
         axes.ecdf(values[np.isfinite(values)], **look)

@@ -1,4 +1,4 @@
-"""How much of the network's score the theories explain, noise level by noise level."""
+"""Fraction of the network's score that the theories explain, by noise level."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOWEST = -0.1
 
 
 def explained(residual: FloatArray, total: FloatArray) -> Interval:
-    """Fraction of the score's variance that a model explains, with its interval by resampling the images.
+    """Compute the fraction of the score's variance that a model explains, with its interval by resampling the images.
 
     Args:
         residual, total: shape (ratio, sample).
@@ -35,12 +35,12 @@ def explained(residual: FloatArray, total: FloatArray) -> Interval:
 
 @style.styled
 def score(data: xr.Dataset, labels: Mapping[str, str], printed: Mapping[float, float]) -> Figure:
-    """Fraction explained (A), and what is left over (B), by noise level.
+    """Draw the fraction explained (A) and the fraction left over (B) by noise level.
 
     Args:
         data: `residual` (ratio, model, sample), `total` (ratio, sample), `noise_to_signal` (ratio); the attribute `models`.
         labels: of the models to draw; the null model has none.
-        printed: the fractions that the authors print for the Gaussian, by noise level; empty for none.
+        printed: the authors' printed fractions for the Gaussian, by noise level; empty for none.
     """
     figure = style.new_figure(2.8)
     left, right = figure.subplots(1, 2)

@@ -19,7 +19,7 @@ LETTERS = "ABCDEFGHIJKLMNOP"
 
 @style.styled
 def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Frechet distance at infinitely many images against network calls, and below it the losses; a pair of panels per sampler.
+    """Draw Frechet distance (n to infinity) by network calls, and losses below it; a pair of panels per sampler.
 
     Args:
         table: `teleport.csv`; losses may be missing (NaN).
@@ -51,7 +51,7 @@ def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
 
 
 def _points(axes: Axes, rows: pd.DataFrame, column: str, loss: str, number: int = 0) -> None:
-    """A curve with its intervals; the largest skip up to which a loss is within the tolerance has a ring."""
+    """Draw a curve with its intervals; a ring marks the largest skip up to which a loss is within the tolerance."""
     look = style.line_style(number)
     axes.plot(rows["nfe"], rows[column], marker="o", markeredgewidth=0, **look)
     axes.vlines(rows["nfe"], rows[f"{column}_low"], rows[f"{column}_high"], color=look["color"], lw=0.8)
@@ -73,7 +73,7 @@ def _distances(axes: Axes, rows: pd.DataFrame, distance: str) -> None:
 
 
 def _losses(axes: Axes, rows: pd.DataFrame) -> None:
-    """Losses in per cent, on an axis that is linear up to the tolerance."""
+    """Draw losses in per cent, on an axis that is linear up to the tolerance."""
     known = [loss for loss in sweep.LOSSES if rows[loss].notna().any()]
     for loss in known:
         _points(axes, rows, loss, loss, sweep.LOSSES.index(loss))
@@ -91,7 +91,7 @@ def _losses(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _calls(panels: list[Axes], rows: pd.DataFrame, apart: float) -> None:
-    """Network calls below; above, the steps skipped and the noise scale where the sampler goes on."""
+    """Label the bottom axis with network calls, the top axis with steps skipped and the noise scale at the jump."""
     ticks = rows.sort_values("nfe")
     ticks = ticks.iloc[style.thin_labels(ticks["nfe"].to_list(), apart)]
     panels[-1].set_xticks(ticks["nfe"], [str(calls) for calls in ticks["nfe"]])

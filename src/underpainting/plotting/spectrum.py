@@ -1,4 +1,4 @@
-"""The eigenbasis of a data set: how much varies, and along which images."""
+"""The eigenbasis of a data set: its variances and its eigenvectors as images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = 8
 def eigenbasis(
     mean: FloatArray, vectors: FloatArray, variances: FloatArray, total_variance: float, frequency: FloatArray
 ) -> Figure:
-    """Variance by component (A), by spatial frequency (B), explained variance (C), mean and leading eigenvectors (D).
+    """Draw variance by component (A) and by frequency (B), explained variance (C), mean and leading eigenvectors (D).
 
     Args:
         mean: shape (channel, height, width), in [-1, 1].
@@ -71,7 +71,7 @@ def _spectrum(left: Axes, right: Axes, variances: FloatArray, total: float) -> N
 
 
 def _frequencies(axes: Axes, frequency: FloatArray, variances: FloatArray) -> None:
-    """The power spectrum of the basis: a dot per component."""
+    """Draw the power spectrum of the basis: a dot per component."""
     positive = variances > variances.max(initial=0) * 1e-12
     size = 6 if positive.sum() <= 200 else 1.5
     axes.scatter(frequency[positive], variances[positive], s=size, lw=0, rasterized=positive.sum() > 1000)

@@ -1,4 +1,4 @@
-"""One look for all figures, and files that are the same bytes each time."""
+"""The common style of all figures, and byte-for-byte reproducible figure files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FloatArray = NDArray[np.float64]
 
 @contextmanager
 def style_sheet() -> Iterator[None]:
-    """The style sheet, and nothing of what the user has set elsewhere."""
+    """Apply the style sheet, without any matplotlib settings of the user."""
     with (
         as_file(files("underpainting.plotting") / "underpainting.mplstyle") as sheet,
         mpl_style.context(sheet, after_reset=True),
@@ -53,7 +53,7 @@ def style_sheet() -> Iterator[None]:
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """A figure function whose figure has the style."""
+    """Decorate a figure function so that its figure has the style."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -64,37 +64,37 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure; sizes in inches."""
+    """Create an empty figure; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def split_in_two(figure: Figure, upper: float, lower: float) -> tuple[FigureBase, FigureBase]:
-    """Two parts of a figure, one above the other, of the given heights."""
+    """Split a figure into two parts, one above the other, of the given heights."""
     top, bottom = stack_subfigures(figure, [upper, lower])
     return top, bottom
 
 
 def stack_subfigures(figure: Figure, heights: Sequence[float]) -> list[FigureBase]:
-    """Parts of a figure, one below the other, of the given heights."""
+    """Split a figure into parts, one below the other, of the given heights."""
     parts = figure.add_gridspec(len(heights), 1, height_ratios=list(heights))
     return [figure.add_subfigure(parts[row]) for row in range(len(heights))]
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour and line style of the n-th line of a figure, the first being 0."""
+    """Return colour and line style of the n-th line of a figure, the first being 0."""
     looks = list(mpl.rcParams["axes.prop_cycle"])
     return dict(looks[number % len(looks)])
 
 
 def model_style(name: str) -> dict[str, Any]:
-    """Colour and line style of a theory, or of the `network` that they are to explain; the same in all figures."""
+    """Return colour and line style of a theory or of the `network`; the same in all figures."""
     return dict(_BLACK if name == "network" else THEORIES[name].look)
 
 
 def jump_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line style of each jump, by its id (`none`, `gaussian`, `lowrank16`); several ranks differ in colour."""
+    """Return colour and line style of jumps by id (`none`, `gaussian`, `lowrank16`); ranks differ in colour."""
     colours = cycle(_RANKED_COLOURS)
     looks = {name: _BLACK if name == NO_JUMP else kind_of(name).look for name in names}
     ranked = (name for name in looks if name != NO_JUMP and kind_of(name).ranked)
@@ -104,19 +104,19 @@ def jump_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def sequential_colormap() -> Colormap:
-    """Viridis without its palest tenth, which vanishes on paper."""
+    """Return Viridis without its palest tenth, which is invisible on paper."""
     return LinearSegmentedColormap.from_list(
         "underpainting", mpl.colormaps["viridis"]([i / 255 * 0.92 for i in range(256)])
     )
 
 
 def draw_floor(axes: Axes, value: float) -> None:
-    """A line where real images stand against real ones: what is below it is not better."""
+    """Draw a line at the distance between samples of real images; lower values are not better."""
     axes.axhline(value, color="black", ls=":", lw=0.9, label="real images (floor)")
 
 
 def format_number(value: float) -> str:
-    """A number with two digits that count, in mathematical type: 0.31, 2.7, 4 x 10^-5; zero below 10^-12."""
+    """Format a number with two significant digits, in math mode: 0.31, 2.7, 4 x 10^-5; zero below 10^-12."""
     if abs(value) < 1e-12:
         return "0"
     if 1e-2 <= abs(value) < 1e4:
@@ -126,13 +126,13 @@ def format_number(value: float) -> str:
 
 
 def panel_title(axes: Axes, letter: str, text: str, pad: float | None = None) -> None:
-    """A panel's letter (if it has one) and heading, flush left; `pad` points above the axes, if they are to agree."""
+    """Set a panel's letter (if it has one) and heading, flush left, `pad` points above the axes if given."""
     heading = rf"$\bf{{{letter}}}$  {text}" if letter else text
     axes.set_title(heading, y=None if pad is None else 1.0, pad=pad)
 
 
 def thin_labels(values: Sequence[float], share: float) -> list[int]:
-    """Indices of ascending values at least a share of their whole range apart, so that labels fit; the first is among them."""
+    """Choose indices of ascending values at least a share of their range apart, beginning with the first."""
     chosen = [0]
     for index, value in enumerate(values):
         if index and value - values[chosen[-1]] >= share * (values[-1] - values[0]):
@@ -141,12 +141,12 @@ def thin_labels(values: Sequence[float], share: float) -> list[int]:
 
 
 def scale_y_axis(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArray) -> None:
-    """A logarithmic y axis where values spread over more than a factor of three, or its like if some are not positive.
+    """Set a logarithmic y axis if values spread over more than a factor of three; symlog if some are not positive.
 
     Args:
-        axes: whose y axis it is.
-        values: that are drawn.
-        low, high: ends of their bars; what was not measured (NaN) does not count.
+        axes: axes of the y axis.
+        values: drawn values.
+        low, high: ends of their bars; NaN (not measured) is ignored.
     """
     if not np.isfinite(values).any():
         return
@@ -161,17 +161,19 @@ def scale_y_axis(axes: Axes, values: FloatArray, low: FloatArray, high: FloatArr
 
 
 def log_y_axis(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic y axis, labelled in plain numbers; `low` and `high` are the values to be shown."""
+    """Set a logarithmic y axis with plain numbers as labels; `low` and `high` are the extreme values to be shown."""
     steps = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5) if high < 500 * low else (1,)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=steps))
     decade = 10.0 ** np.floor(np.log10(low))
-    axes.set_ylim(bottom=0.97 * max(step * decade for step in steps if step * decade <= low))  # a label at the foot
+    axes.set_ylim(
+        bottom=0.97 * max(step * decade for step in steps if step * decade <= low)
+    )  # a label at the lower end
     plain_tick_labels(axes)
 
 
 def symlog_ticks(axis: Axis, top: float, linear: float) -> None:
-    """Ticks at 0 and at 1, 2, 5 times the powers of ten from `linear` to `top`, on an axis that is linear below `linear`."""
+    """Set ticks at 0 and at 1, 2, 5 times powers of ten up to `top`, on an axis that is linear below `linear`."""
     powers = 10.0 ** np.arange(np.floor(np.log10(linear)), np.ceil(np.log10(max(top, linear))) + 1)
     steps = (1, 2, 5) if top < 100 * linear else (1,)
     ticks = [
@@ -183,20 +185,20 @@ def symlog_ticks(axis: Axis, top: float, linear: float) -> None:
 
 
 def decade_ticks(axis: Axis) -> None:
-    """Labels 1, 2, 5 times the powers of ten, in plain numbers, on a logarithmic axis."""
+    """Label 1, 2, 5 times the powers of ten, in plain numbers, on a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
 def plain_tick_labels(axes: Axes) -> None:
-    """No powers of ten on the y axis, and labels at the major ticks only."""
+    """Label the major ticks of the y axis in plain numbers, and no minor ones."""
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def legend_below(axes: Axes) -> None:
-    """A legend of two columns under the axis label, where it hides nothing."""
+    """Draw a legend of two columns under the axis label, where it covers nothing."""
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2, columnspacing=1.0)
 
 
@@ -211,7 +213,7 @@ def save(figure: Figure, paths: Iterable[str | Path], dpi: int = 200) -> None:
     Raises:
         ValueError: another suffix.
     """
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each table that it subsets
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it logs each table that it subsets
     for path in map(Path, paths):
         if path.suffix not in _METADATA:
             raise ValueError(f"{path}: a figure is saved as {' or '.join(_METADATA)}")

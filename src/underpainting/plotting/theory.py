@@ -1,4 +1,4 @@
-"""Fig. 3: the closed form along a network's own noise schedule."""
+"""Fig. 3: the closed form along the network's noise schedule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALLEST = 1e-4
 
 
 def decades(variances: FloatArray) -> FloatArray:
-    """Powers of ten that cover a spectrum, and at least 0.01 to 10; nothing below 1e-4, which no eye can see."""
+    """Return the powers of ten that cover a spectrum, and at least 0.01 to 10; none below 1e-4, which is invisible."""
     seen = variances[variances > SMALLEST]
     low = np.floor(np.log10(seen.min(initial=0.01)))
     high = np.ceil(np.log10(seen.max(initial=10.0)))
@@ -25,7 +25,7 @@ def decades(variances: FloatArray) -> FloatArray:
 
 
 def curves(grid: NoiseGrid, lambdas: FloatArray) -> dict[str, FloatArray]:
-    """The four functions of Fig. 3 on a training grid, each of shape (step, lambda).
+    """Compute the four functions of Fig. 3 on a training grid, each of shape (step, lambda).
 
     Returns:
         `psi`, `xi` over the standard deviation, `rate` (its rate per unit of 1 - t/T, as a sampler runs), `gain`.
@@ -44,13 +44,13 @@ def curves(grid: NoiseGrid, lambdas: FloatArray) -> dict[str, FloatArray]:
 
 
 def times(grid: NoiseGrid) -> FloatArray:
-    """t / T of a training grid's levels, from 1 (noise) to 1 / T."""
+    """Compute t / T of a training grid's levels, from 1 (noise) to 1 / T."""
     return np.arange(len(grid), 0, -1) / len(grid)
 
 
 @style.styled
 def theory(grid: NoiseGrid, variances: FloatArray) -> Figure:
-    """psi (A), xi over the standard deviation (B), its rate (C), and the gain of perturbations (D), for a range of variances.
+    """Draw psi (A), xi over the standard deviation (B), its rate (C) and the gain of perturbations (D), by variance.
 
     Args:
         grid: the levels that the network knows, from noise to data.
@@ -100,7 +100,7 @@ def _label(axes: list[Axes], grid: NoiseGrid, time: FloatArray) -> None:
 def _critical(
     axes: Axes, grid: NoiseGrid, lambdas: FloatArray, rate: FloatArray, colors: list[tuple[float, ...]]
 ) -> None:
-    """Dots where sigma = alpha sqrt(lambda)."""
+    """Draw dots where sigma = alpha sqrt(lambda)."""
     steps = gaussian.critical_step(lambdas, grid.sigma / grid.alpha)
     for step, curve, color in zip(steps, rate.T, colors, strict=True):
         if np.isfinite(step):

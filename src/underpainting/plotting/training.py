@@ -1,4 +1,4 @@
-"""The training of a study's own network."""
+"""Training loss of a study's network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from underpainting.plotting.images import FloatArray
 
 
 def smooth(values: FloatArray, width: int) -> FloatArray:
-    """Centred moving average over `width` values (odd); at the ends over those that there are."""
+    """Compute the centred moving average over `width` values (odd), over fewer at the ends."""
     window = np.ones(width)
     return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
 
 
 @style.styled
 def loss(losses: FloatArray) -> Figure:
-    """Training loss over the optimizer's steps, and its moving average.
+    """Draw the training loss by optimizer step, and its moving average.
 
     Args:
         losses: mean squared error per value, shape (step,).

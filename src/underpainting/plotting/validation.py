@@ -24,7 +24,7 @@ def validation(
     labels: Mapping[str, str],
     count: int,
 ) -> Figure:
-    """Endpoint estimates (A) and images (B), real and Gaussian; errors of state (C), endpoint (D) and components (E).
+    """Draw endpoint estimates (A), images (B), and the Gaussian's errors of state (C), endpoint (D), components (E).
 
     Args:
         endpoints: of one trajectory, the sampler's and the Gaussian's, each of shape (step, channel, height, width).
