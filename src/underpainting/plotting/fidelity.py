@@ -19,7 +19,7 @@ PANELS = {
     "autoencoder_fd_infinite": "autoencoder_floor_infinite",
     "rmse_to_network": "",
 }
-"""What is drawn, and the floor of it that real images have."""
+"""Columns of the panels, each with the column of its floor."""
 
 
 @style.styled

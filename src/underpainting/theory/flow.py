@@ -1,6 +1,6 @@
-r"""The probability flow of any denoiser, integrated numerically on a sampler's own grid (Sec. 2, App. I.4), for any path.
+r"""Probability flow of any denoiser, integrated numerically on a sampler's grid (Sec. 2, App. I.4), for any noise path.
 
-The flow dx/dt = alpha' x0_hat + sigma' eps_hat has no preferred time; what counts is the angle phi = atan2(sigma, alpha). On the
+The flow dx/dt = alpha' x0_hat + sigma' eps_hat has no preferred time; the angle phi = atan2(sigma, alpha) serves as one. On the
 sphere z = x / sqrt(alpha^2 + sigma^2) every path is the variance-preserving one, and
 
     dz/dphi = -sin(phi) x0_hat + cos(phi) eps_hat = (cos(phi) z - x0_hat) / sin(phi)
@@ -22,8 +22,8 @@ step tried with dopri5, 1 + 13 with dopri8. The first of its calls is the endpoi
 to sigma = 0 fixed methods take 1 call. There adaptive ones take about a step for each factor e down to the floor, since what lies
 off the manifold decays like phi, and 1 call more. The last level of a grid takes 1 call if it is noisy.
 
-With fixed steps an image does not depend on its company. Adaptive steps are chosen for the batch, so that its worst image
-meets the tolerance: an image depends on its company within it.
+With fixed steps an image does not depend on the rest of its batch. Adaptive steps are chosen so that the worst image of a batch
+meets the tolerance: an image depends on its batch, within the tolerance.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ class Trajectory(NamedTuple):
 
 
 def velocity(images: Tensor, endpoint: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
-    """dx/dt = alpha' x0_hat + sigma' eps_hat, the probability flow of any denoiser (Eq. 4, 75), per unit of the time of `rate`.
+    """Compute the probability flow dx/dt = alpha' x0_hat + sigma' eps_hat of any denoiser (Eq. 4, 75).
+
+    The velocity is per unit of the time of `rate`.
 
     Args:
         images: x_t, shape (sample, ...).
@@ -87,22 +89,23 @@ def walk(
     atol: float = 1e-6,
     substeps: int = 1,
 ) -> Iterator[Step]:
-    """Follow the probability flow through a grid; memory is that of a batch, whatever the number of levels.
+    """Follow the probability flow through a grid; memory use does not depend on the number of levels.
 
     Args:
-        denoiser: gives the endpoint estimates; called with levels of alpha^2 + sigma^2 = 1 and float64 images.
+        denoiser: computes the endpoint estimates; called with levels of alpha^2 + sigma^2 = 1 and float64 images.
         initial: x at the grid's first level, shape (sample, channel, height, width).
         grid: the levels, e.g. `samplers.walk.Sampler(...).grid`; the first has sigma > 0.
         method: one of `FIXED` or `ADAPTIVE`.
         rtol, atol: relative and absolute tolerance of a step of adaptive methods, for the root mean square of each image.
-        substeps: into how many steps fixed methods cut each interval.
+        substeps: number of steps per interval of fixed methods.
 
     Returns:
         one `Step` per level, in the dtype of `initial`.
 
     Raises:
         ValueError: an unknown method, a grid that starts at sigma = 0, `substeps` below 1, a tolerance that is not positive;
-            while walking, an endpoint estimate that does not exist or is not finite, or an adaptive method that finds no way.
+            while walking, an endpoint estimate that does not exist or is not finite, or an adaptive method
+            that does not converge.
     """
     if method not in FIXED + ADAPTIVE:
         raise ValueError(f"unknown method {method!r}; known are {', '.join(FIXED + ADAPTIVE)}")
@@ -127,13 +130,13 @@ def integrate(
     atol: float = 1e-6,
     substeps: int = 1,
 ) -> Trajectory:
-    """`walk`, stacked along the axis `step`; the arguments are the same."""
+    """Run `walk` and stack its steps along the axis `step`; the arguments are the same."""
     steps = list(walk(denoiser, initial, grid, method, rtol=rtol, atol=atol, substeps=substeps))
     return Trajectory(torch.stack([step.state for step in steps], 1), torch.stack([step.endpoint for step in steps], 1))
 
 
 def floor_angle(dtype: torch.dtype) -> float:
-    """Where adaptive methods stop and take the endpoint estimate, in radians: truncation and rounding are alike there."""
+    """Return the angle, in radians, at which adaptive methods stop; truncation and rounding errors are equal there."""
     return sqrt(torch.finfo(dtype).eps)
 
 
@@ -152,7 +155,7 @@ def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, method: Solver) -> It
 
 
 class _Field:
-    """dz/dphi on the sphere, as torchdiffeq asks for it; the estimate at the start of an interval is known already."""
+    """The field dz/dphi on the sphere, in torchdiffeq's form; it reuses the estimate at the start of an interval."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         self._denoiser = denoiser
@@ -164,7 +167,7 @@ class _Field:
 
     @torch.no_grad()
     def estimate(self, state: Tensor, angle: float) -> Tensor:
-        """x0_hat in float64; pure noise is alpha = 0 exactly."""
+        """Compute x0_hat in float64; pure noise has alpha = 0 exactly."""
         level = _level(angle)
         try:
             endpoint = self._denoiser(state, *level).double()
@@ -192,7 +195,7 @@ def _level(angle: float) -> NoiseLevel:
 
 
 def _fixed(method: str, substeps: int) -> Solver:
-    from torchdiffeq import odeint  # with scipy behind it, which the closed form does not need
+    from torchdiffeq import odeint  # imports scipy, which the closed form does not need
 
     @torch.no_grad()
     def advance(field: _Field, state: Tensor, endpoint: Tensor, begin: float, end: float) -> Tensor:
@@ -220,7 +223,7 @@ def _adaptive(method: str, rtol: float, atol: float, floor: float) -> Solver:
 
 
 def _adaptive_interval(field: _Field, state: Tensor, times: Tensor, method: str, rtol: float, atol: float) -> Tensor:
-    """One interval, its end met by a step and not by interpolation; the whole of it is tried first."""
+    """Integrate one interval, in one step if accurate enough; a step ends exactly at its end, without interpolation."""
     from torchdiffeq import odeint
 
     options = {
@@ -240,7 +243,7 @@ def _adaptive_interval(field: _Field, state: Tensor, times: Tensor, method: str,
 
 
 def _worst_image(values: Tensor) -> Tensor:
-    """Largest root mean square among the images of a batch."""
+    """Compute the largest root mean square among the images of a batch."""
     return values.flatten(1).square().mean(1).sqrt().max()
 
 

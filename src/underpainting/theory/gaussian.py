@@ -1,4 +1,4 @@
-r"""The closed form: the probability flow of Gaussian data (Sec. 4, App. G-H), for any noise path.
+r"""Closed form: the probability flow of Gaussian data (Sec. 4, App. G-H), for any noise path.
 
 For data N(mu, U diag(lambda) U^T), x_t has covariance sigma_t^2 I + alpha_t^2 U diag(lambda) U^T, and the
 probability flow carries a state from the level s = (alpha_s, sigma_s) to t = (alpha_t, sigma_t) by
@@ -9,9 +9,9 @@ probability flow carries a state from the level s = (alpha_s, sigma_s) to t = (a
 The paper states it for alpha^2 + sigma^2 = 1; the same lines hold for EDM (alpha = 1) and flow matching. (Its projector
 reads I - U^T U for I - U U^T, and the score under its Eq. 8 lacks a log.)
 
-Functions of `variance` take a float, a numpy array or a tensor and return its like; functions of images take
-tensors of shape (sample, ...), compute in the dtype of the basis (float64) and return that of the images. They use the
-methods of what they are given, so that figures and tables, which have arrays, need no torch.
+Functions of `variance` take a float, a numpy array or a tensor and return the same type; functions of images take
+tensors of shape (sample, ...), compute in the dtype of the basis (float64) and return that of the images. Functions of
+`variance` call methods of their arguments only, so that figures and tables, which have arrays, need no torch.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Values = TypeVar("Values", float, FloatArray, "Tensor")
 
 
 def marginal_variance(variance: Values, level: NoiseLevel) -> Values:
-    """m = sigma^2 + alpha^2 lambda: the variance of x_t along a direction with data variance lambda."""
+    """Compute m = sigma^2 + alpha^2 lambda, the variance of x_t along a direction with data variance lambda."""
     return level.sigma**2 + level.alpha**2 * variance
 
 
 def psi(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
-    """Gain of the state along a component between two levels (Eq. 9, 44-45); lambda = 0 is off the manifold.
+    """Compute the gain of the state along a component between two levels (Eq. 9, 44-45); lambda = 0: off the manifold.
 
     Raises:
-        ValueError: the source is noiseless, where directions without variance have no size to be scaled from.
+        ValueError: the source is noiseless, where the state has no extent along directions without variance.
     """
     if source.sigma <= 0:
         raise ValueError("the flow cannot start from sigma = 0: what lies off the manifold there is lost")
@@ -47,21 +47,21 @@ def psi(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
 
 
 def endpoint_gain(variance: Values, level: NoiseLevel) -> Values:
-    """alpha lambda / m: from x_t - alpha_t mu to x0_hat - mu along a component (Eq. 49, 59); Eq. 63 for a perturbation.
+    """Compute alpha lambda / m, the gain from x_t - alpha_t mu to x0_hat - mu along a component (Eq. 49, 59).
 
-    A component without variance stays at the mean, at sigma = 0 too.
+    For a perturbation it is Eq. 63. A component without variance stays at the mean, at sigma = 0 too.
     """
     total = marginal_variance(variance, level)
     return level.alpha * variance / (total + (total == 0))
 
 
 def xi(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
-    """Gain from the state's coefficient c_k at `source` to the endpoint estimate's at `target` (Eq. 13)."""
+    """Compute the gain from the state's coefficient c_k at `source` to the endpoint estimate's at `target` (Eq. 13)."""
     return endpoint_gain(variance, target) * psi(variance, source, target)
 
 
 def xi_rate(variance: Values, source: NoiseLevel, target: NoiseLevel, rate: NoiseLevel) -> Values:
-    """d xi / dt at `target`, per unit of the time in which `rate` = (d alpha / dt, d sigma / dt) is given (Fig. 3 C).
+    """Compute d xi / dt at `target`, per unit of the time of `rate` = (d alpha / dt, d sigma / dt) (Fig. 3 C).
 
     With w = alpha' sigma - alpha sigma':  d xi / dt = lambda sigma w / (sqrt(m_s) m_t^(3/2)).
     """
@@ -72,17 +72,17 @@ def xi_rate(variance: Values, source: NoiseLevel, target: NoiseLevel, rate: Nois
 
 
 def perturbation_gain(variance: Values, level: NoiseLevel, target: NoiseLevel = DATA) -> Values:
-    """What a unit perturbation of x_t along a component has grown to at `target` (Eq. 14); 0 off the manifold."""
+    """Compute the gain of a perturbation of x_t along a component at `target` (Eq. 14); 0 off the manifold."""
     return psi(variance, level, target)
 
 
 def critical_ratio(variance: Values) -> Values:
-    """Noise-to-signal ratio sigma / alpha at which a component emerges: sqrt(lambda) (Sec. 4.2)."""
+    """Compute the noise-to-signal ratio sigma / alpha at which a component emerges: sqrt(lambda) (Sec. 4.2)."""
     return variance**0.5
 
 
 def critical_step(variances: FloatArray, ratio: FloatArray) -> FloatArray:
-    """The (fractional) step of a sampler's grid at which each component emerges.
+    """Compute the (fractional) step of a sampler's grid at which each component emerges.
 
     Args:
         variances: lambda, shape (component,), positive.
@@ -105,12 +105,12 @@ def _centred(basis: Eigenbasis, images: Tensor, alpha: float) -> Tensor:
 
 
 def _scaled(basis: Eigenbasis, centred: Tensor, gain: Tensor, off_manifold: float) -> Tensor:
-    """(U diag(gain) U^T + off_manifold (I - U U^T)) y, in two products."""
+    """Compute (U diag(gain) U^T + off_manifold (I - U U^T)) y, in two products."""
     return (off_manifold * centred).addmm((centred @ basis.vectors) * (gain - off_manifold), basis.vectors.T)
 
 
 def coefficients(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
-    """c_k = u_k^T (x_t - alpha_t mu): the state along each component.
+    """Compute c_k = u_k^T (x_t - alpha_t mu), the coefficient of the state along each component.
 
     Args:
         images: x_t, shape (sample, ...).
@@ -141,7 +141,7 @@ def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLe
 
 
 def endpoint(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 6, 49, 51-53, 59).
+    """Compute the endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 6, 49, 51-53, 59).
 
     Args:
         images: x_t, shape (sample, ...).
@@ -156,14 +156,14 @@ def endpoint(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def score(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Score grad log p_t(x_t) = (sigma^2 I + alpha^2 Sigma)^-1 (alpha mu - x_t) (Eq. 8, 58), sigma > 0."""
+    """Compute the score grad log p_t(x_t) = (sigma^2 I + alpha^2 Sigma)^-1 (alpha mu - x_t) (Eq. 8, 58), sigma > 0."""
     centred = _centred(basis, images, level.alpha)
     gain = -1.0 / marginal_variance(basis.variances, level)
     return _scaled(basis, centred, gain, -1.0 / level.sigma**2).reshape(images.shape).to(images.dtype)
 
 
 def velocity(basis: Eigenbasis, images: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
-    """Velocity dx/dt of the probability flow (Eq. 8, 46-47, 50), per unit of the time of `rate`.
+    """Compute the velocity dx/dt of the probability flow (Eq. 8, 46-47, 50), per unit of the time of `rate`.
 
     Args:
         images: x_t, shape (sample, ...).
@@ -178,7 +178,7 @@ def velocity(basis: Eigenbasis, images: Tensor, level: NoiseLevel, rate: NoiseLe
 
 
 def noise_filter(basis: Eigenbasis, source: NoiseLevel) -> Tensor:
-    """The linear filter from initial noise to sample (Eq. 10): x_0 = mu + F (x_T - alpha_T mu).
+    """Compute the linear filter from initial noise to sample (Eq. 10): x_0 = mu + F (x_T - alpha_T mu).
 
     Returns:
         F = U diag(psi(0, lambda)) U^T, shape (pixel, pixel).
@@ -202,5 +202,5 @@ class GaussianDenoiser:
         return endpoint(self.basis, images, NoiseLevel(alpha, sigma))
 
     def state(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-        """Carry states along the flow; as the function `state`."""
+        """Carry states along the flow; see the function `state`."""
         return state(self.basis, images, source, target)

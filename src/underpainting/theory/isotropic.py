@@ -1,11 +1,11 @@
-r"""The isotropic Gaussian: mean image and total variance, no covariance; the null model of what the Gaussian explains.
+r"""Isotropic Gaussian: mean image and total variance, no covariance; the null model of the Gaussian.
 
 With lambda = tr(Sigma) / D along every direction, the closed forms of `gaussian` need no basis:
 
     x_t = alpha_t mu + psi(lambda) (x_s - alpha_s mu)                                                 (Eq. 9)
     x0_hat = mu + alpha lambda / (sigma^2 + alpha^2 lambda) (x - alpha mu)                            (Eq. 49)
 
-A success that the isotropic Gaussian shares says nothing of the covariance.
+A result that the isotropic Gaussian reproduces is no evidence for the covariance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Isotropic(NamedTuple):
 
     @classmethod
     def of(cls, basis: Eigenbasis) -> Isotropic:
-        """With the mean and the total variance of a basis."""
+        """Build the isotropic Gaussian with the mean and the total variance of a basis."""
         return cls(basis.mean.reshape(basis.image_shape), basis.total_variance / basis.pixels)
 
 
@@ -54,7 +54,7 @@ def state(model: Isotropic, images: Tensor, source: NoiseLevel, target: NoiseLev
 
 
 def endpoint(model: Isotropic, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 49).
+    """Compute the endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 49).
 
     Args:
         model: of the data.
@@ -72,7 +72,7 @@ class IsotropicDenoiser:
     """The exact posterior mean of isotropic Gaussian data.
 
     Args:
-        basis: whose mean and total variance the data have.
+        basis: source of the mean and the total variance.
     """
 
     def __init__(self, basis: Eigenbasis) -> None:
@@ -83,5 +83,5 @@ class IsotropicDenoiser:
         return endpoint(self.model, images, NoiseLevel(alpha, sigma))
 
     def state(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-        """Carry states along the flow; as the function `state`."""
+        """Carry states along the flow; see the function `state`."""
         return state(self.model, images, source, target)

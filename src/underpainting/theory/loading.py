@@ -1,4 +1,4 @@
-"""Theories from their artifacts, each behind the denoiser protocol (Sec. 4-5)."""
+"""Loading of theories from their artifacts, each as a denoiser (Sec. 4-5)."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "dataset": point_cloud.from_dataset,
     "samples": basis_of_samples,
 }
-"""Functions that read a model of the data, which knows its `image_shape`, by the kind of artifact that holds it."""
+"""Functions that read a model of the data, which has an `image_shape`, by kind of artifact."""
 
 
 def denoiser_of(theory: Theory, model: Any, rank: int | None = None) -> Denoiser:
     """Make the denoiser of a theory.
 
     Args:
-        theory: whose denoiser it is.
-        model: what its artifact holds, as a function of `READERS` returned it.
-        rank: how many leading components of an eigenbasis to keep; all if not given.
+        theory: theory of the denoiser.
+        model: content of its artifact, as returned by a function of `READERS`.
+        rank: number of leading components of an eigenbasis to keep; None for all.
     """
     module, name = theory.denoiser.split(".")
     kept = eigenbasis.truncate(model, rank=rank) if rank else model

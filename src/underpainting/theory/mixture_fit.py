@@ -1,4 +1,4 @@
-r"""Fit a Gaussian mixture to images without labels: k-means or expectation maximisation, then moments (App. J).
+r"""Fit of a Gaussian mixture to images without labels: k-means or expectation maximisation, then moments (App. J).
 
 The clusters are found among the coefficients of the leading principal components (scikit-learn). With the
 responsibilities r_ni of image n there, one or zero for k-means, the moments of mode i in pixel space are
@@ -7,12 +7,12 @@ responsibilities r_ni of image n there, one or zero for k-means, the moments of 
     mu_i    = sum_n r_ni x_n / n_i
     Sigma_i = sum_n r_ni (x_n - mu_i)(x_n - mu_i)^T / (n_i - sum_n r_ni^2 / n_i)
 
-which for k-means are the sample moments of each cluster, with n_i - 1. They are sums over batches: what is held beside
-the images is one matrix, of (pixel, pixel) where all components of few pixels are wanted, of (pixel, rank) otherwise.
+which for k-means are the sample moments of each cluster, with n_i - 1. They are sums over batches: memory beside the
+images is one matrix, (pixel, pixel) for all components of few pixels, (pixel, rank) otherwise.
 
-Components: at most 50. Those hold most of the variance of natural images, the others are close to noise that all distances
-share, and a mode's covariance among the components must be found from the images of that mode: for EM no more than
-one component for every five images of a mode.
+Components: at most 50. They hold most of the variance of natural images; the others are close to noise that contributes to all
+distances alike. The covariance of a mode among the components is estimated from its images alone: EM uses at most one
+component for every five images of a mode.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ Method = Literal["kmeans", "em"]
 COMPONENTS = 50
 _BATCH = 1024
 _DENSE_PIXELS = 4096  # above, the eigenvectors of a covariance matrix take minutes
-_DENSE_PIXELS_LEADING = 1024  # the same where only the leading ones are wanted, which are found faster without it
+_DENSE_PIXELS_LEADING = 1024  # the same if only the leading ones are requested, which are found faster without it
 _STARTS = 4
 _NEGLIGIBLE = 1e-12
-_REGULARISATION = 1e-6  # of the mean variance of the components, so that a mode of equal images has a density
+_REGULARISATION = 1e-6  # fraction of the components' mean variance, so that a mode of equal images has a density
 
 
 def fit(
@@ -57,7 +57,7 @@ def fit(
     *,
     image_shape: tuple[int, ...],
 ) -> tuple[Mixture, Labels]:
-    """A mixture of `modes` Gaussians, the same for the same seed.
+    """Fit a mixture of `modes` Gaussians; the same seed gives the same mixture.
 
     Args:
         images: in [-1, 1], shape (sample, pixel).
@@ -65,7 +65,7 @@ def fit(
         method: kmeans, or em with the covariances among the leading components full (isotropic ones: spherical).
         covariance: full, low_rank or isotropic, in pixel space.
         rank: number of components of low_rank.
-        seed: of the starting points.
+        seed: seed of the starting points.
         image_shape: (channel, height, width).
 
     Returns:
@@ -101,14 +101,14 @@ def _batches(images: Images) -> Iterator[FloatArray]:
 
 
 def _coefficients(images: Images, image_shape: tuple[int, ...], components: int, seed: int) -> FloatArray:
-    """Coefficients of the leading principal components, shape (sample, component)."""
+    """Compute the coefficients of the leading principal components, shape (sample, component)."""
     whole = _Cluster(images, np.ones(len(images)))
     basis = whole.basis(image_shape, components, seed)
     return np.concatenate([basis.coefficients(torch.from_numpy(batch)).numpy() for batch in _batches(images)])
 
 
 def _shares(coefficients: FloatArray, modes: int, method: Method, covariance: Covariance, seed: int) -> FloatArray:
-    """Share of each mode in each image, shape (sample, mode), the largest mode first."""
+    """Compute the responsibility of each mode for each image, shape (sample, mode), the largest mode first."""
     with threadpool_limits(1):  # sums in the order of the threads would differ from run to run
         shares = (
             _kmeans(coefficients, modes, seed) if method == "kmeans" else _em(coefficients, modes, covariance, seed)
@@ -137,7 +137,7 @@ def _em(coefficients: FloatArray, modes: int, covariance: Covariance, seed: int)
 
 @dataclass(frozen=True)
 class _Cluster:
-    """Images with weights in [0, 1], shape (sample,), read in batches."""
+    """Images of one mode with their responsibilities in [0, 1], shape (sample,), read in batches."""
 
     images: Images
     weights: FloatArray
@@ -148,16 +148,16 @@ class _Cluster:
 
     @property
     def support(self) -> int:
-        """How many images take part."""
+        """Number of images with a weight that counts."""
         return int((self.weights > _NEGLIGIBLE).sum())
 
     @property
     def freedom(self) -> float:
-        """n - sum r^2 / n: what the scatter is divided by."""
+        """Divisor of the scatter, n - sum r^2 / n."""
         return self.size - float(np.square(self.weights).sum()) / self.size
 
     def parts(self) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Images that take part, with their weights, shapes (sample, pixel) and (sample, 1)."""
+        """Yield the images with a weight that counts, with their weights, shapes (sample, pixel) and (sample, 1)."""
         chosen = np.flatnonzero(self.weights > _NEGLIGIBLE)
         for start in range(0, len(chosen), _BATCH):
             rows = chosen[start : start + _BATCH]
@@ -170,7 +170,7 @@ class _Cluster:
         return total / self.size
 
     def rows(self, mean: FloatArray) -> Iterator[FloatArray]:
-        """Rows whose products sum to the covariance."""
+        """Yield rows whose products sum to the covariance."""
         for images, weights in self.parts():
             yield np.sqrt(weights / self.freedom) * (images - mean)
 
@@ -184,7 +184,7 @@ class _Cluster:
         return total
 
     def basis(self, image_shape: tuple[int, ...], rank: int | None, seed: int = 0) -> Eigenbasis:
-        """Leading components, all for rank None; without any pixel-by-pixel matrix where there are many pixels."""
+        """Compute the leading components, all for rank None; without a pixel-by-pixel matrix for many pixels."""
         mean, pixels = self.mean(), self.images.shape[1]
         if pixels <= (_DENSE_PIXELS if rank is None else _DENSE_PIXELS_LEADING):
             return eigenbasis.truncate(eigenbasis.dense(mean, self.covariance(mean), image_shape), rank=rank)

@@ -24,7 +24,7 @@ Covariance = Literal["full", "low_rank", "isotropic"]
 
 
 def check_covariance(covariance: str, rank: int | None) -> None:
-    """Whether a kind of covariance and a rank go together.
+    """Check that a kind of covariance and a rank are compatible.
 
     Raises:
         ValueError: an unknown kind, low_rank without a rank, or a rank for another kind.
@@ -56,7 +56,7 @@ def _check_classes(counts: FloatArray, pixels: int, rank: int | None) -> None:
 def mode_of_covariance(
     mean: FloatArray, covariance: FloatArray, image_shape: tuple[int, ...], kind: Covariance, rank: int | None = None
 ) -> Mode:
-    """A mode from mean and covariance; a full one keeps the components whose variance is above rounding.
+    """Build a mode from mean and covariance; a full one keeps the components with variance above rounding.
 
     Args:
         mean: shape (pixel,).
@@ -73,7 +73,7 @@ def mode_of_covariance(
 
 
 def mode_of_basis(basis: Eigenbasis, rank: int | None) -> Mode:
-    """The leading `rank` components with the mean of the others as rest; all above rounding, rest 0, for rank None."""
+    """Build a mode from the leading `rank` components, the mean of the others as rest; rank None keeps all, rest 0."""
     if rank is not None:
         return Mode.of_basis(eigenbasis.truncate(basis, rank=rank), spread=True)
     rounding = basis.pixels * torch.finfo(torch.float64).eps
@@ -100,7 +100,7 @@ def of_moments(
     covariance: Covariance = "full",
     rank: int | None = None,
 ) -> Mixture:
-    """The mixture with one mode per class, from the moments of each class.
+    """Build the mixture with one mode per class from the moments of each class.
 
     Args:
         counts: images of each class, shape (class,); the weights are proportional to them.

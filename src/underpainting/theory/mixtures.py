@@ -9,8 +9,8 @@ r = y - U_i c, m_k = sigma^2 + alpha^2 lambda_ik and m = sigma^2 + alpha^2 rho_i
     score   = -sum_i w_i (U_i (c / m_k) + r / m)                                                   (Eq. 88-90)
     x0_hat  = sum_i w_i (mu_i + alpha U_i (lambda c / m_k) + alpha rho_i r / m)
 
-The endpoint estimate is this sum, not (x + sigma^2 score) / alpha, which loses its figures at small sigma; |r|^2 is
-no difference of squares for the same reason. (Eq. 96 lacks sigma_t^2 in front of its sum.)
+The endpoint estimate is this sum, not (x + sigma^2 score) / alpha, which loses its significant digits at small sigma;
+for the same reason |r|^2 is not computed as a difference of squares. (Eq. 96 lacks sigma_t^2 in front of its sum.)
 
 Modes are taken one after the other with a running softmax: memory is that of a few batches of images, whatever their number.
 Functions compute in the dtype of the mixture, with logits in float64, and return images in the dtype of the images.
@@ -40,7 +40,7 @@ class Mode:
     """One Gaussian of a mixture, with covariance U diag(lambda) U^T + rest (I - U U^T).
 
     No component and a rest is isotropic; as many components as pixels is a full covariance; in between, a rest that is
-    the mean of the variances left out is probabilistic PCA (Tipping & Bishop 1999), and rest 0 a flat Gaussian.
+    the mean of the variances left out is probabilistic PCA (Tipping & Bishop 1999), and rest 0 a degenerate Gaussian.
 
     Attributes:
         mean: mu, shape (pixel,).
@@ -81,12 +81,12 @@ class Mode:
 
     @classmethod
     def of_basis(cls, basis: Eigenbasis, *, spread: bool = False) -> Mode:
-        """The Gaussian of an eigenbasis; `spread` lays what the basis leaves out evenly on the other directions."""
+        """Build the Gaussian of an eigenbasis; `spread` distributes the variance left out over the other directions."""
         left, others = basis.total_variance - float(basis.variances.sum()), basis.pixels - basis.rank
         return cls(basis.mean, basis.vectors, basis.variances, max(left / others, 0.0) if spread and others else 0.0)
 
     def to(self, target: torch.device | torch.dtype | str) -> Mode:
-        """The same mode in another dtype or on another device."""
+        """Return the same mode in another dtype or on another device."""
         return replace(
             self, mean=self.mean.to(target), vectors=self.vectors.to(target), variances=self.variances.to(target)
         )
@@ -97,7 +97,7 @@ class Mixture:
     """A Gaussian mixture of images (Eq. 84).
 
     Attributes:
-        weights: pi, positive, with sum 1 (kept in float64, where a sum off by rounding is mended), shape (mode,).
+        weights: pi, positive, with sum 1 (float64, normalised against rounding), shape (mode,).
         modes: the Gaussians, all of one dtype, on one device.
         image_shape: (channel, height, width), with channel * height * width = pixel.
 
@@ -135,18 +135,18 @@ class Mixture:
 
     @classmethod
     def of_basis(cls, basis: Eigenbasis) -> Mixture:
-        """The mixture of one mode that is the Gaussian of `underpainting.theory.gaussian`: no variance off the basis."""
+        """Build the one-mode mixture of `underpainting.theory.gaussian`, without variance off the basis."""
         return cls(torch.ones(1, dtype=torch.float64), (Mode.of_basis(basis),), basis.image_shape)
 
     def to(self, target: torch.device | torch.dtype | str) -> Mixture:
-        """The same mixture in another dtype or on another device; the weights stay float64."""
+        """Return the same mixture in another dtype or on another device; the weights stay float64."""
         weights = self.weights if isinstance(target, torch.dtype) else self.weights.to(target)
         return replace(self, weights=weights, modes=tuple(mode.to(target) for mode in self.modes))
 
 
 @dataclass(frozen=True)
 class _View:
-    """What one mode sees of the images: y = U coefficients + residual; no residual for a full covariance."""
+    """Images in the coordinates of one mode: y = U coefficients + residual; no residual for a full covariance."""
 
     coefficients: Tensor
     residual: Tensor | None
@@ -154,7 +154,7 @@ class _View:
     rest: float
 
     def combine(self, mode: Mode, along: Tensor, off: float) -> Tensor:
-        """(U diag(along) U^T + off (I - U U^T)) y."""
+        """Compute (U diag(along) U^T + off (I - U U^T)) y."""
         combined = (self.coefficients * along) @ mode.vectors.T
         return combined if self.residual is None or not off else torch.add(combined, self.residual, alpha=off)
 
@@ -173,7 +173,7 @@ def _view(mode: Mode, images: Tensor, level: NoiseLevel) -> _View:
 
 
 def _log_normal(view: _View, pixels: int) -> Tensor:
-    """log N(x; alpha mu, sigma^2 I + alpha^2 Sigma) of one mode, float64, shape (sample,)."""
+    """Compute log N(x; alpha mu, sigma^2 I + alpha^2 Sigma) of one mode, float64, shape (sample,)."""
     others = pixels - len(view.variances)
     if not (view.variances > 0).all() or (others and not view.rest > 0):
         raise ValueError("a mode without variance along some direction has no density at sigma = 0; take sigma > 0")
@@ -187,14 +187,14 @@ def _log_normal(view: _View, pixels: int) -> Tensor:
 
 
 def _joint(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Iterable[tuple[Mode, _View, Tensor]]:
-    """Mode, its view of the images, and log pi_i + log N_i, one after the other."""
+    """Yield each mode, its view of the images, and log pi_i + log N_i."""
     for weight, mode in zip(mixture.weights.log(), mixture.modes, strict=True):
         view = _view(mode, images, level)
         yield mode, view, weight + _log_normal(view, mixture.pixels)
 
 
 def log_density(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Tensor:
-    """log p_t(x_t) in nats, of x_t as a flat vector (Eq. 87).
+    """Compute log p_t(x_t) in nats, with x_t as a flat vector (Eq. 87).
 
     Args:
         mixture: of the data.
@@ -211,7 +211,7 @@ def log_density(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def responsibilities(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Probability of each mode given x_t (Eq. 86, 92, 95).
+    """Compute the probability of each mode given x_t (Eq. 86, 92, 95).
 
     Args:
         mixture: of the data.
@@ -228,7 +228,7 @@ def responsibilities(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Ten
 
 
 def score(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Score grad log p_t(x_t) (Eq. 85, 88-91, 93-94).
+    """Compute the score grad log p_t(x_t) (Eq. 85, 88-91, 93-94).
 
     Args:
         mixture: of the data.
@@ -251,7 +251,7 @@ def score(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def endpoint(mixture: Mixture, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 96, with the sigma_t^2 that it lacks).
+    """Compute the endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 96, with the missing sigma_t^2).
 
     Args:
         mixture: of the data.
@@ -293,10 +293,10 @@ def save(
     *,
     labels: ArrayLike | None = None,
 ) -> None:
-    """Write a mixture as an artifact, and the mode of every image of the data set, if given, as the array `label`.
+    """Write a mixture as an artifact; `labels`, the mode of every image of the data set, become the array `label`.
 
-    The vectors, nearly all of the file, are float32: that turns an axis by 1e-7, far below what the sample itself leaves open,
-    and `load` makes them orthonormal to float64's rounding again. Means and variances are float64.
+    The vectors, nearly all of the file, are float32: that turns an axis by 1e-7, far below the sampling error, and `load`
+    makes them orthonormal to the rounding of float64 again. Means and variances are float64.
     """
     import xarray as xr
 
@@ -321,13 +321,13 @@ def save(
 
 
 def _orthonormal(rows: NDArray[np.float32]) -> Tensor:
-    """Vectors (pixel, component) from rows orthonormal to 1e-7: U <- U (3 - U^T U) / 2 squares the error."""
+    """Restore orthonormality of rows, as columns (pixel, component): U <- U (3 - U^T U) / 2 squares the error."""
     vectors = torch.from_numpy(rows.astype(np.float64)).T
     return torch.addmm(1.5 * vectors, vectors, vectors.T @ vectors, alpha=-0.5).contiguous()
 
 
 def load(path: str | Path) -> Mixture:
-    """Read what `save` wrote, in float64.
+    """Read a mixture written by `save`, in float64.
 
     Raises:
         ArtifactError: the file is missing, holds no mixture, or one of images in another range.

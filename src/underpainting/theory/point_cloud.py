@@ -1,4 +1,4 @@
-r"""The point cloud: the exact posterior of a distribution that is the training images themselves (Sec. 5.2, App. J.4).
+r"""Point cloud: the exact posterior of a distribution that consists of the training images (Sec. 5.2, App. J.4).
 
 At the level (alpha, sigma) the images y_i, equally likely, become a mixture of N(alpha y_i, sigma^2 I) (Eq. 98), and
 
@@ -9,9 +9,9 @@ At the level (alpha, sigma) the images y_i, equally likely, become a mixture of 
 The images are read in chunks, with a running softmax: memory is one chunk in float64 and a few batches.
 
 At small sigma the weights depend on differences of squared distances of order sigma^2, while the quick form
-|x|^2 - 2 alpha x.y + alpha^2 |y|^2 is wrong by about eps sqrt(D) (|x| + alpha |y|)^2. Where that error matters, each pair
-whose quick logit is so near to the largest that it could weigh anything gets its logit again from the sum of
-(x - alpha y_i)^2, which has no such cancellation. That happens at small sigma only, where few images come so near.
+|x|^2 - 2 alpha x.y + alpha^2 |y|^2 is wrong by about eps sqrt(D) (|x| + alpha |y|)^2. Where that error matters, the logit of
+each pair that is near enough to the largest to have a weight is computed again from the sum of (x - alpha y_i)^2, which
+has no such cancellation. That happens at small sigma only, where few images are so near.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from underpainting.noise.levels import NoiseLevel
 from underpainting.theory.softmax import NEGLIGIBLE, RunningSoftmax
 
 _CHUNK_BYTES = 64 * 2**20
-_TOLERANCE = 1e-10  # of a logit: a weight that is right to this part of itself
-_SPARE = 8  # more candidates than wanted, since the quick distances may exchange those nearly equal
+_TOLERANCE = 1e-10  # error of a logit, hence relative error of a weight
+_SPARE = 8  # more candidates than requested, since the quick distances may exchange nearly equal ones
 
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Equally likely images (Eq. 97), kept as they are and turned into float64 a chunk at a time.
+    """Equally likely images (Eq. 97), stored unchanged and converted to float64 a chunk at a time.
 
     Attributes:
         points: y, shape (sample, channel, height, width); bytes, which stand for byte / 127.5 - 1, or floats.
@@ -71,12 +71,12 @@ class PointCloud:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(channel, height, width)."""
+        """Shape (channel, height, width) of an image."""
         return tuple(self.points.shape[1:])
 
     @cached_property
     def squares(self) -> Tensor:
-        """|y|^2, float64, shape (sample,)."""
+        """Squared norms |y|^2, float64, shape (sample,)."""
         result = torch.empty(len(self), dtype=torch.float64, device=self.points.device)
         # into one array: a list of small ones would keep the allocator from reusing chunks
         for start, chunk in self.chunks():
@@ -84,13 +84,13 @@ class PointCloud:
         return result
 
     def chunks(self) -> Iterator[tuple[int, Tensor]]:
-        """First index and images of each chunk, float64, shape (sample, pixel)."""
+        """Yield first index and images of each chunk, float64, shape (sample, pixel)."""
         size = self.chunk or max(1, _CHUNK_BYTES // (8 * self.pixels))
         for start in range(0, len(self), size):
             yield start, self._values(self.points[start : start + size])
 
     def take(self, indices: Tensor) -> Tensor:
-        """Images by index, float64 in [-1, 1], shape (sample, pixel)."""
+        """Return images by index, float64 in [-1, 1], shape (sample, pixel)."""
         return self._values(self.points[indices])
 
     def _values(self, points: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class PointCloud:
 
 
 def from_dataset(path: str | Path) -> PointCloud:
-    """The images of a data set artifact, one byte per value.
+    """Load the images of a data set artifact, one byte per value.
 
     Raises:
         ArtifactError: the file is missing, or its images are not in the library's range.
@@ -114,13 +114,13 @@ def _flat(cloud: PointCloud, images: Tensor) -> Tensor:
 
 
 def _squared_distances(flat: Tensor, points: Tensor, squares: Tensor, alpha: float) -> Tensor:
-    """|x - alpha y|^2 the quick way, shape (sample, point)."""
+    """Compute |x - alpha y|^2 by the quick form, shape (sample, point)."""
     ends = flat.square().sum(1)[:, None] + alpha**2 * squares
     return torch.addmm(ends, flat, points.T, alpha=-2.0 * alpha)
 
 
 def _exact_distances(flat: Tensor, points: Tensor, rows: Tensor, columns: Tensor, alpha: float) -> Tensor:
-    """|x - alpha y|^2 of pairs (row, column) without cancellation, in blocks of as many pairs as there are points."""
+    """Compute |x - alpha y|^2 of pairs (row, column) without cancellation, in blocks of pairs to bound memory."""
     blocks = [
         (flat[row] - alpha * points[column]).square().sum(1)
         for row, column in zip(rows.split(len(points)), columns.split(len(points)), strict=True)
@@ -129,13 +129,13 @@ def _exact_distances(flat: Tensor, points: Tensor, rows: Tensor, columns: Tensor
 
 
 def _doubt(flat: Tensor, farthest: Tensor, alpha: float) -> Tensor:
-    """How far differences of quick squared distances may be off, shape (sample,).
+    """Bound the error of differences of quick squared distances, shape (sample,).
 
-    The rounding of the sums x y and y y over the pixels, and of adding three numbers. That of x x is the same for all points, so
-    no weight feels it; this is what makes the quick way good enough at high noise, where every point counts.
+    It covers the rounding of the sums x y and y y over the pixels, and of adding three numbers. That of x x is the same for all
+    points and changes no weight; so the quick form is accurate enough at high noise, where every point counts.
 
     Args:
-        farthest: norm of the largest image of the whole cloud: a row must not go one way in one chunk and another in the next.
+        farthest: norm of the largest image of the complete cloud, so that a row is treated alike in all chunks.
     """
     eps = torch.finfo(torch.float64).eps
     own, other = flat.norm(dim=1), alpha * farthest
@@ -144,7 +144,7 @@ def _doubt(flat: Tensor, farthest: Tensor, alpha: float) -> Tensor:
 
 
 def _logits(flat: Tensor, points: Tensor, squares: Tensor, farthest: Tensor, level: NoiseLevel, peak: Tensor) -> Tensor:
-    """-|x - alpha y|^2 / (2 sigma^2), right where it comes near the largest of this chunk and of `peak`."""
+    """Compute -|x - alpha y|^2 / (2 sigma^2), exact for logits near the largest of this chunk and of `peak`."""
     temperature = 2.0 * level.sigma**2
     logits = -_squared_distances(flat, points, squares, level.alpha) / temperature
     doubt = _doubt(flat.detach(), farthest, level.alpha) / temperature
@@ -172,7 +172,7 @@ def _softmax(cloud: PointCloud, images: Tensor, level: NoiseLevel, *, average: b
 
 
 def log_density(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
-    """log p_t(x_t) in nats, of x_t as a flat vector (Eq. 98).
+    """Compute log p_t(x_t) in nats, with x_t as a flat vector (Eq. 98).
 
     Args:
         cloud: the training images.
@@ -192,14 +192,14 @@ def log_density(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def _posterior_mean(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Endpoint estimate in float64, shape (sample, pixel)."""
+    """Compute the endpoint estimate in float64, shape (sample, pixel)."""
     if level.sigma == 0:
         return cloud.take(nearest(cloud, images / level.alpha, 1)[1][:, 0])
     return _softmax(cloud, images, level, average=True).average
 
 
 def endpoint(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Endpoint estimate x0_hat: the training images averaged with their posterior weights (Eq. 15, 100).
+    """Compute the endpoint estimate x0_hat, the posterior mean of the training images (Eq. 15, 100).
 
     Args:
         cloud: the training images.
@@ -216,7 +216,7 @@ def endpoint(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def score(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Score grad log p_t(x_t) (Eq. 16, 99).
+    """Compute the score grad log p_t(x_t) (Eq. 16, 99).
 
     Args:
         cloud: the training images.
@@ -236,7 +236,7 @@ def score(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def isotropic_moments(cloud: PointCloud) -> tuple[Tensor, float]:
-    """Mean image, shape (channel, height, width), float64, and mean variance of a pixel."""
+    """Compute the mean image, shape (channel, height, width), float64, and the mean variance of a pixel."""
     total = torch.zeros(cloud.pixels, dtype=torch.float64, device=cloud.points.device)
     for _, points in cloud.chunks():
         total += points.sum(0)
@@ -246,7 +246,7 @@ def isotropic_moments(cloud: PointCloud) -> tuple[Tensor, float]:
 
 
 def last_step(cloud: PointCloud, noise: Tensor, level: NoiseLevel) -> Tensor:
-    """Endpoint estimates for states of an isotropic Gaussian: what the exact score's last step alone makes of noise.
+    """Compute endpoint estimates for states of an isotropic Gaussian, as a single last step of the exact score gives.
 
     x = alpha mu + sqrt(sigma^2 + alpha^2 lambda) eps with the data's mean mu and the mean variance lambda of a pixel.
 
@@ -261,12 +261,12 @@ def last_step(cloud: PointCloud, noise: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def nearest(cloud: PointCloud, images: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
-    """The k training images nearest to each image.
+    """Find the k training images nearest to each image.
 
     Args:
         cloud: the training images.
         images: shape (sample, ...).
-        k: how many.
+        k: number of neighbours.
 
     Returns:
         distances, root mean square over the pixels, float64, and indices, both of shape (sample, k), nearest first; of
@@ -285,7 +285,7 @@ def nearest(cloud: PointCloud, images: Tensor, k: int = 1) -> tuple[Tensor, Tens
 
 
 def _candidates(cloud: PointCloud, flat: Tensor, count: int) -> Tensor:
-    """Indices of the `count` images nearest by the quick distances, shape (sample, count), in no order."""
+    """Find the indices of the `count` images nearest by the quick distances, shape (sample, count), unordered."""
     best, indices = flat.new_zeros(len(flat), 0), torch.zeros(len(flat), 0, dtype=torch.int64, device=flat.device)
     for start, points in cloud.chunks():
         quick = _squared_distances(flat, points, cloud.squares[start : start + len(points)], 1.0)

@@ -1,4 +1,4 @@
-r"""Rotation: a trajectory nearly turns from noise to image in the plane of its ends (App. I), for any noise path.
+r"""Rotation: a trajectory nearly rotates from noise to image in the plane of its ends (App. I), for any noise path.
 
 Write w = sqrt(lambda), a = alpha_t - alpha_T b, b = sigma_t / sigma_T. Along a component of Gaussian data
 
@@ -15,7 +15,7 @@ symmetry J(alpha, sigma; lambda) = w J(sigma, alpha; 1 / lambda), and with t = s
     w = 4 t^3 / ((1 + t^2)^2 + (1 - t^2) sqrt((1 + t^2)^2 + 4 t^2)),     w <= 1; for w > 1 by the symmetry
 
 not where sigma = alpha w (Eq. 69), unless lambda = 1. Eq. 70 bounds J by -(2 - sqrt 2) = -0.586; that holds up to
-lambda = 5.302 and fails beyond (J tends to -1). What holds for every lambda is
+lambda = 5.302 and fails beyond (J tends to -1). For every lambda
 
     |J| <= min(sigma, alpha w) <= sqrt(lambda / (lambda + 1))
     |J| <= (2 - sqrt 2) sqrt(sigma alpha w) <= (2 - sqrt 2) sqrt(w / 2)
@@ -50,7 +50,7 @@ _SMALLEST = 1e-300
 
 
 def weights(alpha: Values, sigma: Values, source: NoiseLevel) -> tuple[Values, Values]:
-    """What a state holds of x_0 and of x_T if it rotates: a = alpha - alpha_T b and b = sigma / sigma_T.
+    """Compute the weights of x_0 and of x_T in a rotating state: a = alpha - alpha_T b and b = sigma / sigma_T.
 
     Args:
         alpha, sigma: the level of the state; numbers or arrays of one shape.
@@ -66,7 +66,7 @@ def weights(alpha: Values, sigma: Values, source: NoiseLevel) -> tuple[Values, V
 
 
 def rotate(images: Tensor, endpoint: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-    """a x_0 + b x_s: where a state arrives if its endpoint estimate stays constant (Eq. 81, 83); one step of DDIM.
+    """Compute a x_0 + b x_s, the state at `target` for a constant endpoint estimate (Eq. 81, 83); one step of DDIM.
 
     Args:
         images: x_s, shape (sample, ...).
@@ -78,11 +78,11 @@ def rotate(images: Tensor, endpoint: Tensor, source: NoiseLevel, target: NoiseLe
     return data_weight * endpoint + noise_weight * images
 
 
-# --- what a rotation leaves over, for Gaussian data ------------------------------------------------------------------
+# --- remainder of a rotation, for Gaussian data -----------------------------------------------------------------------
 
 
 def endpoint_deficit(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
-    """g / a: error of the endpoint from rotation along a component, per unit of c_k(T); J / alpha from pure noise (Eq. 74).
+    """Compute g / a, the endpoint's error from rotation along a component per c_k(T) (Eq. 74); J / alpha from noise.
 
     It begins at -w (alpha = 0), has shrunk to -(2 - sqrt 2) w where sigma = alpha w, and then falls to 0: never more than
     w, and monotonic in time.
@@ -101,7 +101,7 @@ def endpoint_deficit(variance: Values, source: NoiseLevel, target: NoiseLevel) -
 
 
 def remainder_gain(variance: Values, source: NoiseLevel, target: NoiseLevel) -> Values:
-    """g = psi(t) - b - a psi(0), from c_k(T) to the remainder along a component, without cancellation.
+    """Compute g = psi(t) - b - a psi(0), from c_k(T) to the remainder along a component, without cancellation.
 
     -min(b, a psi(0)) <= g <= 0 as long as the target is not noisier than the source.
     """
@@ -109,7 +109,7 @@ def remainder_gain(variance: Values, source: NoiseLevel, target: NoiseLevel) -> 
 
 
 def remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-    """R_t: what the rotation a x_0 + b x_T leaves of x_t (Eq. 65-66, 72), exact for any path and any alpha_T.
+    """Compute R_t = x_t - a x_0 - b x_T, the remainder of the rotation (Eq. 65-66, 72), for any path and any alpha_T.
 
     It vanishes off the manifold.
 
@@ -125,7 +125,7 @@ def remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: Noi
 
 
 def squared_remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-    """|R_t|^2 = sum_k g_k^2 c_k(T)^2 (Eq. 71), shape (sample,), in the dtype of the basis.
+    """Compute |R_t|^2 = sum_k g_k^2 c_k(T)^2 (Eq. 71), shape (sample,), in the dtype of the basis.
 
     Args:
         images: x_T, shape (sample, ...).
@@ -137,15 +137,15 @@ def squared_remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, tar
 
 
 def deficit(variance: Values, level: NoiseLevel) -> Values:
-    """J = sqrt(m) - alpha w - sigma = -2 sigma alpha w / (sqrt(m) + alpha w + sigma), never positive (Eq. 67-68)."""
+    """Compute J = sqrt(m) - alpha w - sigma (Eq. 67-68), never positive."""
     return remainder_gain(variance, PURE_NOISE, level)
 
 
-# --- its size --------------------------------------------------------------------------------------------------------
+# --- size of the remainder ---------------------------------------------------------------------------------------------
 
 
 def deepest(variance: float) -> NoiseLevel:
-    """The variance-preserving level at which J is least (Eq. 69 is exact for lambda = 1 alone).
+    """Find the variance-preserving level at which J is least (Eq. 69 is exact for lambda = 1 alone).
 
     Args:
         variance: lambda, positive.
@@ -161,7 +161,7 @@ def deepest(variance: float) -> NoiseLevel:
 
 
 def _deepest_ratio(spread: float) -> float:
-    """sigma / alpha where J is least, for w <= 1; the cube of the ratio lies between w / 2 and w."""
+    """Compute sigma / alpha where J is least, for w <= 1; the cube of the ratio lies between w / 2 and w."""
     from scipy.optimize import brentq
 
     def excess(ratio: float) -> float:
@@ -175,7 +175,7 @@ def _deepest_ratio(spread: float) -> float:
 
 
 def deficit_bound(variance: Values) -> Values:
-    """What |J| cannot exceed at any variance-preserving level: the right form of Eq. 70.
+    """Compute the upper bound of |J| over all variance-preserving levels: the right form of Eq. 70.
 
     min((2 - sqrt 2) sqrt(w / 2), sqrt(lambda / (lambda + 1))): at most 2 - sqrt 2 for lambda <= 4, below 1 for every lambda.
     """
@@ -184,7 +184,7 @@ def deficit_bound(variance: Values) -> Values:
 
 
 def mean_error(basis: Eigenbasis, source: NoiseLevel, target: NoiseLevel) -> float:
-    """E|R_t|^2 / E|x_T - alpha_T mu|^2 over the x_T of the forward process; sum_k J_k^2 / D from pure noise.
+    """Compute E|R_t|^2 / E|x_T - alpha_T mu|^2 over the x_T of the forward process; sum_k J_k^2 / D from pure noise.
 
     There it is the mean of |R_t|^2 / |x_T|^2 too, since c_k^2 / |x_T|^2 has the mean 1 / D.
 
@@ -199,7 +199,7 @@ def mean_error(basis: Eigenbasis, source: NoiseLevel, target: NoiseLevel) -> flo
 
 
 def mean_error_bound(variances: FloatArray, pixels: int) -> float:
-    """Bound of `mean_error` from pure noise at any variance-preserving level (Eq. 11, the factor 4 of App. I.2 restored).
+    """Compute the bound of `mean_error` from pure noise, variance preserving (Eq. 11 with the factor 4 of App. I.2).
 
     It is at most (2 - sqrt 2)^2 r / D = 4 (1 - sqrt(2) / 2)^2 r / D for r components of lambda <= 4, and below r / D for any; for
     equal variances (the isotropic case) below lambda / (lambda + 1) r / D.
@@ -220,7 +220,7 @@ def mean_error_bound(variances: FloatArray, pixels: int) -> float:
 
 
 def endpoint(images: Tensor, noise: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-    """The image that a state and its noise point to, if the trajectory is a rotation (Eq. 73); its error is R_t / a.
+    """Compute the endpoint of a state and its noise if the trajectory is a rotation (Eq. 73); its error is R_t / a.
 
     Args:
         images: x_t, shape (sample, ...).
@@ -244,7 +244,7 @@ def endpoint(images: Tensor, noise: Tensor, source: NoiseLevel, target: NoiseLev
 
 
 def attraction(source: NoiseLevel, target: NoiseLevel) -> float:
-    """log of (sigma / alpha) at `target` over that at `source`, the integral of the rate of attraction (Eq. 79-80).
+    """Compute the log of sigma / alpha at `target` over that at `source`: the integrated attraction (Eq. 79-80).
 
     It is negative from noise to data; x / alpha - x0_hat shrinks by its exponential while x0_hat stays constant.
 
@@ -259,7 +259,7 @@ def attraction(source: NoiseLevel, target: NoiseLevel) -> float:
 
 
 def scaled_velocity(images: Tensor, endpoint: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
-    """d(x / alpha) / dt = (sigma' / sigma - alpha' / alpha) (x / alpha - x0_hat), for any denoiser and path (Eq. 12, 77-78).
+    """Compute d(x / alpha) / dt = (sigma' / sigma - alpha' / alpha) (x / alpha - x0_hat), for any path (Eq. 12, 77-78).
 
     The rate is beta / sigma^2 on a variance-preserving path, for t from data to noise: backwards in t, as a sampler goes,
     the scaled state is attracted towards x0_hat.
@@ -279,7 +279,7 @@ def scaled_velocity(images: Tensor, endpoint: Tensor, level: NoiseLevel, rate: N
 
 
 def conserved(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
-    """(x_t - alpha_t x0_hat) / sigma_t, which a flow towards a constant endpoint conserves: its noise prediction (Eq. 82).
+    """Compute (x_t - alpha_t x0_hat) / sigma_t, conserved by a flow to a constant endpoint: its noise (Eq. 82).
 
     Args:
         images: x_t, shape (sample, ...).
@@ -295,10 +295,10 @@ def conserved(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
 
 
 def conserved_drift(endpoint_rate: Tensor, level: NoiseLevel) -> Tensor:
-    """Time derivative of `conserved` where x0_hat moves: -(alpha / sigma) d x0_hat / dt, for any denoiser and path.
+    """Compute the time derivative of `conserved` where x0_hat moves, -(alpha / sigma) d x0_hat / dt, for any path.
 
     Args:
         endpoint_rate: d x0_hat(x_t) / dt along the flow, shape (sample, ...).
-        level: where, sigma > 0.
+        level: level of the state, sigma > 0.
     """
     return -(level.alpha / level.sigma) * endpoint_rate

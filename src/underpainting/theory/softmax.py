@@ -1,4 +1,4 @@
-r"""Softmax averages over many terms, seen a block at a time in the log domain.
+r"""Softmax averages over many terms, computed a block at a time in the log domain.
 
     log sum_i exp(l_i)      and      sum_i v_i exp(l_i) / sum_j exp(l_j)
 
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 NEGLIGIBLE = 2.0**-64
-"""A weight relative to the largest one so far below which a float64 sum does not see a term, even a thousand of them."""
+"""Relative weight below which even a thousand terms do not change a float64 sum."""
 
 
 class RunningSoftmax:
-    """The two sums of this module for each sample, in float64; differentiable in the logits.
+    """Running sums of a softmax average for each sample, in float64; differentiable in the logits.
 
     Args:
         samples: number of samples.
@@ -32,13 +32,13 @@ class RunningSoftmax:
         self._sum: Tensor | None = None
 
     def weigh(self, logits: Tensor) -> Tensor:
-        """Take in a block of terms.
+        """Include a block of terms.
 
         Args:
             logits: float64, finite, shape (sample, term).
 
         Returns:
-            their weights relative to the largest so far, in [0, 1], shape (sample, term); `add` wants the values
+            their weights relative to the largest so far, in [0, 1], shape (sample, term); `add` takes the values
             multiplied by them.
         """
         peak = torch.maximum(self.peak, logits.detach().amax(1))
@@ -51,7 +51,7 @@ class RunningSoftmax:
         return weights
 
     def add(self, values: Tensor) -> None:
-        """Add what the last block contributes: sum of weight times value over its terms, shape (sample, ...)."""
+        """Add the last block's sum of weight times value over its terms, shape (sample, ...)."""
         self._sum = values if self._sum is None else self._sum + values
 
     @property
@@ -61,7 +61,7 @@ class RunningSoftmax:
 
     @property
     def average(self) -> Tensor:
-        """Softmax average of what was added, in its dtype.
+        """Softmax average of the added values, in their dtype.
 
         Raises:
             ValueError: nothing was added.

@@ -1,4 +1,4 @@
-"""The theories that are known: how each is named and drawn, and what it is read from. Imports nothing heavy.
+"""Registry of theories: label, style and artifact of each. Imports nothing heavy.
 
 A row names the class of its denoiser, which `loading` imports. A theory with a closed form has beside its denoiser a method
 `state(images, source, target)`; the flow of any other is integrated (`flow`).
@@ -14,11 +14,11 @@ class Theory(NamedTuple):
 
     Attributes:
         label: its name in figures and tables.
-        denoiser: MODULE.CLASS below `underpainting.theory`; made from what the artifact holds.
-        reads: the kind of artifact that it is read from, a key of `loading.READERS`.
+        denoiser: MODULE.CLASS below `underpainting.theory`; built from the content of the artifact.
+        reads: kind of its artifact, a key of `loading.READERS`.
         color, linestyle: in all figures, as matplotlib takes them.
-        closed_form: whether its flow needs no integration.
-        null: the theory that knows nothing of what this one is about, if there is one: compared with this one alone.
+        closed_form: whether its flow is known without integration.
+        null: its null model, if it has one, which is compared with this theory alone.
     """
 
     label: str
@@ -46,10 +46,10 @@ THEORIES: dict[str, Theory] = {
         "isotropic Gaussian", "isotropic.IsotropicDenoiser", "eigenbasis", "#767676", _DOTS, closed_form=True
     ),
 }
-"""By their names in studies and files, in the order of figures and tables."""
+"""Theories by their names in studies and files, in the order of figures and tables."""
 
 NULL = "isotropic"
 """The null model of the data: mean and total variance alone."""
 
 COMPARED = tuple(name for name in THEORIES if name not in {theory.null for theory in THEORIES.values()})
-"""The theories that a study can compare with a sampler; the null models go with those that they belong to."""
+"""The theories that a study can compare with a sampler; a null model is included with its theory."""
