@@ -18,7 +18,7 @@ TRAJECTORIES = 6
 
 
 def spread(variances: FloatArray, count: int = 7) -> NDArray[np.int64]:
-    """Choose components with variance, from the first to the last, whose numbers grow geometrically.
+    """Choose components whose numbers grow geometrically, from the first to the last with variance.
 
     Args:
         variances: decreasing, shape (component,).
