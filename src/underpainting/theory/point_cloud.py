@@ -199,7 +199,7 @@ def _posterior_mean(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Ten
 
 
 def endpoint(cloud: PointCloud, images: Tensor, level: NoiseLevel) -> Tensor:
-    """Compute the endpoint estimate x0_hat, the posterior mean of the training images (Eq. 15, 100).
+    """Compute the endpoint estimate x0_hat, the training images averaged with their posterior weights (Eq. 15, 100).
 
     Args:
         cloud: the training images.

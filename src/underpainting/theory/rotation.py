@@ -26,7 +26,7 @@ has no factor r / D. In Eq. 74 the root ends after lambda alpha^2. The signs of 
 to noise.
 
 Where the data are not Gaussian, a denoiser's x0_hat takes the place of x_0 (App. I.4): were it constant, the state would
-rotate towards it. Functions of `variance` and of images take and return what those of `underpainting.theory.gaussian` do.
+rotate towards it. Functions of `variance` and of images have the types of those in `underpainting.theory.gaussian`.
 """
 
 from __future__ import annotations
@@ -137,7 +137,9 @@ def squared_remainder(basis: Eigenbasis, images: Tensor, source: NoiseLevel, tar
 
 
 def deficit(variance: Values, level: NoiseLevel) -> Values:
-    """Compute J = sqrt(m) - alpha w - sigma (Eq. 67-68), never positive."""
+    """Compute J = sqrt(m) - alpha w - sigma, never positive, without cancellation (Eq. 67-68).
+
+    J = -2 sigma alpha w / (sqrt(m) + alpha w + sigma)."""
     return remainder_gain(variance, PURE_NOISE, level)
 
 
@@ -279,7 +281,7 @@ def scaled_velocity(images: Tensor, endpoint: Tensor, level: NoiseLevel, rate: N
 
 
 def conserved(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
-    """Compute (x_t - alpha_t x0_hat) / sigma_t, conserved by a flow to a constant endpoint: its noise (Eq. 82).
+    """Compute the noise prediction (x_t - alpha_t x0_hat) / sigma_t, conserved by a flow with constant x0_hat (Eq. 82).
 
     Args:
         images: x_t, shape (sample, ...).
