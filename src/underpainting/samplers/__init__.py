@@ -1,5 +1,6 @@
 """Samplers on any noise grid, with the arithmetic of diffusers' schedulers.
 
-`registry` names them and their costs, `schedulers` sets a scheduler up, `walk` yields every step, `randomness` gives
-each seed its noise, `trajectories` stores what a walk saw. Builds upon `denoisers`, `noise`, `basis` and `io`.
+`registry` holds their names and costs, `schedulers` configures a scheduler, `walk` yields every step, `randomness` draws
+the noise of each seed, `trajectories` stores states and endpoint estimates, `own_basis` estimates a network's basis.
+Builds upon `denoisers`, `noise`, `basis` and `io`.
 """

@@ -1,4 +1,4 @@
-r"""Churn: what makes EDM's sampler stochastic (Karras et al. 2022, Algorithm 2).
+r"""Churn: the noise that EDM's stochastic sampler adds before each step (Karras et al. 2022, Algorithm 2).
 
 Before a step the state is made noisier, from sigma to sigma_hat = (1 + gamma) sigma, by fresh noise:
 
@@ -22,7 +22,7 @@ S_CHURN, S_MIN, S_MAX, S_NOISE = 30.0, 0.01, 1.0, 1.007
 
 
 def churned(state: Tensor, ratio: float, steps: int, streams: Sequence[torch.Generator]) -> tuple[Tensor, float]:
-    """A state made noisier, and its noise-to-signal ratio.
+    """Add noise to a state, and return it with its new noise-to-signal ratio.
 
     Args:
         state: x / alpha, shape (sample, channel, height, width).

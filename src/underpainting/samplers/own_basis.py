@@ -1,4 +1,4 @@
-"""Estimate the basis of a network's own samples."""
+"""Eigenbasis of a network's own samples."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def of_samples(
     batch_size: int,
     **options: Any,
 ) -> StoredBasis:
-    """The basis of a network's own samples, rounded to bytes as pictures are.
+    """Estimate the eigenbasis of a network's own samples, rounded to bytes as pictures are.
 
     Args:
         denoiser: the network.
         sampler: walked from its start, without a jump.
         seeds: one per image.
         shape: (channel, height, width).
-        name: of the samples, for the card.
+        name: name of the samples, for the card.
         batch_size: images per network call.
         options: of `estimate`.
 

@@ -1,4 +1,4 @@
-"""The random numbers of an image: its initial noise, and the noise that a stochastic sampler adds, each from its seed alone."""
+"""Random numbers of an image, each from its seed alone: initial noise, and the noise that a stochastic sampler adds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-# a generator on the CPU takes 32 bits of a seed: the noise added has the complement of the seed, the noise begun with the seed
+# a generator on the CPU takes 32 bits of a seed: initial noise uses the seed, added noise its complement
 _LARGEST = 2**32 - 1
 
 
 def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """Standard normal noise, one random number stream per image: image i depends on seed i alone.
+    """Draw standard normal noise, one random number stream per image: image i depends on seed i alone.
 
     Args:
         seeds: one per image.
@@ -25,12 +25,12 @@ def initial_noise(seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
 
 
 def added_noise(seeds: Sequence[int]) -> list[torch.Generator]:
-    """The streams from which a stochastic sampler draws, one per image; others than those of `initial_noise`."""
+    """Create the random streams of a stochastic sampler, one per image; they differ from those of `initial_noise`."""
     return [torch.Generator().manual_seed(_LARGEST - seed) for seed in seeds]
 
 
 def draw(generators: Sequence[torch.Generator], like: Tensor) -> Tensor:
-    """Standard normal noise in the shape and dtype of `like`, image i from generator i."""
+    """Draw standard normal noise in the shape and dtype of `like`, image i from generator i."""
     shape = like.shape[1:]
     return torch.stack([torch.randn(shape, generator=stream, dtype=like.dtype) for stream in generators]).to(
         like.device
@@ -38,5 +38,5 @@ def draw(generators: Sequence[torch.Generator], like: Tensor) -> Tensor:
 
 
 def seed_batches(seeds: range, size: int) -> Iterator[list[int]]:
-    """A range of seeds, at most `size` at a time."""
+    """Split a range of seeds into batches of at most `size`."""
     return (list(seeds[start : start + size]) for start in range(0, len(seeds), size))

@@ -1,4 +1,4 @@
-"""The samplers that are known: how each diffusers scheduler is driven, and what each costs. Imports nothing heavy."""
+"""Registry of samplers: the diffusers scheduler, settings and cost of each. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Literal, NamedTuple
 
 
 class SamplerKind(NamedTuple):
-    """How a sampler is driven.
+    """Scheduler, coordinates and settings of a sampler.
 
     Attributes:
         label: its name in figures.
-        module: where diffusers keeps its scheduler.
+        module: module of its scheduler in diffusers.
         scheduler: the scheduler's class.
         scaled: whether its coordinates are x / alpha; else they are those of the variance-preserving path.
         tabled: whether it finds its levels in a table of alpha^2 by time; else in a list of sigma / alpha.
         corrects: which steps call the denoiser a second time, at their target: `every` but the last, the `first`, or `none`.
-        takes: what its scheduler is given; with `epsilon`, velocities where the network predicts those.
+        takes: input of its scheduler; with `epsilon`, velocities if the network predicts those.
         clips: whether it can clip the endpoint estimate to the image range.
         strides: whether it moves by T // N of a network's T times at each of N steps, even where its own grid does not.
         repeats: whether its own grid visits a time twice where it takes as many steps as there are times.
         karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
-        noise: who adds noise on the way: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.
+        noise: source of added noise: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.
         fixed: settings of its scheduler that are not the user's to choose.
     """
 
@@ -42,7 +42,7 @@ class SamplerKind(NamedTuple):
 
     @property
     def stochastic(self) -> bool:
-        """Whether noise is added on the way, so that an image depends on more than its initial noise."""
+        """Whether noise is added during sampling, so that an image depends on more than its initial noise."""
         return self.noise != "none"
 
 
@@ -75,11 +75,11 @@ SAMPLERS: dict[str, SamplerKind] = {
     "edmchurn": _EDM_HEUN._replace(label="EDM churn", noise="churn"),
 }
 CLIPPING = ", ".join(name for name, kind in SAMPLERS.items() if kind.clips)
-"""The samplers that can clip, in words."""
+"""Names of the samplers that can clip, for messages."""
 
 
 def calls(name: str, steps: int) -> int:
-    """Count the denoiser calls of so many steps to the image: the NFE of one image.
+    """Count the denoiser calls of a number of steps to the image: the NFE of one image.
 
     Args:
         name: a key of `SAMPLERS`.

@@ -1,7 +1,7 @@
-"""Diffusers' schedulers on any grid of noise levels: the arithmetic of each sampler is diffusers' own.
+"""Diffusers' schedulers on any grid of noise levels; the arithmetic of each sampler is diffusers' own.
 
 A scheduler that looks up its levels is given those of a grid instead of its own, from the step where a walk begins. So any
-sampler can begin anywhere, with a history that begins there too, and visit levels that its class could not name.
+sampler can begin at any level, with an empty history, and visit levels that its class has no times for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from underpainting.noise.schedules import VariancePreservingSchedule, karras_gri
 from underpainting.samplers.registry import CLIPPING, SAMPLERS, SamplerKind
 
 SCHEDULE_KEYS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas")
-# where a scheduler's own levels lie; on a grid that is given, they would shift its times or its end
+# settings of a scheduler's own levels; on a given grid they would shift its times or its end
 SPACING_KEYS = (
     "timestep_spacing",
     "steps_offset",
@@ -34,12 +34,12 @@ SPACING_KEYS = (
 )
 
 
-# what a sampler follows of a model's scheduler beside its noise schedule; for the other settings see docs/pipeline.md
+# settings that a sampler takes from a model's scheduler beside its noise schedule; for the others see docs/pipeline.md
 FOLLOWED = ("steps_offset", "clip_sample_range", "variance_type")
 
 
 def kind_of(name: str) -> SamplerKind:
-    """How a sampler is driven.
+    """Return the kind of a sampler by its name.
 
     Raises:
         ValueError: an unknown sampler.
@@ -54,7 +54,7 @@ def _class_of(kind: SamplerKind) -> Any:
 
 
 def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
-    """What a scheduler is made with, beside its schedule."""
+    """Return the settings of a scheduler other than its schedule."""
     if options.get("clip_sample") and not kind.clips:
         raise ValueError(
             f"{kind.label} of diffusers cannot clip endpoint estimates; leave clip_sample out, or take {CLIPPING}"
@@ -65,9 +65,10 @@ def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def followed(name: str, schedule: Any) -> dict[str, Any]:
-    """What a sampler follows of a model's own scheduler, beside its noise schedule, as options of `make_scheduler`.
+    """Return settings that a sampler takes from a model's own scheduler, as options of `make_scheduler`.
 
-    PNDM takes means of what the network predicts: of velocities, where it predicts those, else of noise predictions.
+    The noise schedule itself is not among them. PNDM averages the network's predictions: velocities if it predicts those, else
+    noise.
 
     Args:
         name: a key of `SAMPLERS`.
@@ -76,14 +77,14 @@ def followed(name: str, schedule: Any) -> dict[str, Any]:
     kind, config = kind_of(name), getattr(schedule, "config", schedule)
     known = inspect.signature(_class_of(kind).__init__).parameters
     found = {key: config[key] for key in FOLLOWED if key in known and config.get(key) is not None}
-    if str(found.get("variance_type", "")).startswith("learned"):  # no part of an endpoint estimate
+    if str(found.get("variance_type", "")).startswith("learned"):  # does not apply to endpoint estimates
         del found["variance_type"]
     velocities = kind.takes == "epsilon" and config.get("prediction_type") == "v_prediction"
     return found | ({"prediction_type": "v_prediction"} if velocities else {})
 
 
 def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
-    """A diffusers scheduler that takes endpoint estimates (PNDM: predictions), on the noise schedule of a network.
+    """Create a diffusers scheduler for endpoint estimates (PNDM: predictions), on the noise schedule of a network.
 
     Args:
         name: a key of `SAMPLERS`.
@@ -91,7 +92,7 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
         options: further settings of the scheduler class (`timestep_spacing`, `clip_sample`, ...).
 
     Raises:
-        ValueError: an unknown sampler, or one that cannot clip and shall.
+        ValueError: an unknown sampler, or `clip_sample` for one that cannot clip.
     """
     kind = kind_of(name)
     config = getattr(schedule, "config", schedule)
@@ -102,7 +103,7 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
 
 
 def on_grid(name: str, grid: NoiseGrid, **options: Any) -> Any:
-    """A diffusers scheduler that visits the levels of a grid, at its step 0.
+    """Create a diffusers scheduler that visits the levels of a grid, at its step 0.
 
     Args:
         name: a key of `SAMPLERS`.
@@ -121,7 +122,7 @@ def on_grid(name: str, grid: NoiseGrid, **options: Any) -> Any:
 
 
 def _on_table(kind: SamplerKind, ratios: NDArray[np.float64], options: dict[str, Any]) -> Any:
-    """Time t is the t-th level from the image."""
+    """Create a scheduler whose time t is the t-th level from the image."""
     steps = len(ratios) - 1
     scheduler = _class_of(kind)(num_train_timesteps=steps, timestep_spacing="leading", **_settings(kind, options))
     scheduler.alphas_cumprod = torch.from_numpy(1.0 / (1.0 + ratios[-2::-1] ** 2))
@@ -135,7 +136,7 @@ def _on_ratios(kind: SamplerKind, ratios: NDArray[np.float64], options: dict[str
     scheduler.set_timesteps(max(steps, 2))
     scheduler.num_inference_steps = steps
     times = np.arange(steps, 0, -1, dtype=np.float32)
-    if kind.corrects == "every":  # Heun's scheduler lists every level twice but the first and the last
+    if kind.corrects == "every":  # Heun's scheduler lists every level twice except the first and the last
         ratios, times = _doubled(ratios), _doubled(np.append(times, 0.0))[:-1]
     scheduler.sigmas, scheduler.timesteps = torch.from_numpy(ratios), torch.from_numpy(times)
     scheduler.set_begin_index(0)
@@ -147,7 +148,7 @@ def _doubled(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def own_grid(name: str, steps: int, schedule: Any, **options: Any) -> NoiseGrid:
-    """The N + 1 levels that a sampler visits by itself: those of diffusers' scheduler, or of the network where they are its own.
+    """Return the N + 1 levels of a sampler's own grid: those of diffusers' scheduler, else those of the network.
 
     Args:
         name: a key of `SAMPLERS`.
@@ -180,11 +181,11 @@ def own_grid(name: str, steps: int, schedule: Any, **options: Any) -> NoiseGrid:
 
 
 def start_scale(name: str, steps: int, schedule: Any, grid: NoiseGrid, **options: Any) -> float:
-    """What standard normal noise is multiplied with to be the state at step 0, as the sampler's scheduler has it.
+    """Compute the factor from standard normal noise to the state at step 0, as in the sampler's scheduler.
 
     Args:
         name, steps, schedule, options: as for `own_grid`.
-        grid: what it gave.
+        grid: result of `own_grid`.
     """
     kind, first = kind_of(name), grid[0]
     if not kind.karras and isinstance(schedule_of(schedule), VariancePreservingSchedule):
@@ -195,7 +196,7 @@ def start_scale(name: str, steps: int, schedule: Any, grid: NoiseGrid, **options
 
 
 def spread(level: NoiseLevel) -> float:
-    """Standard deviation of what is nearly noise: on EDM's path sigma, as published; elsewhere with the data's share, 1."""
+    """Compute the standard deviation of a nearly pure noise state: sigma on EDM's path, else sqrt(alpha^2 + sigma^2)."""
     return level.sigma if level.alpha == 1.0 else float(np.hypot(*level))
 
 
@@ -214,7 +215,7 @@ def _table_grid(name: str, scheduler: Any, steps: int) -> NoiseGrid:
 
 
 def _require_even_steps(name: str, scheduler: Any, times: list[int], steps: int) -> None:
-    """diffusers' DDIM and PNDM always move by T // N times; where their own grid does not, their states are not at its levels."""
+    """Check that a grid moves by T // N times at each step, as diffusers' DDIM and PNDM always do."""
     total = scheduler.config.num_train_timesteps
     stride = total // steps
     if any(time - stride != following for time, following in pairwise(times)) or times[-1] >= stride:

@@ -1,4 +1,4 @@
-"""Trajectories as datasets: a sampler's walk with every state and endpoint estimate."""
+"""Trajectories as datasets: every state and endpoint estimate of a sampler's walk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRAJECTORY_DIMS = ("sample", "step", *IMAGE_DIMS)
 
 
 def make_sampler(choice: Mapping[str, Any], schedule: Any) -> Sampler:
-    """The sampler that a study chose, on a network's noise schedule.
+    """Create the sampler that a study chose, on a network's noise schedule.
 
     Args:
         choice: `name`, `steps` and, if not the default, `timestep_spacing` and `clip_sample`.
@@ -31,7 +31,7 @@ def make_sampler(choice: Mapping[str, Any], schedule: Any) -> Sampler:
 
 
 def as_run(schedule: Any, choice: Mapping[str, Any]) -> Any:
-    """A network's scheduler with the settings that a study's DDIM has, so that diffusers' DDIMPipeline makes the same images.
+    """Return a network's scheduler set as a study's DDIM, so that diffusers' DDIMPipeline makes the same images.
 
     Args:
         schedule: the network's diffusers scheduler; one that is not DDIM's stays as it is.
@@ -44,7 +44,7 @@ def as_run(schedule: Any, choice: Mapping[str, Any]) -> Any:
 
 
 def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Sequence[int]) -> xr.Dataset:
-    """The whole walk of a batch of seeds.
+    """Run the complete walk of a batch of seeds and return it as a dataset.
 
     Args:
         sampler: with N steps.
@@ -71,5 +71,5 @@ def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Se
 
 
 def grid_of(data: xr.Dataset) -> NoiseGrid:
-    """The noise levels of a dataset with `alpha` and `sigma` per step."""
+    """Return the noise levels of a dataset with `alpha` and `sigma` per step."""
     return NoiseGrid(data["alpha"].values, data["sigma"].values)

@@ -1,17 +1,17 @@
-r"""Samplers as generators: every step's state and endpoint estimate, in x_t = alpha x_0 + sigma noise coordinates.
+r"""Samplers as generators: state and endpoint estimate of every step, in the coordinates x_t = alpha x_0 + sigma noise.
 
 The arithmetic of each sampler is diffusers' own; a `Sampler` gives its scheduler the endpoint estimate of any
 denoiser (prediction type "sample") and translates between its coordinates and ours. Two kinds of coordinates occur:
 
     x_t / sqrt(alpha_t^2 + sigma_t^2)   DDIM (Song et al. 2021), PNDM (Liu et al. 2022), DPM-Solver++ (Lu et al. 2022),
                                         UniPC (Zhao et al. 2023), DDPM (Ho et al. 2020): the variance-preserving path
-    x_t / alpha_t                       Euler, Heun, churn (Karras et al. 2022) and LMS, who work with sigma / alpha
+    x_t / alpha_t                       Euler, Heun, churn (Karras et al. 2022) and LMS, which use sigma / alpha
 
 A sampler of N steps visits N + 1 levels: step 0 is noise, step N the image. It can begin at any step (Sec. 6.1);
 multistep samplers then start with their first-order step, as from noise. Their histories begin there.
 
-A sampler that clips (`clip_sample`) makes its step with the endpoint estimate clipped to the image range, and the clipped one is
-what its steps hold; DDIM takes the noise from the estimate as it was, as diffusers' pipelines do.
+A sampler that clips (`clip_sample`) makes its step with the endpoint estimate clipped to the image range, and its `Step`s hold
+the clipped one; DDIM computes the noise from the unclipped estimate, as diffusers' pipelines do.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class Sampler:
         name: a key of `SAMPLERS`.
         steps: number of steps N.
         schedule: the network's diffusers scheduler or its configuration.
-        options: settings of the diffusers scheduler, e.g. `timestep_spacing`; over those that are `followed` of the network's.
+        options: settings of the diffusers scheduler, e.g. `timestep_spacing`; they override `followed`.
 
     Attributes:
         grid: the N + 1 levels.
 
     Raises:
-        ValueError: an unknown sampler, one that cannot clip and shall, or a number of steps that the schedule cannot give.
+        ValueError: an unknown sampler, `clip_sample` for one that cannot clip, or a number of steps that the schedule cannot give.
     """
 
     def __init__(self, name: str, steps: int, schedule: Any, **options: Any) -> None:
@@ -77,7 +77,7 @@ class Sampler:
 
     @classmethod
     def on(cls, name: str, grid: NoiseGrid, **options: Any) -> Sampler:
-        """A sampler on any grid that ends at sigma = 0.
+        """Create a sampler on any grid that ends at sigma = 0.
 
         Args:
             name: a key of `SAMPLERS`.
@@ -93,7 +93,7 @@ class Sampler:
         return sampler
 
     def unclipped(self) -> Sampler:
-        """The same sampler on the same grid without clipping: for states that are no pixels."""
+        """Return the same sampler on the same grid without clipping, for states that are not pixels."""
         free = Sampler.__new__(Sampler)
         options = {key: value for key, value in self._options.items() if key not in ("clip_sample", "thresholding")}
         free._place(self.name, self.grid, self._noise_scale, options)
@@ -104,11 +104,11 @@ class Sampler:
         return level.alpha if self.kind.scaled else float(np.hypot(*level))
 
     def start(self, noise: Tensor) -> Tensor:
-        """The state at step 0 that belongs to standard normal noise, shape (sample, channel, height, width)."""
+        """Scale standard normal noise, shape (sample, channel, height, width), to the state at step 0."""
         return noise * self._noise_scale
 
     def calls(self, begin: int = 0) -> int:
-        """Denoiser calls of a walk from a step to the image: the NFE of one image."""
+        """Count the denoiser calls of a walk from step `begin` to the image: the NFE of one image."""
         return registry.calls(self.name, self.steps - begin)
 
     def walk(
@@ -117,13 +117,13 @@ class Sampler:
         """Yield the steps from `begin` to N, the state at `begin` first.
 
         Args:
-            denoiser: gives the endpoint estimates.
+            denoiser: computes the endpoint estimates.
             state: x at step `begin`, shape (sample, channel, height, width).
             begin: the step to start from, 0 <= begin < N.
             seeds: one per image; stochastic samplers draw their noise from them.
 
         Raises:
-            ValueError: `begin` is not a step to start from, or a stochastic sampler has no seeds.
+            ValueError: `begin` is out of range, or a stochastic sampler has no seeds.
         """
         if not 0 <= begin < self.steps:
             raise ValueError(f"{self.name} with {self.steps} steps cannot begin at step {begin}")
@@ -145,7 +145,7 @@ class Sampler:
 
 
 class _Driven:
-    """A scheduler of diffusers on its way through a sampler's grid."""
+    """A diffusers scheduler in the course of a walk through a sampler's grid."""
 
     def __init__(self, sampler: Sampler, begin: int, streams: Sequence[torch.Generator]) -> None:
         self._sampler, self._begin, self._streams = sampler, begin, streams
@@ -154,7 +154,7 @@ class _Driven:
         self._scheduler = on_grid(sampler.name, rest, **sampler._options)
 
     def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
-        """The state at which the denoiser is called, and its level: those of the step, unless it is churned."""
+        """Return the state for the denoiser call and its level: those of the step, unless churned."""
         level = self._sampler.grid[index]
         if self._sampler.kind.noise != "churn":
             return state, level
@@ -163,7 +163,7 @@ class _Driven:
         return noisier * level.alpha, NoiseLevel(level.alpha, ratio * level.alpha)
 
     def used(self, endpoint: Tensor) -> Tensor:
-        """An endpoint estimate as the scheduler uses it: clipped or thresholded, if it does that."""
+        """Return an endpoint estimate as the scheduler uses it, clipped or thresholded if configured so."""
         config = self._scheduler.config
         if config.get("thresholding"):
             return cast(Tensor, self._scheduler._threshold_sample(endpoint))
@@ -172,7 +172,7 @@ class _Driven:
         return endpoint
 
     def advance(self, index: int, state: Tensor, endpoint: Tensor, here: NoiseLevel, denoiser: Denoiser) -> Tensor:
-        """The state at the next step."""
+        """Compute the state at the next step."""
         sampler, there = self._sampler, self._sampler.grid[index + 1]
         moved = self._stage(state, endpoint, here, sampler._scale(index)) * sampler._scale(index + 1)
         if self._corrects(index):
@@ -196,7 +196,7 @@ class _Driven:
         return moved
 
     def _prediction(self, state: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
-        """Noise, or the velocity on the variance-preserving path, as the scheduler takes it."""
+        """Compute noise, or the velocity on the variance-preserving path, as the scheduler requires."""
         noise = noise_prediction(state, endpoint, level)
         if self._scheduler.config["prediction_type"] == "epsilon":
             return noise
@@ -207,11 +207,11 @@ class _Driven:
 def sample(
     sampler: Sampler, denoiser: Denoiser, state: Tensor, begin: int = 0, seeds: Sequence[int] | None = None
 ) -> Tensor:
-    """The final images of a walk, shape (sample, channel, height, width)."""
+    """Return the final images of a walk, shape (sample, channel, height, width)."""
     return last(sampler.walk(denoiser, state, begin, seeds)).state
 
 
 def last(steps: Iterable[Step]) -> Step:
-    """The last step of a walk; the others are let go one by one, where `*_, last = walk` would hold them all."""
+    """Return the last step of a walk, releasing the others one by one; `*_, last = walk` would hold them all."""
     (step,) = deque(steps, maxlen=1)
     return step
