@@ -1,4 +1,4 @@
-r"""What a sampler's own steps lose, told from the variances of the data alone.
+r"""Discretisation loss of a sampler's own steps, from the variances of the data alone.
 
 On Gaussian data a sampler is a linear map along each component. It carries the standard deviation of the states at one level,
 sqrt(m_k) with m_k = sigma^2 + alpha^2 lambda_k, to some sqrt(v_k) at the image, where sqrt(lambda_k) would be exact (Eq. 9). Seen
@@ -8,8 +8,8 @@ through noise of standard deviation r, the images that it makes and the data dif
 
 the Kullback-Leibler divergence between two Gaussians. A sampler of order p misses v_k by order N^-p, so the loss falls as N^-2p.
 
-r leaves out what lies beyond a Gaussian: outlines are seen through much noise, details are not, and what the steps do to these
-no covariance can tell. With r = 1 the noise is as strong as the range of the images is wide to either side.
+r restricts the loss to the part that a Gaussian describes: outlines are visible through strong noise, details are not, and a
+covariance does not predict the effect of the steps on details. r = 1 is half the width of the image range.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from underpainting.theory import gaussian
 
 SEEN = 1.0
 DRAWS = 256
-"""Walks of a stochastic sampler; a deterministic one needs a single walk."""
+"""Number of walks of a stochastic sampler; a deterministic one needs a single walk."""
 
 
 class _Components:
@@ -41,7 +41,7 @@ class _Components:
 
 
 def made_variances(variances: Tensor, sampler: Sampler, begin: int = 0) -> Tensor:
-    """Variances v_k of the images that a sampler makes of exact states at a step, shape (component,).
+    """Compute the variances v_k of a sampler's images from states exact at step `begin`, shape (component,).
 
     Args:
         variances: lambda, shape (component,), float64.
@@ -58,13 +58,13 @@ def made_variances(variances: Tensor, sampler: Sampler, begin: int = 0) -> Tenso
 
 
 def loss(variances: Tensor, sampler: Sampler, begin: int = 0, seen: float = SEEN) -> float:
-    """Divergence between what a sampler makes of exact states and the data, nats per image.
+    """Compute the divergence between the data and a sampler's images from exact states, in nats per image.
 
     Args:
         variances: lambda, shape (component,), float64.
         sampler: with N steps.
         begin: the step at which its states are exact, 0 <= begin < N.
-        seen: r, the noise through which both are seen, in image units.
+        seen: r, standard deviation of the noise that is added to both, in image units.
     """
     ratio = (made_variances(variances, sampler, begin) + seen**2) / (variances + seen**2)
     return float(0.5 * (ratio - 1 - ratio.log()).sum())

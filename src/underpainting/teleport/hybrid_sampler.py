@@ -1,10 +1,10 @@
-r"""Teleportation: jump over the first steps without a network, then hand over to any sampler (Sec. 6.1).
+r"""Teleportation: jump over the first steps without a network, then continue with any sampler (Sec. 6.1).
 
-The state at a lower noise level is not integrated with the network but written down from the initial noise (`jumps`), with
-the mean and covariance of the training data; the sampler goes on from there. Two designs spend the calls that are left:
+The state at a lower noise level is not integrated with the network but computed from the initial noise (`jumps`), with the
+mean and covariance of the training data; the sampler continues from there. Two designs use the remaining calls:
 
     truncate   the grid is the sampler's own; its first `skip` steps cost nothing (the paper's Tables 3-5)
-    re-grid    all N steps are spread over what is left, from the level where the jump lands to the image
+    re-grid    all N steps are spread from the target of the jump to the image
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from underpainting.teleport.jumps import Jump
 
 
 def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
-    """The state at step `skip` of a sampler's grid.
+    """Compute the state at step `skip` of a sampler's grid.
 
     Args:
         jump: carries states of the training data's distribution.
-        sampler: whose grid is meant.
+        sampler: sampler with the grid.
         noise: standard normal, shape (sample, channel, height, width).
         skip: number of steps to skip, 0 <= skip < steps; 0 gives the sampler's own start.
 
     Raises:
-        ValueError: the sampler has not so many steps.
+        ValueError: the sampler has too few steps.
     """
     if not 0 <= skip < sampler.steps:
         raise ValueError(f"cannot skip {skip} of {sampler.steps} steps: at least one step must be left to the sampler")
@@ -42,23 +42,23 @@ def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Ten
 def walk(
     jump: Jump, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int, seeds: Sequence[int] | None = None
 ) -> Iterator[Step]:
-    """The steps of the hybrid sampler, from the jump's target to the image: the design "truncate".
+    """Yield the steps of the hybrid sampler, from the jump's target to the image: the design "truncate".
 
     Args:
         jump, sampler, noise, skip: as for `state_at_step`.
-        denoiser: gives the endpoint estimates.
+        denoiser: computes the endpoint estimates.
         seeds: one per image; stochastic samplers draw their noise from them.
     """
     return sampler.walk(denoiser, state_at_step(jump, sampler, noise, skip), skip, seeds)
 
 
 def start_after(percent: int) -> float:
-    """The time of a network's schedule at which so many per cent of it are skipped: 1, its noisiest level, for none."""
+    """Return the time of a network's schedule at which a percentage of it is skipped: 1, its noisiest level, for 0."""
     return 1 - percent / 100
 
 
 def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
-    """The state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
+    """Compute the state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
 
     Args:
         jump: carries states of the training data's distribution; None for a start at the noisiest level itself.
@@ -67,7 +67,7 @@ def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: f
         start: in (0, 1], 1 for the noisiest level.
 
     Raises:
-        ValueError: there is no jump, but somewhere to jump to.
+        ValueError: `jump` is None and `start` is not 1.
     """
     first = schedule.level(1.0)
     state = noise * spread(first)
@@ -79,7 +79,7 @@ def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: f
 
 
 def regridded(name: str, schedule: Schedule, steps: int, start: float, **options: Any) -> Sampler:
-    """A sampler whose N steps lead from the time `start` to the image.
+    """Create a sampler whose N steps lead from the time `start` to the image.
 
     Args:
         name: a key of `registry.SAMPLERS`.

@@ -4,8 +4,8 @@ r"""Jumps: maps that carry a state from one noise level to another without calli
     ClassJump      the closed form of each image's own class, for conditional networks
     FlowJump       the probability flow of any other model of the data, integrated: of a mixture, say (Eq. 8, 84-100)
 
-Any of them may stand in front of any sampler: each gives what the sampler would have integrated, were the data so distributed.
-Those that a study can name are the rows of `registry.JUMPS`, each along the flow of a theory.
+Any of them may precede any sampler: each gives the state that the sampler would reach by integration if its model were exact.
+A study can name those in `registry.JUMPS`, each along the flow of a theory.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FLOW_STEPS = 24
 
 
 class Jump(Protocol):
-    """Carries states from one noise level to a less noisy one."""
+    """A map of states from one noise level to a less noisy one."""
 
     def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
-        """The states at `target`.
+        """Carry states to the level `target`.
 
         Args:
             images: x at `source`, shape (sample, channel, height, width).
@@ -83,7 +83,7 @@ class FlowJump:
 
     Args:
         denoiser: of the model.
-        steps: from the one level to the other, evenly spaced in the angle atan2(sigma, alpha).
+        steps: number of steps between the levels, evenly spaced in the angle atan2(sigma, alpha).
     """
 
     def __init__(self, denoiser: Denoiser, steps: int = FLOW_STEPS) -> None:
@@ -99,6 +99,6 @@ class FlowJump:
 
 
 def of_theory(denoiser: Denoiser) -> Jump:
-    """Follow the closed form of a theory that has one, else its probability flow."""
+    """Return the jump by a theory's closed form if it has one, else by its probability flow."""
     jump: Jump = getattr(denoiser, "state", None) or FlowJump(denoiser)
     return jump

@@ -1,17 +1,18 @@
-r"""How far one can jump, from a few dozen network calls instead of a sweep.
+r"""Choice of a jump's length from a few dozen network calls, without a sweep.
 
-Noise a training image to x = alpha x_0 + sigma noise and ask for x_0 back: the network errs by mse_net, the model behind a jump
-(Gaussian, mixture) by mse_jump. With gamma = alpha^2 / sigma^2, the information that is lost by letting the jump's model stand in
-for the network from pure noise down to the level gamma is
+Add noise to a training image, x = alpha x_0 + sigma noise, and estimate x_0: the network has the squared error mse_net, the model
+behind a jump (Gaussian, mixture) mse_jump. With gamma = alpha^2 / sigma^2, the information lost by using the jump's model
+instead of the network from pure noise to the level gamma is
 
     loss(gamma) = 1/2 int_0^gamma (mse_jump - mse_net) d gamma'        nats per image
 
 the I-MMSE relation (Guo, Shamai & Verdu 2005): for a perfect network it is the Kullback-Leibler divergence between noised
-data and noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, it falls.
+data and noised Gaussian (mixture), and no later step can make it larger. Where the network is the worse of the two, the loss
+decreases.
 
-What comes after the jump loses, too: the sampler's own steps, the more the earlier they begin and the fewer they are. How much is
-told from the variances of the data (`discretisation`), without the network. The planner takes the furthest of the levels at hand
-where both together are within a tolerated loss of the least. It never looks at generated images or at their Frechet distance.
+The sampler's own steps after the jump lose, too: the more, the earlier they begin and the fewer they are. That loss is estimated
+from the variances of the data (`discretisation`), without the network. The planner takes the longest jump for which the sum of
+both exceeds its minimum by at most a tolerated loss. It uses neither generated images nor their Frechet distance.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ MAX_LOSS = 0.02
 
 
 class Shortfall(NamedTuple):
-    """By how much a jump's model denoises worse than the network.
+    """Excess of a jump model's squared denoising error over the network's.
 
     Attributes:
-        ratio: sigma / alpha of the levels asked for, decreasing, shape (level,).
+        ratio: sigma / alpha of the evaluated levels, decreasing, shape (level,).
         excess: |x_0 - x0_hat_jump|^2 - |x_0 - x0_hat_net|^2, squared image units, shape (sample, level).
     """
 
@@ -48,18 +49,18 @@ class Shortfall(NamedTuple):
 
 
 def ratios(noisiest: float, least: float, count: int = 20) -> FloatArray:
-    """Levels at which to ask, evenly spaced in log(sigma / alpha), shape (level,)."""
+    """Return levels to evaluate, evenly spaced in log(sigma / alpha), shape (level,)."""
     return np.geomspace(noisiest, least, count)
 
 
 def shortfalls(
     models: Mapping[str, Denoiser], network: Denoiser, images: Tensor, levels: Sequence[NoiseLevel], seed: int = 0
 ) -> dict[str, Shortfall]:
-    """Ask the network once per image and level, and every model beside it.
+    """Call the network and every model once per image and level, and return the shortfall of each model.
 
     Args:
-        models: behind the jumps, by name.
-        network: the denoiser that they stand in for.
+        models: models of the jumps, by name.
+        network: the denoiser that they replace.
         images: of the training data, shape (sample, channel, height, width), in [-1, 1].
         levels: from noise to data, sigma > 0.
         seed: of the noise, which is the same for all models.
@@ -82,7 +83,7 @@ def _squared_error(endpoint: Tensor, images: Tensor) -> Tensor:
 
 
 def loss(shortfall: Shortfall) -> FloatArray:
-    """Information lost by a jump to each level, nats per image, shape (sample, level); 0 at the noisiest level asked for."""
+    """Compute the information lost by a jump to each level, nats per image, shape (sample, level); 0 at the first."""
     gamma = shortfall.ratio**-2.0
     middle = (shortfall.excess[:, 1:] + shortfall.excess[:, :-1]) / 2
     steps = 0.5 * middle * np.diff(gamma)
@@ -90,20 +91,20 @@ def loss(shortfall: Shortfall) -> FloatArray:
 
 
 def loss_at(shortfall: Shortfall, ratio: float) -> float:
-    """Information lost by a jump to a level, mean over images, nats; between two levels by interpolation in log(sigma / alpha).
+    """Compute the information lost by a jump to a level, mean over images, nats; interpolated in log(sigma / alpha).
 
     Args:
         shortfall: measured.
-        ratio: sigma / alpha of the level, positive; beyond the levels asked for, the loss at the nearest of them.
+        ratio: sigma / alpha of the level, positive; beyond the evaluated levels, the loss at the nearest of them.
     """
     return float(np.interp(-np.log(ratio), -np.log(shortfall.ratio), loss(shortfall).mean(0)))
 
 
 def furthest(losses: Sequence[float], max_loss: float = MAX_LOSS) -> int:
-    """The last place where no more is lost than tolerated beyond the least.
+    """Return the last index at which the loss exceeds the least one by no more than is tolerated.
 
     Args:
-        losses: by jump and by steps together, nats, the shortest jump first.
+        losses: sums of the jump's and the steps' losses, nats, the shortest jump first.
         max_loss: nats per image, not negative.
     """
     lost = np.asarray(losses)
@@ -111,13 +112,13 @@ def furthest(losses: Sequence[float], max_loss: float = MAX_LOSS) -> int:
 
 
 def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, max_loss: float = MAX_LOSS) -> int:
-    """How many of a sampler's steps to skip (the design "truncate").
+    """Choose the number of a sampler's steps to skip (the design "truncate").
 
     Args:
         shortfall: of the jump's model.
         variances: of the data's eigenbasis, shape (component,), float64.
-        sampler: with N steps; at least one of them is left to it.
-        max_loss: nats per image that may be lost for the sake of fewer calls.
+        sampler: with N steps; at least one of them is not skipped.
+        max_loss: tolerated loss, nats per image.
     """
     begins = range(sampler.steps)
     jumped = [loss_at(shortfall, sampler.grid[begin].ratio) if begin else 0.0 for begin in begins]
@@ -129,13 +130,13 @@ def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, max_los
 def best_start(
     shortfall: Shortfall, variances: Tensor, walks: Mapping[float, Sampler], max_loss: float = MAX_LOSS
 ) -> float:
-    """Where a sampler with a given number of calls is to begin (the design "re-grid").
+    """Choose the start time of a sampler with a given number of calls (the design "re-grid").
 
     Args:
         shortfall: of the jump's model.
         variances: of the data's eigenbasis, shape (component,), float64.
         walks: samplers by the time at which they start, see `hybrid_sampler.regridded`.
-        max_loss: nats per image that may be lost.
+        max_loss: tolerated loss, nats per image.
     """
     starts = sorted(walks, reverse=True)
     samplers = [walks[start] for start in starts]

@@ -1,4 +1,4 @@
-"""The jumps that are known: whose flow each follows, how it is named and drawn. Imports nothing heavy."""
+"""Registry of jumps: theory, label and style of each. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class JumpKind(NamedTuple):
 
     Attributes:
         label: its name in figures and tables.
-        theory: whose flow it follows.
-        text: what it is, for the reference of the study file.
-        source: the kind of artifact that the theory is read from, if it is not the theory's own.
+        theory: theory whose flow it follows.
+        text: description for the reference of the study file.
+        source: kind of artifact that the theory is read from, if not that of the theory.
         ranked: whether it keeps a number of leading components; then its id is the name with that number.
         own_look: colour and line style in all figures, if not those of the theory.
     """
@@ -30,7 +30,7 @@ class JumpKind(NamedTuple):
 
     @property
     def reads(self) -> str:
-        """The kind of artifact that it is made from, a key of `theory.loading.READERS`."""
+        """Kind of its artifact, a key of `theory.loading.READERS`."""
         return self.source or self.theory.reads
 
     @property
@@ -62,9 +62,9 @@ JUMPS: dict[str, JumpKind] = {
         own_look={"color": "#CC79A7", "linestyle": ":"},
     ),
 }
-"""By their names in studies, in the order of figures and tables."""
+"""Jumps by their names in studies, in the order of figures and tables."""
 
 
 def kind_of(jump: str) -> JumpKind:
-    """The kind of a jump, by its id: the name, or the name with a number of components (`lowrank16`)."""
+    """Return the kind of a jump by its id: the name, or the name with a number of components (`lowrank16`)."""
     return JUMPS[jump.rstrip("0123456789")]

@@ -1,12 +1,12 @@
-"""What the table of the sweep (`results/STUDY/teleport.csv`) says: best skips, what can be skipped, what nothing else beats.
+"""Evaluation of the sweep's table (`results/STUDY/teleport.csv`): best skips, skippable steps, Pareto front.
 
-Images are judged by three measures, each as the fraction by which a jump makes it larger (`LOSSES`): the Frechet distance in the
-features of the study's extractor and in those of an autoencoder, which knows no labels, both at infinitely many images and not
-counted below the floor that real images have; and the root mean squared difference from the network's own images. A jump is
+Images are compared by three measures, each as the relative increase that a jump causes (`LOSSES`): the Frechet distance in the
+features of the study's extractor and in those of an autoencoder, which knows no labels, both at infinitely many images and
+raised to the floor of real images; and the root mean squared difference from the network's own images. A jump is
 free where all of them are within the tolerance.
 
-Of the design "re-grid" a sampler is `NAME-STEPS`; here `sampler_name` is its name alone. The best skip of a jump is chosen by
-the same images that its distance is of, so that the distance is a little too good: less so, the fewer skips there are.
+In the design "re-grid" a sampler is `NAME-STEPS`; here `sampler_name` is its name alone. The best skip of a jump is chosen by
+the same images from which its distance is measured, so that the distance is a little too small: less so for fewer skips.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from underpainting.theory import theories
 TOLERANCE = 0.02
 NO_JUMP, NULL = registry.NO_JUMP, theories.NULL
 LOSSES = ("loss", "autoencoder_loss", "network_loss")
-"""By how much a jump makes each measure larger: columns of the table, with their `_low` and `_high`."""
+"""Relative increase of each measure by a jump: columns of the table, with their `_low` and `_high`."""
 
 
 class Skippable(NamedTuple):
-    """The largest skip that, with all smaller ones, loses no more than is tolerated.
+    """The largest skip up to which no skip loses more than is tolerated.
 
     Attributes:
-        skip: steps, by the losses as estimated.
+        skip: number of steps, by the estimated losses.
         low, high: by the upper and lower ends of their intervals.
-        nfe: network calls that are left after `skip`.
-        share, share_low, share_high: of the network calls without a jump, that the jumps save.
-        n: images behind it.
+        nfe: network calls after `skip`.
+        share, share_low, share_high: fraction of the network calls without a jump that the jumps save.
+        n: number of images.
     """
 
     skip: int
@@ -48,18 +48,18 @@ class Skippable(NamedTuple):
 
 
 def distance_name(extractor: str) -> str:
-    """What the Frechet distance in the features of an extractor is called."""
+    """Return the name of the Frechet distance in the features of an extractor."""
     return "FID" if extractor == INCEPTION else f"FD ({extractor})"
 
 
 def measure_names(extractor: str) -> dict[str, str]:
-    """What is measured, by its loss."""
+    """Return the name of each measure, by its loss."""
     names = (distance_name(extractor), distance_name("autoencoder"), "difference from the network's own images")
     return dict(zip(LOSSES, names, strict=True))
 
 
 def judged(rows: pd.DataFrame, prefix: str = "") -> pd.Series:
-    """Frechet distances at infinitely many images, not below what real images have.
+    """Return Frechet distances at infinitely many images, raised to the floor of real images.
 
     Args:
         rows: of the table.
@@ -69,10 +69,10 @@ def judged(rows: pd.DataFrame, prefix: str = "") -> pd.Series:
 
 
 def truncated(table: pd.DataFrame, sampler: str, jump: str = "gaussian") -> pd.DataFrame:
-    """The rows of a sampler on its own grid after a jump and without one, by the steps skipped.
+    """Select the rows of a sampler on its own grid, with a jump and without one, ordered by the steps skipped.
 
     Args:
-        table: the whole table.
+        table: the complete table.
         sampler: its id.
         jump: `gaussian`, or `isotropic` for the null model.
     """
@@ -81,15 +81,15 @@ def truncated(table: pd.DataFrame, sampler: str, jump: str = "gaussian") -> pd.D
 
 
 def skippable(rows: pd.DataFrame, losses: Sequence[str] = LOSSES, tolerance: float = TOLERANCE) -> Skippable | None:
-    """The largest skip that, with all smaller ones, loses no more than is tolerated by any of some measures.
+    """Find the largest skip up to which no skip loses more than is tolerated by any of some measures.
 
     Args:
         rows: of one sampler on its own grid, see `truncated`.
-        losses: columns; those that hold nothing, as the third does for stochastic samplers, are left out.
+        losses: columns; empty ones, as the third is for stochastic samplers, are left out.
         tolerance: fraction of the measure without a jump.
 
     Returns:
-        nothing, where the sampler was not run without a jump, or none of the losses was measured.
+        None if the sampler was not run without a jump, or none of the losses was measured.
     """
     rows = rows.sort_values("skip")
     known = [loss for loss in losses if rows[loss].notna().any()]
@@ -104,20 +104,20 @@ def skippable(rows: pd.DataFrame, losses: Sequence[str] = LOSSES, tolerance: flo
 
 
 def _last_within(rows: pd.DataFrame, columns: list[str], tolerance: float) -> pd.Series:
-    """The last of the rows up to which all are within the tolerance; nothing skipped loses nothing."""
+    """Return the last row up to which all are within the tolerance; a skip of 0 always is."""
     within = (rows[columns] <= tolerance).all(axis=1) | (rows["skip"] == 0)
     return rows[within.cummin()].iloc[-1]
 
 
 def few_calls(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the design "re-grid" with the column `sampler_name`, without the reference runs."""
+    """Select the rows of the design "re-grid", with the column `sampler_name`, without the reference runs."""
     rows = _regridded(table)
     jumped = rows[rows["jump"] != NO_JUMP].set_index(["sampler_name", "nfe"]).index
     return rows[rows.set_index(["sampler_name", "nfe"]).index.isin(jumped)]
 
 
 def references(table: pd.DataFrame) -> pd.DataFrame:
-    """The plain runs that the others are compared with, one per `sampler_name`: each is exactly nothing behind itself."""
+    """Select the plain runs that others are compared with, one per `sampler_name`; they differ from themselves by 0."""
     rows = _regridded(table)
     return rows[(rows[["behind", "behind_low", "behind_high"]] == 0).all(axis=1)]
 
@@ -128,24 +128,24 @@ def _regridded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def best(rows: pd.DataFrame) -> pd.DataFrame:
-    """The row with the least distance for each sampler, jump and number of calls, in the order of `rows`."""
+    """Select the row with the least distance for each sampler, jump and number of calls, in the order of `rows`."""
     chosen = judged(rows).groupby([rows["sampler_name"], rows["jump"], rows["nfe"]]).idxmin()
     return rows.loc[chosen.sort_values()]
 
 
 def winners(rows: pd.DataFrame) -> pd.DataFrame:
-    """The row with the least distance for each number of calls, whatever the jump."""
+    """Select the row with the least distance for each number of calls, over all samplers and jumps."""
     return rows.loc[judged(rows).groupby(rows["nfe"]).idxmin()]
 
 
 def within(rows: pd.DataFrame, nfe: int) -> pd.DataFrame:
-    """For each sampler, the rows with the most calls up to a number."""
+    """Select, for each sampler, the rows with its largest number of calls up to `nfe`."""
     paid = rows[rows["nfe"] <= nfe]
     return paid[paid["nfe"] == paid.groupby("sampler_name")["nfe"].transform("max")]
 
 
 def pareto(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that no other beats with as few calls, by calls."""
+    """Select the rows with a smaller distance than every row with as few calls, ordered by calls."""
     ordered = rows.assign(judged=judged(rows)).sort_values(["nfe", "judged"], kind="stable")
     before = ordered["judged"].cummin().shift()
     return ordered[~(ordered["judged"] >= before)].drop(columns="judged")
