@@ -1,5 +1,5 @@
-"""Training of networks of every kind.
+"""Training of denoising networks of every kind.
 
-`objectives` says what a network learns on its path, `trainer` is the loop, `checkpoints` lets an interrupted training
-go on to the same weights. Builds upon `denoisers` and `io`.
+`objectives` computes the training targets of each path, `trainer` is the loop, `checkpoints` lets an interrupted
+training continue to the same weights. Builds upon `denoisers` and `io`.
 """

@@ -20,14 +20,14 @@ def write(path: str | Path, tensors: Mapping[str, Tensor], run: str) -> None:
 
     Args:
         path: of the checkpoint.
-        tensors: everything that the run needs to go on.
+        tensors: everything that the run needs to continue.
         run: digest of all that determines the run (data, configuration, code).
     """
     tensor_files.write(path, tensors, {"run": run})
 
 
 def read(path: str | Path, run: str) -> dict[str, Tensor] | None:
-    """The tensors of an earlier, interrupted run, or None where there is none that fits."""
+    """Read the tensors of an interrupted run, or return None if there is no checkpoint of this run."""
     path = Path(path)
     if not path.is_file():
         return None
@@ -43,17 +43,17 @@ def read(path: str | Path, run: str) -> dict[str, Tensor] | None:
 
 
 def flatten(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with its keys put behind `prefix/`."""
+    """Prefix the keys of a state dict with `prefix/`."""
     return {f"{prefix}/{key}": value for key, value in state.items()}
 
 
 def unflatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict that `flatten` put behind `prefix/`."""
+    """Recover the state dict that `flatten` prefixed with `prefix/`."""
     return {key.removeprefix(f"{prefix}/"): value for key, value in tensors.items() if key.startswith(f"{prefix}/")}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The per-parameter state of an optimizer (moments and step counts) as flat tensors."""
+    """Return the per-parameter state of an optimizer (moments and step counts) as flat tensors."""
     state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
     return {
         f"{index}/{name}": torch.as_tensor(value) for index, entry in state.items() for name, value in entry.items()
@@ -61,7 +61,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` took."""
+    """Restore the state of an optimizer from `optimizer_tensors`."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split("/", 1)

@@ -1,4 +1,4 @@
-r"""What a network of each kind learns: from clean images and noise to its input, its time and its target.
+r"""Training objectives: input, time and target of each kind of network, from clean images and noise.
 
     variance preserving   z = alpha_t x_0 + sigma_t eps, time t,        target eps, v = alpha eps - sigma x_0, or x_0
     EDM                   c_in x, time ln(sigma) / 4,                   target (x_0 - c_skip x) / c_out,   x = x_0 + sigma eps
@@ -28,7 +28,7 @@ NoiseLevels = Literal["uniform", "lognormal"]
 
 
 class TrainingBatch(NamedTuple):
-    """What a network is shown and should answer.
+    """Inputs and targets of one training step.
 
     Attributes:
         inputs: shape (sample, channel, height, width).
@@ -42,10 +42,10 @@ class TrainingBatch(NamedTuple):
 
 
 def make_schedule(objective: Objective, schedule: Mapping[str, Any], edm: Mapping[str, Any]) -> Any:
-    """The diffusers scheduler that belongs to a network, and tells its kind where it is saved.
+    """Create the diffusers scheduler of a kind of network, which identifies that kind in a saved pipeline.
 
     Args:
-        objective: what the network learns.
+        objective: training target of the network.
         schedule: settings of the variance-preserving schedule.
         edm: `sigma_data`, `sigma_min`, `sigma_max`.
     """
@@ -63,7 +63,7 @@ def make_schedule(objective: Objective, schedule: Mapping[str, Any], edm: Mappin
 
 
 def lognormal(quantiles: Tensor, mean: float, std: float) -> Tensor:
-    """Ratios sigma / alpha whose logarithm is normal, at the given quantiles, shape (sample,).
+    """Compute log-normal ratios sigma / alpha at the given quantiles, shape (sample,).
 
     Args:
         quantiles: in [0, 1], shape (sample,).
@@ -74,11 +74,11 @@ def lognormal(quantiles: Tensor, mean: float, std: float) -> Tensor:
 
 
 def time_fractions(ratios: Tensor, objective: Objective, schedule: Any) -> Tensor:
-    """Times, as fractions of the last one, at which sigma / alpha has given values, shape (sample,); not for EDM.
+    """Compute times, as fractions of the last one, at which sigma / alpha has given values, shape (sample,); not EDM.
 
     Args:
         ratios: sigma / alpha, in [0, inf], shape (sample,).
-        objective: what the network learns.
+        objective: training target of the network.
         schedule: of the network's kind; on the variance-preserving path the discrete time is the first of no smaller ratio.
     """
     if objective == "flow":
@@ -94,7 +94,7 @@ def _per_image(values: Tensor) -> Tensor:
 def variance_preserving(
     clean: Tensor, noise: Tensor, fractions: Tensor, schedule: Any, prediction_type: PredictionType
 ) -> TrainingBatch:
-    """The training batch at the discrete times, given as fractions, of a scheduler with `alphas_cumprod` (Eq. 5)."""
+    """Compute a training batch at discrete times of a scheduler with `alphas_cumprod`, given as fractions (Eq. 5)."""
     square = schedule.alphas_cumprod
     times = (fractions * len(square)).long().clamp_(max=len(square) - 1)
     alpha, sigma = _per_image(square[times].sqrt()), _per_image((1 - square[times]).sqrt())
@@ -105,7 +105,7 @@ def variance_preserving(
 def preconditioned(
     clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, log_sigma_mean: float, log_sigma_std: float
 ) -> TrainingBatch:
-    """The training batch of EDM at normal ln(sigma), within the scheduler's sigma_min and sigma_max (Karras et al. 2022)."""
+    """Compute EDM's training batch at normal ln(sigma), within the scheduler's limits (Karras et al. 2022)."""
     config = schedule.config
     levels = lognormal(quantiles, log_sigma_mean, log_sigma_std).clamp(config["sigma_min"], config["sigma_max"])
     sigma, variance = _per_image(levels), config["sigma_data"] ** 2
@@ -115,7 +115,7 @@ def preconditioned(
 
 
 def straight(clean: Tensor, noise: Tensor, fractions: Tensor, schedule: Any) -> TrainingBatch:
-    """The training batch of flow matching at times given as fractions (Lipman et al. 2023; Liu et al. 2023)."""
+    """Compute the training batch of flow matching at times given as fractions (Lipman et al. 2023; Liu et al. 2023)."""
     time = _per_image(fractions)
     times = fractions * schedule.config["num_train_timesteps"]
     return TrainingBatch((1 - time) * clean + time * noise, times, noise - clean)

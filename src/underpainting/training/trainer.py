@@ -1,9 +1,9 @@
-r"""A small trainer, so that a study without pretrained weights has a real denoiser (Eq. 5).
+r"""A small trainer, which gives a study without pretrained weights a real denoiser (Eq. 5).
 
     loss = E || network(input, time) - target ||^2,     input, time and target: `objectives`
 
 Step n draws its images, times and noise from a generator seeded by (seed, n) alone. So a training that was killed
-goes on from its checkpoint to the very weights that it would have reached, bit for bit. Times are stratified: one in
+continues from its checkpoint to the same weights as without the interruption, bit for bit. Times are stratified: one in
 each of `batch_size` equally likely parts, which lowers the variance of the loss.
 """
 
@@ -29,12 +29,12 @@ from underpainting.training.objectives import NoiseLevels, Objective, TrainingBa
 
 log = logging.getLogger(__name__)
 
-_HELD_OUT = 2**31  # the seed of no training: a study gives less
+_HELD_OUT = 2**31  # larger than any training seed of a study
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a denoiser is trained.
+    """Settings of the training of a denoiser.
 
     Attributes:
         steps: number of optimizer steps.
@@ -45,9 +45,9 @@ class Recipe:
         ema_decay: of the exponential moving average that becomes the network.
         flip: mirror images at random.
         seed: of everything random.
-        prediction_type: what the network predicts.
-        residual: whether it learns only what the Gaussian leaves over, and how (`denoisers.residual`).
-        noise_levels: how they are drawn: uniform in time or log-normal in sigma / alpha; for EDM always the latter.
+        prediction_type: quantity that the network predicts.
+        residual: whether it learns only the residual of the Gaussian, and in which form (`denoisers.residual`).
+        noise_levels: distribution of noise levels: uniform in time or log-normal in sigma / alpha; for EDM always the latter.
         log_sigma_mean, log_sigma_std: of ln(sigma / alpha), where it is normal; for EDM alpha is 1.
         snapshots: steps after which the averaged weights are kept.
     """
@@ -68,17 +68,17 @@ class Recipe:
     snapshots: tuple[int, ...] = ()
 
     def rate(self, step: int) -> float:
-        """Learning rate of a step."""
+        """Compute the learning rate of a step."""
         warm = min(1.0, (step + 1) / max(self.warmup, 1))
         return self.learning_rate * warm * 0.5 * (1.0 + float(np.cos(np.pi * step / self.steps)))
 
     def decay(self, step: int) -> float:
-        """EMA decay of a step; small at first, so that the start is forgotten."""
+        """Compute the EMA decay of a step; it is small at first, so that initial weights are forgotten."""
         return min(self.ema_decay, (1.0 + step) / (10.0 + step))
 
 
 def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
-    """A diffusers UNet2DModel for images of shape (channel, height, width).
+    """Build a diffusers UNet2DModel for images of shape (channel, height, width).
 
     Args:
         image_shape: of the images; square.
@@ -104,7 +104,7 @@ def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
 
 
 def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> TrainingBatch:
-    """Noisy images, their times and the network's targets at one step; a function of (seed, step).
+    """Draw noisy images, their times and the network's targets at one step; a function of (seed, step).
 
     Args:
         images: bytes, shape (sample, channel, height, width), uint8.
@@ -125,7 +125,7 @@ def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> TrainingBa
 
 
 def _batch(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, recipe: Recipe) -> TrainingBatch:
-    """The training batch of the recipe's kind at noise levels drawn as it says."""
+    """Compute the training batch of the recipe's objective and distribution of noise levels."""
     kind, spread = recipe.prediction_type, (recipe.log_sigma_mean, recipe.log_sigma_std)
     if kind == "edm":
         return objectives.preconditioned(clean, noise, quantiles, schedule, *spread)
@@ -139,7 +139,7 @@ def _batch(clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, recip
 
 @torch.no_grad()
 def held_out_loss(network: nn.Module, images: Tensor, schedule: Any, recipe: Recipe, batches: int = 16) -> float:
-    """The loss on draws that no training has seen: the images may be known, their times and noise are not.
+    """Compute the loss on times and noise that no training draws; the images may be training images.
 
     Args:
         network: called as `network(x, time).sample`.
@@ -157,7 +157,7 @@ def held_out_loss(network: nn.Module, images: Tensor, schedule: Any, recipe: Rec
 
 
 class Trainer:
-    """Trains a network on images; `run` ends with the averaged weights.
+    """Training of a network on images; `run` ends with the averaged weights.
 
     Args:
         network: called as `network(x, time).sample`; trained in place.
@@ -182,7 +182,7 @@ class Trainer:
         self.snapshots: dict[str, Tensor] = {}
 
     def advance(self) -> float:
-        """One optimizer step; returns its loss."""
+        """Take one optimizer step and return its loss."""
         noisy, times, target = (
             part.to(self.device) for part in draw(self.images, self.schedule, self.recipe, self.step)
         )
@@ -208,7 +208,7 @@ class Trainer:
         average(list(self.average.values()), [now[key] for key in self.average], None)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything needed to go on from here."""
+        """Return everything needed to continue from here."""
         return {
             **checkpoints.flatten("network", self.network.state_dict()),
             **checkpoints.flatten("average", self.average),
@@ -219,7 +219,7 @@ class Trainer:
         }
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go back to where `tensors` was taken."""
+        """Restore the state from which `tensors` was taken."""
         self.network.load_state_dict(checkpoints.unflatten("network", tensors))
         average = checkpoints.unflatten("average", tensors)
         self.average = {key: value.to(self.device) for key, value in average.items()}
@@ -230,10 +230,10 @@ class Trainer:
     def run(
         self, checkpoint: Path, run: str, seconds: float = 30.0, every: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
-        """Train to the end, from a checkpoint if one fits, and leave the averaged weights in the network.
+        """Train to the end, from a checkpoint of the same run if there is one, and load the averaged weights.
 
         Args:
-            checkpoint: file that outlives a kill; removed by the caller when the results are safe.
+            checkpoint: file of the checkpoint; removed by the caller after the results are saved.
             run: digest of all that determines the run; a checkpoint of another run is ignored.
             seconds: between two checkpoints.
             every: called with each finished step.
