@@ -70,7 +70,7 @@ def leave_one_out_neighbours(images: Tensor, indices: Tensor, nearest: Nearest) 
         raise ValueError(f"{len(images)} images need as many indices of their own, got shape {tuple(indices.shape)}")
     distances, found = nearest(images, 3)
     itself = found == indices.to(found.device)[:, None]
-    # where three copies come before the image itself, it is not among the three, and the last one goes
+    # if three copies precede the image itself, it is not among the three, and the last one is dropped
     itself[~itself.any(1), -1] = True
     others = (~itself).nonzero()[:, 1].reshape(-1, 2)
     return _neighbours(distances.gather(1, others), found.gather(1, others))

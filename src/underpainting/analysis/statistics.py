@@ -35,7 +35,7 @@ _CHUNK = 2**22
 
 
 class Resampling(NamedTuple):
-    """How seeds are resampled for a confidence interval.
+    """Settings of the bootstrap over seeds, for a confidence interval.
 
     Attributes:
         level: confidence level, in (0, 1).
