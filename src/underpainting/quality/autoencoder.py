@@ -124,7 +124,7 @@ def save(trained: Trained[Autoencoder], path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Trained[Autoencoder]:
-    """Read what `save` wrote.
+    """Read an autoencoder written by `save`.
 
     Raises:
         TensorFileError: the file is damaged, or holds no autoencoder.

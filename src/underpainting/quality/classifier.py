@@ -115,7 +115,7 @@ def save(trained: Trained[Classifier], path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Trained[Classifier]:
-    """Read what `save` wrote.
+    """Read a classifier written by `save`.
 
     Raises:
         TensorFileError: the file is damaged, or holds no classifier.

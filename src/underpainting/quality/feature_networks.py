@@ -77,7 +77,7 @@ def save(trained: Trained[Any], path: str | Path, shape_key: str, score_key: str
 def load(
     path: str | Path, kind: str, shape_key: str, score_key: str, build: Callable[[dict[str, int]], Network]
 ) -> Trained[Network]:
-    """Read what `save` wrote.
+    """Read a network written by `save`.
 
     Args:
         path: the file.

@@ -118,7 +118,7 @@ def gaussian_distance(mean: FloatArray, covariance: FloatArray, real: RealMoment
 
 
 class _ResampledDistance:
-    """Frechet distance of generated images as a function of how often each image is counted."""
+    """Frechet distance of generated images as a function of the count of each image."""
 
     def __init__(self, features: FloatArray, real: RealMoments) -> None:
         centre = features.mean(0)

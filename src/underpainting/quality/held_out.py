@@ -19,7 +19,7 @@ def held_out_indices(count: int, most: int = MAX_HELD_OUT, seed: int = 0) -> NDA
         most: largest number of held-out images.
         seed: seed of the draw.
     """
-    import numpy as np  # the checks of a start read `MAX_HELD_OUT` alone
+    import numpy as np  # the checks at the start of a run import `MAX_HELD_OUT` alone
 
     order = np.random.default_rng(seed).permutation(count)
     return np.sort(order[: min(count // 2, most)])
