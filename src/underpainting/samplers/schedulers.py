@@ -196,7 +196,7 @@ def start_scale(name: str, steps: int, schedule: Any, grid: NoiseGrid, **options
 
 
 def spread(level: NoiseLevel) -> float:
-    """Compute the standard deviation of a nearly pure noise state: sigma on EDM's path, else sqrt(alpha^2 + sigma^2)."""
+    """Compute the standard deviation of a nearly pure noise state: sigma for EDM, else sqrt(alpha^2 + sigma^2)."""
     return level.sigma if level.alpha == 1.0 else float(np.hypot(*level))
 
 

@@ -62,7 +62,7 @@ class Sampler:
         grid: the N + 1 levels.
 
     Raises:
-        ValueError: an unknown sampler, `clip_sample` for one that cannot clip, or a number of steps that the schedule cannot give.
+        ValueError: an unknown sampler, `clip_sample` for one that cannot clip, or a number of steps that the schedule lacks.
     """
 
     def __init__(self, name: str, steps: int, schedule: Any, **options: Any) -> None:
