@@ -223,7 +223,7 @@ def _adaptive(method: str, rtol: float, atol: float, floor: float) -> Solver:
 
 
 def _adaptive_interval(field: _Field, state: Tensor, times: Tensor, method: str, rtol: float, atol: float) -> Tensor:
-    """Integrate one interval, in one step if accurate enough; a step ends exactly at its end, without interpolation."""
+    """Integrate one interval, in a single step if accurate enough; the last step ends exactly at the interval's end."""
     from torchdiffeq import odeint
 
     options = {
