@@ -105,7 +105,7 @@ def variance_preserving(
 def preconditioned(
     clean: Tensor, noise: Tensor, quantiles: Tensor, schedule: Any, log_sigma_mean: float, log_sigma_std: float
 ) -> TrainingBatch:
-    """Compute EDM's training batch at normal ln(sigma), within the scheduler's limits (Karras et al. 2022)."""
+    """Compute EDM's training batch at log-normal sigma, within the scheduler's limits (Karras et al. 2022)."""
     config = schedule.config
     levels = lognormal(quantiles, log_sigma_mean, log_sigma_std).clamp(config["sigma_min"], config["sigma_max"])
     sigma, variance = _per_image(levels), config["sigma_data"] ** 2
