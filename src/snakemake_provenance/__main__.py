@@ -1,4 +1,4 @@
-"""`python -m snakemake_provenance`: the command `snakemake-provenance`."""
+"""Run the command `snakemake-provenance`, as `python -m snakemake_provenance`."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The command `snakemake-provenance`: the state of results, and how they travel.
+"""The command `snakemake-provenance`: show the state of results, record, push, pull and archive them.
 
-Thin wrappers around git, DVC and Snakemake. A package with a command line of its own registers the same commands in it.
+Thin wrappers around git, DVC and Snakemake. A package that has a command line can register the same commands in it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def run(
     arguments: Sequence[str] | None,
     errors: tuple[type[Exception], ...] = (ProvenanceError,),
 ) -> int:
-    """Run a command of a parser in the project's folder, and print errors in one line.
+    """Run the chosen command in the project's folder, and print errors in one line.
 
     Args:
-        errors: those that a person can put right.
+        errors: types that the user can correct; others show their traceback.
 
     Returns:
         the exit code.
@@ -85,8 +85,8 @@ def register(commands: Commands, settings: Callable[[], Settings], word: str) ->
     """Add the commands of this package.
 
     Args:
-        settings: reads those of the project in the working folder.
-        word: what a section of the results is called.
+        settings: reads the settings of the project in the working folder.
+        word: name for a section of the results.
     """
 
     def new(name: str, action: Callable[[Settings, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -103,14 +103,14 @@ def _take_sections(command: argparse.ArgumentParser, word: str) -> None:
 
 
 def _known(settings: Settings) -> tuple[Ledger, manifests.Manifest]:
-    """Return this clone's own ledger and the shared manifest."""
+    """Return the ledger of this clone and the shared manifest."""
     ledger = Ledger()
     ledger.load()
     return ledger, manifests.read_all(settings)
 
 
 def _code(settings: Settings) -> dict[str, dict[str, str]]:
-    """Return the digests of code files, by the digest of all."""
+    """Return the digests of code files, by their combined digest."""
     ledger, manifest = _known(settings)
     return {**manifest.code, **ledger.code}
 

@@ -1,12 +1,12 @@
-"""Digests of the code behind a script: itself, and every module of its own packages that it reaches.
+"""Digests of the code behind a script: of the script, and of every module of the project's packages that it reaches.
 
 Snakemake notices a changed script, but not a changed module that the script imports, nor another version of a package.
 So each rule carries both among its params. Imports are followed through the syntax tree, within functions too;
-comments, docstrings and formatting do not count, since the tree knows none of the first and third and the second are
-taken out. Imports for type checkers alone do not count either. An import by a name that is put together as the program runs,
-`import_module(f"package.{name}")`, counts as one of every module of that package, unless the job names those that are meant.
-A file of the package that is not Python, such as a style sheet, counts, byte by byte, with every module that holds its
-name as text. The digest does not depend on the version of Python that computes it.
+comments, docstrings and formatting do not count, since the tree holds neither comments nor formatting and docstrings
+are removed. Imports for type checkers alone do not count either. An import by a name that is put together as the
+program runs, `import_module(f"package.{name}")`, counts as one of every module of that package, unless the job names
+the modules. A file of the package that is not Python, such as a style sheet, counts, byte by byte, with every module
+that holds its name as text. The digest does not depend on the version of Python that computes it.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _FILE_NAME = re.compile(r"[\w-]+(\.[\w-]+)+")  # a text that may name a file
 
 
 class Parsed(NamedTuple):
-    """What counts of a Python file: the digest of its code, the names that it imports, the names of files that it holds."""
+    """A parsed Python file: the digest of its code, the names that it imports, the file names in its texts."""
 
     digest: str
     imports: tuple[str, ...]
     files: tuple[str, ...]
 
 
-# By file: its stamp and what was parsed; see `recall`. Another version of this very module forgets them.
+# By file: its stamp and its parsed content; see `recall`. Discarded when this module itself changes.
 _memory: dict[str, list[Any]] = {}
 _MAKER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:DIGITS]
 
 
 def recall(file: Path) -> None:
-    """Take up what a former process parsed, so that unchanged modules are not parsed at each start."""
+    """Load the results of an earlier process, so that unchanged modules are not parsed at each start."""
     found = memory.recall(file) or {}
     if _MAKER in found:
         _memory.update(found[_MAKER])
@@ -54,7 +54,7 @@ def recall(file: Path) -> None:
 
 
 def remember(file: Path) -> None:
-    """Keep what was parsed for the next process, if it is not kept already."""
+    """Store the parsed files for the next process, if they are not stored already."""
     if memory.recall(file) != {_MAKER: _memory}:
         memory.remember(file, {_MAKER: _memory})
 
@@ -67,7 +67,7 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
 
 
 def _essence(tree: ast.Module) -> ast.Module:
-    """A tree without what does not run: docstrings, and imports for type checkers."""
+    """Return a tree without docstrings and without imports for type checkers, which do not run."""
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and _is_for_type_checkers(node):
             node.body = [ast.Pass()]
@@ -83,7 +83,7 @@ def _essence(tree: ast.Module) -> ast.Module:
 
 
 def _written(node: object) -> str:
-    """A tree as text; empty fields are left out, since versions of Python differ in those alone."""
+    """Return a tree as text; empty fields are left out, since versions of Python differ in those alone."""
     if isinstance(node, ast.AST):
         fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
         return f"{type(node).__name__}({','.join(f'{name}={_written(value)}' for name, value in fields)})"
@@ -94,7 +94,7 @@ def _written(node: object) -> str:
 
 @cache
 def _parsed(path: Path, module: str) -> Parsed:
-    """What counts of a Python file; imports are made absolute."""
+    """Parse a Python file; imports are made absolute."""
     stamp = Stamp.of(path)
     known = _memory.get(str(path))
     if known and stamp and known[0] == [*astuple(stamp), module]:
@@ -114,7 +114,7 @@ def _parse(path: Path, module: str) -> Parsed:
 
 
 def _file_names(tree: ast.AST) -> Iterator[str]:
-    """Texts in a file that may name another: the last part of each path."""
+    """Yield the texts in a file that may name another file: the last part of each path."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             name = node.value.rpartition("/")[2]
@@ -144,7 +144,7 @@ def _digest_of(file: Path, packages: Packages) -> str:
 
 
 def _imports(tree: ast.AST, own: str) -> Iterator[str]:
-    """Names that a file imports; `own` is the package that its relative imports start from."""
+    """Yield the names that a file imports; `own` is the package that its relative imports start from."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -159,7 +159,7 @@ def _imports(tree: ast.AST, own: str) -> Iterator[str]:
 
 
 def _imported_by_name(call: ast.Call) -> Iterator[str]:
-    """The package, as `package.*`, of which `import_module(f"package.{name}")` imports a module."""
+    """Yield `package.*` for a call `import_module(f"package.{name}")`."""
     called = getattr(call.func, "attr", getattr(call.func, "id", ""))
     name = call.args[0] if call.args and called == "import_module" else None
     start = getattr(name.values[0], "value", None) if isinstance(name, ast.JoinedStr) else None
@@ -169,7 +169,7 @@ def _imported_by_name(call: ast.Call) -> Iterator[str]:
 
 @cache
 def _files(name: str, packages: Packages, without: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of a dotted name below its package: every `__init__` on the way, and the module itself; of `*`, every module."""
+    """Return the files of a dotted name: each `__init__` on the way and the module; for `*`, every module."""
     parts = name.split(".")
     package = next((package for package in packages if package.stem == parts[0]), None)
     if package is None or any(f"{name}.".startswith(f"{left_out}.") for left_out in without):
@@ -182,13 +182,13 @@ def _files(name: str, packages: Packages, without: tuple[str, ...]) -> tuple[Pat
 
 
 def _home(file: Path, packages: Packages) -> Path | None:
-    """The package that a file belongs to."""
+    """Return the package that a file belongs to; None for one outside the packages."""
     return next((package for package in packages if file.is_relative_to(package)), None)
 
 
 @cache
 def _module(file: Path, packages: Packages) -> str:
-    """Dotted name of a file; empty for one outside the packages."""
+    """Return the dotted name of a file; empty for one outside the packages."""
     if (package := _home(file, packages)) is None:
         return ""
     parts = file.relative_to(package.parent).with_suffix("").parts
@@ -199,7 +199,7 @@ def _module(file: Path, packages: Packages) -> str:
 def _reach(
     script: Path, packages: Packages, without: tuple[str, ...], also: tuple[str, ...]
 ) -> tuple[tuple[Path, ...], frozenset[str]]:
-    """Files of the packages that a script and further modules reach, sorted, and every name imported in them."""
+    """Return the sorted files of the packages that a script and further modules reach, and all names imported there."""
     found = {script, *(file for name in also for file in _files(name, packages, without))}
     waiting, names = [*found], set[str]()
     while waiting:
@@ -219,13 +219,13 @@ def _reach(
 def closure(
     script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
 ) -> tuple[Path, ...]:
-    """The script and every file of the packages that it reaches, by import or by name, sorted.
+    """Return the script and every file of the packages that it reaches, by import or by name, sorted.
 
     Args:
         script: the entry.
         packages: folders of the packages; imports of others are not followed.
         without: dotted names of packages and modules that results cannot depend on.
-        also: dotted names of modules that the script imports by a name that only its job knows.
+        also: dotted names of modules that the script imports by a name given only to its job.
     """
     return _reach(script, packages, without, also)[0]
 
@@ -233,7 +233,7 @@ def closure(
 def imported(
     script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
 ) -> frozenset[str]:
-    """Top-level names of the other packages that a script or anything that it reaches imports."""
+    """Return the top-level names of other packages that a script, or a module that it reaches, imports."""
     own = {package.stem for package in packages}
     return frozenset(name.partition(".")[0] for name in _reach(script, packages, without, also)[1]) - own
 
@@ -241,7 +241,7 @@ def imported(
 def parts(
     script: Path, packages: Packages, without: tuple[str, ...] = (), also: tuple[str, ...] = ()
 ) -> dict[str, str]:
-    """A digest for each file that a script reaches, by name: to name those that differ."""
+    """Return the digest of each file that a script reaches, by name, so that messages can name those that differ."""
     found = {}
     for file in closure(script, packages, without, also):
         package = _home(file, packages)
@@ -251,13 +251,13 @@ def parts(
 
 
 def combined(found: dict[str, str]) -> str:
-    """One digest of the digests of `parts`."""
+    """Return the combined digest of the digests of `parts`."""
     lines = "".join(f"{name}\n{digest}\n" for name, digest in sorted(found.items()))
     return hashlib.sha256(lines.encode()).hexdigest()[:DIGITS]
 
 
 def of_files(folder: Path) -> str:
-    """Digest of all files of a folder, byte by byte: for what is no code."""
+    """Return the digest of all files of a folder, byte by byte; for files that are not code."""
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         total.update(f"{file.relative_to(folder).as_posix()}\n".encode() + file.read_bytes() + b"\n")
@@ -265,7 +265,7 @@ def of_files(folder: Path) -> str:
 
 
 def refresh() -> None:
-    """Look at all files again; those that are unchanged are not parsed again."""
+    """Check all files for changes; unchanged ones are not parsed again."""
     for function in (_parsed, _files, _module, data_files, packages_in, _reach):
         function.cache_clear()
 

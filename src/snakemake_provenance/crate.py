@@ -1,5 +1,4 @@
-"""A finished section as an RO-Crate: results, the workflow that made them, and how each was made, in one zip file for
-publication.
+"""Archive a finished section as an RO-Crate: its results, the workflow, and how each result was made, in one zip file.
 
 Follows the profile Process Run Crate: one CreateAction per output, with its inputs, its script and its parameters.
 """
@@ -25,18 +24,18 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 
 
 class UnfinishedError(ProvenanceError):
-    """A section is not completely here, or not fresh."""
+    """An output of a section is missing or not fresh."""
 
 
 def archive(settings: Settings, facts: Sequence[Fact], section: str, target: Path) -> int:
-    """Write the crate.
+    """Write the crate of a section.
 
     Args:
         facts: of every output of the section, all of them here and fresh.
         target: the zip file; replaced when the new one is complete.
 
     Returns:
-        number of outputs in it.
+        number of outputs in the crate.
     """
     crate = ROCrate()
     crate.name = section
@@ -68,7 +67,7 @@ def archive(settings: Settings, facts: Sequence[Fact], section: str, target: Pat
 
 
 def _export_code(folder: Path) -> None:
-    """The workflow as it is committed."""
+    """Write the committed files of the workflow into a folder."""
     folder.mkdir()
     packed = folder.with_suffix(".tar")
     git("archive", "--format=tar", f"--output={packed}", "HEAD")
@@ -97,13 +96,13 @@ def _add_action(crate: ROCrate, fact: Fact, settings: Settings) -> None:
 
 
 def _instrument(fact: Fact, settings: Settings) -> str:
-    """Return the script of a job, or what stands for it: the rule."""
+    """Return the script of a job, or its rule where it has none."""
     code = str(fact.made.get("code") or "")
     return settings.scripts.format(re.split("[ :]", code)[0]) if code else f"#rule-{fact.record.get('rule')}"
 
 
 def _source(crate: ROCrate, path: str, digest: str) -> dict[str, str]:
-    """An input: a file of the crate, or data that are not in it and are named by their digest."""
+    """Return the reference to an input: a file of the crate, or external data named by their digest."""
     if crate.dereference(path) is None:
         name = f"#source-{path}"
         if crate.dereference(name) is None:

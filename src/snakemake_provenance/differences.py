@@ -1,4 +1,4 @@
-"""How the parameters, code and packages of a job differ from those that a record holds, in words."""
+"""Describe how the parameters, code and packages of a job differ from those of a record."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Code = Mapping[str, Mapping[str, str]]
 
 
 def differences(before: Sequence[str], now: Sequence[str], code: Code) -> list[str]:
-    """What differs between two lists of parameters, as Snakemake records them.
+    """Describe each difference between two lists of parameters, as Snakemake records them.
 
     Args:
-        code: digests by file, by "SCRIPT DIGEST", as far as they are known.
+        code: known digests by file, by "SCRIPT DIGEST".
     """
     old = [_value(text) for text in before if text not in now]
     new = [_value(text) for text in now if text not in before]
@@ -40,7 +40,7 @@ def _is_code(value: Any) -> bool:
 
 
 def _likeness(one: Any, other: Any) -> int:
-    """Shared keys of two mappings; 1 for two digests of code."""
+    """Return the number of shared keys of two mappings; 1 for two digests of code."""
     if isinstance(one, dict) and isinstance(other, dict):
         return len(one.keys() & other.keys())
     return int(_is_code(one) and _is_code(other))

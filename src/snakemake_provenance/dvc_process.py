@@ -1,7 +1,7 @@
-"""DVC, with the host keys of SSH remotes checked: `python -m snakemake_provenance.dvc_process ARGUMENTS`.
+"""Run DVC with the host keys of SSH remotes checked: `python -m snakemake_provenance.dvc_process ARGUMENTS`.
 
-DVC's file system for SSH sets `known_hosts=None`, which accepts any host that answers. Here asyncssh's default is put
-back: the host must be in the user's known_hosts. DVC's private parts are touched in this module alone.
+DVC's file system for SSH sets `known_hosts=None`, which accepts any host that answers. This module restores asyncssh's
+default: the host must be in the user's known_hosts. Only this module changes private parts of DVC.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def check_host_keys() -> None:
-    """Have SSH remotes refuse hosts that are not in known_hosts."""
+    """Make SSH remotes refuse hosts that are not in known_hosts."""
     from dvc_ssh import SSHFileSystem
 
     prepare = SSHFileSystem._prepare_credentials
@@ -23,7 +23,7 @@ def check_host_keys() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run DVC."""
+    """Run DVC and return its exit code."""
     from dvc.cli import main as dvc
 
     check_host_keys()

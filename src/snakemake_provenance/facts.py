@@ -1,8 +1,8 @@
-"""A fact: that a file with these bytes was made by a job with this record, from inputs with those bytes.
+"""Facts: that a file with given bytes was made by a job with a given record, from inputs with given bytes.
 
-Facts do not contradict each other. Two of the same file are two ways in which it was made, and both are true; so to
-merge two lists of facts is to unite them. As text a fact is one line of JSON, which ends in a check over the rest, so
-that an edit by hand is noticed.
+Facts do not contradict each other: two facts about the same file are two ways in which it was made, and both are true,
+so two lists of facts are merged by their union. As text a fact is one line of JSON that ends in a checksum of the rest,
+so that an edit by hand is noticed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from snakemake_provenance.messages import shortened
 
 
 class NotAFactError(ValueError):
-    """A line that is none, or that was edited."""
+    """A line that is not a fact, or that was edited."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Fact:
 
     Args:
         path: the output.
-        sha256: of its bytes.
-        size: bytes.
-        made: when and with what: `at` (UTC), `seconds`, `python`, `system`, `code` (digests by file, as a digest of them).
+        sha256: digest of its bytes.
+        size: number of bytes.
+        made: circumstances: `at` (UTC), `seconds`, `python`, `system`, `code` (combined digest of the code files).
         inputs: the hash of each input, by portable path.
-        record: what Snakemake recorded of the job, without its inputs and times, paths made portable.
+        record: Snakemake's record of the job, without its inputs and times, with portable paths.
     """
 
     path: str
@@ -41,7 +41,7 @@ class Fact:
     record: Mapping[str, Any]
 
     def line(self) -> str:
-        """The fact as one line of text, without a line feed."""
+        """Return the fact as one line of text, without a line feed."""
         content = {
             "path": self.path,
             "sha256": self.sha256,
@@ -54,10 +54,10 @@ class Fact:
 
     @classmethod
     def read(cls, line: str) -> Fact:
-        """The fact of a line.
+        """Read the fact of a line.
 
         Raises:
-            NotAFactError: the line is none, or was edited.
+            NotAFactError: the line is not a fact, or was edited.
         """
         try:
             content = json.loads(line)
@@ -70,7 +70,7 @@ class Fact:
         return fact
 
     def _is_plain(self) -> bool:
-        """Are all values of the kind that they should be?"""
+        """Return whether all values have the right types."""
         texts = isinstance(self.path, str) and isinstance(self.sha256, str) and isinstance(self.size, int)
         mappings = all(isinstance(part, dict) for part in (self.made, self.inputs, self.record))
         return (

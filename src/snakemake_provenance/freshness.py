@@ -1,4 +1,4 @@
-"""Which results are fresh: those whose bytes a fact knows, made from the bytes that the inputs hold now.
+"""Check which results are fresh: those whose bytes a fact records, made from the bytes that the inputs hold now.
 
 Whether parameters and code are still the same is not checked here: Snakemake compares them with the fact's record.
 """
@@ -15,7 +15,7 @@ from snakemake_provenance.manifest import Manifest
 
 
 class State(StrEnum):
-    """What is known of an output."""
+    """The state of an output, by its bytes and its facts."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class FileStatus:
-    """The state of an output, the fact that speaks of it, and what is wrong."""
+    """The state of an output, the fact about it, and its problems."""
 
     path: str
     state: State
@@ -34,7 +34,7 @@ class FileStatus:
 
 
 def candidates(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]]:
-    """Facts of an output, the most telling first: those not yet shared, the manifest's, those of former checkouts."""
+    """Return a function that lists an output's facts: unshared ones, then the manifest's, then former checkouts'."""
 
     def find(path: str) -> list[Fact]:
         return [
@@ -47,7 +47,7 @@ def candidates(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]
 
 
 def latest(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]]:
-    """Facts of an output as it should be now: those of former checkouts count only where there are no others."""
+    """Return a function that lists an output's current facts; those of former checkouts only without others."""
 
     def find(path: str) -> list[Fact]:
         now = [*ledger.newest_first(path, exported=False), *manifest.facts.get(path, [])]
@@ -57,12 +57,12 @@ def latest(ledger: Ledger, manifest: Manifest) -> Callable[[str], list[Fact]]:
 
 
 class Checker:
-    """The status of outputs.
+    """Checks outputs against facts.
 
     Args:
-        facts: candidates of an output, the preferred first.
-        hash_of: the hash of a local file; None where there is none.
-        local: a portable path as it is here.
+        facts: returns the candidate facts of an output, the preferred first.
+        hash_of: returns the hash of a local file; None where there is no file.
+        local: converts a portable path to a path on this machine.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class Checker:
         self._open: set[str] = set()
 
     def all(self, paths: Iterable[str]) -> list[FileStatus]:
-        """The status of outputs and on what they were made from, inputs first."""
+        """Return the status of outputs and of everything they were made from, inputs first."""
         for path in sorted(paths):
             self.status(path)
         return list(self._statuses.values())
 
     def status(self, path: str) -> FileStatus:
-        """The status on one output."""
+        """Return the status of one output."""
         if path in self._open:
             return FileStatus(path, State.STALE, None, ("it is recorded as made from itself",))
         if path not in self._statuses:
@@ -103,7 +103,7 @@ class Checker:
         return FileStatus(path, State.STALE if wrong[best] else present, known[best], tuple(wrong[best]))
 
     def _wrong(self, fact: Fact) -> list[str]:
-        """Inputs that are not what an output was made from."""
+        """List the inputs whose bytes are not those that an output was made from."""
         found = []
         for portable, digest in fact.inputs.items():
             path = self._local(portable)

@@ -1,4 +1,4 @@
-"""Find and remove what no manifest mentions, and what the workflow no longer makes."""
+"""Find and remove files that no manifest mentions, and outputs that the workflow no longer makes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def unmentioned(settings: Settings, manifest: Manifest, made: Collection[str], s
     """List files of some sections that no manifest mentions and that the workflow does not make.
 
     Args:
-        made: what the workflow makes.
-        sections: files of others are left alone, since the workflow was not asked what it makes of them.
+        made: outputs of the workflow.
+        sections: planned ones; files of other sections are kept, since their outputs were not planned.
     """
     unknown = (path for path in settings.outputs() if path not in manifest.facts and path not in made)
     return [
@@ -33,7 +33,7 @@ def obsolete(settings: Settings, manifest: Manifest, made: Collection[str], sect
 
 
 def remove(settings: Settings, ledger: Ledger, manifest: Manifest, paths: Sequence[str]) -> int:
-    """Remove files, the folders that this empties, and what is recorded of them.
+    """Remove files, the folders that this empties, and their records.
 
     Returns:
         bytes freed.

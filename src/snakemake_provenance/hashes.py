@@ -1,7 +1,8 @@
-"""Content hashes of files, remembered as long as nothing about a file changes.
+"""Content hashes of files, cached as long as a file is unchanged.
 
-A file is taken for unchanged if size, both times and inode number are; the time of its last change of status cannot be
-set by hand. Each hash is a small file of its own, so that jobs on several machines can write beside each other.
+A file counts as unchanged if its size, modification time, status-change time and inode number are; the status-change
+time cannot be set by hand. Each hash is stored in a separate small file, so that jobs on several machines can write at
+once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _RECENT = 100_000_000  # ns; a file changed twice within the clock's resolution 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that a file is still the same: bytes, nanoseconds, nanoseconds, number."""
+    """The values that identify an unchanged file: size in bytes, two times in nanoseconds, inode number."""
 
     size: int
     modified: int
@@ -30,7 +31,7 @@ class Stamp:
 
     @classmethod
     def of(cls, path: str | Path) -> Stamp | None:
-        """The stamp of a file; None where there is none, or the path cannot be followed: a link to itself, a name too long."""
+        """Return the stamp of a file; None if there is none or the path cannot be followed (loop of links, long name)."""
         try:
             found = Path(path).stat()
         except (OSError, ValueError):
@@ -39,28 +40,28 @@ class Stamp:
 
     @property
     def recent(self) -> bool:
-        """Was the file changed so lately, or in the future, that another change could leave the same stamp?"""
+        """Whether the file changed so recently, or in the future, that another change could leave the same stamp."""
         return not 0 <= self.changed < time.time_ns() - _RECENT
 
 
 def content(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits, read now."""
+    """Compute the SHA-256 of a file's bytes, as hexadecimal digits, without the cache."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def visible_files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, but for hidden ones, which are scratch, and links that lead nowhere."""
+    """Yield every file below a folder except hidden ones, which are scratch, and broken links."""
     for file in folder.rglob("*"):
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts):
             yield file
 
 
 class Hashes:
-    """Hashes by path, relative to the working folder.
+    """Cached hashes by path, relative to the working folder.
 
     Args:
-        folder: where they are remembered.
+        folder: holds the cache.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +69,7 @@ class Hashes:
         self._seen: dict[str, tuple[Stamp, str]] = {}
 
     def of(self, path: str) -> str | None:
-        """The hash of a file, or of the names and contents of all files in a folder; None where there is neither."""
+        """Return the hash of a file, or of a folder's file names and contents; None where there is neither."""
         stamp = Stamp.of(path)
         if stamp is None:
             return None
@@ -97,11 +98,11 @@ class Hashes:
         return total.hexdigest()
 
     def _listing(self, path: str) -> dict[str, list[Any]]:
-        """Stamps and hashes of the files of a folder, as they were."""
+        """Return the cached stamps and hashes of the files of a folder."""
         return dict((memory.recall(self._file(path)) or {}).get("files", {}))
 
     def keep(self, path: str, digest: str) -> None:
-        """Remember the hash of a file that is known to be unchanged but for its times."""
+        """Store the hash of a file of which only the times have changed."""
         stamp = Stamp.of(path)
         if stamp is not None:
             self._seen[path] = (stamp, digest)

@@ -1,4 +1,4 @@
-"""git hooks that restore after a checkout and a merge, and the merge driver of dvc.yaml and dvc.lock."""
+"""Install git hooks that run `restore` after a checkout or a merge, and the merge driver of dvc.yaml and dvc.lock."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ exec '{python}' -m {module} checkout
 
 
 class HookInTheWayError(ProvenanceError):
-    """There is a hook that somebody else wrote."""
+    """A hook that this package did not write is in the way."""
 
 
 def install(settings: Settings) -> list[Path]:
     """Write the hooks and configure the merge driver and readable diffs of manifests, in this clone.
 
     Raises:
-        HookInTheWayError: there is another hook of that name; it is left alone.
+        HookInTheWayError: there is another hook of that name; it is not changed.
     """
     written, mark = [], MARK.format(settings.command)
     folder = Path(git("rev-parse", "--git-path", "hooks").strip())

@@ -1,7 +1,7 @@
 """Job records: the bytes that a job read and the bytes that it wrote.
 
-Written by the job itself, when it is done: only then is it certain that the inputs were those. Snakemake's record says the
-rest; `ledger.gather` puts both together.
+Written by the job itself when it is done, since only then are its inputs certain. Snakemake's record holds the rest;
+`ledger.gather` joins both.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ FOLDER = "job_records"
 
 
 class ChangedDuringJobError(ProvenanceError):
-    """An input or the code was altered while a job ran, so nobody knows what it computed from."""
+    """An input or the code changed while a job ran, so the origin of its outputs is unknown."""
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What a job recorded of one output."""
+    """The record of a job about one of its outputs."""
 
     path: str
     sha256: str
@@ -41,7 +41,7 @@ class JobRecord:
 
 
 def file_of(path: str, memory: Path = MEMORY) -> Path:
-    """Return where a job records an output."""
+    """Return the file in which a job records an output."""
     return memory / FOLDER / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:40]}.json"
 
 
@@ -53,10 +53,10 @@ def recording(
 
     Args:
         inputs, outputs: paths, as Snakemake names them.
-        made: further circumstances.
+        made: further circumstances; see `Fact.made`.
 
     Raises:
-        ChangedDuringJobError: an input was replaced meanwhile.
+        ChangedDuringJobError: an input changed meanwhile.
     """
     hashes = Hashes(memory)
     before = {path: hashes.of(path) for path in dict.fromkeys(inputs)}

@@ -1,8 +1,7 @@
-"""What this working folder knows of its outputs: every fact that jobs here recorded, newest last.
+"""The ledger of a working folder: every fact that jobs here recorded, newest last.
 
-The manifests hold the facts that are shared; the ledger remembers those that a checkout took out of them, and those of
-a run that was killed before it could export. It is memory, not truth: without it, outputs that no manifest mentions are
-made again.
+The manifests hold the shared facts; the ledger also keeps facts that a checkout removed from them, and facts of a run
+that was killed before it could export. It is a cache: without it, outputs that no manifest mentions are made again.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _SAME_TIME = 1e-3  # seconds; Snakemake keeps times as floats
 
 @dataclass
 class Entry:
-    """A fact, and whether a manifest has it."""
+    """A fact, and whether a manifest holds it."""
 
     fact: Fact
     exported: bool = False
@@ -41,7 +40,7 @@ class Ledger:
     """Facts by output.
 
     Args:
-        memory: folder of the file.
+        memory: folder of the ledger's file.
     """
 
     def __init__(self, memory: Path = MEMORY) -> None:
@@ -52,7 +51,7 @@ class Ledger:
         self.gathered: list[Path] = []
 
     def load(self) -> None:
-        """Read what is kept; a line that is damaged counts for nothing."""
+        """Read the file; damaged lines are ignored."""
         self.entries, self.code = {}, memories.recall(self.code_file) or {}
         try:
             lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -68,18 +67,18 @@ class Ledger:
                 continue
 
     def add(self, fact: Fact, exported: bool = False) -> None:
-        """Take in a fact as the newest of its output."""
+        """Add a fact as the newest of its output."""
         known = [entry for entry in self.entries.get(fact.path, []) if entry.fact != fact]
         self.entries[fact.path] = [*known, Entry(fact, exported)][-KEEP:]
 
     def learn(self, code: Mapping[str, Mapping[str, str]]) -> None:
-        """Take in which files stand behind digests of code; forget those behind digests that no fact names any more."""
+        """Add the file digests behind combined digests of code; drop those of digests that no fact names any more."""
         named = {entry.fact.made.get("code") for entries in self.entries.values() for entry in entries}
         self.code = {name: files for name, files in self.code.items() if name in named}
         self.code.update({name: dict(files) for name, files in code.items()})
 
     def save(self) -> None:
-        """Write what is kept; then what it was gathered from can go."""
+        """Write the file, then remove the job records that it was gathered from."""
         lines = (
             json.dumps({"exported": entry.exported, "fact": entry.fact.line()})
             for path in sorted(self.entries)
@@ -91,13 +90,13 @@ class Ledger:
             self.gathered.pop().unlink(missing_ok=True)
 
     def newest_first(self, path: str, exported: bool) -> list[Fact]:
-        """Facts of an output that are in a manifest, or that are not."""
+        """Return the facts of an output that a manifest holds (`exported`) or does not hold, the newest first."""
         return [entry.fact for entry in reversed(self.entries.get(path, [])) if entry.exported == exported]
 
 
 @contextmanager
 def opened(memory: Path = MEMORY) -> Iterator[Ledger]:
-    """The ledger, read, to be saved at the end; one process at a time."""
+    """Load the ledger, and save it at the end of the block; one process at a time."""
     memory.mkdir(parents=True, exist_ok=True)
     with FileLock(memory / "ledger.lock"):
         ledger = Ledger(memory)
@@ -112,7 +111,7 @@ def gather(ledger: Ledger, settings: Settings, records: Records, hashes: Hashes,
     """Turn job records that agree with Snakemake's records into facts.
 
     Args:
-        alone: nobody runs; so a job record without Snakemake's will not get one, and is dropped.
+        alone: no run is under way, so a job record without Snakemake's will never get one and is dropped.
 
     Returns:
         number of new facts.
@@ -130,7 +129,7 @@ def gather(ledger: Ledger, settings: Settings, records: Records, hashes: Hashes,
 
 
 def _fact(said: JobRecord, record: dict[str, Any] | None, settings: Settings) -> Fact | None:
-    """What both records say together; nothing unless they are of the same job: its output's time, its inputs."""
+    """Join both records to a fact; None unless they are of the same job, by its output's time and its inputs."""
     stamp = Stamp.of(said.path)
     if not record or not stamp or abs(float(record.get("endtime") or 0) - stamp.modified / 1e9) > _SAME_TIME:
         return None

@@ -1,8 +1,8 @@
-"""Jobs that a killed run has left with Slurm: they belong to nobody, and they may still be at work.
+"""Handle jobs that a killed run has left with Slurm, and that may still be running.
 
-Who starts Snakemake again must know of them, else the same work is submitted twice. Those that wait are cancelled, since
-nothing is lost with them; so are those that Slurm would start again. Those that run are waited for: they record what
-they write, and the Snakemake within each keeps the record (`records.write_where_jobs_run`), so that their results count.
+Without this, starting Snakemake again would submit the same work twice. Pending jobs are cancelled, since nothing is
+lost with them; so are jobs that Slurm would start again. Running jobs are waited for: they record their outputs, and
+the Snakemake within each job writes the record (`records.write_where_jobs_run`), so that their results count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Job:
 
 
 def left_over(folder: Path) -> list[Job]:
-    """Jobs of this user that Snakemake submitted from a folder; none where there is no Slurm."""
+    """List the jobs of this user that Snakemake submitted from a folder; none where there is no Slurm."""
     if not shutil.which("squeue"):
         return []
     command = ["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%j|%Z"]
@@ -53,12 +53,12 @@ def left_over(folder: Path) -> list[Job]:
 
 @cache
 def _warn(answer: str) -> None:
-    """Once in a process."""
+    """Warn that Slurm's queue cannot be read, once in a process."""
     log.warning("squeue does not answer (%s): jobs of a killed run would not be noticed", answer)
 
 
 def settle(folder: Path, sleep: Callable[[float], object] = time.sleep) -> None:
-    """Wait until no job of a killed run is left."""
+    """Cancel the pending jobs of a killed run, and wait until its running jobs have ended."""
     known: set[str] = set()
     while jobs := left_over(folder):
         if waiting := [job.number for job in jobs if job.waits]:

@@ -1,12 +1,12 @@
-"""A lock that dies with its process, so that a run killed outright does not bar the next one.
+"""Locks that end with their process, so that a run that was killed does not block the next one.
 
-Snakemake marks a running workflow with files in `.snakemake/locks`, which a SIGKILL leaves behind. Beside them we hold an
-advisory lock of the operating system, which no kill can leave behind: who gets it knows that nobody runs, and that
-Snakemake's files are left over. Two runs at once are still distinguished by Snakemake itself.
+Snakemake marks a running workflow with files in `.snakemake/locks`, which a SIGKILL leaves behind. This module also
+holds an advisory lock of the operating system, which ends with the process: a process that gets the lock knows that no
+run is under way, and that Snakemake's files are left over. Snakemake itself still detects two runs at once.
 
-A job can outlive its run, when only Snakemake's own process is killed. So each run has a name, which its jobs know from the
-environment; a run that begins alone, not a dry one, writes its name over that of the last one, and from then on no job of an
-older run can publish a result (`newest_run`).
+A job can outlive its run when only Snakemake's process is killed. So each run has a name, which its jobs read from the
+environment; a run that begins alone, unless it is a dry run, replaces the name of the last one, and from then on no job
+of an older run can publish a result (`newest_run`).
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from snakemake_provenance.messages import ProvenanceError
 log = logging.getLogger(__name__)
 
 RUN = "SNAKEMAKE_PROVENANCE_RUN"
-"""Environment variable: the name of the run that a job belongs to, a space, and the file that names the newest run."""
+"""Environment variable that holds the name of a job's run, a space, and the file that names the newest run."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _held: list[IO[str]] = []
 
 
 def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
-    """Hold the lock, shared, for the life of this process; remove Snakemake's left-over locks if nobody else holds it.
+    """Hold the shared lock until this process ends; remove Snakemake's left-over locks if no other process holds it.
 
     Args:
         folder: Snakemake's `.snakemake`.
-        when_alone: called while nobody else can begin.
+        when_alone: called if this process is alone, while no other can begin.
 
     Returns:
-        whether this process is alone; if not, Snakemake's own locks stand.
+        whether this process is alone; if not, Snakemake's locks remain.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "snakemake_provenance.lock").open("a")
@@ -54,13 +54,13 @@ def hold(folder: Path, when_alone: Callable[[], object] = lambda: None) -> bool:
 
 
 def hold_run(folder: Path) -> bool:
-    """Hold the lock of a run that is no dry one, for the life of this process; left-over locks of Snakemake's go.
+    """Hold the lock of a real (not dry) run until this process ends; remove Snakemake's left-over locks.
 
     Args:
         folder: Snakemake's `.snakemake`.
 
     Returns:
-        whether no other run is under way; dry ones and commands that look on do not count.
+        whether no other run is under way; dry runs and read-only commands do not count.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "snakemake_provenance.running").open("a")
@@ -73,14 +73,14 @@ def hold_run(folder: Path) -> bool:
 
 
 def supersede(folder: Path) -> None:
-    """Begin a run: no job of a former one can publish a result any more. Only while no other run is under way.
+    """Begin a run, so that no job of a former run can publish a result; only while no other run is under way.
 
     Args:
         folder: Snakemake's `.snakemake`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _newest(folder).open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # until a job that publishes just now is done
+        fcntl.flock(file, fcntl.LOCK_EX)  # wait for a job that is publishing
         name = secrets.token_hex(8)
         file.truncate(0)
         file.write(name)
@@ -90,18 +90,18 @@ def supersede(folder: Path) -> None:
 
 
 def join(folder: Path) -> None:
-    """Belong to the run that is under way, or whose jobs are still at work."""
+    """Join the run that is under way, or whose jobs are still running."""
     file = _newest(folder)
     _belong(folder, file.read_text(encoding="utf-8", errors="replace") if file.is_file() else "")
 
 
 def _newest(folder: Path) -> Path:
-    """The file that names the newest run."""
+    """Return the file that names the newest run."""
     return folder / "snakemake_provenance.run"
 
 
 def _belong(folder: Path, name: str) -> None:
-    """Let this process and its jobs be part of a run."""
+    """Make this process and its jobs part of a run."""
     os.environ[RUN] = f"{name} {_newest(folder).absolute()}" if name else ""
 
 
@@ -112,15 +112,15 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 class SupersededError(RuntimeError):
-    """A job outlived its run, and another run has begun, which this job's result does not belong to."""
+    """A job outlived its run, and another run has begun."""
 
 
 @contextmanager
 def newest_run() -> Iterator[None]:
-    """Keep another run from beginning while a job publishes a result; without a run, as by hand, do nothing.
+    """Prevent another run from beginning while a job publishes a result; do nothing for a script started by hand.
 
     Raises:
-        SupersededError: another one has begun.
+        SupersededError: another run has begun.
     """
     name, _, file = os.environ.get(RUN, "").partition(" ")
     if not file:
@@ -142,14 +142,14 @@ class NoLocksError(RuntimeError):
 
 
 class RunUnderWayError(ProvenanceError):
-    """Snakemake runs in this folder."""
+    """A run of Snakemake is under way in this folder."""
 
 
 def require_alone(folder: Path) -> None:
-    """Hold the lock, and refuse to go on while a run is under way.
+    """Hold the lock, and raise an error while a run is under way.
 
     Raises:
-        RunUnderWayError: somebody else holds it.
+        RunUnderWayError: another process holds the lock.
     """
     if not hold(folder):
         raise RunUnderWayError("a run is in progress in this folder: wait for its end")
@@ -171,6 +171,6 @@ def _try_alone(file: IO[str]) -> bool:
 
 
 def release() -> None:
-    """Let go of all locks of this process before it ends: for a process that runs several workflows in turn."""
+    """Release all locks of this process before it ends; for a process that runs several workflows in turn."""
     while _held:
         _held.pop().close()

@@ -1,8 +1,8 @@
-"""The manifest of a section of the results: a fact per output, in git, so that others know what they pull.
+"""The manifest of a section of the results: a fact per output, in git, so that others can check what they pull.
 
-One line per fact, sorted by path. Git unites the lines of two branches (`.gitattributes`: merge=union), and that is
-right, since facts do not contradict each other: what is on disk tells which one holds. Lines `{"code": DIGEST, "files":
-{...}}` say which files stand behind a digest of code.
+One line per fact, sorted by path. Git takes the union of the lines of two branches (`.gitattributes`: merge=union),
+which is correct, since facts do not contradict each other: the bytes on disk decide which one holds. Lines `{"code":
+DIGEST, "files": {...}}` give the file digests behind a combined digest of code.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 @dataclass
 class Manifest:
-    """What one manifest says.
+    """The content of a manifest.
 
     Args:
-        facts: by output.
-        code: digests by file, by the digest of all.
-        problems: lines that do not count, and why.
+        facts: lists of facts, by output.
+        code: digests by file, by the combined digest.
+        problems: ignored lines, and why.
     """
 
     facts: dict[str, list[Fact]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Manifest:
     problems: list[str] = field(default_factory=list)
 
     def add(self, line: str) -> None:
-        """Take in one line; lines that git writes around a conflict count for nothing, those between them do."""
+        """Add one line; lines that git writes around a conflict are ignored, those between them are read."""
         if not line.strip() or line.startswith(_CONFLICT):
             return
         try:
@@ -55,7 +55,7 @@ class Manifest:
             known.append(fact)
 
     def unite(self, other: Manifest) -> None:
-        """Take in another manifest."""
+        """Add the content of another manifest."""
         for path, facts in other.facts.items():
             known = self.facts.setdefault(path, [])
             known.extend(fact for fact in facts if fact not in known)
@@ -64,7 +64,7 @@ class Manifest:
 
 
 def read(file: Path) -> Manifest:
-    """Read a manifest; an empty one where there is none."""
+    """Read a manifest; return an empty one where there is no file."""
     found = Manifest()
     if file.is_file():
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -74,7 +74,7 @@ def read(file: Path) -> Manifest:
 
 
 def read_all(settings: Settings) -> Manifest:
-    """All manifests of a project as one; what they say of files that are no outputs does not count."""
+    """Read all manifests of a project as one; facts about files that are not outputs are ignored."""
     united = Manifest()
     for file in sorted(Path(settings.manifests).glob("*.jsonl")):
         found = read(file)
@@ -86,11 +86,11 @@ def read_all(settings: Settings) -> Manifest:
 
 
 def write(file: Path, facts: Iterable[Fact], code: Mapping[str, Mapping[str, str]]) -> bool:
-    """Write a manifest, if it changes.
+    """Write a manifest if its content changes.
 
     Args:
         facts: sorted by path when written.
-        code: what is known of digests; those that no fact names are left out.
+        code: file digests, by combined digest; those that no fact names are left out.
 
     Returns:
         whether it changed.

@@ -1,4 +1,4 @@
-"""Small files that only remember: a damaged one counts for nothing, and what it remembered is found out again."""
+"""Small cache files with a checksum: a damaged one is ignored, and its content is computed again."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ CHECK_DIGITS = 16
 
 
 def check(content: Any) -> str:
-    """Sixteen hexadecimal digits over plain values, which tell whether they were altered."""
+    """Return a checksum of plain values, sixteen hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:CHECK_DIGITS]
 
 
 def remember(file: Path, content: Any) -> None:
-    """Write plain values, and a check over them; where a folder stands in the way, nothing is remembered."""
+    """Write plain values and their checksum; write nothing where a folder is in the way."""
     with suppress(IsADirectoryError):
         write_atomically(file, json.dumps({"check": check(content), "content": content}))
 
 
 def recall(file: Path) -> Any:
-    """What `remember` wrote; None where that is missing, or damaged in any way."""
+    """Read the values that `remember` wrote; None if the file is missing or damaged."""
     try:
         found = json.loads(file.read_bytes())
         content = found["content"]

@@ -1,7 +1,7 @@
-"""Merge two versions of dvc.yaml or dvc.lock, which git would merge line by line and call a conflict.
+"""Merge two versions of dvc.yaml or dvc.lock, which git would merge line by line and report as a conflict.
 
-Stage by stage and output by output; where both sides changed the same, ours stays. That is safe: whatever bytes result,
-the manifests tell which of them are fresh, and the others are made again.
+The merge goes stage by stage and output by output; where both sides changed the same entry, ours is kept. That is safe:
+whatever bytes result, the manifests decide which of them are fresh, and the others are made again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def merge_files(base: Path, ours: Path, theirs: Path) -> list[str]:
     """Merge three versions into `ours`, as git asks of a merge driver.
 
     Returns:
-        places where both sides changed the same, and ours was kept.
+        entries that both sides changed, of which ours was kept.
     """
     yaml = YAML()
     yaml.width = 200
@@ -63,7 +63,7 @@ def _merge_mappings(base: Any, ours: Any, theirs: Any, place: str, kept: list[st
 
 
 def _keyed(items: Any) -> CommentedMap:
-    """Outputs by path, as dvc.lock (`path: ...`) or dvc.yaml (`PATH: settings`) lists them."""
+    """Return outputs by path, as dvc.lock (`path: ...`) or dvc.yaml (`PATH: settings`) lists them."""
     return CommentedMap({_path(item): item for item in items or ()})
 
 

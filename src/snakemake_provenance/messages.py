@@ -1,4 +1,4 @@
-"""Quotes other people's text in messages: never at length, never with control characters."""
+"""Quote external text in messages: shortened, and without control characters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ LONGEST = 200
 
 
 class ProvenanceError(Exception):
-    """What a person can put right; the message says how."""
+    """An error that the user can correct; the message says how."""
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
-    """Quote a value: the start of it, where it is longer than `longest` characters."""
+    """Quote a value, or its start where it is longer than `longest` characters."""
     return shortened(repr(value), longest)
 
 

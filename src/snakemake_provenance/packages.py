@@ -1,8 +1,8 @@
 """Versions of the packages that a script's results can depend on.
 
-Those that the script or a module reached by it imports, and what these compute with in turn. Tools that only read
-settings, show progress or carry files are left out. The part of a version behind a plus sign (`+cpu`, `+cu126`) names a
-build: it is left out, so that a laptop and a cluster can share results.
+These are the packages that the script or a module reached by it imports, and the packages that those compute with.
+Tools that only read settings, show progress or transfer files are left out. The part of a version behind a plus sign
+(`+cpu`, `+cu126`) names a build: it is left out, so that a laptop and a cluster can share results.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
-"""Distributions whose name is not that of the package; others are found more slowly."""
+"""Distributions whose name differs from that of the package; others need a slower search."""
 IMPLIED = {
     "seaborn": ("matplotlib", "pandas", "numpy"),
     "matplotlib": ("numpy", "PIL"),
@@ -23,7 +23,7 @@ IMPLIED = {
     "pandas": ("numpy",),
     "scipy": ("numpy",),
 }
-"""What packages compute with. Requirements in their metadata would not do: they name tools and libraries of one machine, too."""
+"""Packages that a package computes with; requirements in its metadata also name tools and libraries of one machine."""
 POWERLESS = frozenset(
     {
         "datasets",
@@ -44,7 +44,7 @@ POWERLESS = frozenset(
 
 @cache
 def _version(name: str) -> str | None:
-    """Version of an importable package without its build; None where it is not installed."""
+    """Return the version of an importable package without its build; None where it is not installed."""
     try:
         found = version(DISTRIBUTIONS.get(name, name))
     except PackageNotFoundError:
@@ -59,8 +59,8 @@ def versions(imported: Iterable[str], implied: Mapping[str, Sequence[str]] | Non
     """Return the versions of packages, and of those that they compute with, by name, sorted.
 
     Args:
-        imported: top-level names, as `code.imported` gives them; those of the standard library are ignored.
-        implied: what further packages compute with, beside `IMPLIED`.
+        imported: top-level names, from `code.imported`; those of the standard library are ignored.
+        implied: packages that further packages compute with, besides `IMPLIED`.
     """
     known = IMPLIED | dict(implied or {})
     waiting, names = list(imported), set[str]()

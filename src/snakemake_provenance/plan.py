@@ -1,4 +1,4 @@
-"""What Snakemake would run now: its own dry run, as data."""
+"""List the jobs that Snakemake would run now, from its dry run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from snakemake_provenance.messages import ProvenanceError
 
-UNLIMITED = "1000000"  # cores: with fewer, a plan would show fewer threads than jobs request
+UNLIMITED = "1000000"  # cores; with fewer, a plan would show fewer threads than jobs request
 
 
 class WorkflowFailedError(ProvenanceError):
-    """Snakemake could not plan; the message is its own."""
+    """Snakemake could not plan; the message is Snakemake's."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Job:
     Args:
         params: as Snakemake records them.
         runs: whether it is to be run.
-        reason: Snakemake's words.
+        reason: Snakemake's message.
         wildcards: by name.
         threads: requested.
         resources: requested, those that are numbers: `mem_mb`, `runtime` in minutes, and others.

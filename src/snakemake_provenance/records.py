@@ -1,7 +1,7 @@
-"""Snakemake's own records of outputs: the one module that calls what Snakemake keeps private.
+"""Snakemake's records of outputs, and hooks into its runs; only this module calls private parts of Snakemake.
 
-`tests/provenance/test_private_calls.py` names each of these calls, so that a new version which changes one is
-noticed there first.
+`tests/provenance/test_private_calls.py` names each of these calls, so that a new version that changes one fails there
+first.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Records:
         self._store = FilePersistence(nolock=True)
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """The record of an output, as plain values; None where there is none, or half of one; a damaged one is removed."""
+        """Return the record of an output as plain values, None without a complete one; remove a damaged one."""
         try:
             found: dict[str, Any] | None = self._store._io_read(self._store._metadata_path, path) or None
             if found:
@@ -51,12 +51,12 @@ class Records:
             return None
 
     def complete(self, path: str) -> None:
-        """Forget that a job did not end: the output is complete."""
+        """Mark an output as complete, though its job did not end."""
         if self._store._filter_incomplete_keys([path]):
             self._store._unmark_incomplete(path)
 
     def write(self, path: str, kept: Mapping[str, Any], inputs: list[str], endtime: float) -> None:
-        """Write the record of a job whose output is as that job left it.
+        """Write the record of the job that made an output.
 
         Args:
             kept: values of the keys KEPT.
@@ -70,20 +70,20 @@ class Records:
         self._store._write_record(path, complete)
 
     def invalidate(self, path: str, reason: str, kept: Mapping[str, Any] | None, inputs: list[str] | None) -> None:
-        """Write a record that no job agrees with: Snakemake makes the output again, and prints the reason."""
+        """Write a record that matches no job, so that Snakemake makes the output again and prints the reason."""
         kept = {**(kept or {}), "params": [*((kept or {}).get("params") or []), STALE + reason]}
         record = {**kept, "input": sorted(inputs) if inputs is not None else None, "incomplete": False}
         self._store._write_record(path, MetadataRecord(**record, record_format_version=RECORD_FORMAT_VERSION))
 
 
 def record_more(settings: Settings, params: Callable[[Any, Any], list[str]] = _PARAMS) -> None:
-    """Let each record hold, beside the parameters, the names and order of a job's files; Snakemake then compares them, too.
+    """Make each record hold the names and order of a job's files, so that Snakemake compares them too.
 
-    Snakemake itself compares inputs as a set, so two that were swapped would make nothing run. Sources do not count: who has
-    the results need not have them.
+    Snakemake compares inputs as a set, so swapping two of them would make nothing run. Source files do not count, since
+    users who have the results need not have them.
 
     Args:
-        params: what is recorded as parameters, from Snakemake's persistence and a job.
+        params: returns the recorded parameters, given Snakemake's persistence and a job.
     """
     names = cache(partial(_names, results=settings.results))
 
@@ -94,7 +94,7 @@ def record_more(settings: Settings, params: Callable[[Any, Any], list[str]] = _P
 
 
 def params_by_name(store: Any, job: Any) -> dict[str, Any]:
-    """Return the parameters of a job that Snakemake compares; it compares them as a set, so here they keep their names.
+    """Return the parameters of a job that Snakemake compares, with their names, as it compares them as a set.
 
     Args:
         store: Snakemake's persistence.
@@ -112,10 +112,10 @@ def params_by_name(store: Any, job: Any) -> dict[str, Any]:
 
 
 def compare_contents() -> None:
-    """Let no file time decide that is none of a result: those of scripts, which count by content, and of benchmarks.
+    """Make Snakemake ignore the file times of scripts, which are compared by content, and of benchmark files.
 
-    Snakemake counts a benchmark file as an output. It is no result: nothing makes it as new as an input that was made again to
-    the same bytes, so that its job would run for nothing.
+    Snakemake counts a benchmark file as an output, but it is not a result: nothing renews its time when an input is
+    made again with the same bytes, so its job would run for nothing.
     """
 
     async def oldest(self: Any) -> float | None:
@@ -131,13 +131,13 @@ def compare_contents() -> None:
 
 
 def _names(job: Any, results: str) -> str:
-    """Digest the names and the order of a job's files, and of its outputs where they have names; others may share a job."""
+    """Digest the names and order of a job's inputs, and of its outputs if they have names; others may share a job."""
     seen = [_below(results, job.input), _named(results, job.input), _named(results, job.output)]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
 def _named(results: str, files: Any) -> list[list[Any]]:
-    """List each name, and the files behind it."""
+    """List each name with its files."""
     places = ((name, *place) for name, place in files._get_names())
     return [[name, _below(results, files[begin : begin + 1 if end is None else end])] for name, begin, end in places]
 
@@ -147,13 +147,13 @@ def _below(results: str, files: Any) -> list[str]:
 
 
 def before_planning(workflow: Any, action: Callable[[bool], object]) -> None:
-    """Let Snakemake run jobs again that were killed, and call `action` before it plans.
+    """Make Snakemake run killed jobs again, and call `action` before it plans.
 
-    Jobs that were killed need no `--rerun-incomplete`: what they left is not recorded.
+    Killed jobs need no `--rerun-incomplete`, since the files that they left are not recorded.
 
     Args:
         workflow: Snakemake's, while it reads the Snakefile; its settings come later, so this waits for them.
-        action: gets whether a run follows, not a dry one.
+        action: called with whether a real (not dry) run follows.
     """
     prepare = workflow._prepare_dag
 
@@ -166,7 +166,7 @@ def before_planning(workflow: Any, action: Callable[[bool], object]) -> None:
 
 
 def after_running(workflow: Any, action: Callable[[], object]) -> None:
-    """Call `action` at the end of a run, after what the Snakefile asks for, whether it succeeded or not."""
+    """Call `action` at the end of a run, after the handlers of the Snakefile, whether the run succeeded or not."""
 
     def after(own: Callable[[str], object]) -> Callable[[str], None]:
         def end(file: str) -> None:
@@ -181,9 +181,9 @@ def after_running(workflow: Any, action: Callable[[], object]) -> None:
 
 
 def write_where_jobs_run(workflow: Any) -> None:
-    """Let the Snakemake of a cluster's job write the record of its outputs, as the one that submitted it does.
+    """Make the Snakemake within a cluster's job write the records of its outputs, as the submitting Snakemake does.
 
-    So the outputs count where that one was killed meanwhile.
+    So the outputs count even if the submitting Snakemake was killed meanwhile.
     """
     build = workflow._build_dag
 
@@ -204,7 +204,7 @@ def write_where_jobs_run(workflow: Any) -> None:
 
 
 class _AsMain:
-    """A workflow that takes itself for the one that submits jobs."""
+    """A workflow that reports to be the one that submits jobs."""
 
     exec_mode = ExecMode.DEFAULT
 
@@ -216,7 +216,7 @@ class _AsMain:
 
 
 def after_planning(workflow: Any, action: Callable[[list[dict[str, Any]]], None]) -> None:
-    """Call `action` with every job, once Snakemake knows which of them have to run.
+    """Call `action` with every job, once Snakemake has decided which of them have to run.
 
     Each job is a mapping: the fields of `plan.Job`.
     """
@@ -246,7 +246,7 @@ def _plain(workflow: Any, job: Any) -> dict[str, Any]:
 
 
 def _numbers(resources: Any) -> dict[str, float]:
-    """Return what a job requests of the scheduler; names that begin with _ are Snakemake's own."""
+    """Return the numeric resources that a job requests, without those that begin with _, which are Snakemake's."""
     return {
         name: value for name, value in resources.items() if isinstance(value, int | float) and not name.startswith("_")
     }

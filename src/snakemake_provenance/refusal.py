@@ -1,4 +1,4 @@
-"""Ends a run of Snakemake, while it reads the Snakefile, with one message and nothing after it."""
+"""End a run of Snakemake, while it reads the Snakefile, with a single message."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REMEDIES = {
 
 
 class Refused(WorkflowError):  # type: ignore[misc]  # noqa: N818  Snakemake has no types, and prints the name
-    """What the person has to put right.
+    """An error that the user has to correct.
 
-    Snakemake prints the class, the message, and every line of the Snakefile that it finds in `__traceback__`; there is none,
-    since the Snakefile is not what is wrong.
+    Snakemake prints the class, the message, and every line of the Snakefile that it finds in `__traceback__`; there is
+    none, since the Snakefile is not wrong.
     """
 
     @property
@@ -38,7 +38,7 @@ class Refused(WorkflowError):  # type: ignore[misc]  # noqa: N818  Snakemake has
 
 @contextmanager
 def refusing(*errors: type[Exception]) -> Iterator[None]:
-    """Turn such errors into the message that ends the run.
+    """Turn errors of given types into the message that ends the run.
 
     Raises:
         Refused: in place of one of them.
@@ -50,7 +50,7 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
 
 
 def of_system(error: OSError) -> str:
-    """What the operating system refuses, in one line with the remedy."""
+    """Describe an error of the operating system in one line, with the remedy."""
     file = error.filename2 or error.filename  # the second is what a rename would replace
     place = f"{shown(str(file))}: " if file else "a file below .snakemake or results: "
     remedy = _REMEDIES.get(error.errno or 0, "see that it can be read and written, or remove it")

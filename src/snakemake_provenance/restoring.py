@@ -1,8 +1,8 @@
-"""Set Snakemake's records and file times right, so that it decides as if every result had been made here.
+"""Correct Snakemake's records and file times, so that it decides as if every result had been made here.
 
-A fresh output gets the record of its fact, and is at least as new as its inputs. One that is not gets a record that no
-job agrees with: Snakemake makes it again and prints why. What Snakemake recorded itself is kept only if a fact says the
-same; so `snakemake --touch` on a stale file changes nothing.
+A fresh output gets the record of its fact, and a time at least as new as those of its inputs. Any other output gets a
+record that matches no job: Snakemake makes it again and prints why. A record of Snakemake itself is kept only if a fact
+agrees, so `snakemake --touch` on a stale file changes nothing.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """What was found: statuses, and lines of manifests that do not count."""
+    """The result of a check: the status of each output, and the ignored lines of manifests."""
 
     statuses: list[FileStatus] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def counts(self) -> Counter[State]:
-        """Number of outputs in each state."""
+        """Count the outputs in each state."""
         return Counter(status.state for status in self.statuses if status.fact or status.state is not State.ABSENT)
 
     def __str__(self) -> str:
@@ -41,17 +41,17 @@ class Report:
 
 
 def check(settings: Settings, ledger: Ledger, manifest: Manifest, hashes: Hashes) -> list[FileStatus]:
-    """The status of everything recorded or present, inputs before what is made of them."""
+    """Return the status of every output that is recorded or present, inputs before the outputs made from them."""
     checker = Checker(candidates(ledger, manifest), hashes.of, settings.local)
     paths = {*settings.outputs(), *ledger.entries, *manifest.facts}
     return checker.all(paths)
 
 
 def restore(settings: Settings, ledger: Ledger, manifest: Manifest, hashes: Hashes, records: Records) -> Report:
-    """Check every output and set its record and its time right; a link that leads to itself is removed, as it holds nothing.
+    """Check every output, and correct its record and time; remove links to themselves, which hold nothing.
 
     Raises:
-        FileNotFoundError: a result is a link that leads nowhere, perhaps into a disk that is not there.
+        FileNotFoundError: a result is a broken link, perhaps to a disk that is not mounted.
     """
     for link, error in _broken_links(Path(settings.results)):
         if error == errno.ENOENT:
@@ -69,7 +69,7 @@ def restore(settings: Settings, ledger: Ledger, manifest: Manifest, hashes: Hash
 
 
 def _broken_links(folder: Path) -> list[tuple[Path, int | None]]:
-    """Links below a folder that cannot be followed, and why: Snakemake can neither read them nor take them for absent."""
+    """List links below a folder that cannot be followed, and why; Snakemake fails on them."""
     places = [Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files)]
     return [(place, error) for place in places if place.is_symlink() and (error := _error(place)) is not None]
 
@@ -83,25 +83,25 @@ def _error(path: Path) -> int | None:
 
 
 def _modified(path: str) -> int:
-    """When an input was last changed, in ns, as Snakemake sees it: of a link and its target the later counts."""
+    """Return an input's modification time in ns, as Snakemake reads it: the later one of a link and its target."""
     stamp = Stamp.of(path)
     return max(stamp.modified, _own_time(path)) if stamp else 0
 
 
 def _own_time(path: str) -> int:
-    """When an output was last changed, in ns, as Snakemake sees it: of a link its own time counts."""
+    """Return an output's modification time in ns, as Snakemake reads it: of a link, not of its target."""
     return Path(path).lstat().st_mtime_ns
 
 
 def _inputs(fact: Fact, settings: Settings) -> list[str]:
-    """The inputs as the workflow names them here: sources are left out where none of them is here."""
+    """Return the inputs as the workflow names them here; source files are left out where none of them is here."""
     paths = sorted(settings.local(path) for path in fact.inputs)
     sources = {path for path in paths if not Path(path).is_relative_to(settings.results)}
     return [path for path in paths if path not in sources or any(Path(source).exists() for source in sources)]
 
 
 def _renew(status: FileStatus, settings: Settings, hashes: Hashes) -> None:
-    """Make an output as new as the newest of its inputs; the target of a link stays as it is."""
+    """Make an output as new as its newest input; the target of a link is not changed."""
     assert status.fact
     floor = max((_modified(path) for path in _inputs(status.fact, settings)), default=0)
     if _own_time(status.path) < floor:

@@ -1,4 +1,4 @@
-"""What a run of Snakemake does for provenance, at its beginning and at its end."""
+"""Steps for provenance at the beginning and at the end of a run of Snakemake."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from snakemake_provenance.settings import MEMORY, SNAKEMAKE, Settings
 
 
 def look_first(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = None) -> Report:
-    """Check everything before it is known whether a run follows; jobs of a killed run may still be at work with Slurm."""
+    """Check all outputs before it is known whether a run follows; jobs of a killed run may still be in Slurm."""
     return begin(settings, code, alone=not leftovers.left_over(Path.cwd()))
 
 
 def take_over(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = None, wait: bool = True) -> Report:
-    """Begin to change results: from now on no job of a former run can, and what they have made is checked.
+    """Begin a run: exclude jobs of former runs from changing results, and check the results that they made.
 
     Args:
         code: as for `begin`.
-        wait: for jobs that a killed run has left with Slurm, whose results count; else they stay at work and may add theirs.
+        wait: whether to wait for jobs that a killed run left with Slurm; else they keep running and may add their
+            results.
     """
     if wait:
         leftovers.settle(Path.cwd())
@@ -39,11 +40,11 @@ def take_over(settings: Settings, code: Mapping[str, Mapping[str, str]] | None =
 
 
 def begin(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = None, alone: bool = True) -> Report:
-    """Check everything and set Snakemake's records right. Only while no other run is under way.
+    """Check all outputs and correct Snakemake's records; only while no other run is under way.
 
     Args:
-        code: digests by file, by the digest of all, of the code as it is now.
-        alone: no job of a killed run is at work either, whose job record could still follow.
+        code: digests by file, by the combined digest, of the current code.
+        alone: whether also no job of a killed run is running, whose job record could still follow.
     """
     records, hashes = Records(), Hashes(MEMORY)
     with ledgers.opened() as ledger:
@@ -53,14 +54,14 @@ def begin(settings: Settings, code: Mapping[str, Mapping[str, str]] | None = Non
 
 
 def look(settings: Settings) -> Report:
-    """Check everything and change nothing."""
+    """Check all outputs and change nothing."""
     ledger, manifest = Ledger(), manifests.read_all(settings)
     ledger.load()
     return Report(check(settings, ledger, manifest, Hashes(MEMORY)), manifest.problems)
 
 
 def export(settings: Settings) -> list[str]:
-    """Gather what jobs recorded and bring the manifests up to date.
+    """Gather job records and update the manifests.
 
     Returns:
         the manifests that changed.
@@ -84,7 +85,7 @@ def export(settings: Settings) -> list[str]:
 
 
 def _current(status: FileStatus, manifest: Manifest) -> list[Fact]:
-    """The facts of an output that belong into the manifest: the one of the bytes on disk, else those that are there."""
+    """Return the facts of an output for the manifest: the one about the bytes on disk, else those already in it."""
     if status.fact and status.state in (State.FRESH, State.STALE):
         return [status.fact]
     return manifest.facts.get(status.path, [])

@@ -1,7 +1,7 @@
-"""Settings of a project: where its results, manifests and code lie, and how its commands are called.
+"""Settings of a project: the folders of its results, manifests and code, and the names of its commands.
 
-A project writes them into `snakemake-provenance.toml`, with the names of the fields below; each has a default. A package
-with a command line of its own passes a `Settings` object instead.
+A project writes them into `snakemake-provenance.toml`, with the names of the fields below; each has a default. A
+package that has a command line passes a `Settings` object instead.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ class SettingsError(ProvenanceError):
 
 
 def is_inside(path: str) -> bool:
-    """Return whether a path, as it is written, stays below the folder that it starts from."""
+    """Return whether a path, without following links, stays below the folder that it starts from."""
     return not {"", ".", ".."} & set(path.split("/")) and not {"\0", "\\"} & set(path)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A project, seen from its working folder.
+    """The settings of a project, with paths relative to its working folder.
 
-    The folders directly below `results` divide the results into sections. Each section has a manifest and a DVC stage of
-    its own, and can be pulled alone.
+    The folders directly below `results` divide the results into sections. Each section has its manifest and its DVC
+    stage, and can be pulled alone.
 
     Args:
         results: folder of all outputs.
         manifests: folder of the manifests, in git.
-        places: what a placeholder such as `{data}` stands for here, for inputs that lie elsewhere on each machine; longer
-            places are tried first.
-        modules: folders in which modules that a script imports are looked up, beside the script's own folder.
+        places: folders on this machine by placeholder, such as `{data}`, for inputs whose path differs by machine;
+            longer places are tried first.
+        modules: folders in which modules that a script imports are searched, besides the script's folder.
         unrelated: dotted names of modules and packages that no result depends on.
-        automatic: add a digest of its code and the versions of packages to each rule, and record each job; without it, rules
-            have parameters for this, and scripts call `job_records.recording`.
+        automatic: add a digest of its code and the versions of packages to each rule, and record each job; without it,
+            rules have parameters for this, and scripts call `job_records.recording`.
         staged: let jobs write beside their outputs, and rename when a job is done. Needs `automatic`.
         top: section of the files that lie directly in `results`.
-        word: what a section is called in messages.
-        select: arguments with which Snakemake plans some sections alone; `{}` stands for their names, separated by commas.
-            Without it, the default target is planned.
-        sources: what has to be committed for others to make the same results.
+        word: name for a section in messages.
+        select: arguments with which Snakemake plans some sections alone; `{}` stands for their names, separated by
+            commas. Without it, the default target is planned.
+        sources: files that have to be committed for others to make the same results.
         section_files: further files of a section that an archive contains; `{}` stands for its name.
         scripts: where the script of a code digest lies; `{}` stands for the digest's name.
         metrics: files that `dvc metrics` shows, relative to the section.
         plots: files and folders that `dvc plots` shows, relative to the section, with DVC's settings.
         stage_command: documentation in `dvc.yaml`; `{}` stands for the section.
-        kept: patterns of files that are no outputs and that `gc` leaves alone, such as checkpoints.
+        kept: patterns of files that are not outputs and that `gc` keeps, such as checkpoints.
         title: of the workflow, in an archive.
-        command: what a person types for the commands of this package.
+        command: name of the command line that has the commands of this package.
         module: the module that a git hook runs.
     """
 
@@ -89,7 +89,7 @@ class Settings:
         """Read the settings of the project in the working folder; the defaults where it has no file.
 
         Raises:
-            SettingsError: the file is no TOML, or has a key that is none.
+            SettingsError: the file is not TOML, or has an unknown key.
         """
         try:
             content = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -117,7 +117,7 @@ class Settings:
         return path != self.results and Path(path).is_relative_to(self.results)
 
     def owns(self, path: str) -> bool:
-        """Return whether a path lies below the results, through no link that leads out of them."""
+        """Return whether a path lies below the results, links followed."""
         if not is_inside(path) or not self.is_output(path):
             return False
         try:
@@ -130,24 +130,24 @@ class Settings:
         return Path(self.manifests) / f"{section}.jsonl"
 
     def planning(self, sections: Sequence[str]) -> list[str]:
-        """Return Snakemake's arguments to plan some sections alone; none for all that are configured."""
+        """Return Snakemake's arguments to plan some sections alone; none for all configured sections."""
         return [part.format(",".join(sections)) for part in self.select] if sections else []
 
     def portable(self, path: str) -> str:
-        """Return a path as others can read it: places become placeholders."""
+        """Return a path that is the same on all machines: places become placeholders."""
         for placeholder, place in sorted(self.places.items(), key=lambda item: -len(item[1])):
             if place and (path == place or path.startswith(place.rstrip("/") + "/")):
                 return placeholder + path[len(place.rstrip("/")) :]
         return path
 
     def local(self, path: str) -> str:
-        """Return a path as it is here: placeholders become places."""
+        """Return a path on this machine: placeholders become places."""
         for placeholder, place in self.places.items():
             if path == placeholder or path.startswith(placeholder + "/"):
                 return place.rstrip("/") + path[len(placeholder) :]
         return path
 
     def outputs(self) -> list[str]:
-        """List every file below the results, sorted; hidden ones are scratch, and no output has a name that is no text."""
+        """List every file below the results, sorted, except hidden ones (scratch) and names that are not UTF-8."""
         names = (file.as_posix() for file in visible_files(Path(self.results)))
         return sorted(name for name in names if is_text(name))

@@ -18,20 +18,20 @@ _BATCH = 200  # paths per command line
 
 
 class NothingToShareError(ProvenanceError):
-    """There is no result to push, or what is there cannot be pushed."""
+    """There is no result to push, or the existing results cannot be pushed."""
 
 
 def record(settings: Settings, say: Callable[[str], None], sections: Sequence[str] = ()) -> list[str]:
     """Write manifests, dvc.yaml and dvc.lock, and put the bytes into DVC's cache.
 
     Args:
-        sections: those to record; all that have facts, if none is named.
+        sections: sections to record; all that have facts, if none is named.
 
     Returns:
-        the sections.
+        the recorded sections.
 
     Raises:
-        NothingToShareError: nothing is recorded, or files lie there that no job is known to have written.
+        NothingToShareError: nothing is recorded, or there are files that no job recorded.
         ToolFailedError: DVC failed.
     """
     session.export(settings)
@@ -49,16 +49,16 @@ def push(
     sections: Sequence[str] = (),
     remote: str | None = None,
 ) -> None:
-    """Record results and send them: first the bytes, then the commit that names them.
+    """Record and push results: first the bytes, then the commit that names them.
 
     Args:
-        message: of the commit.
-        sections: those to push; all that have facts, if none is named.
+        message: commit message.
+        sections: sections to push; all that have facts, if none is named.
         remote: DVC's; its default, if none is named.
 
     Raises:
-        NothingToShareError: nothing is recorded, or files lie there that no job is known to have written.
-        ToolFailedError: git or DVC failed. What was sent stays sound, and the next push completes it.
+        NothingToShareError: nothing is recorded, or there are files that no job recorded.
+        ToolFailedError: git or DVC failed. What was pushed remains valid, and the next push completes it.
     """
     _require_remote()
     chosen = record(settings, say, sections)
@@ -92,7 +92,7 @@ def _recorded(settings: Settings, sections: Sequence[str]) -> dict[str, list[str
 
 
 def _refuse_unknown(settings: Settings, chosen: dict[str, list[str]]) -> None:
-    """Nothing goes out that no job is known to have written; files beside what DVC tracks do not go out anyway."""
+    """Refuse files that no job recorded; files that DVC does not track are not pushed anyway."""
     tracked = [entry for section, paths in chosen.items() for entry in stages.entries(paths, section, settings)]
     unknown = [
         status.path
@@ -108,7 +108,7 @@ def _refuse_unknown(settings: Settings, chosen: dict[str, list[str]]) -> None:
 
 
 def _bring_missing(settings: Settings, outputs: dict[str, list[str]], say: Callable[[str], None]) -> None:
-    """Pull what is recorded but not here: DVC would take a folder with less in it for a smaller folder."""
+    """Pull recorded files that are missing here; otherwise DVC would record their folders without them."""
     missing = [path for paths in outputs.values() for path in paths if not Path(path).is_file()]
     if missing:
         say(f"pulling {len(missing)} recorded files that are not here")
@@ -139,7 +139,7 @@ def _commit(files: list[str], message: str) -> bool:
 
 
 def driver(settings: Settings) -> str:
-    """Return the merge driver of dvc.yaml and dvc.lock, as git's configuration takes it."""
+    """Return the merge driver of dvc.yaml and dvc.lock for git's configuration."""
     return f"'{sys.executable}' -m {settings.module} merge-dvc-files %O %A %B"
 
 
@@ -150,11 +150,11 @@ def pull(
     remote: str | None = None,
     with_git: bool = True,
 ) -> None:
-    """Fetch what others pushed: commits, then bytes. `restore` has to follow.
+    """Pull commits, then bytes; `restore` has to follow.
 
     Args:
-        targets: sections, folders or files; everything, if none is named.
-        with_git: fetch commits, too.
+        targets: sections, folders or files; all results, if none is named.
+        with_git: whether to pull commits, too.
     """
     if with_git and git_succeeds("rev-parse", "--abbrev-ref", "@{upstream}"):
         git("-c", f"merge.{DRIVER}.driver={driver(settings)}", "pull", "--quiet", "--no-rebase", "--no-edit")

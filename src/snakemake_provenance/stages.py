@@ -1,7 +1,7 @@
-"""dvc.yaml: one record-only stage per section of the results, written from its manifest.
+"""Write dvc.yaml: one record-only stage per section of the results, from its manifest.
 
-DVC owns no second graph of jobs. A stage has outputs and nothing else; `frozen` makes DVC pull what is missing instead
-of running the command, which is documentation; `persist` keeps it from deleting outputs.
+DVC holds no second graph of jobs. A stage has outputs and nothing else; `frozen` makes DVC pull missing files instead
+of running the command, which is documentation; `persist` prevents DVC from deleting outputs.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ FILE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 
 
 def entries(paths: Sequence[str], section: str, settings: Settings) -> list[str]:
-    """List what DVC tracks of a section: files and folders directly below its folder, sorted."""
+    """List the paths of a section that DVC tracks: files and folders directly below its folder, sorted."""
     root = PurePosixPath(settings.folder(section))
     return sorted({(root / PurePosixPath(path).relative_to(root).parts[0]).as_posix() for path in paths})
 
 
 def update(outputs: Mapping[str, Sequence[str]], settings: Settings, file: Path = FILE) -> bool:
-    """Bring the stages of sections up to date; everything else in the file stays as it is.
+    """Update the stages of sections; the rest of the file is not changed.
 
     Args:
         outputs: recorded outputs, by section.

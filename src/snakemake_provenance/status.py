@@ -1,4 +1,4 @@
-"""Each artifact: fresh, stale and why, missing, not recorded."""
+"""Report the condition of each artifact: fresh, stale and why, missing, or not recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snakemake_provenance.restoring import Report
 
 
 class Condition(StrEnum):
-    """What a user wants to know of an artifact."""
+    """The condition of an artifact, as shown to a user."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -27,7 +27,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One artifact."""
+    """The status of one artifact."""
 
     path: str
     condition: Condition
@@ -35,12 +35,12 @@ class Line:
 
 
 def status(jobs: Sequence[Job], report: Report, code: Code) -> list[Line]:
-    """A line for each output of each job, sorted by path.
+    """Return a line for each output of each job, sorted by path.
 
     Args:
-        jobs: all behind the targets.
-        report: statuses on what is on disk.
-        code: digests by file, by the digest of all.
+        jobs: all jobs of the targets.
+        report: the check of the files on disk.
+        code: digests by file, by the combined digest.
     """
     statuses = {status.path: status for status in report.statuses}
     plans = by_output(jobs)
@@ -62,7 +62,7 @@ def _line(path: str, plans: Mapping[str, Job], statuses: Mapping[str, FileStatus
 
 
 def reasons(job: Job, status: FileStatus | None, plans: Mapping[str, Job], code: Code) -> list[str]:
-    """Why a job runs."""
+    """List the reasons why a job runs."""
     found = list(status.reasons) if status else []
     if status and status.fact:
         before = [text for text in status.fact.record.get("params") or [] if STALE not in text]
@@ -73,7 +73,7 @@ def reasons(job: Job, status: FileStatus | None, plans: Mapping[str, Job], code:
 
 
 def summary(lines: Sequence[Line]) -> str:
-    """How many artifacts are in each condition."""
+    """Format the number of artifacts in each condition."""
     counts = Counter(line.condition for line in lines)
     return (
         ", ".join(f"{counts[condition]} {condition}" for condition in Condition if counts[condition]) or "no artifacts"

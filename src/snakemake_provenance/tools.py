@@ -1,4 +1,4 @@
-"""git and DVC as commands, in the working folder."""
+"""Run git and DVC as commands in the working folder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from snakemake_provenance.settings import Settings
 
 
 class ToolFailedError(ProvenanceError):
-    """git or DVC failed; the message is its own, with the command."""
+    """git or DVC failed; the error holds the command and the tool's message."""
 
 
 def git(*arguments: str) -> str:
-    """Run git and return what it printed."""
+    """Run git and return its output."""
     return _run(["git"], "git", arguments)
 
 
@@ -25,14 +25,14 @@ def git_succeeds(*arguments: str) -> bool:
 
 
 def uncommitted(settings: Settings) -> list[str]:
-    """List files that differ from the last commit, or are new, but for those that `push` commits."""
+    """List files that differ from the last commit or are new, except those that `push` commits."""
     own = (settings.manifests, "dvc.yaml", "dvc.lock")
     answer = git("status", "--porcelain", "--", *settings.sources, *(f":(exclude){name}" for name in own))
     return [line[3:] for line in answer.splitlines()]
 
 
 def dvc(*arguments: str) -> str:
-    """Run DVC, host keys checked, and return what it printed."""
+    """Run DVC, with host keys checked, and return its output."""
     return _run([sys.executable, "-m", "snakemake_provenance.dvc_process"], "dvc", arguments)
 
 

@@ -1,7 +1,8 @@
-"""Attach provenance to a workflow: what the one call in a Snakefile does.
+"""Attach provenance to a workflow, as called by `track` in a Snakefile.
 
-Snakemake gives no hooks for this, so parts of it are wrapped, here and in `records`: planning, to check results before it;
-the function of each rule, to record what its jobs read and write; the end of a run, to bring the manifests up to date.
+Snakemake has no hooks for this, so parts of it are wrapped, here and in `records`: planning, to check results before
+it; the function of each rule, to record the files that its jobs read and write; the end of a run, to update the
+manifests.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ log = logging.getLogger(__name__)
 
 SHOWN = 5  # ignored lines of manifests that are reported at a start
 _STARTED = "code_at_start.json"
-_WORD = re.compile(r"[\w.@%+=,/-]+")  # of a shell command
-_NOT_FILES = ("directory", "pipe", "service", "temp", "update")  # outputs that are no files, or that change or go
-_reading = threading.Lock()  # jobs run in threads; what is known of code is kept in one place
+_WORD = re.compile(r"[\w.@%+=,/-]+")  # words of a shell command
+_NOT_FILES = ("directory", "pipe", "service", "temp", "update")  # flags of outputs that are not lasting files
+_reading = threading.Lock()  # jobs run in threads, which share the code that is found
 
 
 class Code(NamedTuple):
@@ -40,7 +41,7 @@ class Code(NamedTuple):
     Args:
         name: its first file.
         files: digests by file; none for a rule whose code Snakemake itself compares.
-        versions: of the packages that it uses.
+        versions: versions of the packages that it uses, by name.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Code(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Name and one digest of all files."""
+        """The name and the combined digest of all files."""
         return f"{self.name} {code.combined(dict(self.files))}" if self.files else ""
 
 
@@ -58,7 +59,8 @@ class Tracker:
 
     Args:
         workflow: Snakemake's, while it reads the Snakefile.
-        files_of_code: digests by file, by the digest of all, for messages; rules may add theirs until planning begins.
+        files_of_code: digests by file, by the combined digest, for messages; rules may add theirs until planning
+            begins.
     """
 
     def __init__(self, workflow: Any, settings: Settings, files_of_code: dict[str, Mapping[str, str]]) -> None:
@@ -67,7 +69,7 @@ class Tracker:
         self._known: dict[tuple[str, str], Code] = {}
 
     def attach(self) -> None:
-        """Wrap what this process does of the workflow: plan and run it, or run one job of it."""
+        """Wrap the workflow's planning and running, or its single job, whichever this process does."""
         code.recall(PARSED)
         records.compare_contents()
         records.record_more(self.settings, *([self._params] if self.settings.automatic else []))
@@ -91,13 +93,13 @@ class Tracker:
         records.after_running(self.workflow, lambda: session.export(self.settings))
 
     def _check(self) -> None:
-        """Check what is there, and report which lines of manifests are ignored."""
+        """Check the existing results, and report ignored lines of manifests."""
         self._find_code()
         for problem in session.look_first(self.settings, self.files_of_code).problems[:SHOWN]:
             log.warning("ignored: %s", problem)
 
     def _take_over(self) -> None:
-        """Let this run alone publish results; a second one beside it, without Snakemake's lock, belongs to the first."""
+        """Make this run the only one that publishes results; a second one beside it (`--nolock`) joins the first."""
         if not locks.hold_run(SNAKEMAKE):
             locks.join(SNAKEMAKE)
             return
@@ -108,13 +110,13 @@ class Tracker:
     # code of rules
 
     def _find_code(self) -> None:
-        """Find the code of every rule, as far as it is known before its jobs are."""
+        """Find the code of every rule for which it can be found before planning."""
         for rule in self.workflow.rules if self.settings.automatic else ():
             if "{" not in str(rule.script or rule.notebook or ""):
                 self._code(rule, {})
 
     def _params(self, store: Any, job: Any) -> list[str]:
-        """Return what is recorded as parameters of a job: these, its code, the versions of packages."""
+        """Return the recorded parameters of a job: its params, its code, the versions of its packages."""
         found = self._code(job.rule, job.wildcards)
         return [
             repr(value) for value in (records.params_by_name(store, job), found.digest, dict(found.versions)) if value
@@ -172,7 +174,7 @@ class Tracker:
         rule.run_func = run_and_record
 
     def _made(self, rule: Any, wildcards: Any) -> dict[str, str]:
-        """Return what a job record says beside files: the code, which has to be what the run started with."""
+        """Return the circumstances for a job record: the code, which has to be that with which the run started."""
         with _reading:
             code.refresh()
             found = self._read_code(rule, wildcards)
@@ -186,13 +188,13 @@ class Tracker:
 
 
 def _path(rule: Any, wildcards: Any) -> str:
-    """Return the script or notebook of a rule, as it is written; empty for other rules."""
+    """Return the script or notebook of a rule, as written in the Snakefile; empty for other rules."""
     path = str(rule.script or rule.notebook or "")
     return path.format(wildcards=wildcards) if "{" in path else path
 
 
 def _files(rule: Any, wildcards: Any) -> list[Path]:
-    """List the files of a rule's code that are here: its script, or those that its shell command names."""
+    """List the existing files of a rule's code: its script, or those that its shell command names."""
     if path := _path(rule, wildcards):
         source = infer_source_file(path, rule.basedir)
         found = [Path(source.get_path_or_uri(secret_free=True))] if isinstance(source, LocalSourceFile) else []
@@ -203,12 +205,12 @@ def _files(rule: Any, wildcards: Any) -> list[Path]:
 
 @contextmanager
 def _staged(output: Any, enabled: bool) -> Iterator[Any]:
-    """Let a job write its outputs into hidden folders beside them, and move them to their places if it succeeds.
+    """Redirect a job's outputs into hidden folders beside them, and move them to their final paths if the job succeeds.
 
-    What a job wrote to its final place all the same stays there.
+    Files that a job wrote to their final paths nevertheless stay there.
 
     Yields:
-        the outputs that the job shall write, named as before.
+        the redirected outputs, with the same names.
     """
     places = {path: Path(path).with_name(f".{Path(path).name}.staged") / Path(path).name for path in output}
     if not enabled:

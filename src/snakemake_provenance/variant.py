@@ -1,7 +1,7 @@
-"""A project as it would be with another file in one place: for plans of what might be.
+"""Make a temporary copy of a project with one file replaced, to plan a hypothetical change.
 
-All else is linked to the project itself, results and Snakemake's records among it, so a dry run there knows what is
-done already. Nothing but a dry run may be started there.
+All other files are links to the project, results and Snakemake's records included, so a dry run there finds the results
+that exist. Only a dry run may be started there.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 @contextmanager
 def variant(file: Path, text: str, project: Path = Path()) -> Iterator[Path]:
-    """A folder like the project's but for one file, for as long as the block lasts.
+    """Make a temporary folder of links to the project, with one file replaced, for the duration of the block.
 
     Args:
         file: relative to the project.
-        text: what it holds instead.
-        project: the folder.
+        text: its content in the variant.
+        project: folder of the project.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -29,7 +29,7 @@ def variant(file: Path, text: str, project: Path = Path()) -> Iterator[Path]:
 
 
 def _link(original: Path, folder: Path, parts: tuple[str, ...]) -> None:
-    """Link everything but what lies on the way to the other file, which is left out itself."""
+    """Link all files and folders, except the replaced file and the folders above it, which are created."""
     folder.mkdir(exist_ok=True)
     entries = original.iterdir() if original.is_dir() else ()
     for entry in entries:

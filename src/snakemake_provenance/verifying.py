@@ -1,4 +1,4 @@
-"""Read every byte again and compare it with what is recorded."""
+"""Compare the bytes of files with the recorded hashes, without the cache."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Finding:
 
 
 def verify(paths: Iterable[str], facts: Callable[[str], Sequence[Fact]]) -> list[Finding]:
-    """Files whose bytes no fact knows.
+    """List the files whose bytes no fact records.
 
     Args:
-        paths: outputs that are here.
-        facts: those of an output as it should be now.
+        paths: existing outputs.
+        facts: returns the current facts of an output.
     """
     found = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""The chain behind a file: inputs, parameters, code, and what differs now."""
+"""Explain how a file was made: its inputs, parameters and code, and how they differ now."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class NotAnArtifactError(ProvenanceError):
 def why(
     path: str, jobs: Sequence[Job], report: Report, code: Code, settings: Settings, hash_of: Callable[[str], str | None]
 ) -> Iterator[str]:
-    """Lines that explain a file: itself, then what it was made from, indented.
+    """Yield lines that explain a file, then its inputs, indented.
 
     Args:
-        jobs: all behind the targets.
-        code: digests by file, by the digest of all.
-        hash_of: the hash of a local file.
+        jobs: all jobs of the targets.
+        code: digests by file, by the combined digest.
+        hash_of: returns the hash of a local file.
 
     Raises:
-        NotAnArtifactError: the workflow does not make the file, and no fact speaks of it.
+        NotAnArtifactError: the workflow does not make the file, and no fact is about it.
     """
     statuses = {status.path: status for status in report.statuses}
     plans = by_output(jobs)
@@ -43,7 +43,7 @@ def why(
 
 
 class _Sources:
-    """What explanations are drawn from."""
+    """The data from which explanations are made."""
 
     def __init__(
         self,

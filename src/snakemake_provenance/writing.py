@@ -1,4 +1,4 @@
-"""Writes small text files that are complete or absent, even after a power cut."""
+"""Write small text files that are complete or absent, even after a power failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file: written under a temporary name beside it, synced to disk and renamed."""
+    """Replace a text file: write it under a temporary name beside it, sync it to disk, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
