@@ -1,4 +1,4 @@
-"""Everything that the Snakemake workflow needs besides the science, which is in `underpainting` and never imports this package.
+"""Parts of the Snakemake workflow besides the science, which is in `underpainting` and never imports this package.
 
 - `studies`: typed models of study files; names and sizes of the files that a study makes
 - `preflight`: checks before any job starts; `suitability`: whether a study has enough images
@@ -9,6 +9,6 @@
 - `findings`: the main findings of a study; `front`: the front page of its report
 - `tables`: tables as CSV and HTML; `plan_table`, `equal_training_steps`: contents of two tables
 - `usage`: resources that jobs use, and progress of a run; `forecast`: estimated cost of a study
-- `origins`: threads and package versions that results depend on
+- `origins`: number of threads and package versions that results depend on
 - `cli`: the command `underpainting`
 """

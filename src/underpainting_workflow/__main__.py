@@ -1,4 +1,4 @@
-"""`python -m underpainting_workflow`: see `cli`."""
+"""Run the command `underpainting`, as `python -m underpainting_workflow`; see `cli`."""
 
 import sys
 

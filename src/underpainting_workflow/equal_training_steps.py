@@ -1,7 +1,8 @@
 """Compare forms of training at equal numbers of steps, seed by seed.
 
-The seed of a training determines its initial weights, images, times and noise, so two forms with the same seed and steps are a
-pair. Frechet distances early in training span decades, so pairs are compared by the geometric mean of their ratios.
+The seed of a training determines its initial weights, images, times and noise, so two forms with the same seed and
+steps are a pair. Frechet distances early in training span decades, so pairs are compared by the geometric mean of their
+ratios.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         table: a row per network, with `form`, `seed`, `steps`, `fd`, `floor`, `loss`.
 
     Returns:
-        `form`, `steps`; `fd`, `loss`: means over seeds; `fd_min`, `fd_max`: over seeds; `floor`: distance of as many real
-        images; `ratio`: geometric mean over seeds of fd / fd of plain training with the same seed and steps; `ratio_min`,
-        `ratio_max`: over seeds; `trainings`: number. Ratios are NaN where plain training is missing.
+        `form`, `steps`; `fd`, `loss`: means over seeds; `fd_min`, `fd_max`: over seeds; `floor`: distance of equally
+        many real images; `ratio`: geometric mean over seeds of fd / fd of plain training with the same seed and steps;
+        `ratio_min`, `ratio_max`: over seeds; `trainings`: number. Ratios are NaN where plain training is missing.
     """
     plain = table.loc[table["form"] == PLAIN, ["seed", "steps", "fd"]].rename(columns={"fd": "plain"})
     paired = table.merge(plain, how="left", on=["seed", "steps"])

@@ -1,6 +1,7 @@
-"""Define the figures of a study, a row each: its files, inputs, caption and the studies that have it.
+"""The table of a study's figures, a row each: files, inputs, caption, and the condition for a study to have it.
 
-A row names the module of `underpainting_workflow.drawing` that draws it. Imported by the Snakefile, so it must stay light.
+A row names the module of `underpainting_workflow.drawing` that draws it. The Snakefile imports this module, so it must
+import little.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Figure:
         label: name in the report's table of contents.
         inputs: by name, a path with `{study}` or a function of the study's name and model that returns paths.
         caption: reStructuredText, in which Snakemake expands `{{ snakemake... }}`.
-        config: function of the study that returns what the figure depends on besides its inputs and `figures.dpi`.
+        config: function of the study that returns the other settings that the figure depends on, without `figures.dpi`.
         condition: function of the study that returns whether it has this figure.
         holds: arrays held in memory while drawing, as in `studies.resources`.
         title: heading on the pages that `make gallery` writes; empty if it is not shown there.
@@ -64,15 +65,15 @@ class Figure:
 
     @property
     def rule(self) -> str:
-        """Name of the rule that draws it."""
+        """Name of the rule that draws the figure."""
         return f"figure_{self.draw}"
 
     def settings(self, study: Study) -> dict[str, Any]:
-        """Return everything that the figure depends on besides its inputs."""
+        """Return the settings that the figure depends on besides its inputs."""
         return {**self.config(study), "draw": self.draw, "dpi": study.figures.dpi}
 
     def files(self, name: str) -> list[str]:
-        """Return its files: PNG for the report, PDF for print."""
+        """Return the files of the figure: PNG for the report, PDF for print."""
         return [f"results/{name}/figures/{self.file}.{kind}" for kind in ("png", "pdf")]
 
 

@@ -1,7 +1,7 @@
 """Summarise a study in at most five findings, in words and numbers, for the front page of its report.
 
-Each number has its 95 % interval and the same quantity for the null model, an isotropic Gaussian. Quantities that were not
-measured are left out, and so are findings without any.
+Each number has its 95 % interval and the same quantity for the null model, an isotropic Gaussian. Quantities that were
+not measured are left out, and so are findings without any.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOW_NFE = 10
 SHARE = 0.4
 """Fraction of the steps that the reported jump skips where no skip is known to be free."""
 NULL_MODEL = "an isotropic Gaussian"
-"""It has the mean and the total variance alone, as the front page says."""
+"""The null model, a Gaussian with only the mean and the total variance, as named on the front page."""
 
 
 class Number(NamedTuple):
@@ -54,10 +54,10 @@ class Finding(NamedTuple):
     """One finding.
 
     Attributes:
-        title: a few words.
+        title: heading of a few words.
         sentence: the result, with its numbers.
-        meaning: what follows for a user, and limitations.
-        numbers: those in the sentence.
+        meaning: consequence for a user, and limitations.
+        numbers: numbers in the sentence.
         figure: file name, without extension, of the figure that shows them.
     """
 
@@ -235,7 +235,7 @@ _END = "rmse_to_network"
 
 
 def lasting_change(table: pd.DataFrame, swept: Swept) -> Finding | None:
-    """Report how far a jump moves the network's own images, however many calls follow."""
+    """Report how far a jump moves the images of the network's probability flow, independent of the number of calls."""
     jumped, null = _with_null(table, swept)
     free = sweep.skippable(jumped)
     place = free.skip if free and free.skip else int(SHARE * swept.steps)
@@ -267,7 +267,7 @@ def lasting_change(table: pd.DataFrame, swept: Swept) -> Finding | None:
 
 
 def gaussian_period(gaussian: xr.Dataset, followed: str) -> Finding | None:
-    """Report for how long the Gaussian, which needs no network call, predicts the sampler."""
+    """Report up to which step the Gaussian, which needs no network call, predicts the sampler."""
     if gaussian.sizes["sample"] < 2:
         return None
     left = divergence_time(gaussian)
@@ -312,13 +312,13 @@ def feature_noise(emerged: xr.Dataset) -> Finding | None:
 
 
 def _with_null(table: pd.DataFrame, swept: Swept) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of the sampler with the Gaussian's jump, and with the null model's, empty without such a jump."""
+    """Return the sampler's rows with the Gaussian's jump, and those with the null model's, which may be empty."""
     jumped, null = (sweep.truncated(table, swept.sampler, jump) for jump in ("gaussian", sweep.NULL))
     return jumped, null if (null["jump"] == sweep.NULL).any() else null.iloc[:0]
 
 
 def _at(rows: pd.DataFrame, skip: int) -> pd.Series | None:
-    """Return the row of the largest jump over at most `skip` steps, else that of the smallest jump."""
+    """Return the row of the largest jump over at most `skip` steps, or else that of the smallest jump."""
     rows = rows[rows["skip"] > 0]
     near = rows[rows["skip"] <= skip]
     return near.iloc[-1] if len(near) else rows.iloc[0] if len(rows) else None

@@ -1,4 +1,4 @@
-"""Estimate what a plan of jobs takes, per rule: jobs, network calls, hours, bytes, requested memory and time."""
+"""Estimate the cost of planned jobs per rule: jobs, network calls, hours, bytes, requested memory and time."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def forecast(jobs: Iterable[Job], study: Study, rates: Mapping[str, float], rate
         jobs: all jobs of the study, from Snakemake's plan.
         study: the study.
         rates: measured network evaluations per second, by rule.
-        rate: that of all other rules; None if unknown.
+        rate: rate of all other rules; None if unknown.
     """
     by_rule: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
@@ -122,7 +122,7 @@ def _largest(values: Iterable[float | None]) -> float | None:
 
 
 def measured_rates(logs: Path, names: Sequence[str] = ()) -> tuple[dict[str, float], float | None]:
-    """Return the network evaluations per second of the jobs that are done, by rule and over all, from their usage records.
+    """Return the network evaluations per second of finished jobs, by rule and over all rules, from their usage records.
 
     Args:
         logs: folder of the logs, next to which the records are.

@@ -1,6 +1,6 @@
-"""Let a fork server run a script in this process's name: `python -I -S fork_client.py SOCKET SCRIPT`.
+"""Ask a fork server to run a script on behalf of this process: `python -I -S fork_client.py SOCKET SCRIPT`.
 
-The other half of `fork_server`, which explains both. It imports little, since every job starts one.
+`fork_server` explains both sides. This module imports little, since every job starts a client.
 """
 
 import json
@@ -13,7 +13,7 @@ ANSWER_BYTES = 8
 
 
 def run(address: str, script: str) -> int:
-    """Let a server run a script in this process's name; the script's exit status."""
+    """Ask a server to run a script on behalf of this process, and return the script's exit status."""
     try:
         server = socket.socket(socket.AF_UNIX)
         server.connect(address)
@@ -42,7 +42,7 @@ def _request(script: str) -> bytes:
 
 
 def _number(server: socket.socket) -> int | None:
-    """The next number that the server sends; None if it is gone."""
+    """Receive the next number from the server; None if it has ended."""
     try:
         answer = server.recv(ANSWER_BYTES, socket.MSG_WAITALL)
     except OSError:

@@ -1,15 +1,15 @@
-"""Start jobs as forks of a process that has imported their packages already.
+"""Start jobs as forks of a process that has already imported their packages.
 
-Importing torch, diffusers, xarray and matplotlib costs a job about two seconds of processor time, often more than its own
-work. So a run of several jobs on this machine starts one server, which imports these packages (never this project's code,
-which may change meanwhile) and forks itself for each job:
+Importing torch, diffusers, xarray and matplotlib costs a job about two seconds of processor time, often more than the
+rest of the job. So a run of several jobs on this machine starts one server, which imports these packages (never this
+project's code, which may change meanwhile) and forks itself for each job:
 
     Snakemake --shell--> client (fork_client.py) --socket--> server --fork--> job
 
-The client has the job's environment, folder and output streams, which the job takes over; it forwards signals to the job
-and ends with its status, so that for Snakemake the client is the job. If the client is killed, so is the job; if the server
-is gone, the client runs the script itself. A job with another number of threads than the server (one) starts by itself,
-since numerical libraries read that number when they are imported.
+The client has the job's environment, folder and output streams, which the job takes over; it forwards signals to the
+job and ends with its status, so that for Snakemake the client is the job. If the client is killed, so is the job; if
+the server is gone, the client runs the script itself. A job with another number of threads than the server (one) starts
+without it, since numerical libraries read that number when they are imported.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ PACKAGES = (
     "xarray",
     "zarr.storage",
 )
-"""What jobs import; one that is not installed is left out."""
+"""Packages that jobs import; one that is not installed is left out."""
 FEWEST = 6
-"""Jobs for which a server pays: its imports cost as much as those of two or three jobs."""
+"""Smallest number of jobs for which a server saves time: its imports cost as much as those of two or three jobs."""
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -84,7 +84,7 @@ class ForkServer:
 
 
 def install(workflow: Any) -> None:
-    """Let the Python scripts of a workflow's local jobs be run by a server, if there are enough of them.
+    """Make a server run the Python scripts of a workflow's local jobs, if there are enough jobs.
 
     Args:
         workflow: Snakemake's, while it reads the Snakefile.
@@ -114,12 +114,12 @@ def install(workflow: Any) -> None:
 
 
 def _forks() -> bool:
-    """Is this a system where a process that has imported numerical libraries can fork safely?"""
+    """Return whether a process that has imported numerical libraries can fork safely on this system."""
     return sys.platform == "linux"
 
 
 def _local_jobs(workflow: Any) -> int:
-    """Number of jobs of the plan that run on this machine."""
+    """Count the planned jobs that run on this machine."""
     jobs = workflow.dag.needrun_jobs(exclude_finished=False)
     return sum(1 for job in jobs if workflow.local_exec or workflow.is_local(job.rule))
 
@@ -145,18 +145,18 @@ def _import(packages: Sequence[str]) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.collect()
-    gc.freeze()  # or the first collection of a job would copy every page
+    gc.freeze()  # otherwise the first garbage collection of a job would copy every page
 
 
 def _reap() -> None:
-    """Take note of jobs that have ended, or they would stay as zombies."""
+    """Collect the exit status of ended jobs, which would otherwise stay as zombies."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
 
 
 def _run_job(client: socket.socket) -> None:
-    """Become the job that a client asks for, and never return."""
+    """Run the job of a client in this process, and exit with its status."""
     status = 1
     try:
         message, streams, _, _ = socket.recv_fds(client, 1 << 20, 2)
@@ -175,7 +175,7 @@ def _run_job(client: socket.socket) -> None:
 
 
 def _take_over(request: dict[str, Any], streams: list[int]) -> str:
-    """Take the folder, environment and streams of the client; the script."""
+    """Adopt the folder, environment and streams of the client, and return the script's path."""
     for number, stream in enumerate(streams, start=1):
         os.dup2(stream, number)
         os.close(stream)
@@ -190,7 +190,7 @@ def _take_over(request: dict[str, Any], streams: list[int]) -> str:
 
 
 def _run_script(script: str) -> int:
-    """Run a script as `python SCRIPT` would; its exit status."""
+    """Run a script as `python SCRIPT` would, and return its exit status."""
     sys.argv[:] = [script]
     sys.path.insert(0, str(Path(script).parent))
     try:
@@ -206,7 +206,7 @@ def _run_script(script: str) -> int:
 
 
 def _die_with(client: socket.socket) -> None:
-    """Kill this process when its client is gone."""
+    """Kill this process when its client has ended."""
     with contextlib.suppress(OSError):
         client.recv(1)
     os.kill(os.getpid(), signal.SIGKILL)

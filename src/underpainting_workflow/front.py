@@ -1,7 +1,7 @@
 """Prepare the front page of a study's report: findings and their pictures, as values for `workflow/report/workflow.rst`.
 
-Pictures are figures made small, as data: URLs, so that the report stays one page that opens offline. A URL is split into several
-lines, since reStructuredText refuses long ones.
+Pictures are figures made small, as data: URLs, so that the report stays one page that opens offline. A URL is split
+into several lines, since reStructuredText refuses long ones.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _LINE = 5000
 
 
 def of_study(folder: Path) -> dict[str, Any]:
-    """Collect what the front page shows of a study.
+    """Collect the values that the front page shows of a study.
 
     Args:
-        folder: its results, with `findings.json`, `claims.csv` and `figures`.
+        folder: the study's results, with `findings.json`, `claims.csv` and `figures`.
     """
     found = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
     return {"findings": [_shown(finding, folder / "figures") for finding in found], "claims": claims(folder)}
 
 
 def _shown(finding: dict[str, Any], figures: Path) -> dict[str, Any]:
-    """Convert a finding: its texts to reStructuredText, its picture to the lines of a URL."""
+    """Convert a finding for the page: its texts to reStructuredText, its picture to the lines of a data: URL."""
     texts = {key: escape_rst(finding[key]) for key in ("title", "sentence", "meaning", "figure")}
     return {**texts, "picture": data_url(picture(figures / f"{finding['figure']}.png"))}
 

@@ -17,26 +17,26 @@ IMPLIED = {
     "torchdiffeq": ("torch",),
     "diffusers": ("torch",),
 }
-"""What these packages compute with."""
+"""Packages that the named packages compute with."""
 
 
 def modules_of(name: str) -> tuple[str, ...]:
-    """The module that a job's code names beside its script, as in `draw_figure:drawing.score`."""
+    """Return the module that a job's code names besides its script, as in `draw_figure:drawing.score`."""
     module = name.partition(":")[2]
     return (f"{PACKAGES[1].name}.{module}",) if module else ()
 
 
 def code_of(folder: Path, name: str) -> dict[str, str]:
-    """Digests of a script and of all that it reaches in the library, by file.
+    """Return the digests of a script and of every module of the library that it reaches, by file.
 
     Args:
-        folder: of the scripts.
-        name: SCRIPT, or SCRIPT:MODULE where the script imports a module of this package by its name.
+        folder: folder of the scripts.
+        name: SCRIPT, or SCRIPT:MODULE where the script imports a module of this package by name.
     """
     return code.parts(folder / f"{name.partition(':')[0]}.py", PACKAGES, APART, modules_of(name))
 
 
 def packages_of(folder: Path, name: str) -> dict[str, str]:
-    """Versions of the packages that a job's results can depend on; arguments as of `code_of`."""
+    """Return the versions of the packages that a job's results can depend on; arguments as in `code_of`."""
     script = folder / f"{name.partition(':')[0]}.py"
     return packages.versions(code.imported(script, PACKAGES, APART, modules_of(name)), IMPLIED)

@@ -1,4 +1,4 @@
-"""What else a result depends on, and what it says of that: threads, and the versions of packages."""
+"""Number of threads and package versions, on which a result depends, and the provenance stored in a result."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PACKAGES = (
 
 
 def use_threads(threads: int) -> None:
-    """Give torch a fixed number of threads, since sums in another order round otherwise, and deterministic GPU kernels.
+    """Set torch's number of threads, on which the rounding of sums depends, and choose deterministic GPU kernels.
 
-    The CPU kernels used here are deterministic for a fixed number of threads; asking torch for determinism
-    imports its compiler, which would double the start of every CPU job.
+    The CPU kernels used here are deterministic for a fixed number of threads; torch's deterministic mode
+    imports its compiler, which would double the startup time of every CPU job.
     """
     import torch
 
@@ -36,7 +36,7 @@ def use_threads(threads: int) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that results depend on."""
+    """Return the versions of the packages that results depend on."""
     found = {}
     for name in PACKAGES:
         try:
@@ -47,5 +47,5 @@ def versions() -> dict[str, str]:
 
 
 def origin(study: str, **details: Any) -> Mapping[str, Any]:
-    """Provenance of a result: study, whatever else determines it (seeds, digests), package versions."""
+    """Return the provenance of a result: study, other values that determine it (seeds, digests), package versions."""
     return {"study": study, **details, "versions": versions()}

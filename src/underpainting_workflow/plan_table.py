@@ -22,11 +22,11 @@ COLUMNS = [
 def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance: float, calls: int) -> pd.DataFrame:
     """Compare the skip that the planner chooses with the best one, for each sampler and jump of a sweep.
 
-    The best skip has the smallest value of a measure; in the design "truncate" no jump is a candidate, too. Frechet distances are
-    extrapolated to infinitely many images and not counted below the floor.
+    The best skip has the smallest value of a measure; in the design "truncate" no jump is a candidate, too. Frechet
+    distances are extrapolated to infinitely many images and not counted below the floor.
 
     Args:
-        table: as in `teleport.csv`, with `step_loss`: loss by the sampler's own steps, nats (`discretisation.loss`).
+        table: as in `teleport.csv`, with `step_loss`: loss caused by the sampler's steps, nats (`discretisation.loss`).
         shortfalls: measured shortfalls, by jump.
         tolerance: nats per image that may be lost beyond the minimum.
         calls: network calls of the planner, over all its images.

@@ -1,7 +1,7 @@
-"""Checks before any job starts: can the data, the network and the extractor that a study names be used?
+"""Check, before any job starts, that the data, the network and the extractor that a study names can be used.
 
-Reading every image takes time, so it is done only while the study's data set has still to be built; and reading a network only
-while it has still to be copied.
+Reading takes time, so images are read only if the study's data set has still to be built, and a network only if it has
+still to be copied.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ RETRAIN = "--config retrain=true"
 
 
 def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
-    """Check every study; images last, and only if all else is right, since reading them takes longest.
+    """Check every study; images last, and only if all other checks pass, since reading them takes longest.
 
     Args:
         studies: by name.
         folder: of the study files.
 
     Raises:
-        InputError: data, networks or weights are missing or do not fit: the problems of all studies.
+        InputError: data, networks or weights are missing or do not fit; holds the problems of all studies.
     """
     for place in (Path(root, name) for root in ("results", "logs") for name in ("", *studies)):
         if (place.exists() or place.is_symlink()) and not place.is_dir():
@@ -55,7 +55,7 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
 
 @contextmanager
 def _reachable(key: str) -> Iterator[None]:
-    """Report what the operating system refuses as a problem of a key."""
+    """Report errors of the operating system as a problem of a key."""
     try:
         yield
     except OSError as error:
@@ -66,7 +66,7 @@ def _reachable(key: str) -> Iterator[None]:
 
 
 def _check_images(study: Study, file: Path) -> None:
-    """Refuse images that do not suffice. They are read while the data set has still to be built; else their number is known."""
+    """Refuse too few or unusable images; images of a data set that is built are not read again."""
     artifact = Path(dataset(file.stem))
     described = _described(artifact) if _is_built(study, artifact) else None
     if described:
@@ -81,7 +81,7 @@ def _check_images(study: Study, file: Path) -> None:
 
 
 def _is_built(study: Study, artifact: Path) -> bool:
-    """Return whether the data set is made from these very files, by these very settings."""
+    """Return whether the data set was made from the current files with the current settings."""
     if not artifact.is_file():
         return False
     files = [Path(file) for file in needed(study.dataset.files(), str(artifact))]
@@ -91,7 +91,7 @@ def _is_built(study: Study, artifact: Path) -> bool:
 
 
 def _is_copied(name: str, study: Study) -> bool:
-    """Return whether the study's network is a copy of these very files, or of this commit: then it was read completely."""
+    """Return whether the study's network is a copy of the current files or commit, and so was read completely."""
     index = Path(network(name))
     if not index.is_file():
         return False
@@ -103,7 +103,7 @@ def _is_copied(name: str, study: Study) -> bool:
 
 
 def _is_pulled(study: Study, artifact: Path) -> bool:
-    """Return whether the network is here, though not the folder that it once came from."""
+    """Return whether the network is here, but not the folder from which it was copied."""
     denoiser = study.denoiser
     return (
         isinstance(denoiser, PathDenoiser | PickledDenoiser) and artifact.is_file() and not Path(denoiser.path).exists()
@@ -111,7 +111,7 @@ def _is_pulled(study: Study, artifact: Path) -> bool:
 
 
 def _provenance(artifact: Path) -> dict[str, Any]:
-    """Return what an artifact says of its making, read without opening its arrays; nothing if it cannot be read."""
+    """Return the provenance of an artifact, read without its arrays; empty if it cannot be read."""
     found = archives.metadata_of(artifact, "")
     try:
         return dict(json.loads(found[0]["attributes"]["provenance"])) if found else {}
@@ -120,7 +120,7 @@ def _provenance(artifact: Path) -> dict[str, Any]:
 
 
 def _described(artifact: Path) -> tuple[dict[str, Any], int] | None:
-    """Return a data set's attributes and its number of images, read without opening its arrays; None if they cannot be read."""
+    """Return a data set's attributes and its number of images, read without its arrays; None if they cannot be read."""
     found = archives.metadata_of(artifact, "", "images")
     try:
         return (dict(found[0]["attributes"]), int(found[1]["shape"][0])) if found else None
@@ -129,7 +129,7 @@ def _described(artifact: Path) -> tuple[dict[str, Any], int] | None:
 
 
 def _check_extractor(study: Study, _: Path) -> None:
-    """Refuse Inception's features where its weights are not."""
+    """Refuse Inception's features if its weights are missing."""
     if study.teleport.extractor.name != "inception-v3-compat":
         return
     from underpainting.quality.extractors import find_inception_weights
@@ -139,7 +139,7 @@ def _check_extractor(study: Study, _: Path) -> None:
 
 
 def _check_device(study: Study, _: Path) -> None:
-    """Refuse a study that insists on a CUDA device where there is none."""
+    """Refuse a study that requires a CUDA device if there is none."""
     if study.device != "cuda":
         return
     import torch
@@ -150,17 +150,17 @@ def _check_device(study: Study, _: Path) -> None:
 
 
 def _check_new_network(study: Study, file: Path) -> None:
-    """Refuse a network that does not fit; it is read completely while it has still to be copied."""
+    """Refuse a network that does not fit the study; read it completely if it has still to be copied."""
     if not _is_pulled(study, Path(network(file.stem))):
         check_denoiser(study, read=not _is_copied(file.stem, study))
 
 
 def check_denoiser(study: Study, read: bool = True) -> None:
-    """Refuse a network that does not fit the study, where it is on this machine already.
+    """Refuse a network that does not fit the study, if the network is on this machine.
 
     Args:
         study: the study.
-        read: whether to read the network, every tensor of it.
+        read: whether to read every tensor of the network.
 
     Raises:
         InputError: it is missing, incomplete, damaged, not trusted, or made for other images or steps.
@@ -171,7 +171,7 @@ def check_denoiser(study: Study, read: bool = True) -> None:
 
 
 def _network_of(study: Study) -> tuple[Path, str] | None:
-    """Return the folder of a network that is complete here, its configuration checked, and the key that names it."""
+    """Check the configuration of a complete network on this machine; return its folder and the key that names it."""
     denoiser = study.denoiser
     if isinstance(denoiser, PathDenoiser):
         check_network(study, denoiser.path, "denoiser.path", denoiser.obtain or "correct it, or use source: train")
@@ -193,7 +193,7 @@ def _network_of(study: Study) -> tuple[Path, str] | None:
 
 
 def check_readable(folder: Path, key: str) -> None:
-    """Read a network, and refuse one of an unknown kind, of an unknown noise schedule, or with weights that are not its own.
+    """Read a network; refuse an unknown kind or noise schedule, and weights that do not match its configuration.
 
     Args:
         folder: of the network.
@@ -207,7 +207,7 @@ def check_readable(folder: Path, key: str) -> None:
     unet = component_folder(folder, "unet")
     with problems_of("", key):
         if network_config.read_config(unet / "config.json").get("_class_name") == edm_code.CLASS_NAME:
-            # made by code that is not run here
+            # written by code that is not run here
             load_schedule(component_folder(folder, "scheduler"))
             weights.read_weights(unet)
         else:
@@ -215,10 +215,10 @@ def check_readable(folder: Path, key: str) -> None:
 
 
 def check_pickle(denoiser: PickledDenoiser) -> None:
-    """Refuse a pickle that may not be opened, or lacks what it needs; its bytes are looked at when it is opened.
+    """Refuse a pickle that is not trusted, or whose file or code are missing; its bytes are checked when it is opened.
 
     Raises:
-        InputError: it is not trusted, or file or code are missing.
+        InputError: it is refused.
     """
     with problems_of("", "denoiser"):
         if not denoiser.trust_pickle:
@@ -257,7 +257,7 @@ def check_network(study: Study, path: str, key: str, remedy: str) -> None:
         unet / weights: "convert the weights to safetensors first; a pickle is never opened (docs/weights.md)",
         scheduler / "scheduler_config.json": "add the scheduler_config.json that belongs to the network",
     }
-    # shards and variants have longer names; which of them serve is decided where they are read
+    # shards and variants have longer names; the reader chooses among them
     patterns = {part: "diffusion_pytorch_model*.safetensors" if part.name == weights else part.name for part in needed}
     missing = [part for part, pattern in patterns.items() if not any(part.parent.glob(pattern))]
     if missing:
@@ -268,7 +268,7 @@ def check_network(study: Study, path: str, key: str, remedy: str) -> None:
 
 
 def check_fit(study: Study, folder: Path, key: str) -> None:
-    """Refuse a network whose configuration or noise schedule, as far as they are there, do not fit the study.
+    """Refuse a network whose configuration or noise schedule, if present, does not fit the study.
 
     Args:
         study: the study.
@@ -276,7 +276,7 @@ def check_fit(study: Study, folder: Path, key: str) -> None:
         key: the key that names the folder.
 
     Raises:
-        InputError: they do not.
+        InputError: one of them does not.
     """
     network = component_folder(folder, "unet") / "config.json"
     schedule = component_folder(folder, "scheduler") / "scheduler_config.json"
@@ -300,10 +300,10 @@ def settings_of(config: Path, key: str) -> dict[str, Any]:
 
 
 def check_description(denoiser: ReferenceDenoiser) -> None:
-    """Refuse a network that is not the one that the study describes and would train.
+    """Refuse a shipped network that differs from the one that the study's keys describe.
 
     Raises:
-        InputError: a key describes another one.
+        InputError: a key differs.
     """
     folder = Path(denoiser.folder)
     network = settings_of(component_folder(folder, "unet") / "config.json", "denoiser.folder")
@@ -330,7 +330,7 @@ def check_description(denoiser: ReferenceDenoiser) -> None:
 
 
 def kind_of(schedule: Mapping[str, Any]) -> str:
-    """Return what a network predicts, as `denoiser.training.prediction_type` names it, from its scheduler's configuration."""
+    """Return a network's prediction type, in the words of `denoiser.training`, from its scheduler's configuration."""
     try:
         family = family_of(str(schedule.get("_class_name", "")))
     except UnknownPathError:
@@ -339,10 +339,10 @@ def kind_of(schedule: Mapping[str, Any]) -> str:
 
 
 def check_samplers(study: Study, times: int) -> None:
-    """Refuse samplers that cannot take their steps over the times that the network knows.
+    """Refuse samplers that cannot take their steps on the discrete times of the network.
 
     Raises:
-        InputError: one cannot.
+        InputError: a sampler cannot.
     """
     for key, choice in study.choices():
         problem = choice.misfit(times)
@@ -353,10 +353,10 @@ def check_samplers(study: Study, times: int) -> None:
 
 
 def check_grids(study: Study, schedule: Mapping[str, Any]) -> None:
-    """Refuse samplers that cannot take their steps where the network's folder shifts its times; they say it themselves.
+    """Refuse samplers that cannot take their steps on the network's shifted times, if its folder shifts them.
 
     Raises:
-        InputError: one cannot.
+        InputError: a sampler cannot.
     """
     from underpainting.samplers import trajectories
 
@@ -376,7 +376,7 @@ def check_shape(study: Study, network: Mapping[str, object]) -> None:
         network: the network's configuration.
 
     Raises:
-        InputError: it is.
+        InputError: the network is for other images.
     """
     with problems_of("", "denoiser"):
         size = network_config.image_size(network)

@@ -1,4 +1,4 @@
-"""Settings of this workflow for `snakemake_provenance`: a section of the results is a study."""
+"""Settings of this workflow for `snakemake_provenance`; a study is a section of the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def settings(data: str) -> Settings:
     return Settings(
         manifests="workflow/provenance",
         places={"{data}": data},
-        automatic=False,  # rules carry the digest of their code, and jobs record what they read and wrote
+        automatic=False,  # rules carry the digest of their code, and jobs record their inputs and outputs
         top="_across",
         word="study",
         select=("--config", "studies={}"),
@@ -24,7 +24,7 @@ def settings(data: str) -> Settings:
         metrics=("metrics.json",),
         plots={"teleport.csv": {"x": "skip", "y": "fd"}},
         stage_command="snakemake --cores all --config studies={}",
-        kept=("*.checkpoint.safetensors",),  # a killed training goes on from it
+        kept=("*.checkpoint.safetensors",),  # a killed training resumes from it
         title="the workflow Underpainting",
         command="underpainting",
         module="underpainting_workflow",

@@ -1,12 +1,12 @@
-"""Run a script: call its `main` with typed arguments, log to a file, record what it uses, reads and writes.
+"""Run a script: call its `main` with typed arguments, log to a file, record its resources, inputs and outputs.
 
 A script ends with `run(main)`. Each parameter of `main` is filled by its name, and converted to its annotation:
 
 =============== =====================================================================================
-`inputs`        in their order (`list[str]`), or by name those that no other parameter names; left out where
-                there is no file (`dict[str, str]`), or lists (`dict[str, list[str]]`)
-NAME            the input, output, wildcard, entry of `params.config`, or resource of that name, the first that there is
-`outputs`       the same for outputs
+`inputs`        all inputs in their order (`list[str]`); or, by name, those that no other parameter names: as
+                single files, without names that have no file (`dict[str, str]`), or as lists (`dict[str, list[str]]`)
+NAME            the first of the input, output, wildcard, entry of `params.config`, and resource of that name
+`outputs`       like `inputs`, for outputs
 `output`        the only output
 `config`        `params.config`, a dictionary
 `seeds`         range of the wildcards `first` and `stop`
@@ -16,8 +16,8 @@ NAME            the input, output, wildcard, entry of `params.config`, or resour
 
 A file is `str`, `str | None` where it may be missing, or `list[str]` where there may be several.
 
-For debugging, a script can be started by hand with a job file, which every job leaves beside its log; outputs go below
-another folder then, and nothing is recorded: `python scripts/SCRIPT.py logs/STUDY/LOG.job.json [FOLDER]`.
+For debugging, a script can be started by hand with a job file, which every job writes beside its log; its outputs then
+go below another folder, and nothing is recorded: `python scripts/SCRIPT.py logs/STUDY/LOG.job.json [FOLDER]`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ DEBUG_FOLDER = "debug"
 
 @dataclass(frozen=True)
 class Job:
-    """What a script is given.
+    """A job, as a script receives it.
 
     Attributes:
         rule: name of the rule.
@@ -62,9 +62,9 @@ class Job:
         wildcards: as text.
         config: the parameters that the result depends on.
         code: "SCRIPT DIGEST".
-        resources: what it asks for, and where things lie.
-        threads: number of them.
-        log: the log.
+        resources: requested resources, and further paths that are no inputs.
+        threads: number of threads.
+        log: path of the log.
     """
 
     rule: str
@@ -81,7 +81,7 @@ class Job:
 
     @classmethod
     def of(cls, task: Snakemake) -> Job:
-        """Take what Snakemake gives to a script."""
+        """Make a job from Snakemake's object in a script."""
         return cls(
             rule=task.rule,
             inputs=_by_name(task.input),
@@ -98,16 +98,16 @@ class Job:
 
     @property
     def file(self) -> Path:
-        """Where the job itself is written down."""
+        """File of the job, beside its log."""
         return Path(self.log).with_suffix(".job.json")
 
     def save(self) -> None:
-        """Write the job beside its log."""
+        """Write the job's file."""
         writing.write_atomically(self.file, json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, file: str | Path, folder: str | Path) -> Job:
-        """Read a job whose outputs go below a folder."""
+        """Read a job from its file, and move its outputs below a folder."""
         job = cls(**json.loads(Path(file).read_text(encoding="utf-8")))
         return replace(
             job,
@@ -116,7 +116,7 @@ class Job:
         )
 
     def arguments(self, main: Callable[..., None]) -> dict[str, Any]:
-        """Find what each parameter of `main` is given.
+        """Find the value of each parameter of `main`.
 
         Raises:
             TypeError: a parameter has no value, or several files where its annotation says one.
@@ -202,10 +202,10 @@ def _below(folder: str | Path, files: Sequence[str]) -> list[str]:
 
 
 def _one(name: str, files: Sequence[str], kind: Any) -> Any:
-    """Give files as `str`, `str | None` or `list[str]`.
+    """Convert files to `str`, `str | None` or `list[str]`, by the annotation.
 
     Raises:
-        TypeError: not one file, where one is meant.
+        TypeError: the annotation takes one file, but there is another number of files.
     """
     if get_origin(kind) is list:
         return list(files)
@@ -219,10 +219,10 @@ def _may_be_missing(kind: Any) -> bool:
 
 
 def check_code(folder: Path, started_with: str) -> None:
-    """Check that the code is still that which the workflow started with.
+    """Check that the code has not changed since the workflow started.
 
     Raises:
-        ChangedDuringJobError: it is not.
+        ChangedDuringJobError: the code has changed.
     """
     name = started_with.split()[0]
     code.recall(PARSED)

@@ -1,6 +1,6 @@
-"""Whether a study's images suffice for what the study asks of them: read once, before any job starts.
+"""Check that a study's images are usable and enough, by reading them once before any job starts.
 
-What their number can give is said in `studies.counts`.
+`studies.counts` holds the limits on their number.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Counts = NDArray[np.int64]
 
 
 def check(study: Study) -> str:
-    """Read every image of a study's data once.
+    """Read every image of a study's data once, and check it.
 
     Returns:
-        a remark about the values found, which is no reason to stop; empty without one.
+        a warning about the values found, which does not stop the run; empty without one.
 
     Raises:
-        InputError: an image is missing, corrupt or of a wrong size, labels are needed but not there, or there are too few
-            images, or too few of a class.
+        InputError: an image is missing, corrupt or of a wrong size, labels are needed but not there, or there are too
+            few images, or too few of a class.
     """
     source = study.dataset.open()
     needing = needs_labels(study)
@@ -39,7 +39,7 @@ def check(study: Study) -> str:
 
 
 def needs_labels(study: Study) -> str | None:
-    """Return the key for which a study needs labels, if it does."""
+    """Return the key that requires labels; None if the study needs none."""
     if study.moments.per_class:
         return "moments.per_class"
     extractor = study.teleport.extractor
@@ -53,10 +53,10 @@ def _check_first_label(study: Study, source: Source, needing: str | None) -> Non
 
 
 def _counted(labels: Counts, classes: int) -> Counts:
-    """Count the images of each class and, in the last place, those of none.
+    """Count the images of each class and, as the last entry, those without a class.
 
     Raises:
-        DataError: a label is no class.
+        DataError: a label is not a class.
     """
     if labels.max() >= classes:
         problem = f"the label {labels.max()} is none of the {classes} classes, which are numbered from 0"
@@ -65,7 +65,7 @@ def _counted(labels: Counts, classes: int) -> Counts:
 
 
 def _check_classes(study: Study, names: tuple[str, ...], counts: Counts) -> None:
-    """Refuse images without a label, and classes of no image, or of one where the class becomes a mode."""
+    """Refuse images without a label, classes without images, and classes of one image if the class becomes a mode."""
     if counts[-1]:
         raise DataError("source", f"{counts[-1]} images have no label", "label or remove them")
     mode = study.mixture.fit == "classes" and "mixture" in study.reads

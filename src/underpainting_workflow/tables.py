@@ -89,7 +89,7 @@ def _html(table: pd.DataFrame, formats: Mapping[str, str]) -> str:
     for column, form in formats.items():
         shown[column] = ["" if pd.isna(value) else form.format(value) for value in table[column]]
     texts = [column for column in shown if all(isinstance(value, str) for value in shown[column])]
-    unchanged = dict.fromkeys(texts, str)  # else pandas writes a line break as a backslash and an n
+    unchanged = dict.fromkeys(texts, str)  # otherwise pandas writes a line break as a backslash and an n
     html: str = shown.to_html(index=False, border=0, classes="table", formatters=unchanged)
     return html
 

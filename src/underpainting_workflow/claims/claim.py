@@ -16,7 +16,7 @@ Verdict = Literal["yes", "no", "undecided", "trivial"]
 
 
 class Null(NamedTuple):
-    """The quantity of a claim for a model that knows nothing about the claim.
+    """The quantity of a claim for a null model, which lacks the claimed property.
 
     Attributes:
         model: its description.
@@ -81,9 +81,9 @@ def judge(
 ) -> Verdict:
     """Decide whether a claim holds, from the interval of its quantity and that of the null model.
 
-    In this order: `no` where the whole interval lies outside of the bounds; `undecided` where it contains a bound; `trivial`
-    where the whole interval of the null model lies within the bounds, too, so that the claim carries no information; `undecided`
-    where the two intervals overlap, or where there is no null model; `yes` otherwise.
+    In this order: `no` where the complete interval lies outside the bounds; `undecided` where it contains a bound;
+    `trivial` where the complete interval of the null model lies within the bounds, too, so that the claim carries no
+    information; `undecided` where the two intervals overlap, or where there is no null model; `yes` otherwise.
 
     Args:
         low, high: the interval; both the estimate for a number without one. NaN leaves the claim undecided.

@@ -73,7 +73,7 @@ def _order(data: xr.Dataset) -> Claim:
 
 
 def place(data: xr.Dataset) -> tuple[Interval, Interval]:
-    """Return the geometric mean of measured over predicted noise-to-signal ratio, for the Gaussian and the isotropic one."""
+    """Return geometric means of measured over predicted noise-to-signal ratio, of the Gaussian and the isotropic one."""
     predicted = np.log(data["predicted_ratio"].values[_emerging(data)])
     factor = np.exp(predicted.mean() - 0.5 * np.log(float(data["mean_variance"]))) if len(predicted) else np.nan
     found = _stored(data, "mean_ratio")
@@ -100,7 +100,7 @@ def _stored(data: xr.Dataset, name: str) -> Interval:
 
 
 def _coarse_first(data: xr.Dataset) -> Claim:
-    """Resample components, not seeds."""
+    """Make the claim that components of large variance have low frequencies; the interval resamples components."""
     variance = data["basis_variance"].values
     seen = variance > 1e-8 * variance.max()
     pairs = np.stack([variance[seen], data["basis_frequency"].values[seen]], 1)

@@ -1,11 +1,12 @@
 """Values copied from the paper; the only numbers in the table of claims that are not measured.
 
-Table 2 is of DDIM (PNDM for Stable Diffusion) with 51 time steps. The fractions of score variance are of the authors' follow-up
-(Wang & Vastola 2024), for CIFAR-10.
+Table 2 is of DDIM (PNDM for Stable Diffusion) with 51 time steps. The fractions of score variance are of the authors'
+follow-up (Wang & Vastola 2024), for CIFAR-10.
 
-A study is judged against the row of the model that it names as `paper`, without one against the largest value printed for a model
-of pixel space; the row of Stable Diffusion, a model of latents, is used only if a study names it. Printed values are rounded: the
-bound is the value plus half a unit of its last digit (0.265 % for 0.26 %). Dimensions are integers and are not rounded.
+A study is judged against the row of the model that it names as `paper`, or else against the largest value printed for a
+model of pixel space; the row of Stable Diffusion, a model of latents, is used only if a study names it. Printed values
+are rounded: the bound is the value plus half a unit of its last digit (0.265 % for 0.26 %). Dimensions are integers and
+are not rounded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Geometry(NamedTuple):
 
 RESIDUALS = ("top2", "plane", "rotation")
 HALF_UNIT = 0.00005
-"""Half a unit of the last digit of a residual variance: 0.005 %."""
+"""Half a unit of the last printed digit of a residual variance: 0.005 %."""
 
 TABLE_2 = {
     "ddpm-mnist": Geometry(0.0008, 0.0026, 0.0170, 2, 5, 8),

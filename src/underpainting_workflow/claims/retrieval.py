@@ -16,7 +16,7 @@ def claims(data: xr.Dataset) -> list[Claim]:
 
 
 def _exact_score(data: xr.Dataset) -> Claim:
-    """Trivial by construction: the last step alone ends on a training image, as the null model shows."""
+    """Make the claim on the exact score, trivial by construction: its last step alone ends on a training image."""
     distance = data["distance"].values[list(data.attrs["origins"]).index("point_cloud")]
     return of_interval(
         "The exact score retrieves: distance of its images to the nearest training image, mean at most 0.01 per pixel",

@@ -1,8 +1,8 @@
 """Claims about teleportation (Sec. 6.1), and this project's targets.
 
-Frechet distances are extrapolated to infinitely many images, and not counted below the floor of real images. The null model is
-the jump of an isotropic Gaussian (`sweep.NULL`), which has the mean and the total variance alone. The interval of a maximum has
-the largest ends as its ends: a bound on it holds at every number of calls at once.
+Frechet distances are extrapolated to infinitely many images, and not counted below the floor of real images. The null
+model is the jump of an isotropic Gaussian (`sweep.NULL`), which has the mean and the total variance alone. The interval
+of a maximum has the largest ends as its ends: a bound on it holds at every number of calls at once.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _share(found: sweep.Skippable, steps: int) -> Interval:
 
 
 def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
-    """Claim how many network calls a jump saves: by the study's Frechet distance alone, and by all measures."""
+    """Make the claims on network calls that a jump saves, by the study's Frechet distance alone and by all measures."""
     jumped, null = (sweep.truncated(table, sampler, jump) for jump in ("gaussian", sweep.NULL))
     names = sweep.measure_names(str(table["extractor"].iloc[0]))
     choices: dict[str, Sequence[str]] = {names["loss"]: ["loss"], "of every measure": sweep.LOSSES}
@@ -143,6 +143,6 @@ def _largest(rows: pd.DataFrame, column: str, plus: float = 0.0) -> Interval:
 
 
 def _null(rows: pd.DataFrame, column: str, plus: float = 0.0) -> Null:
-    """Return the same for the rows of the null model, if there are any."""
+    """Return the null model with the maximum of a column plus a number, or `NO_NULL` without rows."""
     known = rows[rows[column].notna()]
     return Null(NULL_MODEL, _largest(known, column, plus)) if len(known) else NO_NULL

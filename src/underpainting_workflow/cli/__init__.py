@@ -1,7 +1,6 @@
-"""The command `underpainting`: show the state of a project's results, share them, and make bases of images.
+"""The command `underpainting`: show the state of a project's results, share them, and compute bases from images.
 
-The commands on state and sharing are those of `snakemake_provenance.cli`. Each module defines some of the others, with their
-options.
+The commands on state and sharing are those of `snakemake_provenance.cli`. Each module here defines some of the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command `basis`: make a basis for jumps from images, from a built study, or from a network's own samples."""
+"""The command `basis`: compute a basis for jumps from images, from a built study, or from samples of a network."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ OPTIONS = {
 
 
 class BasisRefusedError(ValueError):
-    """No basis can be made from the arguments; the message says why and what to do."""
+    """No basis can be computed from the arguments; the message says why, and how to correct it."""
 
 
 def register(commands: Commands) -> None:
-    """Add the command."""
+    """Add the command `basis`."""
     command = add(
         commands, "basis", _basis, "write mean and principal components of images to a file for TeleportPipeline"
     )
@@ -140,7 +140,7 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the source of the images, as keys of a study's data set."""
+    """Return the source of the images, as keys of a study's section `dataset`."""
     if not options.source.startswith(HUB):
         if not Path(options.source).is_dir():
             raise BasisRefusedError(

@@ -1,4 +1,4 @@
-"""The command `forecast`: estimate what a study takes before it runs."""
+"""The command `forecast`: estimate the cost of a study before it runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADINGS = ("rule", "jobs", "of", "NFE", "of", "GB", "of", "hours", "requested M
 
 
 def register(commands: Commands) -> None:
-    """Add the command."""
+    """Add the command `forecast`."""
     text = "estimate what a study takes: jobs, network calls, hours, bytes, memory; nothing is run"
     command = add(commands, "forecast", _forecast, text)
     command.add_argument("study", metavar="STUDY")
@@ -58,7 +58,7 @@ def _forecast(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _project(options: argparse.Namespace) -> Iterator[tuple[Path, Study]]:
-    """Give the project's folder and study, or those of a temporary variant with another sweep."""
+    """Yield the project's folder and study, or those of a temporary variant with another sweep."""
     with problems_of("the command line"):
         file = Path("config/studies") / f"{study_name(options.study)}.yaml"
     data = project.settings().places["{data}"]
@@ -129,7 +129,7 @@ def _cell(value: float | None, form: str) -> str:
 
 
 def _remarks(rows: Sequence[Row], rates: Mapping[str, float], rate: float | None) -> Iterator[str]:
-    """Explain the numbers."""
+    """Yield sentences that explain the numbers of the table."""
     yield "jobs, NFE, GB: pending, of all. NFE: network evaluations of one image each."
     yield "GB: of trajectories, samples and features, from their shapes; other files do not grow with seeds and skips."
     if rate is None:

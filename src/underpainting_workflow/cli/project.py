@@ -15,7 +15,7 @@ UNKNOWN = "-"  # in a table
 
 
 def settings() -> Settings:
-    """Return the settings of provenance."""
+    """Return the provenance settings of the project."""
     config = plain_yaml.read(Path(CONFIG)) if Path(CONFIG).is_file() else None
     return provenance.settings(data_folder(config if isinstance(config, dict) else {}, {}))
 
@@ -27,7 +27,7 @@ def take_studies(command: argparse.ArgumentParser) -> None:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Format rows as lines of aligned columns: the first to the left, the others to the right."""
+    """Format rows as lines of aligned columns: the first aligned left, the others right."""
     first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
     return [
         "  ".join([row[0].ljust(first), *(cell.rjust(width) for cell, width in zip(row[1:], others, strict=True))])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def register(commands: Commands) -> None:
-    """Add the commands."""
+    """Add the commands `progress` and `efficiency`."""
     text = "show how far a run is: jobs done, running, lost and pending; network evaluations per second, time left"
     command = add(commands, "progress", _progress, text)
     project.take_studies(command)

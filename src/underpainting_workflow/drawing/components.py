@@ -19,7 +19,7 @@ NAMES = {"random": "random", "off_manifold": "off the manifold"}
 
 
 def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
-    """Predict the first trajectories, and project both onto the directions."""
+    """Draw the first trajectories and their closed-form predictions, projected onto the directions."""
     use_threads(1)
     basis = eigenbasis.load(files["eigenbasis"][0])
     directions = perturbation.make_directions(

@@ -11,7 +11,7 @@ from underpainting.plotting import spectrum
 
 
 def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
-    """Reshape mean and leading vectors to images and draw them; frequencies of all components are read from `emergence`."""
+    """Draw variances, mean and leading eigenvectors; `emergence` has the frequencies of all components."""
     data = artifacts.load(files["eigenbasis"][0])
     shape = tuple(int(size) for size in data.attrs["image_shape"])
     vectors = data["vectors"][:, : spectrum.VECTORS].values.T.reshape(-1, *shape)

@@ -17,7 +17,7 @@ from underpainting_workflow.origins import use_threads
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Predict the trajectory of the seed and draw both."""
+    """Draw the endpoint estimates of the seed's trajectory, sampled and predicted."""
     use_threads(1)
     trajectory = shards.load_sample(files["trajectories"], config["seed"])
     initial = torch.from_numpy(trajectory["state"].values[:1])

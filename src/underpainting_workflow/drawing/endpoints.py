@@ -11,6 +11,6 @@ from underpainting.plotting import endpoints
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Find the trajectories of the seeds and draw them."""
+    """Draw the endpoint estimates of the seeds' trajectories."""
     estimates = {seed: shards.load_sample(files["trajectories"], seed)["endpoint"].values for seed in config["seeds"]}
     return endpoints.endpoints(estimates, config["label"])

@@ -1,4 +1,4 @@
-"""Draw Fig. 4 C and 12 C-E: errors of the Gaussian solution relative to the samplers."""
+"""Draw Fig. 4 C and 12 C-E: errors of the Gaussian solution compared with the samplers."""
 
 from __future__ import annotations
 

@@ -11,5 +11,5 @@ from underpainting.plotting import generation
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Find the trajectory of the seed and draw it."""
+    """Draw the trajectory of the seed."""
     return generation.generation(shards.load_sample(files["trajectories"], config["seed"]), config["snapshots"])

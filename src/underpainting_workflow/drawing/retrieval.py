@@ -11,7 +11,7 @@ from underpainting.plotting import retrieval
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Find the training images nearest to the first images of the network, and draw."""
+    """Draw the distances, and the first images of the network beside their nearest training images."""
     actual = shards.load_first(files["trajectories"], min(config["gallery"], retrieval.MOST)).isel(step=-1)
     data = artifacts.load(files["retrieval"][0])
     nearest = artifacts.load(files["dataset"][0])["images"][data["nearest"][0, : actual.sizes["sample"]].values]

@@ -1,4 +1,4 @@
-"""Draw how much of the network's score each theory explains."""
+"""Draw the fraction of the network's score that each theory explains."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ PRINTED_FOR = "ddpm-cifar10-32"
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the explained fractions, with those that the paper prints if the study is of that model."""
+    """Draw the explained fractions, with the paper's printed values if the study is of the paper's model."""
     printed = paper.SCORE_EXPLAINED if config["paper"] == PRINTED_FOR else {}
     return score.score(artifacts.load(files["score"][0]), config["labels"], printed)

@@ -11,7 +11,7 @@ from underpainting.plotting import models
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Collect endpoint estimates and images of the first seeds; the files of the theories are in the order of the labels."""
+    """Draw endpoint estimates, images and errors of the first seeds; files of theories are in the order of labels."""
     actual = shards.load_first(files["trajectories"], min(config["gallery"], models.ROOM))
     names = [name for name in config["labels"] if name != "network"]
     theories = {name: artifacts.load(file) for name, file in zip(names, files["models"], strict=True)}

@@ -1,4 +1,4 @@
-"""Draw Fig. 3: the closed form along the network's own noise schedule."""
+"""Draw Fig. 3: the closed form along the network's noise schedule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from underpainting.plotting import theory
 
 
 def draw(files: dict[str, list[str]], _: dict[str, Any]) -> Figure:
-    """Draw the four functions for the study's range of variances."""
+    """Draw the four functions of the closed form for the study's range of variances."""
     levels = artifacts.load(files["schedule"][0])
     grid = NoiseGrid(levels["alpha"].values, levels["sigma"].values)
     return theory.theory(grid, artifacts.load(files["eigenbasis"][0])["variances"].values)

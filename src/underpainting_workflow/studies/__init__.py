@@ -1,8 +1,8 @@
 """Study files as typed models, with errors that name the file, the key and the remedy.
 
-`models` is the whole study, the modules beside it its sections; `loading` reads a file; `files` names what a study
-makes; `costs`, `counts`, `sizes` and `resources` say what its jobs need. Builds upon the science, and upon no other
-part of the workflow.
+`models` is the complete study, the modules beside it are its sections; `loading` reads a file; `files` names the files
+that a study makes; `costs`, `counts`, `sizes` and `resources` estimate the needs of its jobs. The package imports the
+science, and no other part of the workflow.
 """
 
 from underpainting_workflow.studies.loading import check_configuration, data_folder, find_studies, load_study

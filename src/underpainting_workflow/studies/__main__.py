@@ -1,4 +1,4 @@
-"""`python -m underpainting_workflow.studies`: write the JSON schema and the reference of every key, from the models."""
+"""Write the JSON schema and the reference of every key from the models: `python -m underpainting_workflow.studies`."""
 
 from pathlib import Path
 

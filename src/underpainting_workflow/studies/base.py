@@ -1,6 +1,6 @@
-"""The base of all study models, and the types that several of them share.
+"""The base class of all study models, and types that several models share.
 
-A validator raises an `InputError` whose keys are relative to the model; `errors` puts the model's own key before them.
+A validator raises an `InputError` whose keys are relative to the model; `errors` prepends the model's key.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _REPOSITORY = re.compile(r"([A-Za-z0-9_][\w.-]{0,95}(?<=\w)/)?[A-Za-z0-9_]([\w.-
 
 
 class Model(BaseModel):
-    """A section of a study file, in which unknown keys are errors and values do not change."""
+    """A section of a study file; unknown keys are errors, and values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def default_to(self, **values: Any) -> None:
-        """Set keys that the study file leaves out to other values than their usual ones, while the study is being made."""
+        """Set other defaults for keys that the study file leaves out, while the study is constructed."""
         self.__dict__.update({key: value for key, value in values.items() if key not in self.model_fields_set})
 
 
@@ -38,7 +38,7 @@ def members_of(annotation: Any) -> list[type[Model]]:
 
 
 def tag_of(model: type[Model]) -> str:
-    """Return the value of the key that tells the members of a union apart, `source` or `name`; empty without one."""
+    """Return the value of the key that distinguishes the members of a union, `source` or `name`; empty without one."""
     fields = (model.model_fields.get(name) for name in ("source", "name"))
     return next((str(values[0]) for field in fields if field and (values := typing.get_args(field.annotation))), "")
 
@@ -51,14 +51,14 @@ def _pinned_revision(value: str) -> str:
 
 
 Revision = Annotated[str, AfterValidator(_pinned_revision)]
-"""A commit of a repository of the Hub, in full; a branch or tag could move."""
+"""A full commit hash of a repository of the Hub; a branch or tag could move."""
 
 
 def possible_path(value: str) -> str:
     """Return a path if a file system can hold it.
 
     Raises:
-        InputError: it is empty, too long, or holds a character that no path holds.
+        InputError: it is empty, too long, or holds a character that no path can hold.
     """
     if not value.strip():
         raise InputError(Problem("it is empty", "write the path, or remove the key"))
@@ -90,7 +90,7 @@ def ascending(numbers: Iterable[int], name: str) -> tuple[int, ...]:
 
     Args:
         numbers: as listed.
-        name: what a number is called, for messages.
+        name: name of such a number, for messages.
 
     Raises:
         InputError: a number is listed twice.

@@ -1,8 +1,8 @@
-"""What the jobs of a study cost, from the study file alone: network calls, training, bytes.
+"""Estimate the costs of a study's jobs from the study file: network calls, training, bytes.
 
-Pure functions of a rule's name, the study and the job's wildcards. A call is one image through the network once (NFE);
-a call on a batch of 256 images counts 256. Bytes are those of large files; what is small, or depends on the images
-themselves, is not known here.
+Pure functions of a rule's name, the study and the job's wildcards. A network call is one evaluation on one image (NFE);
+a call on a batch of 256 images counts as 256. Bytes are those of large files; sizes of small files, and sizes that
+depend on the images, are not estimated.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from underpainting_workflow.studies.sampling import (
 Wildcards = Mapping[str, str]
 
 BACKWARD = 3
-"""A training step on an image costs as much as so many calls: forward once, backward twice as much."""
+"""Network calls that cost as much as a training step on an image: one forward, two for the backward pass."""
 INCEPTION_FEATURES = 2048
-# measured: what compression leaves of noisy float32 images, and of features, which are float32 stored as float64
+# measured compression ratios of noisy float32 images, and of features, which are float32 stored as float64
 _PACKED_IMAGES, _PACKED_FEATURES = 0.9, 0.57
-_SHOWN, _LEVELS = 16, 2_000  # images kept of each level; what tells where these are
+_SHOWN, _LEVELS = 16, 2_000  # images stored of each level; bytes that locate them
 _ENVELOPE = 5_500  # bytes of an artifact's names, attributes and small arrays
 
 
 def calls(choice: SamplerChoice, begin: int = 0) -> int:
-    """Network calls per image of a sampler that begins at a step: its NFE."""
+    """Return the network calls per image (NFE) of a sampler that begins at a step."""
     return registry.calls(choice.name, choice.steps - begin)
 
 
 def network_calls(rule: str, study: Study, wildcards: Wildcards) -> int:
-    """Network calls of a job, over all its images; 0 for rules that do not sample."""
+    """Return the network calls of a job over all its images; 0 for rules that do not sample."""
     count = _CALLS.get(rule)
     return count(study, wildcards) if count else 0
 
 
 def images_trained(rule: str, study: Study, wildcards: Wildcards) -> int:
-    """Images on which a job trains the network, each as often as it is taken."""
+    """Return the number of images on which a job trains the network, each counted every time it is used."""
     if rule == "train_form" and isinstance(study.denoiser, OwnDenoiser):
         return int(wildcards["steps"]) * study.denoiser.training.batch_size
     if rule != "train_denoiser" or not isinstance(study.denoiser, TrainedDenoiser):
@@ -53,13 +53,13 @@ def images_trained(rule: str, study: Study, wildcards: Wildcards) -> int:
 
 
 def stored_bytes(rule: str, study: Study, wildcards: Wildcards) -> int | None:
-    """Bytes of a job's outputs, within a factor of about 1.6 (images with plain margins pack better); None if not known."""
+    """Estimate the bytes of a job's outputs, within a factor of about 1.6; None if unknown."""
     count = _BYTES.get(rule)
     return round(count(study, wildcards)) + _ENVELOPE if count else None
 
 
 def seeds(wildcards: Wildcards) -> int:
-    """Images of a shard."""
+    """Return the number of images of a shard."""
     return int(wildcards["stop"]) - int(wildcards["first"])
 
 
@@ -101,7 +101,7 @@ def _shortfall_calls(study: Study, _: Wildcards) -> int:
 
 
 def _perturbation_calls(study: Study, wildcards: Wildcards) -> int:
-    """One walk up to the last push; then, from each push, a pair of walks per direction."""
+    """Count the calls of a trajectory to the last perturbation, and of a pair from each perturbation and direction."""
     push, choice = study.perturbation, _chosen(study.trajectories, wildcards)
     steps = push.steps(choice.steps)
     plain = calls(choice) - calls(choice, steps[-1]) + 1
@@ -115,7 +115,7 @@ def _score_calls(study: Study, _: Wildcards) -> int:
 
 
 def _early_checkpoints_calls(study: Study, wildcards: Wildcards) -> int:
-    """The trained network's images, then those of every network with and without the jump."""
+    """Count the calls for the trained network's images, and for those of every checkpoint with and without the jump."""
     if not isinstance(study.denoiser, TrainedDenoiser):
         return 0
     choice = _chosen(study.teleport, wildcards)
@@ -125,19 +125,19 @@ def _early_checkpoints_calls(study: Study, wildcards: Wildcards) -> int:
 
 
 def _residual_calls(study: Study, _: Wildcards) -> int:
-    """The images of the networks of one form and seed, by the main sampler."""
+    """Count the calls of the main sampler for the images of all networks of one form and seed."""
     if study.residual is None:
         return 0
     return len(study.residual.training_steps) * study.residual.images * calls(main_first(study.teleport)[0])
 
 
 def _image_bytes(study: Study) -> float:
-    """Of one packed image."""
+    """Estimate the bytes of one compressed image."""
     return 4 * study.dataset.channels * study.dataset.image_size**2 * _PACKED_IMAGES
 
 
 def _trajectory_bytes(study: Study, wildcards: Wildcards) -> float:
-    """States and endpoint estimates at every level."""
+    """Estimate the bytes of states and endpoint estimates at every level."""
     levels = _chosen(study.trajectories, wildcards).steps + 1
     return 2 * levels * seeds(wildcards) * _image_bytes(study)
 
@@ -153,7 +153,7 @@ def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
 
 
 def _low_nfe_bytes(study: Study, wildcards: Wildcards) -> float:
-    """Features, and the first images as bytes."""
+    """Estimate the bytes of features, and of the first images stored as bytes."""
     skips = len(study.low_nfe.skips(wildcards["jump"])) if study.low_nfe else 0
     shown = min(_SHOWN, seeds(wildcards)) * _image_bytes(study) / 4
     return skips * (_feature_bytes(study, wildcards) + shown) + _LEVELS

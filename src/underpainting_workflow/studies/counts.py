@@ -1,8 +1,8 @@
-"""Does the number of a data set's images suffice for what a study asks of them?
+"""Check that a data set has enough images for the computations of a study.
 
-What N images of C classes and D values can give:
+Limits for N images of D values, N_c of them in each of C classes:
 
-    labels                    where classes or the classifier learn from them, on every image
+    labels                    on every image, where classes or the classifier are learned from them
     moments of each class     N_c >= 1, so N >= C; N_c >= 2 where the class becomes a mode with a covariance
     clusters                  at most N
     rank of the covariance    at most min(N - 1, D)
@@ -18,12 +18,12 @@ from underpainting_workflow.studies.models import Study
 
 
 def check_number(study: Study, images: int, classes: int) -> None:
-    """Enough images for subsets, classes, clusters and components?
+    """Check that there are enough images for subsets, classes, clusters and components.
 
     Args:
         study: the study.
-        images: their number.
-        classes: their number, 0 if there are none.
+        images: number of images.
+        classes: number of classes, 0 if there are none.
 
     Raises:
         InputError: there are too few images.
@@ -50,7 +50,7 @@ def check_number(study: Study, images: int, classes: int) -> None:
 
 
 def _check_features(study: Study, images: int) -> None:
-    """Has every set of features fewer of them than there are real images to compare with?"""
+    """Check that every feature extractor has fewer features than there are real images to compare with."""
     held, extractor = min(images // 2, MAX_HELD_OUT), study.teleport.extractor
     if extractor.name != "classifier" and images <= extractor.features:
         problem = f"{images} images of the data set are too few for a Frechet distance of {extractor.features} features"

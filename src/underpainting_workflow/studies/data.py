@@ -17,7 +17,7 @@ from underpainting_workflow.studies.base import Model, Place, Revision, members_
 if TYPE_CHECKING:
     from underpainting.images.datasets import ImageFormat, Source
 
-_MANY = 75_000  # images, where the study file does not tell
+_MANY = 75_000  # images, where the study file does not determine their number
 _SIZES = {"MNIST": 60_000, "FashionMNIST": 60_000, "KMNIST": 60_000, "CIFAR10": 50_000, "CIFAR100": 50_000}
 
 
@@ -30,11 +30,11 @@ Colour = Annotated[
     tuple[Level, Level, Level],
     BeforeValidator(_as_colour, json_schema_input_type=Level | tuple[Level, Level, Level]),
 ]
-"""Red, green and blue; one number alone is a grey level."""
+"""Red, green and blue; a single number is a grey level."""
 
 
 class DatasetBase(Model):
-    """The keys of every data source; each source says how it is opened, which files it reads and how many images to expect.
+    """The keys of every data source; each source defines how it is opened, its files and its expected number of images.
 
     Attributes:
         PLACE: the key that names the path of the data on this machine, if there is one.
@@ -69,7 +69,7 @@ class DatasetBase(Model):
         return ImageFormat(self.image_size, self.channels, self.resize)
 
     def open(self) -> Source:
-        """Open the source; arrays and decoders are imported no earlier.
+        """Open the source; only now import arrays and decoders.
 
         Raises:
             DataError: the data are missing or cannot be read.
@@ -86,23 +86,23 @@ class DatasetBase(Model):
         """Open the source, empty or not."""
 
     def files(self) -> list[str]:
-        """List every file that is read; none for what comes from a package, the Hub or a download."""
+        """List every file that is read; none for data from a package, the Hub or a download."""
         return []
 
     def inputs(self) -> list[str]:
-        """List the inputs of the job that reads the data: the files, or a folder of perhaps a hundred thousand."""
+        """List the inputs of the job that reads the data: the files, or a folder of possibly 100,000 files."""
         return self.files()
 
     def expected_images(self) -> int:
-        """Estimate the number of images, or its upper bound where the study file does not say; `limit` is not applied."""
+        """Return the number of images, or an upper bound where the study file does not determine it, before `limit`."""
         return _MANY
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys that the artifact depends on: which images, without their path."""
+        """Return the keys that the artifact depends on: those that select images, without their path."""
         return self.model_dump(mode="json", exclude={"obtain"} | ({self.PLACE} if self.PLACE else set()))
 
     def reading(self) -> str:
-        """Describe which values are read as black and white."""
+        """Describe which values are read as black and as white."""
         return "0 as black and 255 as white"
 
 
@@ -132,11 +132,11 @@ class SklearnDataset(DatasetBase):
         return datasets.digits()
 
     def expected_images(self) -> int:
-        """Return the number of images, or its upper bound where it is not known."""
+        """Return the number of images, or an upper bound where it is unknown."""
         return 1797
 
     def reading(self) -> str:
-        """Describe which values are read as black and white."""
+        """Describe which values are read as black and as white."""
         return "0 as black and 16 as white"
 
 
@@ -167,7 +167,7 @@ class TorchvisionDataset(DatasetBase):
         return [file.as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
 
     def expected_images(self) -> int:
-        """Return the number of images, or its upper bound where it is not known."""
+        """Return the number of images, or an upper bound where it is unknown."""
         return _SIZES.get(self.name, _MANY)
 
 
@@ -215,7 +215,7 @@ class FolderDataset(PictureDataset):
         return [self.path]
 
     def expected_images(self) -> int:
-        """Return the number of images, or its upper bound where it is not known."""
+        """Return the number of images, or an upper bound where it is unknown."""
         folder = Path(self.path)
         return max(1, len(image_files(folder))) if folder.is_dir() else _MANY
 
@@ -260,7 +260,7 @@ class NpzDataset(DatasetBase):
         return math.ceil(1.5 * file.stat().st_size / values) if file.is_file() else _MANY
 
     def reading(self) -> str:
-        """Describe which values are read as black and white."""
+        """Describe which values are read as black and as white."""
         if self.value_range is None:
             return super().reading()
         return "{:g} as black and {:g} as white".format(*self.value_range)

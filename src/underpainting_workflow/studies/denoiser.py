@@ -1,4 +1,4 @@
-"""Models of a study's denoiser: trained here, shipped, fetched or found in a folder."""
+"""Models of a study's denoiser: trained here, shipped, downloaded or read from a folder."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class OwnDenoiser(Model):
 
     @property
     def times(self) -> int:
-        """The number of discrete times that a sampler can choose among: that of the schedule, else diffusers' 1000."""
+        """The number of discrete times that a sampler can choose from: that of the schedule, else diffusers' 1000."""
         return self.schedule.num_train_timesteps if self._noise == "schedule" else 1000
 
     @property
@@ -179,7 +179,7 @@ class OwnDenoiser(Model):
         return {"edm": "edm", "flow": ""}.get(self.training.prediction_type, "schedule")
 
     def used(self) -> dict[str, Any]:
-        """Return the keys that the network depends on; not the threads, which say how it is computed."""
+        """Return the keys that the network depends on, without the number of threads, which does not change it."""
         unused = {"schedule", "edm"} - {self._noise}
         levels = set() if self.training.noise_levels == "lognormal" else {"log_sigma_mean", "log_sigma_std"}
         return self.model_dump(
@@ -202,7 +202,7 @@ class TrainedDenoiser(OwnDenoiser):
     folder: Place | None = Field(None, description="Not used; where `source: reference` finds the network.")
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys that the training depends on beside the data."""
+        """Return the keys that the training depends on besides the data."""
         return self.used()
 
 
@@ -218,7 +218,7 @@ class ReferenceDenoiser(OwnDenoiser):
         return self.folder
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys that the copy of the network depends on beside the files."""
+        """Return the keys that the copy of the network depends on besides the files."""
         return {"source": self.source}
 
 
@@ -252,7 +252,7 @@ class PathDenoiser(Model):
         return self.path
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys that the copy of the network depends on beside the files."""
+        """Return the keys that the copy of the network depends on besides the files."""
         return self.model_dump(exclude={"path", "obtain"})
 
 
@@ -281,7 +281,7 @@ class PickledDenoiser(Model):
         return self.path
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys that the converted network depends on beside the files."""
+        """Return the keys that the converted network depends on besides the files."""
         return self.model_dump(exclude={"path", "code", "obtain"})
 
     @field_validator("sha256")

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in a study, as problems with key and remedy."""
+"""Translate pydantic's validation errors to problems of a study, each with key and remedy."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LONGEST_GUESS = 100
 
 
 def from_validation(error: ValidationError, annotation: Any) -> InputError:
-    """Return what pydantic found as problems, without their file.
+    """Return pydantic's errors as an `InputError` with problems, without their file.
 
     Args:
-        error: what pydantic raised.
-        annotation: what was to be made: a model, or a union of models told apart by a key.
+        error: error of pydantic.
+        annotation: the validated type: a model, or a union of models distinguished by a key.
     """
     entries = error.errors()
     return InputError(
@@ -38,7 +38,7 @@ def from_validation(error: ValidationError, annotation: Any) -> InputError:
 
 
 def did_you_mean(given: object, choices: Iterable[str]) -> str:
-    """Return a question that names the choice most like what was given; empty if none is like it."""
+    """Return a question that names the choice most similar to the given value; empty if none is similar."""
     close = difflib.get_close_matches(str(given)[:_LONGEST_GUESS], list(choices), n=1)
     return f"did you mean {close[0]!r}? " if close else ""
 
@@ -66,7 +66,7 @@ def _problems(entry: Any, annotation: Any) -> Iterable[Problem]:
 
 
 def _untold(context: Any, key: str) -> Problem:
-    """The problem of a section whose kind is missing or unknown."""
+    """Return the problem of a section whose kind is missing or unknown."""
     place = ".".join(filter(None, (key, context["discriminator"].strip("'"))))
     if "tag" not in context:
         return Problem("this key is missing", "add it; config/README.md explains every key", place)
@@ -76,7 +76,7 @@ def _untold(context: Any, key: str) -> Problem:
 
 
 def _expectation(message: str) -> str:
-    """Turn what pydantic expects into a remedy in the words of YAML."""
+    """Translate a message of pydantic to a remedy in terms of YAML."""
     text = re.sub(r"^\w+ should ", "it must ", message).replace(" after validation", "")
     return (
         text.replace("an object", "a mapping")
@@ -113,7 +113,7 @@ def _dotted(keys: Iterable[str | int]) -> str:
 
 
 def _follows(entry: Any, entries: Sequence[Any]) -> bool:
-    """Whether pydantic calls a list too short only because it left out the entries that are wrong themselves."""
+    """Return whether a list is too short only because pydantic left out its invalid entries."""
     place = entry["loc"]
     within = [other for other in entries if other is not entry and other["loc"][: len(place)] == place]
     return entry["type"] == "too_short" and bool(within)

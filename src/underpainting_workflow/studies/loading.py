@@ -1,6 +1,6 @@
-"""Reading study files, and what the configuration says of them.
+"""Read and check study files, and the configuration that selects them.
 
-A path may begin with `{data}`, which stands for the data folder: the one thing that differs from machine to machine.
+A path may begin with `{data}`, which stands for the data folder, the only path that depends on the machine.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 def check_configuration(files: Iterable[str | Path]) -> None:
-    """Refuse a configuration file in which a key stands twice: Snakemake would take the last without a word.
+    """Refuse a configuration file with a duplicate key, of which Snakemake would use the last without a warning.
 
     Raises:
-        InputError: it does, or a file is not valid YAML.
+        InputError: a key is duplicate, or a file is not valid YAML.
     """
     for file in map(Path, files):
         if file.suffix in (".yaml", ".yml"):
@@ -43,19 +43,19 @@ def check_configuration(files: Iterable[str | Path]) -> None:
 def data_folder(
     config: Mapping[str, Any], chosen: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 ) -> str:
-    """Return the folder that `{data}` stands for: of the command line, else of the environment, else of the configuration.
+    """Return the folder that `{data}` stands for, from the command line, else the environment, else the configuration.
 
     Args:
         config: the configuration, which has the key `data`.
-        chosen: what of it comes from the command line.
-        environment: its variable UNDERPAINTING_DATA names the folder.
+        chosen: entries of the configuration from the command line.
+        environment: environment variables; UNDERPAINTING_DATA names the folder.
 
     Raises:
-        InputError: it is no path.
+        InputError: it is not a valid path.
     """
     places = [place for place in (chosen.get(DATA), environment.get(VARIABLE), config.get(DATA), DATA) if place]
     with problems_of(CONFIG, DATA):
-        for place in places:  # also those that are not used: what is written must make sense
+        for place in places:  # also of sections that are not used
             if not isinstance(place, str):
                 raise InputError(Problem(f"{quote(place)} is no folder", "give one path, in quotes if it is a number"))
             possible_path(place)
@@ -63,10 +63,10 @@ def data_folder(
 
 
 def _located(value: str, data: str) -> str:
-    """Fill the data folder into a path.
+    """Replace `{data}` in a path by the data folder.
 
     Raises:
-        InputError: a placeholder is not known, not at the beginning, or left by `..`.
+        InputError: a placeholder is unknown or not at the beginning, or `..` leads out of its folder.
     """
     for found in _PLACEHOLDER.finditer(value):
         if found[1] != DATA:
@@ -81,7 +81,7 @@ def _located(value: str, data: str) -> str:
 
 
 def _locate(content: dict[str, Any], data: str) -> None:
-    """Fill the data folder into every path of a study, in place."""
+    """Replace `{data}` by the data folder in every path of a study, in place."""
     for section, key in PLACES:
         part = content.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str):
@@ -90,7 +90,7 @@ def _locate(content: dict[str, Any], data: str) -> None:
 
 
 def _retrain(content: dict[str, Any]) -> None:
-    """Turn a network that ships into one that the workflow trains, in place."""
+    """Replace a shipped network in a study by one that the workflow trains, in place."""
     denoiser = content.get("denoiser")
     if isinstance(denoiser, dict) and denoiser.get("source") == "reference":
         denoiser["source"] = "train"
@@ -102,7 +102,7 @@ def load_study(path: str | Path, data: str = DATA, retrain: bool = False) -> Stu
     Args:
         path: the file.
         data: the folder that `{data}` stands for.
-        retrain: train the network that ships with the repository.
+        retrain: whether to train a network that ships with the repository.
 
     Raises:
         InputError: the file is missing or not valid YAML, or a key is unknown, missing or has a wrong value.
@@ -139,12 +139,12 @@ def find_studies(
         folder: holds NAME.yaml for each.
         config: the file that names them, for messages.
         data: the folder that `{data}` stands for.
-        retrain: train the networks that ship with the repository.
+        retrain: whether to train the networks that ship with the repository.
 
     Raises:
-        InputError: no study is chosen, a name cannot be a folder's, or study files are wrong: the problems of all of them.
+        InputError: no study is chosen, or names or study files are invalid; holds the problems of all of them.
     """
-    train = {"true": True, "false": False}.get(str(retrain).lower())  # the command line gives text
+    train = {"true": True, "false": False}.get(str(retrain).lower())  # the command line passes text
     with problems_of(config):
         if train is None:
             raise InputError(Problem(f"{quote(retrain)} is not allowed", "give true or false", "retrain"))
@@ -160,7 +160,7 @@ def find_studies(
 
 
 def _listed(chosen: Any) -> list[Any]:
-    """Return the entries of a list, or of a text with commas; whole numbers are names, too."""
+    """Return the entries of a list, or of a text with commas; integers are names, too."""
     if isinstance(chosen, str):
         return [name.strip() for name in chosen.split(",")]
     names = list(chosen) if isinstance(chosen, list | tuple) else [] if chosen is None else [chosen]
@@ -168,10 +168,10 @@ def _listed(chosen: Any) -> list[Any]:
 
 
 def _known(names: list[Any], folder: Path) -> list[str]:
-    """Return the names if each is that of a study file in the folder.
+    """Return the names if each of them has a study file in the folder.
 
     Raises:
-        InputError: one is not, or there is none.
+        InputError: a name has no study file, or there is no name.
     """
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     choice = ", ".join(known) or "none found"
@@ -185,7 +185,7 @@ def _known(names: list[Any], folder: Path) -> list[str]:
 
 
 def study_name(name: object) -> str:
-    """Return the name of a study file, if it can be one.
+    """Return a name if it is a valid name for a study file.
 
     Raises:
         InputError: it cannot be the name of a file and of a folder.

@@ -1,4 +1,4 @@
-"""Models of the sweep over few network calls: every sampler at every number of calls, with and without each kind of jump."""
+"""Models of the sweep at low NFE: every sampler at every number of network calls, with and without each jump."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RANKED = " or ".join(name for name, kind in JUMPS.items() if kind.ranked)
 
 
 class JumpChoice(Model):
-    """A jump and where it lands."""
+    """A jump and the skips after which it lands."""
 
     name: JumpName = Field(description="; ".join(f"{name}: {kind.text}" for name, kind in JUMPS.items()) + ".")
     skips: tuple[Percent, ...] = Field(
@@ -33,7 +33,7 @@ class JumpChoice(Model):
 
     @property
     def kind(self) -> JumpKind:
-        """Whose flow it follows, and what it is made from."""
+        """The kind of jump: the model whose flow it follows, and the artifacts that it needs."""
         return JUMPS[self.name]
 
     @property
@@ -63,12 +63,12 @@ class JumpChoice(Model):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The parameters of a job: without a rank where there is none."""
+        """Serialize the parameters of a job, without a rank where there is none."""
         return {key: value for key, value in values(self).items() if value is not None}
 
 
 class LowNfeConfig(Seeded):
-    """Image quality at few network calls (the design "re-grid"), without a jump and after each jump."""
+    """Image quality at low NFE (the design "re-grid"), without a jump and after each jump."""
 
     samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
     nfe: tuple[int, ...] = Field(
@@ -108,29 +108,29 @@ class LowNfeConfig(Seeded):
         return tuple(sorted(value, key=list(registry.SAMPLERS).index))
 
     def steps(self, sampler: SamplerName) -> list[int]:
-        """The numbers of steps of a sampler, ascending; numbers of calls that pay for the same steps are one."""
+        """Return the numbers of steps of a sampler, ascending; each once, even if several numbers of calls allow it."""
         return sorted({registry.steps_within(sampler, calls) for calls in self.nfe})
 
     def reference_steps(self, sampler: SamplerName) -> int | None:
-        """The steps of a sampler's plain run."""
+        """Return the number of steps of a sampler's plain run."""
         return registry.steps_within(sampler, self.reference) if self.reference else None
 
     def jump(self, name: str) -> JumpChoice:
-        """A jump by its id."""
+        """Return a jump by its id."""
         return next(jump for jump in self.jumps if jump.id == name)
 
     def skips(self, name: str) -> tuple[int, ...]:
-        """Where a jump lands, in per cent; without a jump nothing is skipped."""
+        """Return the skips of a jump, in per cent; (0,) without a jump."""
         return (0,) if name == NO_JUMP else self.jump(name).skips
 
     def within(self, sampler: SamplerName, numbers: Iterable[int]) -> list[int]:
-        """Find the most swept steps within each number of calls; the fewest steps, if none is within any."""
+        """Return the largest swept number of steps within each number of calls; the smallest if none is within any."""
         swept = self.steps(sampler)
         paid = [[steps for steps in swept if registry.calls(sampler, steps) <= most] for most in numbers]
         return list(dict.fromkeys(steps[-1] for steps in paid if steps)) or swept[:1]
 
     def runs(self) -> list[tuple[SamplerName, int, str]]:
-        """(sampler, steps, jump) of every job per shard."""
+        """Return (sampler, steps, jump) of every job per shard."""
         names = [NO_JUMP, *(jump.id for jump in self.jumps)]
         swept = [(name, steps, jump) for name in self.samplers for steps in self.steps(name) for jump in names]
         plain = [(name, steps, NO_JUMP) for name in self.samplers if (steps := self.reference_steps(name))]

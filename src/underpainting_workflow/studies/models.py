@@ -1,6 +1,6 @@
 """The study configuration as typed models; the JSON schema for editors is generated from them.
 
-This module is imported by the Snakefile, so it imports nothing heavy.
+The Snakefile imports this module, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PaperModel = Literal["ddpm-mnist", "ddpm-cifar10-32", "ddpm-church-256", "ddpm-c
 
 
 class FiguresConfig(Model):
-    """What the figures show; nothing here changes an array."""
+    """Settings of the figures; they do not change an array."""
 
     seed: int | None = Field(None, ge=0, description="The trajectory shown; the first one if not given.")
     gallery: int = Field(8, ge=1, le=32, description="Samples shown side by side.")
@@ -100,17 +100,17 @@ class Study(Model):
     )
 
     def compute(self) -> dict[str, Any]:
-        """What of the way that networks are run changes what they compute, whatever samples with them: not the device."""
+        """Return the settings of running networks that can change results: all but the device."""
         return self.model_dump(include={"precision", "compile"})
 
     def choices(self) -> list[tuple[str, SamplerChoice]]:
-        """Every sampler chosen, with the key below which it stands."""
+        """Return every chosen sampler with the key of its section."""
         chosen = {"trajectories": self.trajectories.samplers, "teleport": self.teleport.samplers}
         return [(key, choice) for key, samplers in chosen.items() for choice in samplers]
 
     @property
     def _components(self) -> int:
-        """How many components the eigenbasis has at most."""
+        """Upper bound of the number of the eigenbasis's components."""
         pixels = self.dataset.channels * self.dataset.image_size**2
         return min(self.eigenbasis.rank or pixels, pixels)
 
@@ -145,7 +145,7 @@ class Study(Model):
         return self
 
     def _choose_defaults(self) -> None:
-        """Keys that nobody wrote follow those that somebody did."""
+        """Set the defaults of keys that depend on other keys."""
         limit = self.dataset.limit or 10**7
         seeds = self.low_nfe.seeds if self.low_nfe else limit
         usual = self.perturbation.components
@@ -166,7 +166,7 @@ class Study(Model):
             network.default_to(block_out_channels=(64,))
 
     def _images_suffice(self) -> None:
-        """Has every set of images that a Frechet distance is taken of more images than features?"""
+        """Check that every Frechet distance is of more images than features."""
         features, codes = self.teleport.extractor.features, self.teleport.autoencoder.features
         sets = {"teleport.seeds": self.teleport.seeds, "teleport.null_seeds": self.teleport.null_seeds}
         if self.low_nfe:
@@ -187,7 +187,7 @@ class Study(Model):
             raise InputError(Problem(problem, remedy, "teleport.autoencoder.features"))
 
     def _low_nfe_fits(self) -> None:
-        """Do the jumps have what they are made from?"""
+        """Check that the study has the inputs of its jumps at low NFE."""
         if self.low_nfe is None:
             return
         most = self._components
@@ -206,7 +206,7 @@ class Study(Model):
             raise InputError(Problem(problem, "lower it, or raise low_nfe.seeds", "teleport.kid_subset_size"))
 
     def _residual_fits(self) -> None:
-        """Is there a recipe that can be trained on a Gaussian?"""
+        """Check that the study has a recipe that can be trained on a Gaussian."""
         if self.residual is None:
             return
         if not isinstance(self.denoiser, OwnDenoiser):
@@ -237,5 +237,5 @@ class Study(Model):
 
     @property
     def reads(self) -> set[str]:
-        """The kinds of artifact that the theories compared, and the jumps, are read from."""
+        """The kinds of artifact that the compared theories and the jumps need."""
         return self.comparison.reads | {jump.kind.reads for jump in (self.low_nfe.jumps if self.low_nfe else ())}

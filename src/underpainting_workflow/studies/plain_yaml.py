@@ -1,6 +1,6 @@
-"""YAML 1.2 of plain values, as study files use it: mappings with text as keys, lists, texts, numbers, true, false, null.
+"""Read YAML 1.2 with plain values only: mappings with text as keys, lists, texts, numbers, true, false, null.
 
-A key that stands twice is an error, where PyYAML takes the last one. `yes`, `1:30`, `017` and dates are texts, and `1e-4` is a
+A duplicate key is an error, where PyYAML takes the last one. `yes`, `1:30`, `017` and dates are texts, and `1e-4` is a
 number.
 """
 
@@ -15,7 +15,7 @@ import yaml
 from underpainting.io.errors import InputError, Problem, problems_of
 from underpainting.io.messages import shorten
 
-MOST_ALIASES = 20  # aliases of aliases can stand for more than fits into memory
+MOST_ALIASES = 20  # aliases of aliases can expand to more than fits into memory
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = (None, *(_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null")))
 _TYPES = {
@@ -28,7 +28,7 @@ _TYPES = {
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's loader with the types of YAML 1.2 and each key once."""
+    """PyYAML's loader with the types of YAML 1.2 and without duplicate keys."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {  # noqa: RUF012  PyYAML declares it so
         None: [(_TAG + name, re.compile(rf"(?:{pattern})\Z")) for name, pattern in _TYPES.items()]

@@ -1,4 +1,4 @@
-"""Model of the planner: how far a jump may go, told from a few dozen network calls."""
+"""Model of the planner, which estimates the best skip of a jump from a few dozen network calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from underpainting_workflow.studies.base import Model
 
 
 class PlannerConfig(Model):
-    """Training images made noisy, on which the network and the model behind each jump are compared."""
+    """Noisy training images, on which the network and the model of each jump are compared."""
 
     images: int = Field(48, ge=4, description="Training images; each is asked about once per level.")
     levels: int = Field(20, ge=3, description="Noise levels, evenly spaced in log(sigma / alpha).")

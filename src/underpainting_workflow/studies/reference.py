@@ -43,7 +43,7 @@ def markdown() -> str:
 
 
 def _table(model: Schema, tag: str = "") -> str:
-    """Return a table of the keys of a model but the one that tells it apart."""
+    """Return a table of the keys of a model, without the key that distinguishes it in a union."""
     required = model.get("required", ())
     rows = (
         f"| `{name}` | {_type(value)} | {_default(value, name in required)} | {value.get('description', '')} |"
@@ -54,7 +54,7 @@ def _table(model: Schema, tag: str = "") -> str:
 
 
 def _type(value: Schema) -> str:
-    """Return what a key takes: a type with its bounds, a choice, or a hint at the section of the models."""
+    """Return the values that a key accepts: a type with its bounds, a choice, or a reference to the models' section."""
     if parts := [part for part in value.get("anyOf", ()) if part.get("type") != "null"]:
         return " or ".join(dict.fromkeys(map(_type, parts)))
     if choice := value.get("enum") or ([value["const"]] if "const" in value else []):
@@ -75,9 +75,9 @@ def _default(value: Schema, required: bool) -> str:
 
 
 def _sections(model: Schema, models: Mapping[str, Schema], above: str = "") -> Iterator[str]:
-    """Give a section for each model below another one, by the keys that lead to it."""
+    """Yield a section for each model below another one, titled by the keys that lead to it."""
     for name, value in model["properties"].items():
-        key, tag = f"{above}{name}", ""  # of a union, whose parts come after it
+        key, tag = f"{above}{name}", ""  # of a union, whose parts follow it
         for part in _parts(value):
             tag = part.get("discriminator", {}).get("propertyName", tag)
             if "$ref" in part:
@@ -88,7 +88,7 @@ def _sections(model: Schema, models: Mapping[str, Schema], above: str = "") -> I
 
 
 def _parts(value: Schema) -> Iterator[Schema]:
-    """Give a schema and all that it consists of, but not what it refers to."""
+    """Yield a schema and its parts, but not the schemas that it refers to."""
     yield value
     for part in (*value.get("anyOf", ()), *value.get("oneOf", ()), *([value["items"]] if "items" in value else ())):
         yield from _parts(part)

@@ -15,9 +15,9 @@ Steps = Annotated[int, Field(ge=1)]
 
 
 class ResidualConfig(Model):
-    """The same network and recipe, trained plainly and on the Gaussian, in several lengths and from several seeds.
+    """The same network and recipe, trained plainly and on the Gaussian, for several lengths and seeds.
 
-    Each length is a training of its own: a learning rate that has come down to zero, as in any training that is used.
+    Each length is a separate training, whose learning rate ends at zero.
     """
 
     forms: tuple[ResidualForm, ...] = Field(
@@ -48,5 +48,5 @@ class ResidualConfig(Model):
         return tuple(sorted(value))
 
     def training_seeds(self, denoiser: OwnDenoiser) -> range:
-        """The seeds of the trainings."""
+        """Return the seeds of the trainings."""
         return range(denoiser.training.seed, denoiser.training.seed + self.seeds)

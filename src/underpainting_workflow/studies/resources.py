@@ -1,11 +1,11 @@
-"""What a job asks a scheduler for: memory and time, as functions of the study.
+"""Estimate the memory and time that jobs request from a scheduler, as functions of the study.
 
-Memory is what a stage holds at once (its arrays, and the feature maps of a network) beside Python and its packages; time
-is network calls times what they cost. Both are meant to suffice, not to be exact: a retry asks for more, and nothing
-here reaches a result. The factors were taken from the studies that ship; `underpainting efficiency` compares what jobs
-asked for with what they used.
+Memory is that of a stage's arrays and a network's feature maps, besides Python and its packages; time is the number of
+network calls times their cost. Both are upper estimates, not exact: a retry requests more, and no result depends on
+them. The factors were measured on the shipped studies; `underpainting efficiency` compares requested with used
+resources.
 
-Imported by the Snakefile, so it imports nothing heavy.
+The Snakefile imports this module, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ GPU_WORTH = 100  # processor cores; a modern one is worth more
 _PROCESS = 1300.0  # MiB of a process with torch and diffusers, and of the two Snakemakes around it in a cluster's job
 _SECONDS_PER_VALUE = 1e-6  # of a network call on one core, per value of a feature map of the first level
 _MARGIN = 3.0  # of time
-_TRAINING_PASSES = 1.5  # of a training image; more than that is in the margin
+_TRAINING_PASSES = 1.5  # per training image; the margin covers more passes
 
-# How much of each size a rule holds, beside a process with torch.
+# Multiples of each of `sizes` that a rule holds, besides a process with torch.
 _HOLDS: dict[str, dict[str, float]] = {
     "prepare_dataset": {"read": 1},
     "train_denoiser": {"training": 1, "weights": 6, "stored": 2, "gaussian": 2},
@@ -62,9 +62,9 @@ def memory(rule: str, study: Study, holds: Mapping[str, float] | None = None) ->
     """Estimate the memory of a job, in MiB.
 
     Args:
-        rule: of the job.
-        study: whose job it is.
-        holds: how much of each size it holds; as this module says of the rule if not given.
+        rule: rule of the job.
+        study: study of the job.
+        holds: multiples of each of `sizes` that the job holds; those of the rule in this module if not given.
     """
     held = sizes(study)
     factors = _HOLDS.get(rule, {}) if holds is None else holds
@@ -72,7 +72,7 @@ def memory(rule: str, study: Study, holds: Mapping[str, float] | None = None) ->
 
 
 def _evaluations(rule: str, study: Study) -> float:
-    """Network calls of the largest job of a rule, over all its images."""
+    """Return the network calls of the largest job of a rule, over all its images."""
     if rule == "sample_low_nfe" and study.low_nfe:
         first, stop = study.low_nfe.shards[0]
         runs = [{"sampler_name": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.low_nfe.runs()]
@@ -87,10 +87,10 @@ def _evaluations(rule: str, study: Study) -> float:
 
 
 def _theory_seconds(rule: str, study: Study) -> float:
-    """Time of what goes through all images, or through matrices of pixels, on one core."""
+    """Estimate the seconds of computations on all images or on matrices of pixels, on one core."""
     pixels, count = image_values(study), expected_images(study)
     walked = min(study.trajectories.shard_size, study.trajectories.seeds)
-    through = 1e-9 * pixels * count  # one look at each pixel of the data set
+    through = 1e-9 * pixels * count  # one pass over the pixels of the data set
     if rule == "compare_with_theory":
         return 40 * through * max(choice.steps for choice in study.trajectories.samplers) * max(1.0, walked / 16)
     if rule == "jump_ahead" and study.low_nfe:
@@ -115,7 +115,7 @@ def _theory_seconds(rule: str, study: Study) -> float:
 
 
 def runtime(rule: str, study: Study) -> int:
-    """Time of a job, in minutes."""
+    """Estimate the time of a job, in minutes."""
     speed = GPU_WORTH if study.device == "cuda" else 1
     seconds = _evaluations(rule, study) * map_values(study) * _SECONDS_PER_VALUE / speed + _theory_seconds(rule, study)
     return max(LEAST_MINUTES, math.ceil(_MARGIN * seconds / 60))

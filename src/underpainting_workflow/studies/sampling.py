@@ -54,12 +54,12 @@ class SamplerChoice(Model):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """The parameters of a job: without `clip_sample` where it is off, as they were before there was such a key."""
+        """Serialize the parameters of a job, without `clip_sample` where it is off, as before the key existed."""
         return {key: value for key, value in values(self).items() if key != "clip_sample" or value}
 
     @property
     def kind(self) -> SamplerKind:
-        """How it is driven."""
+        """The kind of sampler, which determines how it is run."""
         return SAMPLERS[self.name]
 
     @property
@@ -72,7 +72,7 @@ class SamplerChoice(Model):
         return [*([self.timestep_spacing] if self.timestep_spacing else []), *(["clipped"] if self.clip_sample else [])]
 
     def misfit(self, times: int) -> Problem | None:
-        """Return what diffusers cannot do rightly with these steps over so many times."""
+        """Return the problem of these steps over `times` discrete times in diffusers, if there is one."""
         spacing, stride = self.timestep_spacing, times // self.steps
         if self.kind.repeats and self.steps == times and spacing != "trailing":
             return Problem(f"{self.id} over {times} times: its grid would visit a time twice", "lower its steps")
@@ -99,7 +99,7 @@ def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
 
 
 class Seeded(Model):
-    """A range of seeds, cut into shards."""
+    """A range of seeds, divided into shards."""
 
     seeds: int = Field(ge=1, le=10**7, description="Number of images; image i has the seed first_seed + i.")
     first_seed: int = Field(0, ge=0, le=2**31, description="The first seed.")
@@ -115,13 +115,13 @@ class Seeded(Model):
 
     @property
     def shards(self) -> list[tuple[int, int]]:
-        """(first, stop) seed of every shard."""
+        """The (first, stop) seed of every shard."""
         stop = self.first_seed + self.seeds
         return [(first, min(first + self.shard_size, stop)) for first in range(self.first_seed, stop, self.shard_size)]
 
 
 class TrajectoriesConfig(Seeded):
-    """Sampler trajectories, every state and endpoint estimate kept; theory describes deterministic samplers."""
+    """Sampler trajectories with every state and endpoint estimate; the theory describes deterministic samplers."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; theory is compared with each.")
     seeds: int = Field(256, ge=2, le=10**6, description="Number of trajectories per sampler.")
@@ -151,7 +151,7 @@ class ClassifierExtractor(Model):
 
 
 class InceptionExtractor(Model):
-    """torch-fidelity's Inception v3 (its own conversion of the original weights): FID."""
+    """Features of torch-fidelity's Inception v3 (original weights, converted by torch-fidelity): FID."""
 
     features: ClassVar[int] = 2048
     name: Literal["inception-v3-compat"]
@@ -159,7 +159,7 @@ class InceptionExtractor(Model):
 
 
 class AutoencoderConfig(Model):
-    """Features that know no labels: the code of a small autoencoder that the workflow trains on the study's images."""
+    """Features without labels: the code of a small autoencoder that the workflow trains on the study's images."""
 
     width: int = Field(16, ge=4, multiple_of=2, description="Channels of the first layer.")
     features: int = Field(
@@ -170,7 +170,7 @@ class AutoencoderConfig(Model):
 
 
 class SolutionConfig(Model):
-    """The network's own images: its probability flow solved finely, from the same noise as the first images of the sweep."""
+    """The network's probability flow, solved with many steps from the same noise as the first images of the sweep."""
 
     seeds: int = Field(64, ge=2, description="Images; by default fewer where the sweep has fewer.")
     steps: int = Field(
@@ -182,7 +182,7 @@ class SolutionConfig(Model):
     )
 
     def steps_after(self, skipped: float) -> int:
-        """Steps after a jump over a part of the network's time, in [0, 1)."""
+        """Return the number of steps after a jump over a fraction of the network's time, in [0, 1)."""
         return max(2, math.ceil(round(self.steps * (1 - skipped), 6)))  # 0.45 of 200 is 90, not a little more
 
 
@@ -190,7 +190,7 @@ Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discrimina
 
 
 class TeleportConfig(Seeded):
-    """The sweep: image quality after skipping the first steps."""
+    """The sweep over skips: image quality after skipping the first steps."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
     skips: tuple[int, ...] = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")

@@ -1,6 +1,6 @@
-"""How large the arrays of a study's jobs are, estimated from the study file.
+"""Estimate the sizes of the arrays in a study's jobs, from the study file.
 
-Imported by the Snakefile, so it imports nothing heavy.
+The Snakefile imports this module, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -11,42 +11,42 @@ from underpainting_workflow.studies.sampling import InceptionExtractor, Seeded
 
 MIB = 2**20
 
-_BLOCKS = 512.0  # MiB of what goes through the data set block by block
+_BLOCKS = 512.0  # MiB of computations on blocks of the data set
 _STREAM = 1024.0  # MiB of images read one by one
 _MAPS, _MAPS_TRAINING = 50, 200  # feature maps of the first level that a UNet holds, without and with gradients
 # of the UNets of Ho et al. (2020) at 256 x 256: first width, MiB; and MiB of one that the workflow trains
 _USUAL_WIDTH, _USUAL_WEIGHTS, _OWN_WEIGHTS = 128, 435.0, 100.0
 _INCEPTION = 6000.0  # MiB for a batch of 256 images of 299 x 299 pixels
-_CLASSES = 10  # where the study file does not tell
+_CLASSES = 10  # where the study file does not determine it
 
 
 def expected_images(study: Study) -> int:
-    """How many images a study reads, or an upper bound where the study file does not tell."""
+    """Return the number of images of a study, or an upper bound where the study file does not determine it."""
     known = study.dataset.expected_images()
     return min(known, study.dataset.limit or known)
 
 
 def image_values(study: Study) -> int:
-    """Values of an image: pixels times channels."""
+    """Return the number of values of an image: pixels times channels."""
     return study.dataset.channels * study.dataset.image_size**2
 
 
 def map_values(study: Study) -> int:
-    """Values of a feature map of the network's first level."""
+    """Return the number of values of a feature map at the network's first level."""
     own = _own(study)
     return study.dataset.image_size**2 * (own.architecture.block_out_channels[0] if own else _USUAL_WIDTH)
 
 
 def sizes(study: Study) -> dict[str, float]:
-    """What the jobs of a study hold, in MiB: what many read, what grows with a batch, what belongs to one rule."""
+    """Return the sizes of the arrays that jobs hold, in MiB: shared by many rules, per batch, and of single rules."""
     return {**_kept(study), **_in_batches(study), **_of_one_rule(study)}
 
 
 def _kept(study: Study) -> dict[str, float]:
-    """What many rules read.
+    """Return the sizes of arrays that many rules read, in MiB.
 
-    `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture; `weights`: the
-    network; `gaussian`: that of a network on one.
+    `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture;
+    `weights`: the network; `gaussian`: the Gaussian of a network trained on one.
     """
     pixels, own = image_values(study), _own(study)
     basis = 8 * components(study) * pixels / MIB
@@ -60,11 +60,11 @@ def _kept(study: Study) -> dict[str, float]:
 
 
 def _in_batches(study: Study) -> dict[str, float]:
-    """What grows with a batch.
+    """Return the sizes of arrays that grow with the batch, in MiB.
 
-    `shard`: the trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep; `low_nfe`:
-    those of a batch at every level where a jump lands; `call`: the feature maps of a network call; `training`: those of a
-    training step.
+    `shard`: the trajectories of a batch, states and endpoint estimates; `sweep`: the states of a batch of the sweep;
+    `low_nfe`: those of a batch at every level where a jump lands; `call`: the feature maps of a network call;
+    `training`: those of a training step.
     """
     pixels, own, low_nfe = image_values(study), _own(study), study.low_nfe
     walked, swept = (_batch(stage) for stage in (study.trajectories, study.teleport))
@@ -82,7 +82,7 @@ def _in_batches(study: Study) -> dict[str, float]:
 
 
 def _of_one_rule(study: Study) -> dict[str, float]:
-    """What belongs to one rule alone; `pairs`: the distances between all features."""
+    """Return the sizes of arrays of single rules, in MiB; `pairs`: the distances between all features."""
     kept, pixels, count, sweep = _kept(study), image_values(study), expected_images(study), study.teleport
     stored, square, images = kept["stored"], 8 * pixels**2 / MIB, 8 * count * pixels / MIB
     dense = study.eigenbasis.method == "dense"
@@ -112,7 +112,7 @@ def _batch(stage: Seeded) -> int:
 
 
 def components(study: Study) -> int:
-    """Components of the eigenbasis, at most."""
+    """Return an upper bound of the number of the eigenbasis's components."""
     most = image_values(study)
     if study.eigenbasis.method != "dense":
         most = min(most, expected_images(study))

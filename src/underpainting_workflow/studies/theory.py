@@ -1,4 +1,4 @@
-"""Models of a study's theory: the data's approximations, and what is measured against them."""
+"""Models of a study's theory: approximations of the data, and the analyses that compare them with the network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EigenbasisConfig(Model):
     seed: int = Field(0, ge=0, description="Of the randomized method.")
 
     def used(self) -> dict[str, object]:
-        """What the chosen method uses; the rest cannot change its result."""
+        """Return the keys that the chosen method uses; the others cannot change its result."""
         return self.model_dump(exclude=set() if self.method == "randomized" else {"seed"})
 
     @model_validator(mode="after")
@@ -66,7 +66,7 @@ class MixtureConfig(Model):
     seed: int = Field(0, ge=0, description="Of the clustering.")
 
     def used(self) -> dict[str, Any]:
-        """The keys that the mixture depends on."""
+        """Return the keys that the mixture depends on."""
         return self.model_dump(exclude={"modes", "seed"} if self.fit == "classes" else None)
 
     @model_validator(mode="after")
@@ -79,7 +79,7 @@ class MixtureConfig(Model):
 
 
 class ComparisonConfig(Model):
-    """The flows of mixture and point cloud, integrated from the trajectories' own noise."""
+    """The flows of mixture and point cloud, integrated from the noise of the trajectories."""
 
     models: tuple[TheoryName, ...] = Field(
         COMPARED,
@@ -102,12 +102,12 @@ class ComparisonConfig(Model):
 
     @property
     def reads(self) -> set[str]:
-        """The kinds of artifact that the theories are read from."""
+        """The kinds of artifact that the theories need."""
         return {THEORIES[name].reads for name in self.models}
 
 
 class EmergenceConfig(Model):
-    """When components emerge on real trajectories."""
+    """The emergence of components along the network's trajectories."""
 
     components: int = Field(20, ge=3, description="Leading components whose order of emergence is measured.")
 
@@ -152,12 +152,12 @@ class PerturbationConfig(Model):
         return tuple(sorted(set(value)))
 
     def steps(self, count: int) -> list[int]:
-        """The steps, of a sampler with `count` of them, at which the state is perturbed."""
+        """Return the steps, of a sampler with `count` steps, at which the state is perturbed."""
         return sorted({int(fraction * count) for fraction in self.progress})
 
 
 class ScoreConfig(Model):
-    """How much of the network's score each theory explains."""
+    """The fraction of the network's score that each theory explains."""
 
     ratios: tuple[float, ...] = Field(
         (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.75, 1.5, 3.0, 10.0),

@@ -1,4 +1,4 @@
-"""Compare what jobs used with what they requested, and say where their time went, from their records."""
+"""Compare used with requested resources, and report how jobs spent their time, from their usage records."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import pandas as pd
 from underpainting_workflow.usage.record import Record
 
 _MARGIN = 1.1
-"""Processor time beyond the requested threads that is tolerated: libraries start threads of their own."""
+"""Processor time beyond the requested threads that is tolerated: libraries start further threads."""
 
 
 def table(records: Sequence[Record], by: str) -> pd.DataFrame:
-    """Summarise records.
+    """Summarise usage records as a table.
 
     Args:
         records: at least one.
         by: "rule" for a row per rule, the longest first; "job" for a row per job.
 
     Returns:
-        `rule` or `job`; `jobs`: number; `startup_seconds`: mean; `wall_seconds`: sum; `longest_seconds`, `requested_seconds`,
-        `memory_mb`, `requested_mb`: largest of any job, the requested ones NaN without a limit; `cpu_efficiency`: processor time
-        over wall clock times threads; `calls`, `nfe`: network calls, and these times their images; `nfe_per_second`: within
-        network calls; `busy`: share of the wall clock within network calls and training steps.
+        `rule` or `job`; `jobs`: number; `startup_seconds`: mean; `wall_seconds`: sum; `longest_seconds`,
+        `requested_seconds`, `memory_mb`, `requested_mb`: largest of any job, the requested ones NaN without a limit;
+        `cpu_efficiency`: processor time over wall clock times threads; `calls`, `nfe`: network calls, and these times
+        their images; `nfe_per_second`: within network calls; `busy`: share of the wall clock within network calls and
+        training steps.
     """
     jobs = pd.DataFrame([{**asdict(record), **asdict(record.work), "busy": record.busy_seconds} for record in records])
     jobs["requested_mb"] = jobs["requested_mb"].astype(float)

@@ -1,4 +1,4 @@
-"""Summarise how far a run is, from the records of its jobs and, if given, Snakemake's plan."""
+"""Summarise the progress of a run from the usage records of its jobs and, if given, Snakemake's plan."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Running:
 
     Attributes:
         job: its name.
-        unit: what it counts: "NFE" (network evaluations of one image each) or training "steps"; "" if nothing.
-        done, planned: of these; `planned` is None where it is not known.
+        unit: unit of its work: "NFE" (network evaluations of one image each) or training "steps"; "" without any.
+        done, planned: numbers of these units; `planned` is None where it is not known.
         rate: units per second within network calls, or within training steps; None before the first.
-        seconds_left: until it has done what is planned, at its rate so far; None where that is not known.
+        seconds_left: estimated at its rate so far; None where that is not known.
     """
 
     job: str
@@ -40,8 +40,8 @@ class Progress:
         counts: number of jobs in each state.
         running: the running jobs.
         nfe, nfe_planned: sums over the jobs, done or running, that planned network evaluations.
-        seconds_left: until all jobs are done, as many at a time as run now, pending ones taking as long as others of their
-            rule took; None where nothing is known.
+        seconds_left: until all jobs are done, as many at a time as run now, pending ones taking as long as others of
+            their rule took; None where nothing is known.
         unknown: number of pending jobs of rules that never ran, which `seconds_left` leaves out.
     """
 
@@ -54,7 +54,7 @@ class Progress:
 
 
 def progress(records: Iterable[Record], now: datetime, plan: Sequence[Job] | None = None) -> Progress:
-    """Summarise a run.
+    """Summarise the progress of a run.
 
     Args:
         records: of the jobs that have begun.
@@ -81,7 +81,7 @@ def progress(records: Iterable[Record], now: datetime, plan: Sequence[Job] | Non
 
 
 def _state(job: Job, recorded: State | None) -> State:
-    """Return the state of a planned job; a record of one that is to be made again, or has been since, does not count."""
+    """Return the state of a planned job; an outdated record, of a job that runs again, is ignored."""
     if recorded is State.RUNNING or (job.runs and recorded in (State.FAILED, State.LOST)):
         return recorded
     return State.PENDING if job.runs else State.DONE

@@ -1,4 +1,4 @@
-"""The usage record of a job: what it requested, what it uses, how far it is. JSON beside its log, `NAME.use.json`."""
+"""The usage record of a job: requested and used resources, and progress, as JSON beside its log, `NAME.use.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUFFIX = ".use.json"
 INTERVAL = 5.0
 """Seconds between two updates of the record of a running job."""
 TIMEOUT = timedelta(seconds=90)
-"""A job on another machine without an update for so long is lost; shared file systems show files up to a minute late."""
+"""Seconds without an update after which a job on another machine is lost; shared file systems lag up to a minute."""
 _CLOCK_CHANGE = 2.0  # seconds by which a correction of the clock may move the creation time of a process
 
 
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """The last report of a job.
+    """The latest report of a job.
 
     Attributes:
         rule, job: names; a job has that of its first output.
@@ -47,7 +47,7 @@ class Record:
         wall_seconds: since the creation of the process.
         cpu_seconds: processor time, ended children included.
         memory_mb: peak resident memory, MB of 2^20 bytes as Slurm counts them.
-        threads, requested_mb, requested_minutes: what the job requested; None where it set no limit.
+        threads, requested_mb, requested_minutes: requests of the job; None where it set no limit.
         work: network calls and training steps, done and planned.
         slurm: number of the Slurm job, if it runs in one.
     """
@@ -70,9 +70,9 @@ class Record:
     slurm: str | None = None
 
     def state(self, now: datetime) -> State:
-        """Return the state at a time: a job that reported to be running may have been killed since.
+        """Return the state at a time; a job that reported to be running may have been killed since.
 
-        On this machine the process itself is looked up; on another one the age of the report decides.
+        On this machine the process is looked up; on another one the age of the report decides.
         """
         if self.reported is not State.RUNNING:
             return self.reported
@@ -81,12 +81,12 @@ class Record:
 
     @property
     def begin(self) -> datetime:
-        """When the process was created."""
+        """Time at which the process was created."""
         return self.end - timedelta(seconds=self.wall_seconds)
 
     @property
     def end(self) -> datetime:
-        """When the job ended, or reported last."""
+        """Time at which the job ended or last reported."""
         return datetime.fromisoformat(self.updated)
 
     @property
@@ -96,7 +96,7 @@ class Record:
 
 
 def _alive(pid: int, created: float) -> bool:
-    """Return whether a process still runs; its number alone may have been given to another one."""
+    """Return whether a process still runs, by number and creation time, as the system reuses numbers."""
     try:
         process = psutil.Process(pid)
         return abs(process.create_time() - created) < _CLOCK_CHANGE and process.status() != psutil.STATUS_ZOMBIE

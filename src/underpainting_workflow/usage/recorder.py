@@ -1,4 +1,4 @@
-"""Record a job while it runs, without ever disturbing it: errors are passed over, and no write is waited for long."""
+"""Record a job while it runs, without disturbing it: errors are ignored, and slow writes are not waited for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recorded(task: Snakemake, interval: float = record.INTERVAL) -> Iterator[Non
     """Record a job while it runs and when it ends, and log a summary at the end.
 
     Args:
-        task: what Snakemake passes to a script.
+        task: Snakemake's object in a script.
         interval: seconds between two updates.
     """
     meter.reset()
@@ -61,7 +61,7 @@ def _repeat(report: Callable[[State], object], stop: threading.Event, interval: 
 
 
 def _report(task: Snakemake, startup: float, began: float, state: State) -> Record | None:
-    """Write the record of this moment, and return it; None where it cannot be written."""
+    """Write and return the current record; None if it cannot be written."""
     try:
         found = Record(
             rule=task.rule,
@@ -107,7 +107,7 @@ def process_age() -> float:
 def peak_memory() -> float:
     """Return the peak resident memory of this process or of one of its ended children, MB of 2^20 bytes.
 
-    A process inherits `ru_maxrss` from the one that started it, here Snakemake; Linux's VmHWM is its own.
+    A process inherits `ru_maxrss` from its parent, here Snakemake, but not Linux's VmHWM.
     """
     unit = _KIB**2 if sys.platform == "darwin" else _KIB
     own, children = (

@@ -1,4 +1,4 @@
-"""Where the artifacts of a study are: the file names that the rules ask for, below `results/STUDY`.
+"""Paths of a study's artifacts below `results/STUDY`, as requested by the rules, and the settings of their jobs.
 
 Pure functions of a study's name and its models; the rules wrap them with wildcards.
 """

@@ -1,4 +1,4 @@
-"""The sweep over few network calls (the design "re-grid"): states after a jump, features, distances."""
+"""Files of the sweep at low NFE (the design "re-grid"): states after a jump, features, distances."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ SHOWN = 5, 10
 
 
 def jump_inputs(name: str, study: Study, jump: str) -> dict[str, theories.Files]:
-    """What a jump is made from."""
+    """Return the input files of a jump."""
     return theories.models(name, study, [kind_of(jump).reads], ())
 
 
 def section(study: Study) -> LowNfeConfig:
-    """The section `low_nfe` of a study that has it."""
+    """Return the section `low_nfe` of a study that has it."""
     if study.low_nfe is None:
         raise ValueError("this study has no section `low_nfe`")
     return study.low_nfe
 
 
 def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
-    """The states after a jump, of one shard."""
+    """Return the file of the states after a jump, of one shard."""
     return [] if jump == NO_JUMP else [f"results/{name}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip"]
 
 
 def features_of(
     steps: int | str, name: str = "{study}", sampler_name: str = "{sampler_name}", jump: str = "{jump}"
 ) -> str:
-    """The feature shards of one run, with `{first}` and `{stop}` to be filled in, and what else is not given."""
+    """Return the path of a run's feature shards, with placeholders `{first}`, `{stop}` and for missing arguments."""
     return f"results/{name}/low_nfe/{sampler_name}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
 
 
@@ -42,13 +42,13 @@ def _shards(name: str, study: Study, sampler_name: str, steps: int, jump: str) -
 
 
 def features(name: str, study: Study, sampler_name: str) -> list[str]:
-    """The features of every run of a sampler, run after run, shard after shard."""
+    """Return the features of every run of a sampler, run after run, shard after shard."""
     runs = [(steps, jump) for sampler, steps, jump in section(study).runs() if sampler == sampler_name]
     return [file for steps, jump in runs for file in _shards(name, study, sampler_name, steps, jump)]
 
 
 def settings(_: str, study: Study, sampler_name: str) -> dict[str, object]:
-    """Which runs a sampler has, and how they are measured."""
+    """Return the runs of a sampler, and the settings of their measures."""
     low_nfe = section(study)
     runs = [[steps, jump] for sampler, steps, jump in low_nfe.runs() if sampler == sampler_name]
     plain = low_nfe.reference_steps(next(sampler for sampler in low_nfe.samplers if sampler == sampler_name))
@@ -56,17 +56,17 @@ def settings(_: str, study: Study, sampler_name: str) -> dict[str, object]:
 
 
 def rows(name: str, study: Study) -> list[str]:
-    """The fidelity of every sampler at few network calls."""
+    """Return the fidelity files of all samplers at low NFE."""
     return [f"results/{name}/low_nfe/{sampler}.json" for sampler in study.low_nfe.samplers] if study.low_nfe else []
 
 
 def swept(study: Study) -> bool:
-    """Is image quality measured at few network calls?"""
+    """Return whether image quality is measured at low NFE."""
     return study.low_nfe is not None
 
 
 def names(study: Study) -> dict[str, dict[str, str]]:
-    """Labels of samplers and jumps, in the order of the study; no jump is the first of the jumps."""
+    """Return the labels of samplers and jumps, in the order of the study; "no jump" is the first of the jumps."""
     low_nfe = section(study)
     return {
         "samplers": {name: SAMPLERS[name].label for name in low_nfe.samplers},
@@ -75,13 +75,13 @@ def names(study: Study) -> dict[str, dict[str, str]]:
 
 
 def shown_sampler(study: Study) -> SamplerName:
-    """The sampler whose images at few network calls are shown: DDIM where it is there, else the first."""
+    """Return the sampler whose images at low NFE are shown: DDIM if the study has it, else the first."""
     listed = section(study).samplers
     return "ddim" if "ddim" in listed else listed[0]
 
 
 def shown(study: Study) -> list[list[int | str]]:
-    """[steps, jump] of the runs whose images are shown: without a jump, after jumps along theories, and the plain run last."""
+    """Return [steps, jump] of the runs to show: without a jump, after the theories' jumps, the plain run last."""
     low_nfe, sampler = section(study), shown_sampler(study)
     listed = [jump.id for jump in low_nfe.jumps]
     jumps = [NO_JUMP, *([name for name in listed if name in COMPARED] or listed)]
@@ -91,6 +91,6 @@ def shown(study: Study) -> list[list[int | str]]:
 
 
 def pictures(name: str, study: Study) -> list[str]:
-    """The first shard of every run whose images are shown; a shard holds images of its first seeds only."""
+    """Return the first shard of every run whose images are shown; a shard holds images of its first seeds only."""
     sampler = shown_sampler(study)
     return [_shards(name, study, sampler, int(steps), str(jump))[0] for steps, jump in shown(study)]

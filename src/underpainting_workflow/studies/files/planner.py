@@ -1,4 +1,4 @@
-"""What the planner is told."""
+"""Inputs and settings of the planner's job."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from underpainting_workflow.studies.models import Study
 
 
 def inputs(name: str, study: Study) -> dict[str, theories.Files]:
-    """What the models behind the jumps are read from, beside the eigenbasis and the data set."""
+    """Return the files of the jumps' models, besides the eigenbasis and the data set."""
     kinds = {kind_of(jump).reads for jump in jumps(study)}
     return theories.models(name, study, kinds, ("eigenbasis", "dataset"))
 
 
 def jumps(study: Study) -> dict[str, int | None]:
-    """The jumps to plan whose model is known beforehand, with their rank if it is limited; the Gaussian is always among them."""
+    """Return the rank (None: full) of each jump to plan whose model is known in advance, always with the Gaussian."""
     chosen = study.low_nfe.jumps if study.low_nfe else ()
     known = {jump.id: jump.rank for jump in chosen if jump.kind.reads != "samples" and jump.name != NULL}
     return {"gaussian": None, **known}
 
 
 def settings(study: Study) -> dict[str, object]:
-    """What the planner allows, how often it called the network over all its images, and the samplers with grids of their own."""
+    """Return the planner's limits, its network calls over all images, and the samplers of the sweep over skips."""
     plan = study.planner
     samplers = {choice.id: choice.model_dump() for choice in study.teleport.samplers}
     return {"max_loss": plan.max_loss, "seen": plan.seen, "calls": plan.images * plan.levels, "samplers": samplers}

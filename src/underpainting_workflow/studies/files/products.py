@@ -1,4 +1,4 @@
-"""List the final files of a study: tables, figures, the report."""
+"""Final files of a study: tables, figures, the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Select what figures show: seeds, their files, labels."""
+"""Select the seeds, files and labels that figures show."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from underpainting_workflow.studies.models import Study
 
 
 def seed_of(study: Study) -> int:
-    """Return the seed of the trajectory that figures show."""
+    """Return the seed of the trajectory shown in figures."""
     given = study.figures.seed
     return study.trajectories.first_seed if given is None else given
 
 
 def trajectory(name: str, study: Study) -> list[str]:
-    """Return the main sampler's shard with the trajectory that figures show."""
+    """Return the main sampler's shard with the trajectory shown in figures."""
     seed = seed_of(study)
     return trajectories.of_sampler(name, study, stages.main_sampler(study.trajectories), range(seed, seed + 1))
 

@@ -1,4 +1,4 @@
-"""The network's own images: which seeds they are of, and after which jumps the flow is solved again."""
+"""Files and settings of the probability flow solution (the network's own images), from noise and after jumps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from underpainting_workflow.studies.models import Study
 
 
 class Landed(NamedTuple):
-    """A jump of the sweep over few network calls: the files of its states, and the steps from where it landed, by skip."""
+    """A jump of the sweep at low NFE: the files of its states, and the number of remaining steps, by skip."""
 
     jump: str
     files: list[str]
@@ -17,12 +17,12 @@ class Landed(NamedTuple):
 
 
 def seeds(study: Study) -> range:
-    """The seeds for which the network's own images are solved."""
+    """Return the seeds for which the flow is solved."""
     return study.teleport.model_copy(update={"seeds": study.teleport.solution.seeds}).seed_range
 
 
 def settings(study: Study) -> dict[str, object]:
-    """How the network's own images are solved."""
+    """Return the settings of the flow's solution."""
     chosen = seeds(study)
     return {
         "seeds": [chosen.start, chosen.stop],
@@ -33,7 +33,7 @@ def settings(study: Study) -> dict[str, object]:
 
 
 def truncated(study: Study) -> list[tuple[str, int, int]]:
-    """(sampler, skip, steps) of every jump on a sampler's own grid; none of a stochastic sampler."""
+    """List (sampler, skip, steps) of every jump on a sampler's grid; none of a stochastic sampler."""
     return [
         (choice.id, skip, study.teleport.solution.steps_after(skip / choice.steps))
         for choice in study.teleport.samplers
@@ -44,7 +44,7 @@ def truncated(study: Study) -> list[tuple[str, int, int]]:
 
 
 def landed(name: str, study: Study) -> list[Landed]:
-    """The jumps of the sweep over few network calls, with the shards that hold any of the seeds."""
+    """List the jumps of the sweep at low NFE, with the shards that hold any of the seeds."""
     if study.low_nfe is None:
         return []
     pattern = f"results/{name}/jumps/{{jump}}/seeds_{{{{first}}}}-{{{{stop}}}}.zarr.zip"
@@ -56,16 +56,16 @@ def landed(name: str, study: Study) -> list[Landed]:
         )
         for jump in study.low_nfe.jumps
     ]
-    return [entry for entry in found if entry.files]  # none, where both sweeps have no seed in common
+    return [entry for entry in found if entry.files]  # none if the sweeps have no seed in common
 
 
 def landed_files(name: str, study: Study) -> list[str]:
-    """The states after the jumps of the sweep over few network calls, jump after jump."""
+    """Return the files of the states after the jumps of the sweep at low NFE, jump after jump."""
     return [file for entry in landed(name, study) for file in entry.files]
 
 
 def jump_settings(study: Study) -> dict[str, object]:
-    """After which jumps the flow is solved, in how many steps, and how many of the files belong to each jump."""
+    """Return the jumps after which the flow is solved, their numbers of steps, and the number of files of each jump."""
     return {
         "samplers": {choice.id: choice.model_dump() for choice in study.teleport.samplers},
         "truncated": [list(start) for start in truncated(study)],

@@ -1,4 +1,4 @@
-"""What a study is made from: data, networks that lie somewhere, weights of an extractor."""
+"""Source files of a study: data, networks of a folder, weights of an extractor."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from underpainting_workflow.studies.sampling import InceptionExtractor
 
 
 def needed(found: list[str], made: str) -> list[str]:
-    """Source files; none, where none is here but what was made from them is: others' results are pulled without raw data."""
+    """Return the source files; none if all are missing but their product exists, as after a pull without raw data."""
     return found if not Path(made).is_file() or any(Path(file).exists() for file in found) else []
 
 
 def dataset(name: str) -> str:
-    """The images of a study."""
+    """Return the artifact of a study's images."""
     return f"results/{name}/dataset.zarr.zip"
 
 
 def network(name: str) -> str:
-    """The file of the denoiser that is written last."""
+    """Return the file of the denoiser that is written last."""
     return f"results/{name}/denoiser/model_index.json"
 
 
 def of_dataset(name: str, study: Study) -> list[str]:
-    """What the images are made from: files, or a whole folder of images, of which there may be a hundred thousand."""
+    """Return the sources of the images: files, or a folder of possibly 100,000 images."""
     return needed(study.dataset.inputs(), dataset(name))
 
 
 def of_network(name: str, study: Study) -> list[str]:
-    """The files of a denoiser that lies in a folder, or of a pickle and of the code that opens it."""
+    """Return the files of a denoiser in a folder, or of a pickle and of the code that opens it."""
     if isinstance(study.denoiser, PickledDenoiser):
         found = needed([study.denoiser.path], network(name))
         return found and found + [file.as_posix() for file in third_party_code.files(study.denoiser.code)]
@@ -44,7 +44,7 @@ def of_network(name: str, study: Study) -> list[str]:
 
 
 def sampler_of_network(study: Study) -> dict[str, dict[str, object]]:
-    """What the scheduler of a copied network says of the study's main sampler, where that is a DDIM with settings of its own."""
+    """Return the main sampler's settings for the scheduler of a copied network; empty unless it is a DDIM with any."""
     main, denoiser = stages.main_first(study.trajectories)[0], study.denoiser
     other_path = isinstance(denoiser, OwnDenoiser) and denoiser.training.prediction_type in ("edm", "flow")
     if main.name != "ddim" or other_path or isinstance(denoiser, PickledDenoiser):
@@ -55,12 +55,12 @@ def sampler_of_network(study: Study) -> dict[str, dict[str, object]]:
 
 
 def code_folders(studies: Mapping[str, Study]) -> list[str]:
-    """Where the official code of EDM lies, for the studies whose networks need it."""
+    """Return the folders of EDM's official code, for the studies whose networks need it."""
     return [study.denoiser.code for study in studies.values() if isinstance(study.denoiser, PickledDenoiser)]
 
 
 def of_extractor(name: str, study: Study) -> list[str]:
-    """What features are extracted with: the study's classifier, or Inception's weights if the study names them."""
+    """Return the file of the feature extractor: the study's classifier, or Inception's weights if a study has them."""
     if isinstance(study.teleport.extractor, InceptionExtractor):
         weights = study.teleport.extractor.weights
         return [weights] if weights else []

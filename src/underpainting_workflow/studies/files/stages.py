@@ -1,4 +1,4 @@
-"""Shards of seeds and main sampler, which all sampling stages have."""
+"""Shards of seeds, and the main sampler, of any sampling stage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from underpainting_workflow.studies.sampling import SamplerChoice, Seeded, Telep
 
 
 def main_first(stage: TrajectoriesConfig | TeleportConfig) -> list[SamplerChoice]:
-    """Return the samplers of a stage, the main sampler first: DDIM if it is there."""
+    """Return the samplers of a stage, the main sampler first: DDIM if the stage has it."""
     return sorted(stage.samplers, key=lambda choice: choice.name != "ddim")
 
 

@@ -1,4 +1,4 @@
-"""The sweep over skips on a sampler's own grid (the design "truncate"), and networks from early in the training."""
+"""Files of the sweep over skips on a sampler's grid (the design "truncate"), and settings of its measures."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import TeleportConfig
 
 JUMPS = {"teleport": "gaussian", "null": "isotropic"}
-"""The jump of the sweep, and that of its null model."""
+"""The jump of the sweep, and the jump of its null model."""
 
 
 def score_settings(study: Study) -> dict[str, int]:
-    """How distances between features are measured."""
+    """Return the settings of distances between features."""
     return study.teleport.model_dump(include={"kid_subset_size", "kid_subsets", "neighbourhood", "neighbours_among"})
 
 
 def fidelity_settings(study: Study) -> dict[str, object]:
-    """How distances between features are measured, and their intervals."""
+    """Return the settings of distances between features and of their intervals."""
     return {"scores": score_settings(study), "resamples": study.teleport.resamples}
 
 
 def has_early_checkpoints(study: Study) -> bool:
-    """Are there networks from early in the training?"""
+    """Return whether the study has early checkpoints."""
     return isinstance(study.denoiser, TrainedDenoiser) and bool(study.denoiser.training.snapshots)
 
 
 def folder(name: str, sampler: str, skip: int | str, sweep: str = "teleport") -> str:
-    """The folder of one sampler and skip of the sweep, or of its null model's (`null`)."""
+    """Return the folder of one sampler and skip of the sweep, or of the null model's sweep (`null`)."""
     return f"results/{name}/{sweep}/{sampler}/skip_{skip}"
 
 
 def samples(skip: int | str, name: str = "{study}", sampler: str = "{sampler}", sweep: str = "teleport") -> str:
-    """The sample shards of one skip, with `{first}` and `{stop}` to be filled in, and what else is not given."""
+    """Return the path of a skip's sample shards, with placeholders `{first}`, `{stop}` and for missing arguments."""
     return folder(name, sampler, skip, sweep) + "/samples/seeds_{first}-{stop}.zarr.zip"
 
 
 def stage(study: Study, sweep: str) -> TeleportConfig:
-    """The seeds and shards of the sweep, or of its null model's."""
+    """Return the section of the sweep, or of the null model's sweep, with its seeds and shards."""
     return study.teleport if sweep == "teleport" else study.teleport.null
 
 
 def features(name: str, study: Study, sampler: str, skip: int | str, sweep: str = "teleport") -> list[str]:
-    """The feature shards of one sampler and skip."""
+    """Return the feature shards of one sampler and skip."""
     pattern = folder(name, sampler, skip, sweep) + "/features/seeds_{first}-{stop}.zarr.zip"
     return stages.shards(pattern, stage(study, sweep))
 
 
 def plain_features(name: str, study: Study, sampler: str, skip: str, sweep: str = "teleport") -> list[str]:
-    """The feature shards of a sampler without a jump, where a skip is compared with them: those with any of its seeds."""
+    """Return a sampler's feature shards without a jump for comparison with a skip: those with any of its seeds."""
     if not int(skip) or 0 not in study.teleport.skips:
         return []
     pattern = folder(name, sampler, 0) + "/features/seeds_{first}-{stop}.zarr.zip"
@@ -57,7 +57,7 @@ def plain_features(name: str, study: Study, sampler: str, skip: str, sweep: str 
 
 
 def solved_samples(name: str, study: Study, sampler: str, skip: str, sweep: str = "teleport") -> list[str]:
-    """The sample shards with any of the seeds for which the network's own images are solved; none of a stochastic sampler."""
+    """Return the sample shards with any of the seeds for which the flow is solved; none of a stochastic sampler."""
     choice = next(choice for choice in study.teleport.samplers if choice.id == sampler)
     if choice.kind.stochastic:
         return []
@@ -65,12 +65,12 @@ def solved_samples(name: str, study: Study, sampler: str, skip: str, sweep: str 
 
 
 def plain_samples(name: str, study: Study, sampler: str, skip: str) -> list[str]:
-    """Those of the same sampler without a jump, where a skip is compared with them."""
+    """Return the same sampler's shards without a jump, for comparison with a skip."""
     return solved_samples(name, study, sampler, "0") if int(skip) and 0 in study.teleport.skips else []
 
 
 def rows(name: str, study: Study) -> list[str]:
-    """The fidelity of every sampler and skip."""
+    """Return the fidelity files of all samplers and skips."""
     sweep = study.teleport
     own = [folder(name, choice.id, skip) + "/fidelity.json" for choice in sweep.samplers for skip in sweep.skips]
     null = [

@@ -1,4 +1,4 @@
-"""Moments, theories and their comparison with trajectories."""
+"""Files of moments, of theories, and of their comparison with trajectories."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Files = str | list[str]
 
 
 def comparisons(name: str, study: Study) -> list[str]:
-    """The Gaussian's errors for every sampler, the main sampler's first."""
+    """Return the files of the Gaussian's errors for every sampler, the main sampler's first."""
     samplers = stages.main_first(study.trajectories)
     return [f"results/{name}/comparison/{choice.id}/gaussian.zarr.zip" for choice in samplers]
 
 
 def models_compared(name: str, study: Study) -> list[str]:
-    """The errors of every theory for the main sampler, in the order of `comparison.models`."""
+    """Return the files of every theory's errors for the main sampler, in the order of `comparison.models`."""
     folder = f"results/{name}/comparison/{stages.main_sampler(study.trajectories)}"
     return [f"{folder}/{model}.zarr.zip" for model in study.comparison.models]
 
 
 def models(name: str, study: Study, kinds: Iterable[str], given: Iterable[str] = ("eigenbasis",)) -> dict[str, Files]:
-    """What theories and jumps are read from, by the kind of artifact, beside the kinds that are given anyway."""
+    """Return the files of theories and jumps, by the kind of artifact, without the kinds in `given`."""
     samples = stages.shards(sweep.samples(0, name, stages.main_sampler(study.teleport)), study.teleport)
     return {
         kind: samples if kind == "samples" else f"results/{name}/{kind}.zarr.zip"
@@ -34,30 +34,30 @@ def models(name: str, study: Study, kinds: Iterable[str], given: Iterable[str] =
 
 
 def inputs(name: str, study: Study, model: str) -> dict[str, Files]:
-    """What a theory is read from, beside the eigenbasis."""
+    """Return the files of a theory, besides the eigenbasis."""
     return models(name, study, [THEORIES[model].reads])
 
 
 def score_inputs(name: str, study: Study) -> dict[str, Files]:
-    """What all theories compared are read from, beside the eigenbasis and the data set."""
+    """Return the files of all compared theories, besides the eigenbasis and the data set."""
     return models(name, study, study.comparison.reads, ("eigenbasis", "dataset"))
 
 
 def settings(_: str, study: Study, model: str) -> dict[str, object]:
-    """How a theory is carried along; a closed form needs no ODE method."""
+    """Return the settings for solving a theory's flow; a closed form needs no ODE method."""
     used = {"batch_size"} if THEORIES[model].closed_form else None
     return study.comparison.model_dump(include=used, exclude={"models"})
 
 
 def cluster_labels(name: str, study: Study) -> list[str]:
-    """The mixture, where its clusters are what the classifier learns."""
+    """Return the mixture if its clusters are the classifier's labels."""
     extractor = study.teleport.extractor
     learned = isinstance(extractor, ClassifierExtractor) and extractor.labels == "mixture"
     return [f"results/{name}/mixture.zarr.zip"] if learned else []
 
 
 def claims_inputs(name: str, study: Study) -> dict[str, str | list[str]]:
-    """What the table of claims is drawn from."""
+    """Return the input files of the table of claims."""
     kinds = ("emergence", "perturbation", "retrieval", "geometry")
     return {
         **{kind: trajectories.of_main(kind, name, study) for kind in kinds},
@@ -68,7 +68,7 @@ def claims_inputs(name: str, study: Study) -> dict[str, str | list[str]]:
 
 
 def findings_inputs(name: str, study: Study) -> dict[str, str]:
-    """What the findings of the report's front page are drawn from."""
+    """Return the input files of the findings on the report's front page."""
     return {
         "emergence": trajectories.of_main("emergence", name, study),
         "gaussian": comparisons(name, study)[0],
@@ -77,5 +77,5 @@ def findings_inputs(name: str, study: Study) -> dict[str, str]:
 
 
 def moments(name: str, _: Study) -> list[str]:
-    """Moments and eigenbasis."""
+    """Return the files of moments and eigenbasis."""
     return [f"results/{name}/moments.zarr.zip", f"results/{name}/eigenbasis.zarr.zip"]

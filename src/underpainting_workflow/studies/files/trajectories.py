@@ -1,4 +1,4 @@
-"""List the files of trajectories, and of what is measured on them."""
+"""Files of trajectories, and of measures on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def of_sampler(name: str, study: Study, sampler: str, seeds: range | None = None
 
 
 def of_all(name: str, study: Study) -> list[str]:
-    """Return every shard of every sampler."""
+    """Return all trajectory shards of all samplers."""
     return [file for choice in study.trajectories.samplers for file in of_sampler(name, study, choice.id)]
 
 
