@@ -53,7 +53,7 @@ class Settings:
             commas. Without it, the default target is planned.
         sources: files that have to be committed for others to make the same results.
         section_files: further files of a section that an archive contains; `{}` stands for its name.
-        scripts: where the script of a code digest lies; `{}` stands for the digest's name.
+        scripts: path of the script of a code digest; `{}` stands for the digest's name.
         metrics: files that `dvc metrics` shows, relative to the section.
         plots: files and folders that `dvc plots` shows, relative to the section, with DVC's settings.
         stage_command: documentation in `dvc.yaml`; `{}` stands for the section.

@@ -62,7 +62,7 @@ class Job:
         wildcards: as text.
         config: the parameters that the result depends on.
         code: "SCRIPT DIGEST".
-        resources: requested resources, and further paths that are no inputs.
+        resources: requested resources, and further paths that are not inputs.
         threads: number of threads.
         log: path of the log.
     """
