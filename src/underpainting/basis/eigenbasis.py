@@ -1,16 +1,17 @@
-r"""The eigenbasis of a data set: Sigma = U diag(lambda) U^T (Sec. 4.1, App. G).
+r"""Computes the eigenbasis of a data set: Sigma = U diag(lambda) U^T (Sec. 4.1, App. G).
 
-Three ways lead to the same basis; choose by what fits into memory (D pixels, N images, r components):
+Three methods give the same basis; choose by the memory available (D pixels, N images, r components):
 
     dense        eigendecomposition of the D x D covariance                                   O(D^3)
     gram         eigendecomposition of the N x N Gram matrix, for N < D                       O(N^2 D)
     randomized   block Krylov space from a random start (Musco & Musco 2015), over a stream   O(N D r)
 
-No way but the first forms a D x D matrix. `randomized` holds a few D x r matrices and one block of images at a time; `gram`
+Only the first forms a D x D matrix. `randomized` holds a few D x r matrices and one block of images at a time; `gram`
 holds all images in float64.
 
-`randomized` takes the best within the span of C W, C^2 W, ..., for the covariance C and random columns W. The last power
-alone (Halko et al. 2011) costs as many passes, and explains half a per cent less of images with a 1/f spectrum.
+`randomized` computes the best basis within the span of C W, C^2 W, ..., for the covariance C and random columns W.
+The last power alone (Halko et al. 2011) costs as many passes, and explains half a per cent less of images with a 1/f
+spectrum.
 
 The sign of an eigenvector is arbitrary; here its largest entry is positive, so that two runs agree.
 """
@@ -41,7 +42,7 @@ class Eigenbasis:
         mean: mu, shape (pixel,).
         vectors: U, orthonormal columns, shape (pixel, component).
         variances: lambda, decreasing and not negative, shape (component,), in squared image units.
-        total_variance: trace of the covariance, the components left out included.
+        total_variance: trace of the covariance, including the omitted components.
         image_shape: (channel, height, width), with channel * height * width = pixel.
 
     Raises:
@@ -79,13 +80,13 @@ class Eigenbasis:
         return float(self.variances.sum()) / self.total_variance if self.total_variance > 0 else 1.0
 
     def to(self, device: torch.device | str) -> Eigenbasis:
-        """The same basis on another device."""
+        """Return the same basis on another device."""
         return replace(
             self, mean=self.mean.to(device), vectors=self.vectors.to(device), variances=self.variances.to(device)
         )
 
     def coefficients(self, images: Tensor) -> Tensor:
-        """U^T (x - mu): from images (sample, channel, height, width) to (sample, component)."""
+        """Compute U^T (x - mu), shape (sample, component), of images (sample, channel, height, width)."""
         return (images.flatten(1).to(self.mean.dtype) - self.mean) @ self.vectors
 
 
@@ -112,7 +113,7 @@ def _basis(
 
 
 def dense(mean: FloatArray, covariance: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
-    """All components, from the covariance matrix.
+    """Compute all components from the covariance matrix.
 
     Args:
         mean: shape (pixel,).
@@ -124,12 +125,12 @@ def dense(mean: FloatArray, covariance: FloatArray, image_shape: tuple[int, ...]
 
 
 def gram(images: FloatArray, image_shape: tuple[int, ...], rank: int | None = None) -> Eigenbasis:
-    """The at most N - 1 components with variance, from the Gram matrix of N images; for N < pixels.
+    """Compute the components with non-zero variance, at most N - 1, from the Gram matrix of N < pixel images.
 
     Args:
         images: flattened, shape (sample, pixel), float64.
         image_shape: (channel, height, width).
-        rank: make only the leading components, which spares the memory of the others; all if not given.
+        rank: compute only this many leading components, to save memory; all if not given.
     """
     count = len(images)
     mean = images.mean(0)
@@ -138,19 +139,19 @@ def gram(images: FloatArray, image_shape: tuple[int, ...], rank: int | None = No
     values, left = np.linalg.eigh(centred @ centred.T / scale)
     values, left = values[::-1], left[:, ::-1]
     rounding = count * np.finfo(np.float64).eps
-    # what equal images leave: the rounding of their mean
+    # the variance of equal images: rounding of their mean
     tolerance = max(float(values.max(initial=0.0)) * rounding, _sum_of_squares(images) / scale * rounding**2)
     kept = np.flatnonzero(values > tolerance)[:rank]
     vectors = centred.T @ (left[:, kept] / np.sqrt(values[kept] * scale))
-    # Two small eigenvalues leave vectors that are orthogonal only to rounding; QR mends that, R being close to diagonal.
-    # Largest first: QR keeps the first vectors and mends the later ones, and the small ones are those that need it.
+    # Vectors of small eigenvalues are orthogonal only up to rounding; QR corrects that, since R is close to diagonal.
+    # Largest first: QR keeps the first vectors and corrects the later ones, which have the small eigenvalues.
     orthonormal, upper = np.linalg.qr(vectors)
     total = _sum_of_squares(centred) / scale
     return _basis(mean, orthonormal * np.sign(np.diag(upper)), values[kept], total, image_shape)
 
 
 def basis_of_images(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
-    """All components with variance of images that fit into memory, in the cheaper of the two exact ways.
+    """Compute all components with non-zero variance of images in memory, by the cheaper of the two exact methods.
 
     Args:
         images: flattened, shape (sample, pixel), float64.
@@ -178,19 +179,19 @@ def randomized(
     seed: int = 0,
     block_bytes: int = 256 * 2**20,
 ) -> Eigenbasis:
-    """The leading components without any pixel-by-pixel matrix (Musco & Musco 2015, Alg. 2).
+    """Compute the leading components without a pixel-by-pixel matrix (Musco & Musco 2015, Alg. 2).
 
     Args:
-        batches: gives the flattened images again at each call, in batches of shape (sample, pixel), float32 or float64.
+        batches: returns all flattened images at each call, in batches of shape (sample, pixel), float32 or float64.
         mean: their mean, shape (pixel,).
         total_variance: trace of their covariance.
         count: number of images.
         image_shape: (channel, height, width).
-        rank: number of components wanted.
+        rank: number of components requested.
         oversample: extra random directions.
-        power_iterations: powers of C beyond the first; each reads the data once more, and holds `rank` more columns.
+        power_iterations: powers of C beyond the first; each reads the data once more and holds `rank` more columns.
         seed: of the random start.
-        block_bytes: memory for images in float64 at once; a larger batch is taken piece by piece.
+        block_bytes: memory for images in float64; a larger batch is processed in pieces.
 
     Raises:
         ValueError: the rank exceeds what the images can have.
@@ -210,7 +211,7 @@ def randomized(
 def _krylov(
     blocks: Callable[[], Iterable[FloatArray]], start: FloatArray, limit: int, iterations: int
 ) -> list[FloatArray]:
-    """Orthonormal columns, one matrix for each power of the scatter matrix, at most `limit` columns in all."""
+    """Compute orthonormal columns, one matrix per power of the scatter matrix, at most `limit` columns in total."""
     first, upper = np.linalg.qr(_scatter_times(blocks(), start))
     floor = len(start) * np.finfo(np.float64).eps * float(np.abs(upper).max())
     basis = [first]
@@ -225,9 +226,9 @@ def _krylov(
 
 
 def _new_directions(columns: FloatArray, basis: list[FloatArray], floor: float) -> FloatArray:
-    """Orthonormal columns for what `columns` add to `basis`; nothing for those within it, up to rounding.
+    """Return orthonormal columns that span the part of `columns` outside `basis`; none for columns within it.
 
-    Twice, since the first time leaves rounding, which counts where the columns lie almost within the basis.
+    Projects twice: the first pass leaves rounding errors, which matter for columns almost within the basis.
     """
     for least in (floor, 0.5):
         for part in basis:
@@ -238,7 +239,7 @@ def _new_directions(columns: FloatArray, basis: list[FloatArray], floor: float) 
 
 
 def _times(basis: list[FloatArray], matrix: FloatArray) -> FloatArray:
-    """The product of matrices side by side with one matrix, shape (pixel, column)."""
+    """Multiply concatenated matrices by one matrix; return shape (pixel, column)."""
     product, row = np.zeros((len(basis[0]), matrix.shape[1])), 0
     for part in basis:
         product += part @ matrix[row : row + part.shape[1]]
@@ -247,14 +248,14 @@ def _times(basis: list[FloatArray], matrix: FloatArray) -> FloatArray:
 
 
 def _centred(batches: Batches, mean: FloatArray, size: int) -> Iterator[FloatArray]:
-    """The images less their mean, in float64, at most `size` at a time."""
+    """Yield the images minus their mean, in float64, at most `size` at a time."""
     for batch in batches():
         for start in range(0, len(batch), size):
             yield batch[start : start + size] - mean
 
 
 def _scatter_times(blocks: Iterable[FloatArray], basis: FloatArray) -> FloatArray:
-    """X^T X Q for centred images X, shape (sample, pixel), and columns Q, shape (pixel, column)."""
+    """Compute X^T X Q for centred images X, shape (sample, pixel), and columns Q, shape (pixel, column)."""
     product = np.zeros_like(basis)
     for block in blocks:
         product += block.T @ (block @ basis)
@@ -262,7 +263,7 @@ def _scatter_times(blocks: Iterable[FloatArray], basis: FloatArray) -> FloatArra
 
 
 def _scatter_within(blocks: Iterable[FloatArray], basis: list[FloatArray]) -> FloatArray:
-    """Q^T X^T X Q for the columns Q of matrices side by side, shape (column, column)."""
+    """Compute Q^T X^T X Q, shape (column, column), for the columns Q of concatenated matrices."""
     small = np.zeros((sum(part.shape[1] for part in basis),) * 2)
     for block in blocks:
         projected = np.hstack([block @ part for part in basis])
@@ -271,10 +272,10 @@ def _scatter_within(blocks: Iterable[FloatArray], basis: list[FloatArray]) -> Fl
 
 
 def truncate(basis: Eigenbasis, *, rank: int | None = None, explained_variance: float | None = None) -> Eigenbasis:
-    """The leading components: at most `rank`, and no more than reach the fraction `explained_variance`.
+    """Return the leading components: at most `rank`, and the fewest that reach the fraction `explained_variance`.
 
     Raises:
-        ValueError: the rank is not between 1 and the pixels, or the fraction not in (0, 1].
+        ValueError: the rank is not between 1 and the number of pixels, or the fraction is not in (0, 1].
     """
     keep = basis.rank
     if explained_variance is not None:
@@ -308,10 +309,10 @@ def save(basis: Eigenbasis, path: str | Path, provenance: Mapping[str, Any] | No
 
 
 def load(path: str | Path) -> Eigenbasis:
-    """Read what `save` wrote.
+    """Read a basis that `save` wrote.
 
     Raises:
-        ArtifactError: the file is missing, holds no basis, or one of images in another range.
+        ArtifactError: the file is missing, holds no basis, or its basis is of images in another range.
     """
     from underpainting.io import artifacts
 

@@ -1,7 +1,8 @@
-r"""A basis from images without a workflow: from a source of images, or from samples of a network.
+r"""Computes a basis without a workflow, from a source of images or from samples of a network.
 
-The second serves where the training images are not at hand; it holds the network's own errors. Images are read, or made, once,
-and kept as bytes in a file of the system's temporary folder: the estimates pass over them several times.
+Samples serve where the training images are not available; their basis includes the network's errors. Images are read,
+or generated, once and kept as bytes in a file of the system's temporary folder, since the estimates read them several
+times.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ RANDOMIZED_RANK = 256
 
 @dataclass(frozen=True)
 class Spool:
-    """Images on disk.
+    """Images on disk, with their labels and digest.
 
     Attributes:
         images: bytes, shape (sample, channel, height, width).
@@ -58,7 +59,7 @@ class Spool:
         return prod(self.shape)
 
     def batches(self, label: int | None = None) -> Iterator[NDArray[np.float32]]:
-        """Flattened images in [-1, 1], shape (sample, pixel); those of one class, or all."""
+        """Yield flattened images in [-1, 1], shape (sample, pixel), of one class or of all."""
         chosen = np.arange(len(self.images)) if label is None else np.flatnonzero(self.labels == label)
         size = artifacts.at_once(self.pixels)
         for start in range(0, len(chosen), size):
@@ -68,7 +69,7 @@ class Spool:
 
 @contextmanager
 def spool_images(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[Spool]:
-    """Keep a stream of images and labels in a temporary file, which is gone afterwards.
+    """Keep a stream of images and labels in a temporary file, removed when the context ends.
 
     Args:
         parts: images as bytes, shape (sample, channel, height, width), and labels, shape (sample,).
@@ -87,7 +88,7 @@ def spool_images(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[
 
 
 def choose_method(method: Method, pixels: int, count: int) -> Literal["dense", "gram", "randomized"]:
-    """What `auto` stands for: the Gram matrix for few images, the covariance for few pixels, else the randomized way."""
+    """Return the method that `auto` selects: `gram` for few images, `dense` for few pixels, else `randomized`."""
     if method != "auto":
         return method
     if count < pixels and count * pixels <= GRAM_VALUES:
@@ -96,12 +97,12 @@ def choose_method(method: Method, pixels: int, count: int) -> Literal["dense", "
 
 
 def estimate(spool: Spool, method: Method = "auto", rank: int | None = None, seed: int = 0) -> Eigenbasis:
-    """The eigenbasis of images, as the workflow computes it.
+    """Compute the eigenbasis of images, as the workflow does.
 
     Args:
         spool: the images.
-        method: see `eigenbasis`; `auto` chooses by their number and size.
-        rank: components to keep; all if not given, 256 at most by the randomized method.
+        method: see `eigenbasis`; `auto` selects one by the number and size of the images.
+        rank: components to keep; all if not given, but at most 256 by the randomized method.
         seed: of the randomized method.
 
     Raises:
@@ -128,7 +129,7 @@ def _dense(spool: Spool, label: int | None = None) -> Eigenbasis:
 
 
 def bases_of_classes(spool: Spool, classes: int, rank: int) -> list[Eigenbasis]:
-    """The basis of each class, `rank` components each.
+    """Compute the basis of each class, with `rank` components each.
 
     Raises:
         ValueError: the images have no classes, a class has no image, or they are too large for a covariance matrix.
@@ -150,18 +151,18 @@ def basis_of_source(
     limit: int | None = None,
     **options: Any,
 ) -> StoredBasis:
-    """The basis of a source of images.
+    """Compute the basis of a source of images.
 
     Args:
-        source: of images, such as `datasets.folder_images`.
-        target: what the images are brought to.
+        source: of the images, such as `datasets.folder_images`.
+        target: format to which the images are converted.
         name: of the images, for the card.
-        per_class: whether each class gets a Gaussian of its own.
-        limit: use only the first so many images.
-        options: of `estimate`.
+        per_class: whether each class gets its own Gaussian.
+        limit: use only this many images, the first ones; all if not given.
+        options: arguments of `estimate`.
 
     Raises:
-        DataError: an image does not fit.
+        DataError: an image cannot be read or converted.
         ValueError: as `estimate` and `bases_of_classes`.
     """
     shape = (target.channels, target.size, target.size)
@@ -176,21 +177,21 @@ def basis_of_source(
 def make_stored_basis(
     whole: Eigenbasis, spool: Spool, name: str, options: dict[str, Any], classes: Iterable[Eigenbasis] = ()
 ) -> StoredBasis:
-    """Put a basis together with its card and, where there are classes, one basis of each."""
+    """Combine a basis with its card and, where there are classes, with the basis of each."""
     count = len(spool.images)
     method = choose_method(options.get("method", "auto"), spool.pixels, count)
     return StoredBasis.of(whole, name, list(classes), count=count, method=method, data_digest=spool.digest)
 
 
 def first_shape(source: datasets.Source, any_shape: bool = False) -> tuple[int, int]:
-    """Number of channels and height of the first image.
+    """Return the number of channels and the height of the first image.
 
     Args:
-        source: of images.
-        any_shape: whether it may have another width.
+        source: of the images.
+        any_shape: whether the image need not be square.
 
     Raises:
-        DataError: it has another width.
+        DataError: the image is not square.
     """
     pixels = next(iter(source)).pixels
     height, width = pixels.shape[:2]

@@ -1,10 +1,10 @@
-r"""Streaming, mergeable mean and covariance (Sec. 5), never the whole data set in memory.
+r"""Computes the mean and covariance of a stream of images (Sec. 5), without holding the data set in memory.
 
-A batch B of n images with mean m and scatter S = sum (x - m)(x - m)^T joins what is there (N, M, T) by
+A batch B of n images with mean m and scatter S = sum (x - m)(x - m)^T joins the moments so far (N, M, T) by
 
     d = m - M,    M <- M + d n / (N + n),    T <- T + S + d d^T N n / (N + n)             (Chan et al. 1979)
 
-which is exact, stable, and the same for a batch, a shard or another machine's result. All sums are float64.
+which is exact, numerically stable, and the same for a batch, a shard or another machine's result. All sums are float64.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Moments:
 
     @classmethod
     def empty(cls, pixels: int, *, diagonal: bool = False) -> Moments:
-        """Moments of no image. `diagonal` keeps only variances, for images too large for a covariance matrix."""
+        """Return the moments of no image; `diagonal` keeps only variances, for images too large for a covariance."""
         return cls(0, np.zeros(pixels), np.zeros(pixels if diagonal else (pixels, pixels)))
 
     @property
@@ -56,12 +56,12 @@ class Moments:
         if not len(batch):
             return
         mean = batch.mean(0)
-        if not np.isfinite(mean).all():  # as cheap as a look at one image: NaN and infinity reach the mean
+        if not np.isfinite(mean).all():  # the mean is cheap to check, and NaN and infinity propagate to it
             raise ValueError("an image holds values that are not finite (NaN or infinity)")
         if self.diagonal:
             self._join(len(batch), mean, np.square(batch - mean).sum(0))
             return
-        # the term d d^T N n / (N + n) joins the product as one more row, which spares two passes over a full matrix
+        # the term d d^T N n / (N + n) is one more row of the product, which saves two passes over a full matrix
         total = self.count + len(batch)
         rows = np.empty((len(batch) + 1, len(mean)))
         np.subtract(batch, mean, out=rows[:-1])
@@ -71,7 +71,7 @@ class Moments:
         self.count = total
 
     def merge(self, other: Moments) -> None:
-        """Add the images of other moments, as if they had been seen here.
+        """Add other moments, as if their images had been seen here.
 
         Raises:
             ValueError: the other moments are of another size or kind.
@@ -92,7 +92,7 @@ class Moments:
         self.count = total
 
     def covariance(self, ddof: int = 1) -> FloatArray:
-        """Covariance, shape (pixel, pixel), or the variances, shape (pixel,), of diagonal moments.
+        """Return the covariance, shape (pixel, pixel); for diagonal moments the variances, shape (pixel,).
 
         Zero for a single image, whose distribution is a point.
 
@@ -111,7 +111,7 @@ class Moments:
 
 
 def moments_of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: bool = False) -> Moments:
-    """Moments of a stream of batches, each of shape (sample, ...)."""
+    """Compute the moments of a stream of batches, each of shape (sample, ...)."""
     moments = Moments.empty(pixels, diagonal=diagonal)
     for batch in batches:
         moments.update(batch)
@@ -121,7 +121,7 @@ def moments_of_batches(batches: Iterable[ArrayLike], pixels: int, *, diagonal: b
 def moments_by_class(
     batches: Iterable[tuple[ArrayLike, ArrayLike]], pixels: int, classes: int, *, diagonal: bool = False
 ) -> list[Moments]:
-    """Moments of each class from a stream of (images, labels); merge them for those of the whole set.
+    """Compute the moments of each class from a stream of (images, labels); merge them for the complete data set.
 
     Args:
         batches: images of shape (sample, ...) with integer labels in [0, classes) of shape (sample,).

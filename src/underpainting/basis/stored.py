@@ -1,10 +1,10 @@
-r"""A basis as one file to be handed on: `basis.safetensors`, tensors and a card.
+r"""Reads and writes a basis as one portable file, `basis.safetensors`: tensors and a card.
 
-The card is JSON in the file's metadata, under the key `underpainting`. It says of which images the basis was made, in which
-range, how many, and carries the digest of the tensors, so that a reader needs nothing else to trust or refuse a file.
-Tensors are those of an `Eigenbasis`: mean (pixel), vectors (pixel, component), variances (component); where each class has a
-Gaussian of its own, the same with `class_` in front and one more axis, class, in front. The library computes in float64,
-whatever the file holds.
+The card is JSON in the file's metadata, under the key `underpainting`. It holds the source, range and number of the
+images and the digest of the tensors, so that a reader needs nothing else to accept or refuse a file. The tensors are
+those of an `Eigenbasis`: mean (pixel), vectors (pixel, component), variances (component). Where each class has its
+own Gaussian, the same with the prefix `class_` and a leading axis, class. The library computes in float64, whatever
+type the file holds.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _REMEDY = "make the file again with `underpainting basis` or `underpainting.basi
 
 
 class BasisFileError(ValueError):
-    """A file is no basis that can be used here; the message names it and says what to do."""
+    """Error for a file that is no usable basis; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a basis was made of.
+    """Description of the images, method and variances of a basis.
 
     Attributes:
         source: the images, in words.
@@ -49,7 +49,7 @@ class Card:
         class_variances: the same of each class; empty without classes.
         count: number of images; None if not known.
         method: how the basis was computed; empty if not known.
-        data_digest: SHA-256 that tells the images; empty if not known.
+        data_digest: SHA-256 of the images; empty if not known.
         image_range: darkest and brightest value of the images.
         rank: number of components.
         explained_variance: fraction of the total variance within them.
@@ -74,17 +74,17 @@ class Card:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Card:
-        """From what `asdict` gives, or JSON of it."""
+        """Return the card from the dictionary that `asdict` returns, or from JSON of it."""
         lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
         return cls(**{**content, **lists})
 
     def checked(self) -> Card:
-        """The card with its check."""
+        """Return the card with its check."""
         plain = replace(self, check="")
         return replace(plain, check=tensor_files.digest({}, asdict(plain)))
 
     def text(self) -> str:
-        """The card in Markdown, as it stands beside a basis on the Hub."""
+        """Return the card in Markdown, as published beside a basis on the Hub."""
         rows = [
             ("images", self.source),
             ("number of images", "not known" if self.count is None else f"{self.count:,}"),
@@ -106,9 +106,9 @@ class StoredBasis:
     """A basis with its card.
 
     Attributes:
-        whole: of all images.
-        classes: of each class, all of one rank; empty if there are none.
-        card: what they were made of.
+        whole: basis of all images.
+        classes: basis of each class, all of one rank; empty if there are none.
+        card: description of the bases.
     """
 
     whole: Eigenbasis
@@ -117,16 +117,16 @@ class StoredBasis:
 
     @classmethod
     def of(cls, whole: Eigenbasis, source: str, classes: Sequence[Eigenbasis] = (), **details: Any) -> StoredBasis:
-        """Put a card to a basis.
+        """Combine a basis with its card.
 
         Args:
-            whole: of all images.
+            whole: basis of all images.
             source: the images, in words.
-            classes: of each class.
+            classes: basis of each class.
             details: `count`, `method`, `data_digest` of the card.
 
         Raises:
-            ValueError: the bases of the classes have other images than the whole, or differ in rank.
+            ValueError: the bases of the classes are of images of another shape, or differ in rank.
         """
         if any(one.image_shape != whole.image_shape or one.rank != classes[0].rank for one in classes):
             raise ValueError(
@@ -146,7 +146,7 @@ class StoredBasis:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], card: Card) -> StoredBasis:
-        """Put together what `tensors` took apart; in float64."""
+        """Build a basis from its `tensors`, in float64."""
         doubled = {name: value.double() for name, value in tensors.items()}
         shape = card.image_shape
         whole = Eigenbasis(doubled["mean"], doubled["vectors"], doubled["variances"], card.total_variance, shape)
@@ -159,7 +159,7 @@ class StoredBasis:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors of the file by name, in float64."""
+        """Return the tensors of the file by name, in float64."""
         found = {part: getattr(self.whole, part).contiguous() for part in _PARTS}
         if self.classes:
             found |= {f"class_{part}": torch.stack([getattr(one, part) for one in self.classes]) for part in _PARTS}
@@ -167,17 +167,17 @@ class StoredBasis:
 
 
 def _rounded(name: str, tensor: Tensor, precision: Precision) -> Tensor:
-    """Vectors are nearly all of the file; mean and variances stay in float64."""
+    """Round the vectors, which are nearly all of the file; mean and variances stay in float64."""
     return tensor.float() if precision == "float32" and name.endswith("vectors") else tensor.double()
 
 
 def save_basis(stored: StoredBasis, path: str | Path, precision: Precision = "float64") -> StoredBasis:
-    """Write a basis with its card, complete or not at all; the same basis and card give the same bytes.
+    """Write a basis with its card atomically; the same basis and card give the same bytes.
 
     Args:
         stored: the basis.
         path: `*.safetensors`.
-        precision: float32 halves the file, and moves a jump by about 1e-7 of the image range.
+        precision: float32 halves the file and changes a jump by about 1e-7 of the image range.
 
     Returns:
         the basis as the file holds it.
@@ -191,11 +191,11 @@ def save_basis(stored: StoredBasis, path: str | Path, precision: Precision = "fl
 
 
 def load_basis(path: str | Path) -> StoredBasis:
-    """Read what `save_basis` wrote.
+    """Read a basis that `save_basis` wrote.
 
     Raises:
-        BasisFileError: there is no such file, it holds no basis, one of an unknown format or of images in another range, or
-            it was altered.
+        BasisFileError: the file is missing or altered, or holds no basis, one of an unknown format, or one of images in
+            another range.
     """
     path = Path(path)
     if not path.is_file():
@@ -215,7 +215,7 @@ def load_basis(path: str | Path) -> StoredBasis:
 
 
 def _card(text: str | None, path: Path) -> Card:
-    """The card of a file, if it is one that this version of the library understands."""
+    """Read the card of a file, if this version of the library supports its format."""
     content = json.loads(text) if text else {}
     if content.get("format") != FORMAT:
         found = content.get("format", "no card of a basis")
@@ -226,7 +226,7 @@ def _card(text: str | None, path: Path) -> Card:
 
 
 def require_range(card: Card, name: str) -> None:
-    """Refuse a basis of images in another range than the library's.
+    """Check that a basis is of images in the library's range.
 
     Raises:
         BasisFileError: the range differs.
@@ -241,17 +241,17 @@ def require_range(card: Card, name: str) -> None:
 def from_artifacts(
     basis: str | Path, moments: str | Path | None = None, per_class: bool = False, rank: int | None = None
 ) -> StoredBasis:
-    """The basis of a study, from its artifacts.
+    """Build the stored basis of a study from its artifacts.
 
     Args:
         basis: `eigenbasis.zarr.zip`.
-        moments: `moments.zarr.zip`, which knows the number of images.
-        per_class: whether each class gets a Gaussian of its own, from the moments that hold it (`moments.per_class`).
+        moments: `moments.zarr.zip`, which holds the number of images.
+        per_class: whether each class gets its own Gaussian, from moments made with `moments.per_class`.
         rank: components to keep, of each class too; all if not given.
 
     Raises:
         ArtifactError: a file is missing or of another kind.
-        ValueError: the moments of each class are wanted and not there, or the rank is not possible.
+        ValueError: the moments of each class are requested but missing, or the rank is not possible.
     """
     from underpainting.io import artifacts
 
