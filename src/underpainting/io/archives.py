@@ -1,4 +1,4 @@
-"""Zip archives of Zarr stores: what their metadata say, read without Zarr, and what reading a damaged one raises."""
+"""Reads the metadata of zipped Zarr stores without Zarr, and lists the errors that damaged ones raise."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ DAMAGE = (
     NotImplementedError,
     MemoryError,
 )
-"""What zipfile, json and Zarr raise over an archive that was altered."""
+"""Errors that zipfile, json and Zarr raise for an altered archive."""
 
 
 def metadata(archive: zipfile.ZipFile, node: str = "") -> dict[str, Any]:
-    """What a store says of itself, or of one of its arrays."""
+    """Read the metadata of a store, or of one of its arrays."""
     found: dict[str, Any] = json.loads(archive.read("/".join(filter(None, [node, METADATA]))))
     return found
 
 
 def metadata_of(path: str | Path, *nodes: str) -> list[dict[str, Any]]:
-    """The metadata of some nodes of a packed store; none, if they cannot be read."""
+    """Read the metadata of nodes of a packed store; return an empty list if they cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             return [metadata(archive, node) for node in nodes]
@@ -47,7 +47,7 @@ def metadata_of(path: str | Path, *nodes: str) -> list[dict[str, Any]]:
 
 
 def expected_entries(archive: zipfile.ZipFile) -> Iterator[str]:
-    """The entries that a store has by its metadata: every node, and every chunk of its arrays."""
+    """Yield the entries that a store has by its metadata: every node, and every chunk of its arrays."""
     for name in archive.namelist():
         node, _, last = name.rpartition("/")
         if last == METADATA:

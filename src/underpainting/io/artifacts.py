@@ -1,15 +1,16 @@
-r"""Every array on disk: one xarray dataset, one file `name.zarr.zip`.
+r"""Reads and writes artifacts: one xarray dataset as one file, `name.zarr.zip`.
 
-An artifact is Zarr, written to a scratch store and then packed: entries sorted, uncompressed a second time, dated 1980,
-under a temporary name that is renamed at the end. So it is complete or absent at any moment, and its bytes
-depend on its content alone. (Writing through zarr's own ZipStore leaves duplicate entries and different bytes each time.)
+An artifact is Zarr, written to a temporary store and then packed: entries sorted, without second compression, dated
+1980, under a temporary name that is renamed at the end. So it is complete or absent at any moment, and its bytes
+depend on its content alone. (Writing through zarr's own ZipStore leaves duplicate entries and different bytes each
+time.)
 
-Every chunk that the metadata promise is there, and its checksum (CRC-32, of the archive) is compared when it is read: what is
-damaged is refused, and never read as the fill value of a chunk that is absent. Every number is finite, but for NaN in an array
-whose attribute `missing` says what it means.
+Every chunk listed by the metadata must exist, and its checksum (CRC-32, of the archive) is compared when it is read:
+a damaged file is refused, and a missing chunk is never read as the fill value. Every number is finite, except NaN in
+an array whose attribute `missing` gives its meaning.
 
 Images carry the attributes `units` and `range`, and a reader refuses a range that it does not expect: statistics
-taken in [0, 1] and used in [-1, 1] would be wrong without a sound.
+taken in [0, 1] and used in [-1, 1] would be wrong without any error.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ _CHUNK_BYTES = 64 * 2**20
 
 
 class ArtifactError(ValueError):
-    """An artifact on disk is not what its reader needs; the message names the file."""
+    """Error for an artifact that is missing, damaged or of another kind; the message names the file."""
 
 
 class Archive(ZipStore):
-    """A packed Zarr store that is read as it was written, or not at all.
+    """A packed Zarr store that is refused if it is damaged.
 
     Raises:
-        ArtifactError: when it is opened or read, and is damaged.
+        ArtifactError: the store is damaged; when it is opened or read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,13 +77,13 @@ def _reporting_damage(path: str | Path) -> Iterator[None]:
 
 
 def digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Compute the SHA-256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pack(folder: Path, path: Path, names: set[str]) -> None:
-    """Put a store into one file, if it is what was written: these arrays, with all of their chunks."""
+    """Pack a store into one file, after a check that it holds all arrays of `names` with all of their chunks."""
     files = sorted(
         ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file()),
         key=lambda entry: (not entry[0].endswith("zarr.json"), entry[0]),
@@ -106,7 +107,7 @@ def _pack(folder: Path, path: Path, names: set[str]) -> None:
 
 
 def _encoding(dataset: xr.Dataset, dim: str) -> dict[str, dict[str, Any]]:
-    """Chunks along the first axis: one part of a stream along `dim`, else at most 64 MiB; the other axes whole."""
+    """Choose chunks along the first axis: one part of a stream along `dim`, else at most 64 MiB."""
     encoding: dict[str, dict[str, Any]] = {}
     for name, array in dataset.variables.items():
         kept = {key: array.encoding[key] for key in ("dtype", "scale_factor", "add_offset") if key in array.encoding}
@@ -119,19 +120,19 @@ def _encoding(dataset: xr.Dataset, dim: str) -> dict[str, dict[str, Any]]:
 
 
 def _storable(array: xr.DataArray) -> bool:
-    """Whether the whole numbers of an array's encoding hold its values; xarray would let them wrap around."""
+    """Return whether the integers of an array's encoding can hold its values; xarray would let them wrap around."""
     kind = np.dtype(array.encoding.get("dtype", array.dtype))
     if array.dtype.kind != "f" or kind.kind not in "iu" or not array.size:
         return True
     scale, offset = array.encoding.get("scale_factor", 1.0), array.encoding.get("add_offset", 0.0)
     if not np.isfinite(array.values).all():
-        return False  # whole numbers know no NaN
+        return False  # integers have no NaN
     packed = [np.round((float(value) - offset) / scale) for value in (array.values.min(), array.values.max())]
     return all(np.iinfo(kind).min <= value <= np.iinfo(kind).max for value in packed)
 
 
 def _not_finite(array: xr.DataArray) -> str:
-    """Which numbers of an array may not be stored; NaN may where the attribute `missing` says what it means."""
+    """Describe the numbers of an array that are not finite, except NaN where the attribute `missing` is set."""
     if array.dtype.kind not in "fc" or (finite := np.isfinite(array.values)).all():
         return ""
     if "missing" in array.attrs and not np.isinf(array.values).any():
@@ -153,12 +154,12 @@ def _checked(dataset: xr.Dataset, path: Path) -> xr.Dataset:
 
 
 def save(dataset: xr.Dataset, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
-    """Write a dataset as one reproducible file, complete or not at all.
+    """Write a dataset atomically as one reproducible file.
 
     Args:
         dataset: every data variable has the attribute `units`.
         path: `*.zarr.zip`.
-        provenance: where it came from (study, seeds, digests, versions); kept as JSON in the attribute `provenance`.
+        provenance: its origin (study, seeds, digests, versions); kept as JSON in the attribute `provenance`.
 
     Raises:
         ArtifactError: an array has no units, or numbers that are not finite.
@@ -172,13 +173,13 @@ def save_stream(
     """Write datasets one after the other along `dim` into one file; memory holds one part at a time.
 
     Args:
-        parts: datasets of equal size along `dim`, the last one may be shorter.
+        parts: datasets of equal size along `dim`; the last one may be shorter.
         path: `*.zarr.zip`.
-        dim: the axis along which they follow each other; the first axis of every array that has it.
+        dim: the axis along which they are concatenated; the first axis of every array that has it.
         provenance: as in `save`.
 
     Raises:
-        ArtifactError: an array has no units or numbers that are not finite, or there is no part.
+        ArtifactError: an array has no units or numbers that are not finite, or there are no parts.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +205,7 @@ def save_stream(
 
 
 def load(path: str | Path) -> xr.Dataset:
-    """Open an artifact; arrays are read when they are used, and damage to them is reported then.
+    """Open an artifact; arrays are read, and damage to them is reported, when they are used.
 
     Raises:
         ArtifactError: the file is missing, damaged or no artifact.
@@ -217,24 +218,24 @@ def load(path: str | Path) -> xr.Dataset:
 
 
 def provenance(dataset: xr.Dataset) -> dict[str, Any]:
-    """Where a dataset came from, as given to `save`."""
+    """Return the origin of a dataset, as given to `save`."""
     content: dict[str, Any] = json.loads(dataset.attrs.get("provenance", "{}"))
     return content
 
 
 def image_array(values: np.ndarray[Any, Any], dims: Sequence[str], long_name: str) -> xr.DataArray:
-    """An array of images in the library's range, labelled as such."""
+    """Label an array of images in the library's range."""
     attributes = {"units": "1", "range": list(IMAGE_RANGE), "long_name": long_name}
     return xr.DataArray(values, dims=tuple(dims), attrs=attributes)
 
 
 def array(values: Any, dims: Sequence[str] | str, long_name: str, units: str = "1", missing: str = "") -> xr.DataArray:
-    """A labelled array.
+    """Label an array with axes, a name and units.
 
     Args:
-        values: finite numbers, and NaN where `missing` is given.
+        values: finite numbers; NaN, too, if `missing` is given.
         units: '1' if dimensionless.
-        missing: what a NaN means.
+        missing: meaning of NaN.
     """
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
     meaning = {"missing": missing} if missing else {}
@@ -242,7 +243,7 @@ def array(values: Any, dims: Sequence[str] | str, long_name: str, units: str = "
 
 
 def require_range(array: xr.DataArray, path: str | Path, expected: tuple[float, float] = IMAGE_RANGE) -> xr.DataArray:
-    """The array itself, if its values are declared in the expected range.
+    """Return the array after a check that it declares the expected range.
 
     Raises:
         ArtifactError: the array declares another range, or none.
@@ -257,7 +258,7 @@ def require_range(array: xr.DataArray, path: str | Path, expected: tuple[float, 
 
 
 def at_once(pixels: int, most: int = 1024) -> int:
-    """How many images of so many values to hold in memory at a time: at most `most`, and 2^25 values (256 MiB in float64)."""
+    """Return how many images to hold in memory: at most `most`, and at most 2^25 values (256 MiB in float64)."""
     return min(most, max(1, 2**25 // max(pixels, 1)))
 
 

@@ -1,4 +1,4 @@
-"""What a person gave and has to correct: each problem is an object, one exception carries them, and here they become text."""
+"""Errors in the user's input: problems as objects, and the exceptions that hold them and print them as text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LONGEST_PART, _LONGEST_MESSAGE = 500, 2000
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that cannot be used, and what to do about it.
+    """One problem of the user's input, and its remedy.
 
     Attributes:
         problem: what is wrong, without a full stop.
         remedy: what to do, without a full stop.
-        key: the key in the file, dotted; empty if the problem is the file's as a whole.
-        file: the file to correct; empty until somebody says which one it is.
+        key: the key in the file, dotted; empty if the problem concerns the complete file.
+        file: the file to correct; empty until it is known.
     """
 
     problem: str
@@ -38,12 +38,12 @@ class Problem:
 
 
 class InputError(ValueError):
-    """A study file, an argument, or the data or the network that they name cannot be used.
+    """Error for a study file, an argument, or data or a network named there, that cannot be used.
 
-    Its text has one line for each problem, as many as 2,000 characters hold.
+    Its text has one line for each problem, as many as fit into 2,000 characters.
 
     Args:
-        problems: all that were found, at least one.
+        problems: all problems found, at least one.
     """
 
     def __init__(self, *problems: Problem) -> None:
@@ -64,12 +64,12 @@ class InputError(ValueError):
 
 
 class MissingFileError(InputError, FileNotFoundError):
-    """A file that was asked for, or is needed with one that was, is not there."""
+    """Error for a missing file, requested by the user or needed beside one that was."""
 
 
 @contextmanager
 def problems_of(file: str | Path, key: str = "") -> Iterator[None]:
-    """Add the file, and the key above theirs, to the problems that are found within.
+    """Add the file, and a parent key, to the problems raised within the context.
 
     Raises:
         InputError: in place of one without the file.
@@ -82,7 +82,7 @@ def problems_of(file: str | Path, key: str = "") -> Iterator[None]:
 
 @contextmanager
 def gathered(problems: list[Problem], file: str | Path = "", key: str = "") -> Iterator[None]:
-    """Append the problems that are found within to a list, so that others can be looked for before all are reported."""
+    """Append the problems raised within the context to a list, so that all can be reported together."""
     try:
         yield
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Quotes other people's text: in messages, never at length; in reStructuredText, never as markup."""
+"""Quotes external text, shortened in messages, and escaped in reStructuredText."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LONGEST = 200
 
 
 def quote(value: object, longest: int = LONGEST) -> str:
-    """Quote a value: the start of it, where it is longer than `longest` characters."""
+    """Quote a value, cut after `longest` characters."""
     return shorten(repr(value), longest)
 
 

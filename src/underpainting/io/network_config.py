@@ -1,4 +1,4 @@
-"""The JSON files of diffusers beside a network: read without torch, so that a start can look at them."""
+"""Reads the JSON files of diffusers beside a network, without importing torch, so that it is fast."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from underpainting.io.errors import InputError, Problem
 
 
 def component_folder(folder: Path, name: str) -> Path:
-    """Return a part of a pipeline folder; the folder itself in the oldest layout, where all files lie side by side."""
+    """Return a sub-folder of a pipeline folder, or the folder itself in the oldest layout, which has no sub-folders."""
     return folder / name if (folder / name).is_dir() else folder
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Return what one of diffusers' JSON files holds.
+    """Read one of diffusers' JSON files.
 
     Raises:
         InputError: it is no JSON object.
@@ -31,7 +31,7 @@ def read_config(file: Path) -> dict[str, Any]:
 
 
 def image_size(config: Mapping[str, Any]) -> int | None:
-    """Return height and width of a network's images, however its configuration writes them; None where it does not.
+    """Return height and width of a network's images, in any form of its configuration; None if they are missing.
 
     Raises:
         InputError: the images are not square.

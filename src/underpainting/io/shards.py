@@ -1,4 +1,4 @@
-"""Reading shards: files that each hold a range of seeds, one after the other."""
+"""Reads shards: files that each hold a range of seeds, in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from underpainting.io import artifacts
 
 
 def batches(files: Iterable[str | Path], size: int = 256) -> Iterator[xr.Dataset]:
-    """At most `size` samples in memory at a time, in the order of the files."""
+    """Yield the samples of the files in order, at most `size` at a time."""
     for file in files:
         data = artifacts.load(file)
         for start in range(0, data.sizes["sample"], size):
@@ -19,7 +19,7 @@ def batches(files: Iterable[str | Path], size: int = 256) -> Iterator[xr.Dataset
 
 
 def load_first(files: Iterable[str | Path], count: int) -> xr.Dataset:
-    """The first samples of a few files, `count` at most."""
+    """Read the first samples of the files, at most `count`."""
     parts = batches(files, count)
     found = [next(parts)]
     while sum(part.sizes["sample"] for part in found) < count and (more := next(parts, None)) is not None:
@@ -28,12 +28,12 @@ def load_first(files: Iterable[str | Path], count: int) -> xr.Dataset:
 
 
 def concatenate(parts: Iterable[xr.Dataset]) -> xr.Dataset:
-    """Results of batches as one dataset along `load_sample`; what has no sample axis must agree."""
+    """Concatenate results of batches along `sample`; arrays without that axis must agree."""
     return xr.concat(list(parts), "sample", data_vars="minimal", coords="minimal", compat="equals", join="exact")
 
 
 def load_sample(files: Iterable[str | Path], seed: int) -> xr.Dataset:
-    """The one sample of a seed.
+    """Read the sample of a seed.
 
     Raises:
         ArtifactError: no file holds that seed.

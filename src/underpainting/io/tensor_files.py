@@ -1,4 +1,4 @@
-"""The library's own tensors on disk: safetensors with words about them, and a digest of both; what was altered is refused."""
+"""Reads and writes the library's tensors as safetensors with metadata; a digest of both reveals alterations."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from torch import Tensor
 from underpainting.io.messages import describe_error
 from underpainting.io.writing import replacing
 
-KEY = "underpainting"  # a single key: safetensors writes several in an order that changes from call to call
+KEY = "underpainting"  # a single key, since safetensors writes several in an order that varies between calls
 
 
 class TensorFileError(ValueError):
-    """A file does not hold what was written into it; the message names it."""
+    """Error for a tensor file that is missing, damaged or altered; the message names it."""
 
 
 def digest(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> str:
-    """SHA-256 of names, types, shapes and values, and of plain values about them, in hexadecimal."""
+    """Compute the SHA-256 of the names, types, shapes and values of tensors and of their metadata, in hexadecimal."""
     total = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -36,10 +36,10 @@ def digest(tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None
 
 
 def require_finite(tensors: Mapping[str, Tensor], path: str | Path) -> None:
-    """Refuse to write numbers that are not finite.
+    """Check that tensors are finite before they are written.
 
     Raises:
-        TensorFileError: a tensor holds some.
+        TensorFileError: a tensor holds numbers that are not finite.
     """
     if wrong := [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]:
         raise TensorFileError(
@@ -48,12 +48,12 @@ def require_finite(tensors: Mapping[str, Tensor], path: str | Path) -> None:
 
 
 def write(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write tensors, complete or not at all; the same tensors and words give the same bytes.
+    """Write tensors atomically; the same tensors and metadata give the same bytes.
 
     Args:
         path: `*.safetensors`.
         tensors: by name.
-        about: plain values, as JSON keeps them.
+        about: metadata, plain values that JSON can hold.
 
     Raises:
         TensorFileError: a tensor holds numbers that are not finite.
@@ -66,7 +66,7 @@ def write(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, A
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write` wrote: the tensors, and the words about them.
+    """Read the tensors and metadata that `write` wrote.
 
     Raises:
         TensorFileError: the file is missing, damaged, or of another kind.

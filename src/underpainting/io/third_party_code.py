@@ -1,7 +1,7 @@
-"""Code of others that a network needs, such as NVlabs' code of EDM: where it lies on this machine, and its import.
+"""Finds and imports third-party code that a network needs, such as NVlabs' EDM code.
 
-A network's artifact knows the code by its digest alone, so that it is the same on every machine. The folders that the user's
-study files name are told to jobs through the environment; code that came with results is never run.
+A network's artifact names the code by its digest alone, so that it is the same on every machine. The folders that the
+user's study files name are passed to jobs through the environment; code that came with results is never run.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ PACKAGES = ("dnnlib", "torch_utils", "training")
 
 
 def announce(folders: Iterable[str]) -> None:
-    """Tell this process, and those that it starts, where code lies."""
+    """Add a folder of code to those that this process, and the processes that it starts, search."""
     known = [folder for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     if new := dict.fromkeys([*folders, *known]):
         os.environ[VARIABLE] = os.pathsep.join(new)
 
 
 def files(folder: str | Path) -> list[Path]:
-    """The Python files of the packages that are used, sorted."""
+    """Return the Python files of the packages that are used, sorted."""
     return sorted(file for package in PACKAGES for file in (Path(folder) / package).rglob("*.py"))
 
 
 def digest(folder: str | Path) -> str:
-    """Of the code's names and bytes; 64 hexadecimal digits."""
+    """Compute the SHA-256 of the code's file names and bytes, in hexadecimal."""
     total = hashlib.sha256()
     for file in files(folder):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -40,10 +40,10 @@ def digest(folder: str | Path) -> str:
 
 
 def find(wanted: str) -> Path:
-    """The folder whose code has a digest, among those that were announced.
+    """Find the announced folder whose code has a digest.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: no announced folder has it.
     """
     folders = [folder for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     for folder in folders:
@@ -58,7 +58,7 @@ def find(wanted: str) -> Path:
 
 @contextmanager
 def importable(folder: str | Path) -> Iterator[None]:
-    """The packages of a folder can be imported within, and no others of their names; afterwards all is as before."""
+    """Make the packages of a folder importable within the context, in place of any others of their names."""
 
     def ours() -> list[str]:
         return [name for name in sys.modules if name.partition(".")[0] in PACKAGES]

@@ -1,7 +1,7 @@
-"""Writes files that are complete or absent, even after a power cut.
+"""Writes files atomically: complete or absent, even after a power failure.
 
-A file is written under a temporary name beside its final one, synced to disk, and renamed at the end. The module imports
-nothing else of the package, so that a job which writes text or a figure need not load what reads arrays.
+A file is written under a temporary name beside its final one, synced to disk, and renamed at the end. The module
+imports nothing else of the package, so that a job which writes text or a figure need not load the readers of arrays.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _guard: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def guard_with(guard: Callable[[], AbstractContextManager[None]]) -> None:
-    """Rename and remove files only within a context from now on; it may raise to refuse a result of this process."""
+    """Set a context in which files are renamed and removed; it may raise to refuse a result of this process."""
     global _guard
     _guard = guard
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, renamed to it when the block ends well and removed otherwise."""
+    """Yield a temporary path beside `path`, renamed to it if the block succeeds and removed otherwise."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def publish(scratch: Path, path: Path) -> None:
-    """Sync a finished file and rename it, within the guard: the one place where results get their names."""
+    """Sync a finished file to disk and rename it, within the guard; all results are named here."""
     _sync(scratch)
     with _guard():
         scratch.replace(path)
@@ -51,7 +51,7 @@ def publish(scratch: Path, path: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small text file without the guard; a reader sees the old text or the new one."""
+    """Write a small text file atomically, without the guard; a reader sees the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -88,15 +88,15 @@ def remove_leftovers(path: Path) -> None:
 
 
 def write_text(text: str, path: str | Path) -> None:
-    """Write a text file, complete or not at all."""
+    """Write a text file atomically."""
     with replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 def write_json(content: Any, path: str | Path) -> None:
-    """Write JSON with sorted keys, complete or not at all.
+    """Write JSON atomically, with sorted keys.
 
     Raises:
-        ValueError: the content holds NaN or infinity, which JSON does not know.
+        ValueError: the content holds NaN or infinity, which JSON cannot represent.
     """
     write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", path)
