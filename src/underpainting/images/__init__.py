@@ -1,5 +1,5 @@
-"""Sources of images, brought to one size and range.
+"""Sources of images, converted to one size and range.
 
-`datasets` opens a source (array, folder, torchvision, Hub), `pictures` reads one file as a viewer shows it,
-`training_images` reads the images of a study back. Builds upon `io`.
+`datasets` opens a source (array, folder, torchvision, Hub), `decoding` reads one file as a viewer shows it,
+`training_images` reads the stored images of a study. Builds upon `io`.
 """

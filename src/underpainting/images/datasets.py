@@ -1,11 +1,11 @@
-r"""Sources of images: an array, a folder, a data set of torchvision or of the Hub.
+r"""Opens sources of images: an array, a folder, a data set of torchvision or of the Hub.
 
-Every source yields items (image, label, name): the image as a uint8 array (height, width[, channel]), the label an integer or
-None, the name for messages. Pictures are what a viewer shows (`decoding`); arrays have a range that is read as black to white.
-`prepare` brings an image to a size and number of channels. What is stored are bytes, x = byte / 127.5 - 1; the artifact is
-read as float32 in [-1, 1].
+Every source yields items (image, label, name): the image as a uint8 array (height, width[, channel]), the label an
+integer or None, the name for messages. Picture files are decoded as a viewer shows them (`decoding`); arrays have a
+value range, read as black to white. `prepare` converts an image to a size and number of channels. Images are stored
+as bytes, x = byte / 127.5 - 1, and read as float32 in [-1, 1].
 
-Whatever a decoder raises becomes a DataError that names the file.
+Every error of a decoder is raised as a DataError that names the file.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Item(NamedTuple):
 
 @dataclass
 class Values:
-    """Which values of a source are read as black and as white, and the least and the most of those found so far."""
+    """The values of a source that are read as black and white, and the smallest and largest value found so far."""
 
     black: float = 0.0
     white: float = 255.0
@@ -59,12 +59,12 @@ class Values:
     most: float = -math.inf
 
     def add(self, values: NDArray[Any]) -> None:
-        """Count values in."""
+        """Update the smallest and largest value found."""
         if values.size:
             self.least, self.most = min(self.least, float(values.min())), max(self.most, float(values.max()))
 
     def remark(self) -> str | None:
-        """What to think of, where the values found span at most half of the range."""
+        """Return a warning if the values found span at most half of the range, else None."""
         if self.most - self.least > (self.white - self.black) / 2:
             return None
         return (
@@ -81,7 +81,7 @@ class Source(Protocol):
 
     @property
     def values(self) -> Values | None:
-        """Which values were found; None where they are known to fill their range."""
+        """Range and extremes of the values found; None where they are known to fill their range."""
 
     def __len__(self) -> int: ...
 
@@ -89,7 +89,7 @@ class Source(Protocol):
 
 
 class DataError(InputError):
-    """Data that cannot be used.
+    """Error for image data that cannot be used.
 
     Args:
         key: the key of the study file, below `dataset`.
@@ -102,7 +102,7 @@ class DataError(InputError):
 
 
 class ArraySource:
-    """Images that are already in memory, as bytes."""
+    """Images in memory, as bytes."""
 
     def __init__(
         self,
@@ -149,12 +149,12 @@ class IndexedSource:
     """A data set of torchvision or the Hub: `entry(i)` gives a picture or its file, and a label.
 
     Args:
-        entry: of an index.
-        count: how many there are.
+        entry: returns the image and label of an index.
+        count: number of images.
         class_names: of the labels.
         name: of the data set, for messages.
-        key: that names the data in the study file, for messages.
-        background: the colour behind transparent pixels.
+        key: key of the study file that names the data, for messages.
+        background: colour behind transparent pixels.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class IndexedSource:
 
 @contextmanager
 def _refused(key: str, problem: str, remedy: str) -> Iterator[None]:
-    """Whatever a library raises becomes a DataError; memory that is gone is no fault of the data."""
+    """Raise every error of a library as a DataError, except MemoryError, which is no fault of the data."""
     try:
         yield
     except (DataError, MemoryError):
@@ -203,7 +203,7 @@ def _shown(picture: Image.Image | Path | bytes, name: str, key: str, background:
 
 
 def _label(label: Any, name: str) -> int | None:
-    """A label as a number that an array of int64 holds."""
+    """Convert a label to an integer that fits int64; None stays None."""
     if label is None:
         return None
     with _refused("label_column", f"the label of {name} is no whole number below 2^63", "name a column of classes"):
@@ -211,7 +211,7 @@ def _label(label: Any, name: str) -> int | None:
 
 
 def digits() -> Source:
-    """Open scikit-learn's handwritten digits, which come inside the package."""
+    """Open scikit-learn's handwritten digits, which are part of that package."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
@@ -244,7 +244,7 @@ def torchvision_images(
     try:
         with _unpacked(root, name) as place:
             data = make(place)
-    except Exception as error:  # readers raise of every kind where a file is missing or damaged
+    except Exception as error:  # readers raise errors of many kinds if a file is missing or damaged
         if isinstance(error, MemoryError) or (isinstance(error, DataError) and not download):
             raise
         if not download:
@@ -256,7 +256,7 @@ def torchvision_images(
 
 
 def _downloaded(make: Callable[..., Any], root: Path, name: str) -> Any:
-    """A data set of torchvision of which it has to download something; files that are whole stay as they are."""
+    """Open a data set of torchvision after downloading its missing files; complete files are kept."""
     problem = f"torchvision cannot download what is missing of {name} to {root}"
     with _refused("root", problem, "check the network, and that the folder may be written to"):
         return make(root, download=True)
@@ -264,9 +264,10 @@ def _downloaded(make: Callable[..., Any], root: Path, name: str) -> Any:
 
 @contextmanager
 def _unpacked(root: Path, name: str) -> Iterator[Path]:
-    """The root itself; where it holds the original idx files still compressed, a scratch root with their contents.
+    """Return the root, or, if its original idx files are compressed, a temporary root with their contents.
 
-    torchvision would unpack them beside the originals, which may not be ours to write to; it reads them at once, whole.
+    torchvision would decompress them beside the originals, in a folder that may be read-only. It reads them
+    completely when it opens the data set, so the temporary root can be removed then.
     """
     packed = sorted((root / name / "raw").glob("*-ubyte.gz"))
     if not packed or all(file.with_suffix("").is_file() for file in packed):
@@ -298,9 +299,9 @@ def hub_images(
     Args:
         repository: owner/name, or a local folder in the Hub's format.
         revision: the commit.
-        split: which to use.
+        split: name of the split.
         image_column: column of the images.
-        label_column: column of integer labels, if there is one.
+        label_column: column of integer labels, if any.
         background: colour behind transparent pixels; without it an image that is not opaque is refused.
 
     Raises:
@@ -321,14 +322,14 @@ def hub_images(
             raise DataError(key, f"there is no column {column!r}", f"choose among {', '.join(data.column_names)}")
     if not isinstance(data.features[image_column], Pictures):
         raise DataError("image_column", f"{image_column!r} holds no images", "choose a column of images")
-    data = data.cast_column(image_column, Pictures(decode=False))  # the files as they are, for one reader of all
+    data = data.cast_column(image_column, Pictures(decode=False))  # undecoded, since `decoding` reads all files
     feature = data.features[label_column] if label_column else None
     entry = partial(_hub_entry, data, image_column, label_column)
     return IndexedSource(entry, len(data), getattr(feature, "names", None) or [], repository, "repository", background)
 
 
 def _hub_entry(data: Any, image_column: str, label_column: str | None, index: int) -> tuple[Path | bytes, Any]:
-    """An image file of the Hub, its bytes or where it lies, and its label."""
+    """Return an image file of the Hub, as bytes or as a path, and its label."""
     row = data[index]
     file = row[image_column]
     return Path(file["path"]) if file["bytes"] is None else file["bytes"], row[label_column] if label_column else None
@@ -370,9 +371,9 @@ def npz_images(
     Args:
         path: the file.
         images_key: name of the array of images.
-        labels_key: name of the array of integer labels, if there is one.
+        labels_key: name of the array of integer labels, if any.
         value_range: darkest and brightest value; None for bytes.
-        limit: read only the first so many images.
+        limit: read only this many images, the first ones.
         obtain: how to get the data, for the message where they are missing.
 
     Raises:
@@ -397,7 +398,7 @@ def npz_images(
 def _npz_content(
     path: Path, images_key: str, labels_key: str | None
 ) -> tuple[NDArray[Any], NDArray[Any] | None, list[str]]:
-    """Images, labels and names of classes in an npz file."""
+    """Read images, labels and names of classes from an npz file."""
     try:
         with (
             _refused("path", f"{path} is no readable npz file", "write it again with numpy.savez"),
@@ -425,7 +426,7 @@ def _npz_array(archive: zipfile.ZipFile, name: str, key: str) -> NDArray[Any]:
 
 
 def _checked_labels(labels: NDArray[Any], images: int, names: int) -> NDArray[np.int64]:
-    """Labels as int64, shape (sample,): whole numbers from 0 to below the number of names, or of images without names."""
+    """Check that labels lie in [0, names), or [0, images) without names; return them as int64, shape (sample,)."""
     if labels.shape != (images,) or not np.issubdtype(labels.dtype, np.integer):
         problem = f"{labels.dtype} labels of shape {labels.shape} do not fit {images} images"
         raise DataError("labels_key", problem, "store one integer per image")
@@ -439,7 +440,7 @@ def _checked_labels(labels: NDArray[Any], images: int, names: int) -> NDArray[np
 
 
 def _to_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, path: Path, values: Values) -> Bytes:
-    """Images in bytes, black 0 and white 255; `values` learns which values were found."""
+    """Convert images to bytes, black 0 and white 255; update `values` with the values found."""
     if images.dtype == np.uint8 and value_range in (None, (0, 255)):
         values.add(images)
         return images
@@ -464,13 +465,13 @@ def _to_bytes(images: NDArray[Any], value_range: tuple[float, float] | None, pat
 
 
 class ImageFormat(NamedTuple):
-    """What images are brought to.
+    """Format to which images are converted.
 
     Attributes:
         size: height and width, in pixels.
         channels: 1 for grey, 3 for RGB.
-        resize: what to do with images of another size: none refuses them, crop takes the centre square and resamples it, pad
-            puts smaller ones on black.
+        resize: treatment of images of another size: none refuses them, crop resamples their centre square, pad centres
+            smaller ones on black.
     """
 
     size: int
@@ -479,7 +480,7 @@ class ImageFormat(NamedTuple):
 
 
 def prepare(item: Item, target: ImageFormat) -> Bytes:
-    """Bring an image to a size and number of channels; returns shape (channel, height, width).
+    """Convert an image to a size and number of channels; return shape (channel, height, width).
 
     Raises:
         DataError: the image has another size and `resize` does not allow that.
@@ -517,9 +518,9 @@ def read_batches(
 
     Args:
         source: the images.
-        target: what they are brought to.
-        size: images of a batch.
-        limit: read only the first so many images.
+        target: format to which they are converted.
+        size: number of images in a batch.
+        limit: read only this many images, the first ones.
 
     Yields:
         images, shape (sample, channel, height, width), and labels, shape (sample,), -1 where there is none.

@@ -1,8 +1,8 @@
-r"""One picture file as the bytes that a viewer shows, or a refusal that says why not.
+r"""Decodes a picture file to the bytes that a viewer shows, or refuses it with the reason.
 
-    frames         one; of an MPO the photograph that stands first, the others being its previews, depths or further views
-    orientation    as browsers turn it: by EXIF in JPEG, PNG and AVIF, by the tag of TIFF, not by XMP, nor by EXIF in WebP
-    depth          to 8 bits; of 16 bits the high byte, which is what browsers show; other ranges are not known and refused
+    frames         one; of an MPO the first, since the others are previews, depth maps or further views
+    orientation    as in browsers: by EXIF in JPEG, PNG and AVIF, by the tag of TIFF, not by XMP, nor by EXIF in WebP
+    depth          8 bits; of 16 bits the high byte, as in browsers; other ranges are refused
     colours        sRGB; an embedded ICC profile is converted to it (relative colorimetric), CMYK without one by (1 - c)(1 - k);
                    a PNG of another gamma or of other primaries without a profile is refused
     transparency   alpha c + (1 - alpha) background; without a background the picture must be opaque
@@ -40,20 +40,20 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SAME_COLOUR = 2  # levels of 255: two sRGB profiles of different makers differ by as much
+SAME_COLOUR = 2  # levels of 255: sRGB profiles of different vendors differ by as much
 PHOTOMETRIC, BITS_PER_SAMPLE, SAMPLE_FORMAT = 262, 258, 339  # tags of TIFF
 UNSIGNED, WHITE_IS_ZERO = 1, 0
 
 
 def read_image(source: Path | bytes, background: Colour | None = None) -> Bytes:
-    """The pixels of an image file, shape (height, width) if it is grey, else (height, width, 3).
+    """Read the pixels of an image file, shape (height, width) if it is grey, else (height, width, 3).
 
     Args:
         source: a file, or its content.
-        background: the colour behind transparent pixels.
+        background: colour behind transparent pixels.
 
     Raises:
-        PictureError: the file is damaged, or what it shows is not known.
+        PictureError: the file is damaged, or it is unknown how a viewer shows it.
     """
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
@@ -62,7 +62,7 @@ def read_image(source: Path | bytes, background: Colour | None = None) -> Bytes:
             require_supported(content, picture)
             if picture.format != "PNG":
                 return decode_image(picture, background)
-            picture.verify()  # its checksums, which decoding passes over; the picture is of no use afterwards
+            picture.verify()  # compares checksums, which decoding ignores; the picture cannot be used afterwards
         with Image.open(io.BytesIO(content)) as picture:
             return decode_image(picture, background)
     except (PictureError, MemoryError):
@@ -73,12 +73,12 @@ def read_image(source: Path | bytes, background: Colour | None = None) -> Bytes:
         ) from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"is too large ({describe_error(error)})", "scale it down") from error
-    except Exception as error:  # decoders raise of every kind; all mean that the file cannot be read
+    except Exception as error:  # decoders raise errors of many kinds; all mean that the file cannot be read
         raise PictureError(f"is corrupt ({describe_error(error)})", "repair or remove that file") from error
 
 
 def decode_image(picture: Image.Image, background: Colour | None = None) -> Bytes:
-    """The pixels of an opened image that is not yet decoded, as `read_image`, but for what `require_supported` looks at."""
+    """Decode an opened image as `read_image` does, without the checks of `require_supported`."""
     _require_one_frame(picture)
     _require_srgb(picture)
     bits, inverted, key = _bits(picture), _inverted(picture), _transparent_level(picture)
@@ -101,7 +101,7 @@ def _require_one_frame(picture: Image.Image) -> None:
 
 
 def _bits(picture: Image.Image) -> int:
-    """Bits of a grey level, 9 to 16 of which have to be reduced; 8 where Pillow has scaled to bytes."""
+    """Return the bits of a grey level: 9 to 16, or 8 where Pillow has scaled to bytes."""
     if picture.mode in GREY + COLOURED:
         return 8
     bits = 16 if picture.mode.startswith("I;16") or (picture.format, picture.mode) == ("PPM", "I") else 0
@@ -116,12 +116,12 @@ def _bits(picture: Image.Image) -> int:
 
 
 def _inverted(picture: Image.Image) -> bool:
-    """Whether 0 is white in levels that Pillow gives as they are stored; those of 8 bits it inverts."""
+    """Return whether 0 is white in a TIFF; Pillow inverts such levels only if they have 8 bits."""
     return picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
 
 
 def _transparent_level(picture: Image.Image) -> int:
-    """The transparent one of 16-bit grey levels; -1 where there is none.
+    """Return the transparent one of 16-bit grey levels; -1 if there is none.
 
     Raises:
         PictureError: a transparent colour is given in other units than those of Pillow's pixels.
@@ -134,7 +134,7 @@ def _transparent_level(picture: Image.Image) -> int:
 
 
 def _require_srgb(picture: Image.Image) -> None:
-    """A PNG may name another gamma or other primaries than those of sRGB, in numbers that Pillow does not apply."""
+    """Check that a PNG has the gamma and primaries of sRGB; Pillow does not apply others given as numbers."""
     info = picture.info
     if "gamma" not in info or "srgb" in info or info.get("icc_profile"):
         return
@@ -144,7 +144,7 @@ def _require_srgb(picture: Image.Image) -> None:
 
 
 def _reduced(picture: Image.Image, bits: int, inverted: bool, key: int) -> tuple[Image.Image, Bytes]:
-    """A grey picture of more than 8 bits in its highest 8, and its alpha."""
+    """Reduce a grey picture of more than 8 bits to its highest 8; return it with its alpha."""
     levels = np.asarray(picture).astype(np.int64)
     alpha = np.where(levels == key, 0, 255).astype(np.uint8)
     levels = 2**bits - 1 - levels if inverted else levels
@@ -152,7 +152,7 @@ def _reduced(picture: Image.Image, bits: int, inverted: bool, key: int) -> tuple
 
 
 def _split(picture: Image.Image, profile: bytes) -> tuple[Image.Image, Bytes | None]:
-    """A picture of 8 bits without its transparency, grey, RGB or, where its profile says more, CMYK; its alpha, if any."""
+    """Separate a picture of 8 bits into grey, RGB or, if it has a profile, CMYK, and its alpha, if any."""
     mode, alpha = "L" if picture.mode in GREY else "RGB", None
     if picture.has_transparency_data:
         picture = picture.convert("LA" if mode == "L" else "RGBA")
@@ -161,7 +161,7 @@ def _split(picture: Image.Image, profile: bytes) -> tuple[Image.Image, Bytes | N
 
 
 def _in_srgb(picture: Image.Image, profile: bytes) -> Bytes:
-    """Colours by the profile that is embedded in their picture; a grey one may have a profile of colours."""
+    """Convert pixels to sRGB by the embedded profile; a grey picture may have an RGB profile."""
     for mode in (picture.mode, "RGB") if picture.mode == "L" else (picture.mode,):
         if (transform := _transform(profile, mode)) is not None:
             shown = np.asarray(transform.apply(picture.convert(mode)))
@@ -171,7 +171,7 @@ def _in_srgb(picture: Image.Image, profile: bytes) -> Bytes:
 
 @lru_cache(maxsize=64)
 def _transform(profile: bytes, mode: str) -> Any:
-    """The transform from a profile's colours to sRGB; None where it changes none, or is of another kind than the picture."""
+    """Build the transform from a profile to sRGB; None if it changes no colour, or the profile is for another mode."""
     if not profile:
         return None
     from PIL import ImageCms
@@ -179,7 +179,8 @@ def _transform(profile: bytes, mode: str) -> Any:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     if source.profile.xcolor_space.strip() != {"L": "GRAY"}.get(mode, mode):
         return None
-    flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE  # a table of 33 greys loses dark ones
+    # the optimized table of 33 greys loses dark ones
+    flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
     target, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
     transform = ImageCms.buildTransform(source, target, mode, "RGB", intent, flags)
     if mode == "CMYK":
@@ -192,7 +193,7 @@ def _transform(profile: bytes, mode: str) -> Any:
 
 
 def _composed(colours: Bytes, alpha: Bytes, background: Colour | None) -> Bytes:
-    """Colours over a background, rounded; grey over grey stays grey."""
+    """Compose colours over a background, rounded; grey over grey stays grey."""
     if background is None:
         problem = f"is not opaque: {np.mean(alpha < 255):.1%} of its pixels let something through"
         remedy = "set dataset.background to what lies behind them: a grey level, or red, green and blue"

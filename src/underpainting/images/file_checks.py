@@ -1,9 +1,9 @@
-"""What a picture file says of its pixels and Pillow does not apply or look at; where it matters, the file is refused.
+"""Checks properties of picture files that Pillow ignores, and refuses files that it would decode wrongly.
 
 PNG    data that end before the last row; another colour space than sRGB (cICP)
 TIFF   rows that are missing; signed or floating samples; planes of more than 8 bits; subsampled colours without compression
 WebP   a single frame that fills a part of its canvas
-BMP, JPEG 2000, AVIF   colour spaces and profiles beside those that Pillow gives
+BMP, JPEG 2000, AVIF   colour spaces and profiles that Pillow does not report
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from PIL import Image
 
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-SRGB_IN_CICP, SRGB_IN_AVIF = bytes([1, 13]), ((1, 2), (1, 2, 13))  # primaries and transfer; 2 says nothing
+SRGB_IN_CICP, SRGB_IN_AVIF = bytes([1, 13]), ((1, 2), (1, 2, 13))  # primaries and transfer; 2 means unspecified
 JPEG2000_SPACES = (16, 17, 18)  # sRGB, grey, and luma with chroma of sRGB
 BITS, PHOTOMETRIC, COMPRESSION, SAMPLE_FORMAT, PLANES, SUBSAMPLING = 258, 262, 259, 339, 284, 530  # tags of TIFF
 INTERLEAVE = "save it with interleaved colours, or as PNG"
 
 
 class PictureError(ValueError):
-    """A picture that cannot be used: problem and remedy, and the key of `dataset` that decides, if there is one."""
+    """Error for a picture that cannot be used: problem, remedy and, if one decides, the key of `dataset`."""
 
     def __init__(self, problem: str, remedy: str, key: str | None = None) -> None:
         self.problem, self.remedy, self.key = problem, remedy, key
@@ -32,14 +32,14 @@ class PictureError(ValueError):
 
 
 def require_supported(content: bytes, picture: Image.Image) -> None:
-    """Refuse a file of which Pillow would give other pixels than a viewer shows.
+    """Check that Pillow decodes a file to the pixels that a viewer shows.
 
     Args:
         content: of the file.
         picture: opened, not yet decoded.
 
     Raises:
-        PictureError: it is such a file.
+        PictureError: it does not.
     """
     check = {"PNG": _png, "TIFF": _tiff, "WEBP": _webp, "BMP": _bmp, "JPEG2000": _jpeg2000, "AVIF": _avif}
     if picture.format in check:
@@ -47,7 +47,7 @@ def require_supported(content: bytes, picture: Image.Image) -> None:
 
 
 def orientation(picture: Image.Image) -> int:
-    """How to turn a picture: by EXIF as JPEG, PNG and AVIF carry it, and by nothing else; Pillow turns TIFF itself."""
+    """Return the EXIF orientation of a JPEG, PNG or AVIF picture, else 1; Pillow applies that of TIFF itself."""
     found = picture.info.get("exif", b"") if picture.format in ("JPEG", "MPO", "PNG", "AVIF") else b""
     if not found:
         return 1
@@ -82,7 +82,7 @@ def _png(content: bytes, _: Image.Image) -> None:
 
 
 def _png_bytes(width: int, height: int, depth: int, colour: int, _: int, __: int, interlaced: int) -> int:
-    """Bytes of all rows of a PNG, each with the one that names its filter."""
+    """Return the number of bytes in all rows of a PNG, with one more per row for its filter."""
     bits, total = depth * PNG_SAMPLES[colour], 0
     for left, top, right, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -((left - width) // right), -((top - height) // down)
@@ -101,7 +101,7 @@ def _all(value: Any) -> tuple[int, ...]:
 def _tiff(_: bytes, picture: Image.Image) -> None:
     tags = _tags(picture)
     bits, planes = max(_all(tags.get(BITS)), default=1), tags.get(PLANES, 1)
-    if not set(_all(tags.get(SAMPLE_FORMAT, 1))) <= {1, 4}:  # unsigned, or unsaid
+    if not set(_all(tags.get(SAMPLE_FORMAT, 1))) <= {1, 4}:  # unsigned, or undefined
         problem = f"has values of the mode {picture.mode}, of which it is not known what a viewer shows"
         raise PictureError(problem, "save it in grey or RGB with 8 or 16 bits")
     if planes == 2 and bits > 8:
@@ -112,7 +112,7 @@ def _tiff(_: bytes, picture: Image.Image) -> None:
 
 
 def _require_all_rows(picture: Image.Image, planes: int) -> None:
-    """A TIFF lists where its strips or tiles lie; Pillow leaves black what is not listed."""
+    """Check that a TIFF lists all of its strips or tiles; Pillow leaves missing ones black."""
     tags = _tags(picture)
     width, height = tags[256], tags[257]  # as stored; Pillow's size is that of the picture turned
     tiled = 324 in tags

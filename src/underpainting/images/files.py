@@ -1,4 +1,4 @@
-"""Find the image files of a folder."""
+"""Finds the image files of a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# of all kinds of pictures, so that none is passed over: those that Pillow does not know are refused by name
+# suffixes of all picture formats, so that none is ignored: those that Pillow cannot read are refused by name
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
     ".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg",
@@ -16,16 +16,16 @@ IMAGE_SUFFIXES = frozenset({
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files below a folder, sorted, links to files and folders followed; hidden ones are passed over.
+    """Return the image files below a folder, sorted, except hidden ones; links are followed.
 
-    A link that leads nowhere is among them, so that who reads it says so.
+    Broken links are included, so that the reader reports them.
     """
     files = (file for file in _followed(folder, set()) if file.suffix.lower() in IMAGE_SUFFIXES)
     return sorted(file for file in files if file.is_file() or not file.exists())
 
 
 def _followed(folder: Path, above: set[str]) -> Iterator[Path]:
-    """Everything below a folder that is not hidden; a folder is not entered within itself."""
+    """Yield every file below a folder, except hidden ones; a folder linked within itself is not entered."""
     if (place := os.path.realpath(folder)) in above:
         return
     for entry in folder.iterdir():
