@@ -1,7 +1,7 @@
-"""A diffusers pipeline that jumps: network, scheduler and basis as its components.
+"""A diffusers pipeline whose first steps are a jump, with network, scheduler and basis as its components.
 
-`teleport` is the pipeline, `basis` its component, `schedulers` finds the sampler that a scheduler stands for, `designs`
-the grid after a jump. Builds upon `teleport`, `samplers`, `denoisers`, `basis` and `noise`.
+`teleport` is the pipeline, `basis` its component, `schedulers` finds the sampler for a scheduler, `designs` the grid
+after a jump. Builds upon `teleport`, `samplers`, `denoisers`, `basis` and `noise`.
 """
 
 from underpainting.pipeline.basis import TeleportBasis

@@ -1,4 +1,4 @@
-"""What a call of the pipeline is told of its images: where their noise comes from, and their classes."""
+"""Arguments of the pipeline's call about its images: their noise and their class labels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LARGEST_SEED = 2**31
 
 
 class Randomness(NamedTuple):
-    """The random numbers of a batch.
+    """Random numbers of a batch.
 
     Attributes:
         noise: standard normal, shape (sample, channel, height, width).
-        seeds: one per image; for the noise that stochastic samplers add, and, unless generators were given, for `noise`, too.
+        seeds: one per image, for the noise that stochastic samplers add and, unless generators were given, for `noise`.
     """
 
     noise: Tensor
@@ -30,10 +30,10 @@ class Randomness(NamedTuple):
 
 
 def noise_from_seeds(shape: Sequence[int], batch_size: int | None, seeds: Sequence[int] | None) -> Randomness:
-    """From the seeds of the images, or from new ones.
+    """Draw the noise from the seeds of the images, or from new ones.
 
     Raises:
-        ValueError: there are not as many as images.
+        ValueError: the numbers of seeds and images differ.
     """
     if seeds is None:
         system = SystemRandom()
@@ -46,7 +46,7 @@ def noise_from_seeds(shape: Sequence[int], batch_size: int | None, seeds: Sequen
 def noise_from_generators(
     shape: Sequence[int], batch_size: int | None, generators: Generators, stochastic: bool
 ) -> Randomness:
-    """From generators, as diffusers' own pipelines draw the noise; a stochastic sampler has its seeds drawn next.
+    """Draw the noise from generators, as diffusers' pipelines do, and then seeds for a stochastic sampler.
 
     Args:
         shape: (channel, height, width).
@@ -61,15 +61,15 @@ def noise_from_generators(
 
 
 def checked_labels(labels: Labels | None, count: int, classes: Mapping[str, int]) -> Tensor | None:
-    """Labels of shape (sample,).
+    """Return class labels as a tensor of shape (sample,); None if none are given.
 
     Args:
         labels: one per image, or one for all.
         count: number of images.
-        classes: how many `network` and `basis` know, 0 for none.
+        classes: number of classes of `network` and `basis`, 0 for none.
 
     Raises:
-        ValueError: the network needs labels and there are none, nothing knows classes, or a label is no class.
+        ValueError: the network needs labels and there are none, neither has classes, or a label is no class.
     """
     if labels is None:
         if classes["network"]:

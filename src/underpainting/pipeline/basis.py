@@ -1,4 +1,4 @@
-"""The basis as a component that diffusers saves and loads: `basis/` with safetensors, config.json and a card in README.md."""
+"""The basis as a diffusers component, saved as `basis/` with safetensors, config.json and a card in README.md."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "t
 class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
     """Mean, axes and variances of the images that a network was trained on, always in float64.
 
-    The weights in its folder are a file as `basis.stored` writes it; its card is the configuration.
+    Its weights are a file in the format of `basis.stored`; its configuration is the card.
 
     Args:
-        card: as `dataclasses.asdict` gives it.
+        card: as `dataclasses.asdict` returns it.
     """
 
     config_name = "config.json"
@@ -38,7 +38,7 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
 
     @classmethod
     def of(cls, stored: StoredBasis) -> TeleportBasis:
-        """From a basis with its card."""
+        """Make the component from a basis with its card."""
         made = cls(
             card={key: list(value) if isinstance(value, tuple) else value for key, value in asdict(stored.card).items()}
         )
@@ -48,7 +48,7 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
 
     @classmethod
     def from_file(cls, path: str | Path) -> TeleportBasis:
-        """From a file that `underpainting basis` or `basis.stored.save_basis` wrote.
+        """Load the component from a file that `underpainting basis` or `basis.stored.save_basis` wrote.
 
         Raises:
             BasisFileError: as `basis.stored.load_basis`.
@@ -57,16 +57,16 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
 
     @property
     def stored(self) -> StoredBasis:
-        """The basis of all images, those of the classes, and the card."""
+        """Basis of all images, bases of the classes, and card."""
         return StoredBasis.from_tensors(dict(self.named_buffers()), self.card)
 
     @property
     def classes(self) -> int:
-        """How many classes have a Gaussian of their own."""
+        """Number of classes that have their own Gaussian."""
         return len(self.card.class_variances)
 
     def gaussian(self, label: int | None = None) -> Eigenbasis:
-        """The basis of a class, or that of all images."""
+        """Return the basis of a class, or that of all images."""
         return self.stored.whole if label is None else self.stored.classes[label]
 
     @property
@@ -78,17 +78,17 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         return torch.float64
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> TeleportBasis:
-        """Go to another device, but never to another type: `pipe.to(torch.float16)` is meant for the network."""
+        """Move to another device, but keep float64: `pipe.to(torch.float16)` is meant for the network."""
         device = fn(torch.empty(0, dtype=torch.float32, device=self.device)).device
         if device.type != "mps":  # which has no float64; the jump is then made on the CPU
             super()._apply(lambda tensor: tensor.to(device), recurse)
         return self
 
     def save_pretrained(self, save_directory: str | Path, safe_serialization: bool = True, **_: Any) -> None:
-        """Write the folder.
+        """Write the component's folder.
 
         Raises:
-            ValueError: something else than safetensors is asked for.
+            ValueError: a format other than safetensors is requested.
         """
         if not safe_serialization:
             raise ValueError("a basis is saved as safetensors only; leave safe_serialization at True")
@@ -101,7 +101,7 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
     def from_pretrained(
         cls, pretrained_model_name_or_path: str | Path, *, subfolder: str = "", **options: Any
     ) -> TeleportBasis:
-        """Read the folder, from disk or from a repository of the Hub; its types are its own, whatever `torch_dtype` says.
+        """Read the component's folder from disk or from a repository of the Hub; `torch_dtype` is ignored.
 
         Raises:
             BasisFileError: as `basis.stored.load_basis`.

@@ -1,4 +1,4 @@
-"""A class-conditional network as one that is called without labels: it closes over those of its batch."""
+"""A class-conditional network with the labels of a batch, called without labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from underpainting.denoisers.adaptive_batches import AdaptiveBatches
 
 
 class LabelledNetwork(nn.Module):
-    """A network and the class of each image, so that `denoisers.DiffusersDenoiser` calls it as it calls any other.
+    """A network and the class of each image, which `denoisers.DiffusersDenoiser` can call as an unconditional network.
 
     Args:
         network: called as `network(images, times, class_labels).sample`.
@@ -30,11 +30,11 @@ class LabelledNetwork(nn.Module):
         return self.network.config
 
     def forward(self, images: Tensor, times: Tensor) -> UNet2DOutput:
-        """The prediction for the whole batch.
+        """Return the prediction for the complete batch.
 
         Raises:
-            MemoryError: for a part of it, which a caller takes who was refused memory. Which part cannot be told from here;
-                parts with their labels have been tried already, down to a single image.
+            MemoryError: only a part of the batch is given, as by a caller that ran out of memory. Its labels are unknown
+                here; parts with their labels have been tried already, down to a single image.
         """
         if len(images) != len(self._labels):
             raise MemoryError("the labels belong to the whole batch")

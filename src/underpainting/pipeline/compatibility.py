@@ -1,4 +1,4 @@
-"""Which parts belong together: network, scheduler and basis of one pipeline."""
+"""Checks that network, scheduler and basis of a pipeline fit together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_DIFFUSERS = "UNet2DModel"
 
 
 def require_basis(unet: Any, basis: TeleportBasis | None) -> None:
-    """Refuse a basis of other images than the network's.
+    """Check that a basis is of images like the network's.
 
     Raises:
         ValueError: it is missing, or size, number of channels or range differ.
@@ -42,10 +42,10 @@ def require_basis(unet: Any, basis: TeleportBasis | None) -> None:
 
 
 def require_kind(scheduler: Any, kind: Family) -> None:
-    """Refuse a scheduler that tells of another kind of network than the one that the pipeline was made with.
+    """Check that a scheduler is for the kind of network that the pipeline was made with.
 
     Raises:
-        ValueError: it does; the network would be told wrong levels.
+        ValueError: it is not; the network would be given wrong levels.
     """
     if network_kind(scheduler) != kind:
         raise ValueError(
@@ -55,6 +55,6 @@ def require_kind(scheduler: Any, kind: Family) -> None:
 
 
 def written_by_the_library(folder: str | Path) -> bool:
-    """Whether the network in a folder is one that diffusers has no class for: on a Gaussian, or of the official EDM code."""
+    """Return whether diffusers has no class for the network in a folder: a residual or an official EDM network."""
     config = Path(folder) / "unet" / "config.json"
     return config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("_class_name") != OF_DIFFUSERS

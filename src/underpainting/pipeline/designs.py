@@ -1,4 +1,4 @@
-"""The two designs of a jump, as one call of the pipeline sees them: where the sampler begins, and with which state."""
+"""The two designs of a jump: the step at which the sampler begins, and its state there."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ DesignName = Literal["truncate", "regrid"]
 
 
 class Design(Protocol):
-    """A sampler that begins somewhere on its grid."""
+    """A sampler, and the step and state with which it begins."""
 
     @property
     def sampler(self) -> Sampler: ...
 
     @property
     def skip(self) -> int | float:
-        """What is skipped: a number of steps, or a fraction of the network's time."""
+        """Number of skipped steps, or skipped fraction of the network's time."""
         ...
 
     @property
     def begin(self) -> int:
-        """The sampler's first step."""
+        """First step of the sampler."""
         ...
 
     def state(self, jump: Jump, noise: Tensor) -> Tensor:
-        """The state at that step that belongs to standard normal noise, shape (sample, channel, height, width)."""
+        """Compute the state at step `begin` from standard normal noise, shape (sample, channel, height, width)."""
         ...
 
 
 @dataclass(frozen=True)
 class Truncated:
-    """The sampler's own grid without its first `skip` steps."""
+    """The sampler's grid without its first `skip` steps."""
 
     sampler: Sampler
     skip: int
@@ -55,7 +55,7 @@ class Truncated:
 
 @dataclass(frozen=True)
 class Regridded:
-    """All steps spread over what the jump leaves of the network's time."""
+    """A grid with all of its steps after the jump."""
 
     sampler: Sampler
     schedule: Schedule
@@ -74,20 +74,21 @@ def make_design(
     sampler: str | None = None,
     clip: bool | None = None,
 ) -> Design:
-    """The design that a call of the pipeline asks for.
+    """Make the design that a call of the pipeline requests.
 
     Args:
         design: `truncate` or `regrid`.
-        scheduler: of diffusers; it tells the network's noise schedule.
+        scheduler: of diffusers, with the network's noise schedule.
         steps: number of steps of the sampler.
         skip: a number of steps or a fraction of them for `truncate`, a fraction of the network's time for `regrid`.
-        sampler: a key of `registry.SAMPLERS`, with the settings of its class; else the one that the scheduler stands for, with
-            its settings.
-        clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler says, and not by a sampler
-            that the call names.
+        sampler: a key of `registry.SAMPLERS`, with the default settings of its class; if not given, the sampler of the
+            scheduler, with the scheduler's settings.
+        clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler is set, and not
+            if `sampler` is given.
 
     Raises:
-        ValueError: an unknown design or sampler, one that cannot clip and shall, or a number of steps or a skip that cannot be.
+        ValueError: design or sampler are unknown, the sampler cannot clip as requested, or the number of steps or the
+            skip are not possible.
     """
     if design not in get_args(DesignName):
         raise ValueError(f"design {design!r} is unknown; use {' or '.join(get_args(DesignName))}")
@@ -101,10 +102,10 @@ def make_design(
 
 
 def skipped_steps(skip: int | float, steps: int) -> int:
-    """Number of steps to skip; a float is a fraction of all steps, rounded down.
+    """Return the number of steps to skip; a float is a fraction of all steps, rounded down.
 
     Raises:
-        ValueError: it leaves no step, or is negative.
+        ValueError: no step remains, or the number is negative.
     """
     count = int(skip * steps + 1e-9) if isinstance(skip, float) and 0 <= skip < 1 else skip
     if isinstance(count, float) or not 0 <= count < steps:
@@ -115,10 +116,10 @@ def skipped_steps(skip: int | float, steps: int) -> int:
 
 
 def skipped_time(skip: int | float) -> float:
-    """Fraction of the network's time to skip.
+    """Return the fraction of the network's time to skip.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not in [0, 1).
     """
     if not 0 <= skip < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What the pipeline gives back."""
+"""Return values of the pipeline."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from underpainting.samplers.walk import Step
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Every state from the jump's target to the images, in the network's range [-1, 1].
+    """Every state from the end of the jump to the images, in the network's range [-1, 1].
 
     Attributes:
         states: x_t, shape (sample, step, channel, height, width).
         endpoints: endpoint estimates x0_hat, same shape; at the last step the image itself.
         grid: (alpha, sigma) of the steps.
-        first: step of the sampler at which it begins; 0 where its grid begins at the jump's target.
+        first: step of the sampler at which it begins; 0 if its grid begins at the end of the jump.
     """
 
     states: Tensor
@@ -31,7 +31,7 @@ class Trajectory:
 
     @classmethod
     def of(cls, steps: list[Step]) -> Trajectory:
-        """From the steps of a walk."""
+        """Collect the steps of a walk."""
         return cls(
             torch.stack([step.state for step in steps], 1).cpu(),
             torch.stack([step.endpoint for step in steps], 1).cpu(),
@@ -42,15 +42,15 @@ class Trajectory:
 
 @dataclass
 class TeleportPipelineOutput(BaseOutput):  # type: ignore[misc]  # diffusers has no types
-    """Images, and what they took.
+    """Images, and the number of network calls, skip, seeds and trajectory behind them.
 
     Attributes:
-        images: a list of PIL images; an array (sample, height, width, channel) or tensor (sample, channel, height, width) in
-            [0, 1], as diffusers has them.
+        images: a list of PIL images, or, in [0, 1] as in diffusers, an array (sample, height, width, channel) or a tensor
+            (sample, channel, height, width).
         nfe: network calls per image, counted.
-        skip: steps that were skipped; for the design `regrid` the fraction of the network's time.
-        seeds: one per image; None where generators were given.
-        trajectory: states and endpoint estimates, if they were asked for.
+        skip: number of skipped steps; for the design `regrid` the skipped fraction of the network's time.
+        seeds: one per image; None if generators were given.
+        trajectory: states and endpoint estimates, if requested.
     """
 
     images: Any

@@ -1,4 +1,4 @@
-"""Which sampler of the library stands for a scheduler of diffusers, and which kind of network it tells of."""
+"""Finds the library's sampler for a scheduler of diffusers, and the kind of its network."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from underpainting.noise.families import Family
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.schedulers import SCHEDULE_KEYS
 
-# the noise schedule goes with the network, the prediction type is the denoiser's matter
+# settings of the noise schedule, which belong to the network, and the prediction type, which belongs to the denoiser
 NOT_OPTIONS = (*SCHEDULE_KEYS, "prediction_type", "rescale_betas_zero_snr")
-# schedulers of networks on other paths: what they say of the network; all else would ask for another grid than the library's
+# schedulers of networks on other paths: settings that describe the network; any other would change the library's grid
 NETWORK_KEYS = {
     "EDMEulerScheduler": ("sigma_min", "sigma_max", "sigma_data", "rho", "num_train_timesteps", "prediction_type"),
     "FlowMatchEulerDiscreteScheduler": ("num_train_timesteps",),
@@ -20,10 +20,10 @@ NETWORK_KEYS = {
 
 
 def network_kind(scheduler: Any) -> Family:
-    """The path on which the network of a scheduler was trained.
+    """Return the family of the path on which a scheduler's network was trained.
 
     Raises:
-        ValueError: it is not known.
+        ValueError: the path is unknown.
     """
     return families.family_of_config({**scheduler.config, "_class_name": type(scheduler).__name__})
 
@@ -47,15 +47,15 @@ def sampler_name(scheduler: Any) -> str:
 
 
 def default_of(key: str, parameter: inspect.Parameter) -> Any:
-    """The library's default of a setting: that of the scheduler's class, but for clipping, which is off."""
+    """Return the library's default of a setting: that of the scheduler's class, except for clipping, which is off."""
     return False if key == "clip_sample" else parameter.default
 
 
 def scheduler_options(scheduler: Any) -> dict[str, Any]:
-    """The settings of a scheduler that are not the library's defaults; what it says of the network apart.
+    """Return the settings of a scheduler that differ from the library's defaults, except those of the network.
 
     Raises:
-        ValueError: one that no sampler can follow.
+        ValueError: no sampler supports a setting.
     """
     name = type(scheduler).__name__
     parameters = inspect.signature(type(scheduler).__init__).parameters

@@ -1,6 +1,6 @@
 """Jump over the first steps of sampling, as a pipeline of diffusers (Sec. 6.1).
 
-The arithmetic is the library's: `sampling` for the noise and the steps, `jumps` and `teleport` for the jump, `denoisers` for the
+The computations are those of `samplers` for the noise and the steps, `teleport` for the jump, `denoisers` for the
 network.
 """
 # no postponed annotations here: diffusers reads the types of a pipeline's components from its signature
@@ -42,19 +42,19 @@ Callback = Callable[["TeleportPipeline", int, float, dict[str, Tensor]], dict[st
 
 
 class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers has no types
-    """Images of a network whose first steps are a jump in closed form.
+    """A pipeline that replaces the first steps of sampling by a jump in closed form.
 
     Args:
-        unet: of pixels, unconditional or with class labels.
-        scheduler: any of diffusers that a sampler of `registry.SAMPLERS` uses; for networks of EDM and of flow matching, which
-            it tells apart, EDMEulerScheduler and FlowMatchEulerDiscreteScheduler.
+        unet: in pixel space, unconditional or with class labels.
+        scheduler: any of diffusers that a sampler of `registry.SAMPLERS` uses; EDMEulerScheduler for networks of EDM,
+            FlowMatchEulerDiscreteScheduler for flow matching.
         basis: of the images that the network was trained on.
 
     Raises:
-        ValueError: the basis is missing, or one of other images than the network's.
+        ValueError: the basis is missing, or is of images of another shape or range than the network's.
     """
 
-    _optional_components = ["basis"]  # noqa: RUF012  so that its absence is told in words of our own
+    _optional_components = ["basis"]  # noqa: RUF012  so that this library reports its absence
 
     def __init__(self, unet: UNet2DModel, scheduler: SchedulerMixin, basis: TeleportBasis | None) -> None:
         super().__init__()
@@ -64,16 +64,16 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "TeleportPipeline":
-        """A pipeline from a folder or the Hub; of a network without a basis, with `basis=TeleportBasis.from_file(...)`.
+        """Load a pipeline from a folder or the Hub; give `basis=TeleportBasis.from_file(...)` if it has no basis.
 
         Args:
             pretrained_model_name_or_path: folder or repository.
-            options: as for every pipeline of diffusers; of a network that only this library reads, `scheduler` and `basis` alone.
+            options: as for every diffusers pipeline; only `scheduler` and `basis` for a network that diffusers cannot read.
 
         Raises:
             FileNotFoundError: there are no weights in safetensors.
-            ValueError: weights in another format than safetensors are asked for, they are not those of the network, or the noise
-                path of its scheduler is not known.
+            ValueError: weights in another format than safetensors are requested, they do not fit the network, or the noise path
+                of its scheduler is unknown.
         """
         if not options.setdefault("use_safetensors", True):
             raise ValueError("only safetensors are read, never a pickle; leave use_safetensors at True")
@@ -87,7 +87,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         return cast(TeleportPipeline, super().from_pretrained(name, **options))
 
     def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> None:
-        """Write the folder, as every pipeline of diffusers does.
+        """Write the pipeline's folder, as every pipeline of diffusers does.
 
         Raises:
             ValueError: the scheduler is not one of the network's kind, or diffusers has no class for the network.
@@ -102,7 +102,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(channel, height, width)."""
+        """(channel, height, width) of the network's images."""
         return tuple(self.basis.card.image_shape)
 
     @torch.no_grad()
@@ -123,26 +123,29 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         return_trajectory: bool = False,
         return_dict: bool = True,
     ) -> TeleportPipelineOutput | tuple[Any, ...]:
-        """Sample.
+        """Sample images.
 
         Args:
-            batch_size: number of images; as many as seeds if not given, else 1.
-            seeds: one per image; image i depends on seed i alone. New ones, told in the output, if nothing is given.
-            generator: instead of seeds, the noise as diffusers' own pipelines draw it.
-            num_inference_steps: steps of the sampler; for `truncate` those skipped are among them.
-            skip: how far to jump. For `truncate` how many of the steps: a number, or as a float the fraction, 0 <= skip < 1; for
-                `regrid` the fraction of the network's time.
-            design: `truncate` leaves out the first steps of the sampler's own grid; `regrid` spreads all steps over what the
-                jump leaves of the network's time.
-            jump: carries the noise there, on the CPU; else the Gaussian of the basis, or that of each image's class.
-            sampler: a key of `registry.SAMPLERS`; else the one that the scheduler stands for, with the scheduler's settings.
+            batch_size: number of images; if not given, the number of seeds, or 1.
+            seeds: one per image; image i depends on seed i alone. If neither seeds nor generator are given, new
+                ones are drawn and returned in the output.
+            generator: instead of seeds; the noise is then drawn as in diffusers' pipelines.
+            num_inference_steps: steps of the sampler, including those that `truncate` skips.
+            skip: length of the jump. For `truncate` a number of steps, or as a float a fraction of the steps, 0 <= skip < 1;
+                for `regrid` a fraction of the network's time.
+            design: `truncate` omits the first steps of the sampler's own grid; `regrid` places all steps in the network's
+                time after the jump.
+            jump: maps the noise to the end of the jump, on the CPU; if not given, by the Gaussian of the basis, or of
+                each image's class.
+            sampler: a key of `registry.SAMPLERS`; if not given, the sampler of the scheduler, with its settings.
             class_labels: one per image, or one for all; for a network with classes, for a basis with classes, or both.
-            clip_sample: clip endpoint estimates to the image range; if not given, as the scheduler says, and not with `sampler`.
+            clip_sample: clip endpoint estimates to the image range; if not given, as the scheduler is set, and not if
+                `sampler` is given.
             output_type: `pil`, `np` or `pt`; see `TeleportPipelineOutput`.
             callback_on_step_end: called after each step as `callback(pipe, step, timestep, tensors)`, with `latents`, the
-                state, and `endpoint`, the estimate made from it. It looks on: the tensors it returns must be the same.
-            return_trajectory: give back every state and endpoint estimate, too.
-            return_dict: False gives `(images,)`, or `(images, trajectory)`.
+                state, and `endpoint`, the estimate made from it. It cannot change them: it must return the same tensors.
+            return_trajectory: also return every state and endpoint estimate.
+            return_dict: False returns `(images,)`, or `(images, trajectory)`.
 
         Raises:
             ValueError: arguments that do not fit each other, the network, the basis or the scheduler.
@@ -185,13 +188,13 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         return denoisers.make_denoiser(network, self.scheduler)
 
     def _start(self, plan: Design, noise: Tensor, jump: Jump | None, labels: Tensor | None) -> Tensor:
-        """The state where the sampler begins, beside the network."""
+        """Compute the state at which the sampler begins, on the network's device."""
         place = self.basis.device if jump is None else "cpu"
         state = plan.state(jump or self._own_jump(labels), noise.to(place))
         return state.to(next(self.unet.parameters()).device)
 
     def _own_jump(self, labels: Tensor | None) -> Jump:
-        """The Gaussian of the basis, or of each image's class where there is one."""
+        """Return the jump by the Gaussian of the basis, or of each image's class if there are any."""
         if labels is None or not self.basis.classes:
             return GaussianJump(self.basis.gaussian())
         return ClassJump(self.basis.stored.classes, labels.tolist())
@@ -199,7 +202,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
     def _watched(
         self, steps: Iterator[Step], plan: Design, network: NetworkDenoiser, callback: Callback | None
     ) -> Iterator[Step]:
-        """The steps, with a progress bar, each end of a step told to the callback."""
+        """Yield the steps, with a progress bar, and call the callback after each."""
         with self.progress_bar(total=plan.sampler.steps - plan.begin) as bar:
             for step in steps:
                 if step.index > plan.begin:
