@@ -25,7 +25,7 @@ SWEEP = (
 
 
 def main_of(names: list[str]) -> str:
-    """Return the sampler whose numbers stand at the top level: DDIM if it is there, else the first."""
+    """Return the sampler whose numbers are at the top level: DDIM if present, else the first."""
     return next((name for name in names if name.startswith("ddim-")), names[0])
 
 

@@ -49,7 +49,7 @@ def of_errors(errors: comparison.SquaredErrors, prefix: str = "", whose: str = "
 def compare(
     model: str, predictors: dict[str, Predictor], basis: eigenbasis.Eigenbasis, batch: xr.Dataset
 ) -> xr.Dataset:
-    """Compute the errors of a batch of trajectories, those of the theory's null model too, and the theory's own images."""
+    """Compute the errors of the theory and its null model on a batch of trajectories, and the theory's images."""
     states, endpoints = torch.from_numpy(batch["state"].values), torch.from_numpy(batch["endpoint"].values)
     found, grid = {}, trajectories.grid_of(batch)
     for name, predict in predictors.items():
@@ -77,7 +77,7 @@ def main(
 ) -> None:
     """Process the shards batch by batch, write the errors."""
     basis = eigenbasis.load(inputs["eigenbasis"])
-    names = [name for name in (THEORIES[model].null, model) if name]  # the theory last, whose images are kept
+    names = [name for name in (THEORIES[model].null, model) if name]  # the theory last, since its images are kept
     predictors = {name: predictor(name, inputs, config) for name in names}
     batches = shards.batches(trajectories, config["batch_size"])
     parts = [compare(model, predictors, basis, batch) for batch in batches]

@@ -1,6 +1,6 @@
 """Copy a denoiser from the repository, the Hub or a folder into the study, as a diffusers pipeline folder.
 
-Safetensors only, but for a published EDM network that the study trusts: its pickle is opened here, once, and converted.
+Safetensors only, except a published EDM network that the study trusts: its pickle is opened here, once, and converted.
 """
 
 from pathlib import Path

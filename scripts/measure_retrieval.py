@@ -47,7 +47,7 @@ def of_origins(found: dict[str, retrieval.Neighbours]) -> dict[str, xr.DataArray
 
 
 def last_step(cloud: point_cloud.PointCloud, models: list[str]) -> dict[str, xr.DataArray]:
-    """Return the distances of the images that the exact score's last step alone makes of noise, if that theory is compared."""
+    """Return the distances of images made of noise by the exact score's last step alone, if that theory is compared."""
     files = [file for file in models if Path(file).name == "point_cloud.zarr.zip"]
     if not files:
         return {}

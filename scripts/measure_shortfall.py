@@ -19,7 +19,7 @@ from underpainting_workflow.runner import run
 
 
 def models(inputs: dict[str, str], jumps: dict[str, int | None]) -> dict[str, denoisers.Denoiser]:
-    """Return the model behind each jump, except that of the model's own samples, which is not available here."""
+    """Return the model behind each jump; the basis of the network's own samples is not available here."""
     kinds = {jump: registry.kind_of(jump) for jump in jumps}
     held = {reads: loading.READERS[reads](inputs[reads]) for reads in {kind.reads for kind in kinds.values()}}
     return {jump: loading.denoiser_of(kind.theory, held[kind.reads], jumps[jump]) for jump, kind in kinds.items()}

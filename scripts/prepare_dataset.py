@@ -34,7 +34,7 @@ def parts(config: DatasetBase, batch_size: int) -> Iterator[xr.Dataset]:
 
 
 def _read(values: datasets.Values | None) -> dict[str, list[float]]:
-    """Return the attributes of a part: the range of the source that is read as black to white, and that found so far."""
+    """Return the attributes of a part: the source's range from black to white, and the range of values found so far."""
     if values is None:
         return {}
     return {"value_range": [values.black, values.white], "values_found": [values.least, values.most]}

@@ -13,9 +13,9 @@ from underpainting_workflow.runner import Job, run
 
 
 def main(study: str, output: str, job: Job) -> None:
-    """Let a second Snakemake, which takes no lock and runs no job, report all tables and figures.
+    """Run a second Snakemake, without lock and jobs, that reports all tables and figures.
 
-    What its front page shows of the results is in a file that only it is given: `rules/report.smk` reads it.
+    The content of its front page is in a file given to it alone, which `rules/report.smk` reads.
     """
     snakefile = Path(__file__).parents[1] / "Snakefile"
     with (

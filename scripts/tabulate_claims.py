@@ -1,4 +1,4 @@
-"""Judge the paper's claims, one by one, by what the study measured."""
+"""Evaluate each of the paper's claims on the study's measurements."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ NOTE = (
 
 
 def chance(table: pd.DataFrame) -> str:
-    """State how many rows would be `no` by chance alone."""
+    """Describe how many rows would be `no` by chance alone."""
     judged = int(table["low"].notna().sum())
     return (
         f"Of the {len(table)} rows, {judged} are judged by an interval. If every true value were exactly at its bound, "

@@ -105,7 +105,7 @@ def with_interval(rows: pd.DataFrame, name: str, form: str) -> list[str]:
 
 
 def skippable_steps(rows: pd.DataFrame, extractor: str) -> str:
-    """State how many steps can be skipped, by each measure and by all of them."""
+    """Describe how many steps can be skipped, by each measure and by all of them."""
     limit, names = f"{100 * sweep.TOLERANCE:g} %", sweep.measure_names(extractor)
     found = {text: sweep.skippable(rows, [loss]) for loss, text in names.items()}
     found["all of them"] = sweep.skippable(rows)
