@@ -1,11 +1,11 @@
-"""Which schedulers of diffusers have a known noise path; any other is refused, by its name.
+"""Lists the diffusers schedulers whose noise path is known; any other is refused by name.
 
     variance preserving   alpha^2 + sigma^2 = 1; alpha^2 is the scheduler's table `alphas_cumprod`
     EDM                   alpha = 1, sigma from sigma_min to sigma_max (Karras et al. 2022)
-    flow matching         alpha = 1 - t, sigma = t; `shift` and its like move the steps of a sampler, not the time of a level
+    flow matching         alpha = 1 - t, sigma = t; settings such as `shift` change a sampler's steps, not a level's time
 
-A scheduler of a distilled network (LCM, TCD, consistency models) is not among them: what such a network returns is no estimate
-of the posterior mean. Nor is one that only another package can make (torchsde).
+Schedulers of distilled networks (LCM, TCD, consistency models) are refused, since the output of such a network is no
+estimate of the posterior mean, and so are those that need another package (torchsde).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PREDICTIONS: Mapping[Family, tuple[str, ...]] = {
     "EDM": ("epsilon",),
     "flow matching": (),
 }
-# settings that put the network on another path, or give it another time, than its family's; and what they must be
+# settings that change the family's path, or the network's time, and the values that they must have
 _USUAL = {"use_flow_sigmas": False, "invert_sigmas": False, "timestep_type": "discrete"}
 ZERO_TERMINAL_SNR = Problem(
     "its levels of noise end at alpha = 0 (rescale_betas_zero_snr, or betas too large), where x0_hat has no finite noise "
@@ -59,14 +59,14 @@ ZERO_TERMINAL_SNR = Problem(
 
 
 class UnknownPathError(InputError):
-    """The noise path of a scheduler is not known."""
+    """Error for a scheduler whose noise path is unknown."""
 
 
 def family_of(name: str) -> Family:
-    """The family of a scheduler's class.
+    """Return the family of a scheduler's class.
 
     Raises:
-        UnknownPathError: it is of none.
+        UnknownPathError: the class belongs to no family.
     """
     for family, names in FAMILIES.items():
         if name in names:
@@ -77,13 +77,13 @@ def family_of(name: str) -> Family:
 
 
 def family_of_config(config: Mapping[str, Any]) -> Family:
-    """The family of a scheduler's configuration, every setting of which leaves the path that of its family.
+    """Return the family of a scheduler's configuration, after a check that no setting changes the family's path.
 
     Args:
-        config: what `scheduler_config.json` holds.
+        config: content of `scheduler_config.json`.
 
     Raises:
-        UnknownPathError: it names no class or one of no family, or a setting puts the network on another path.
+        UnknownPathError: it names no class or one of no family, or a setting changes the path.
     """
     if not isinstance(name := config.get("_class_name"), str):
         remedy = "add the _class_name of the scheduler that the network was trained with, such as DDPMScheduler"

@@ -1,4 +1,4 @@
-r"""Noise paths: the signal and noise scales of a diffusion, for any model family.
+r"""Noise paths: signal and noise scales of a diffusion, for any family of models.
 
 Every formula of this library is written for a general path
 
@@ -43,14 +43,14 @@ DATA = NoiseLevel(1.0, 0.0)
 
 
 def vp_level(ratio: float) -> NoiseLevel:
-    """The variance-preserving level with the noise-to-signal ratio `ratio`: alpha = 1 / sqrt(1 + ratio^2)."""
+    """Return the variance-preserving level with the noise-to-signal ratio `ratio`: alpha = 1 / sqrt(1 + ratio^2)."""
     alpha = 1.0 / float(np.hypot(1.0, ratio))
     return NoiseLevel(alpha, ratio * alpha)
 
 
 @dataclass(frozen=True)
 class NoiseGrid:
-    """The noise levels that a sampler visits, from noise (step 0) to data (last step).
+    """Noise levels that a sampler visits, from noise (step 0) to data (last step).
 
     Attributes:
         alpha: signal scales, shape (step,), dimensionless.
@@ -90,7 +90,7 @@ class NoiseGrid:
 
     @classmethod
     def of(cls, levels: Sequence[NoiseLevel]) -> NoiseGrid:
-        """A grid from a list of levels."""
+        """Make a grid from a list of levels."""
         return cls(np.array([level.alpha for level in levels]), np.array([level.sigma for level in levels]))
 
 
@@ -98,11 +98,11 @@ class NoisePath(Protocol):
     """A noise path in continuous time; t grows from data to noise, as in Eq. 1."""
 
     def level(self, t: float) -> NoiseLevel:
-        """Scales (alpha_t, sigma_t) at time t."""
+        """Return the scales (alpha_t, sigma_t) at time t."""
         ...
 
     def rate(self, t: float) -> NoiseLevel:
-        """Their time derivatives (d alpha / dt, d sigma / dt) at time t."""
+        """Return the time derivatives (d alpha / dt, d sigma / dt) at time t."""
         ...
 
 
@@ -125,7 +125,7 @@ class VariancePreserving:
         return NoiseLevel(float(np.exp(log_alpha)), float(np.sqrt(-np.expm1(2 * log_alpha))))
 
     def rate(self, t: float) -> NoiseLevel:
-        """d alpha / dt = -beta alpha (Eq. 76); d sigma / dt = beta alpha^2 / sigma, from alpha^2 + sigma^2 = 1."""
+        """Return d alpha / dt = -beta alpha (Eq. 76) and d sigma / dt = beta alpha^2 / sigma (alpha^2 + sigma^2 = 1)."""
         beta = 0.5 * (self.beta_min + t * (self.beta_max - self.beta_min))
         alpha, sigma = self.level(t)
         return NoiseLevel(-beta * alpha, beta * alpha**2 / sigma)
@@ -144,7 +144,7 @@ class VarianceExploding:
 
 @dataclass(frozen=True)
 class FlowMatching:
-    """The straight path of flow matching: alpha = 1 - t, sigma = t, t in [0, 1]."""
+    """Straight path of flow matching: alpha = 1 - t, sigma = t, t in [0, 1]."""
 
     def level(self, t: float) -> NoiseLevel:
         return NoiseLevel(1.0 - t, t)
@@ -154,7 +154,7 @@ class FlowMatching:
 
 
 def edm_grid(steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> NoiseGrid:
-    """Karras et al. (2022), Eq. 5: `steps` levels from sigma_max to sigma_min, then sigma = 0; alpha = 1.
+    """Make the grid of Karras et al. (2022), Eq. 5: `steps` levels from sigma_max to sigma_min, then 0; alpha = 1.
 
     Raises:
         ValueError: fewer than one step.
@@ -167,16 +167,17 @@ def edm_grid(steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho:
 
 
 def training_grid(scheduler: Any) -> NoiseGrid:
-    """The noise levels on which a diffusers scheduler's network was trained, from noise to data, `num_train_timesteps` of them.
+    """Make the grid of the `num_train_timesteps` noise levels that a diffusers scheduler trains on, from noise to data.
 
-    The discrete times of the variance-preserving path, from t = T - 1 to 0; the levels of Karras et al. (2022) from sigma_max
-    to sigma_min for EDM; the middles of T equal parts of (0, 1) for flow matching, which never reach alpha = 0.
+    It holds the discrete times of the variance-preserving path, from t = T - 1 to 0; the levels of Karras et al.
+    (2022) from sigma_max to sigma_min for EDM; the middles of T equal parts of (0, 1) for flow matching, which never
+    reach alpha = 0.
 
     Args:
         scheduler: a diffusers scheduler of one of the `families`.
 
     Raises:
-        ValueError: it is of none.
+        ValueError: the scheduler belongs to no family.
     """
     family, config = families.family_of(type(scheduler).__name__), getattr(scheduler, "config", {})
     if family == "EDM":
@@ -190,7 +191,7 @@ def training_grid(scheduler: Any) -> NoiseGrid:
 
 
 def grid_rate(grid: NoiseGrid, time: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Time derivatives of a tabulated path by second-order differences.
+    """Compute the time derivatives of a tabulated path by second-order differences.
 
     Args:
         grid: the levels, shape (step,).

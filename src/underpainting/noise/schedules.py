@@ -1,14 +1,14 @@
-r"""The noise schedule of a network: the levels that it knows, in its own time, and grids from any of them to the image.
+r"""Noise schedule of a network: the levels of its training by time, and grids from any of them to the image.
 
-Time runs from 1, the noisiest level that the network knows, to 0, the least noisy; a sampler's last step leads from there,
-or from wherever its steps have brought it, to sigma = 0. Evenly spaced times are evenly spaced in
+Time runs from 1, the noisiest level that the network was trained on, to 0, the least noisy; a sampler's last step
+leads from its last level to sigma = 0. Evenly spaced times are evenly spaced in
 
-    variance preserving   the integer times t of training: sigma / alpha interpolated between them, as diffusers does
+    variance preserving   the integer training times t, with sigma / alpha interpolated between them, as in diffusers
     EDM                   sigma^(1 / rho) (Karras et al. 2022, Eq. 5)
     flow matching         t, where alpha = 1 - t and sigma = t; its noisiest level is t = 0.999, since alpha must not vanish
 
-A grid of N steps that starts at time s visits s, s (N - 1) / N, ..., s / N, and then the image; EDM's visits its least noisy
-level before the image, as published.
+A grid of N steps that starts at time s visits s, s (N - 1) / N, ..., s / N, and then the image; EDM's visits its
+least noisy level before the image, as published.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ RHO = 7.0
 
 
 class Schedule(Protocol):
-    """The levels that a network knows."""
+    """Noise levels that a network was trained on."""
 
     def level(self, time: float) -> NoiseLevel:
-        """The level at a time in [0, 1], from the least noisy (0) to the noisiest (1)."""
+        """Return the level at a time in [0, 1], from the least noisy (0) to the noisiest (1)."""
         ...
 
     def at(self, ratio: float) -> NoiseLevel:
-        """The level of the network's path with a noise-to-signal ratio."""
+        """Return the level of the network's path at a noise-to-signal ratio."""
         ...
 
     def grid(self, steps: int, start: float = 1.0) -> NoiseGrid:
-        """`steps` levels from the time `start` on, then the image: shape (steps + 1,)."""
+        """Make a grid of `steps` levels from the time `start`, then the image: shape (steps + 1,)."""
         ...
 
 
 @dataclass(frozen=True)
 class VariancePreservingSchedule:
-    """The discrete schedule of DDPM and its kin.
+    """Discrete variance-preserving schedule, as of DDPM.
 
     Attributes:
-        ratios: sigma / alpha by time of training, ascending, shape (T,).
+        ratios: sigma / alpha by training time, ascending, shape (T,).
     """
 
     ratios: FloatArray
@@ -68,10 +68,10 @@ class VariancePreservingSchedule:
 
 @dataclass(frozen=True)
 class EDMSchedule:
-    """Karras et al. (2022): alpha = 1, sigma from sigma_max to sigma_min.
+    """Schedule of Karras et al. (2022): alpha = 1, sigma from sigma_max to sigma_min.
 
     Attributes:
-        sigma_min, sigma_max: ends of what the network knows.
+        sigma_min, sigma_max: range of levels that the network was trained on.
         rho: exponent of the spacing.
     """
 
@@ -93,7 +93,7 @@ class EDMSchedule:
 
 @dataclass(frozen=True)
 class FlowSchedule:
-    """Flow matching: alpha = 1 - t, sigma = t."""
+    """Schedule of flow matching: alpha = 1 - t, sigma = t."""
 
     def level(self, time: float) -> NoiseLevel:
         t = NOISIEST_FLOW * time
@@ -118,13 +118,13 @@ def _times(steps: int, start: float) -> list[float]:
 
 
 def schedule_of(scheduler: Any) -> Schedule:
-    """The schedule of a network, from the diffusers scheduler that it was trained with, or that one's configuration.
+    """Make a network's schedule from the diffusers scheduler that it was trained with, or its configuration.
 
     Args:
         scheduler: of a class in `families`; a configuration that names no class must have betas.
 
     Raises:
-        ValueError: its noise path is not known, or ends at alpha = 0, where x0_hat has no finite noise prediction.
+        ValueError: its noise path is unknown, or ends at alpha = 0, where x0_hat has no finite noise prediction.
     """
     config: Mapping[str, Any] = getattr(scheduler, "config", scheduler)
     named = config.get("_class_name") or ("DDIMScheduler" if scheduler is config else type(scheduler).__name__)
@@ -140,7 +140,7 @@ def schedule_of(scheduler: Any) -> Schedule:
 
 
 def _table(scheduler: Any, config: Mapping[str, Any]) -> Any:
-    """alpha^2 by time of training: the scheduler's own, or that which DDIM's makes of its betas."""
+    """Return alpha^2 by training time: the scheduler's table, or the one that DDIMScheduler makes of its betas."""
     if (own := getattr(scheduler, "alphas_cumprod", None)) is not None:
         return own
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -149,23 +149,23 @@ def _table(scheduler: Any, config: Mapping[str, Any]) -> Any:
 
 
 def load_schedule(path: str | Path) -> Schedule:
-    """The schedule of a network, from the `scheduler_config.json` of its folder."""
+    """Load the schedule of a network from its `scheduler_config.json`."""
     return schedule_of(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def karras_grid(schedule: Schedule, steps: int, start: float = 1.0) -> NoiseGrid:
-    """The spacing of Karras et al. (2022), on a network's own path, from its level at the time `start` to its least noisy one.
+    """Make a grid with the spacing of Karras et al. (2022) on a network's path, from the time `start` to time 0.
 
     Args:
         schedule: of the network.
         steps: number of levels before the image.
-        start: the time at which the grid begins, in (0, 1].
+        start: time at which the grid begins, in (0, 1].
     """
     return karras_grid_from(schedule, schedule.level(_checked(steps, start)).ratio, steps)
 
 
 def karras_grid_from(schedule: Schedule, ratio: float, steps: int) -> NoiseGrid:
-    """The same spacing from any noise-to-signal ratio.
+    """Make a grid with the spacing of Karras et al. (2022) on a network's path, from a noise-to-signal ratio.
 
     Args:
         schedule: of the network.
