@@ -1,7 +1,7 @@
-"""Models of the data behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`, and the folders that networks lie in.
+"""Networks behind one call, `denoiser(x, alpha, sigma) -> endpoint estimate`, and the folders that they are stored in.
 
-`protocol` is that call, `networks` makes it of networks of every kind, `folders`, `hub`, `weights` and `pickles` read
-them, `compute` and `halving` run them within a device's memory. Builds upon `noise`, `basis` and `io`.
+`protocol` defines that call, `networks` wraps networks of every kind in it, `folders`, `hub`, `weights` and `pickles`
+read them, `compute` and `adaptive_batches` run them within a device's memory. Builds upon `noise`, `basis` and `io`.
 """
 
 from underpainting.denoisers.folders import (

@@ -1,9 +1,10 @@
-"""Calls on a batch of images that go on, in halves, where memory runs out.
+"""Calls a network on a batch of images, and halves the batch when memory runs out.
 
-A network treats the images of a batch one by one, so the parts together give what the whole would have given, but for rounding.
+A network treats the images of a batch one by one, so the parts together give the result of the complete batch, up to
+rounding.
 
-On a CPU torch only notices where the system refuses memory (`ulimit -v`, no overcommitment). Where the kernel, or a cluster's
-limit for a job, ends the process instead, nothing can be caught: `batch_size` has to fit.
+On a CPU torch only notices when the system refuses memory (`ulimit -v`, no overcommitment). Where the kernel, or a
+cluster's limit for a job, kills the process instead, nothing can be caught: `batch_size` must fit.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ _REFUSALS = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "std::bad_alloc",
-    "could not create a primitive",  # all that oneDNN says when it is refused memory
+    "could not create a primitive",  # oneDNN's only message when memory runs out
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Does an error say that memory ran out, on a GPU or on the CPU?"""
+    """Return whether an error reports that memory ran out, on a GPU or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _REFUSALS)
 
 
 class AdaptiveBatches:
-    """A function of images and their times, called on as many images at once as memory has room for.
+    """A function of images and their times, called on as many images at once as fit into memory.
 
     Args:
         function: from images, shape (sample, ...), and times, shape (sample,), to outputs, shape (sample, ...).
 
     Attributes:
-        most: images at once, once memory has run out.
+        most: largest number of images per call, once memory has run out; None before.
     """
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -57,7 +58,7 @@ class AdaptiveBatches:
                 if size <= 1:
                     error.add_note(_REMEDY)
                     raise
-            # only here: the error held the tensors of the call that failed
+            # outside the except block, since the error refers to the tensors of the failed call
             self._halve(size, images.device)
 
     def _in_parts(self, images: Tensor, times: Tensor, size: int) -> Tensor:

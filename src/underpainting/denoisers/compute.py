@@ -1,7 +1,7 @@
-"""How networks are run: on which device, in which number format, compiled or not.
+"""Settings for running networks: device, number format, compilation.
 
-The format concerns a network's call alone. What goes in and what comes out is float32, and so is the sampler's state; the theory
-is float64. Relative spacing of the formats: float32 2^-23; tf32 2^-10, inside products only; bfloat16 2^-7.
+The format applies only within a network's call. Its inputs and outputs and the sampler's state are float32; the
+theory is float64. Relative spacing of the formats: float32 2^-23; tf32 2^-10, inside products only; bfloat16 2^-7.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 class CompilationError(RuntimeError):
-    """torch.compile was asked for and does not work here."""
+    """Error for a request of torch.compile where it does not work."""
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """`auto` takes CUDA where there is one, else the CPU.
+    """Return the device of a name; `auto` selects CUDA if available, else the CPU.
 
     Raises:
-        ValueError: CUDA is asked for but not there.
+        ValueError: CUDA is requested but not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -39,10 +39,10 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @dataclass(frozen=True)
 class Compute:
-    """A study's choice of how its networks are run; the keys `device`, `precision` and `compile` of the study file.
+    """Settings for running a study's networks: the keys `device`, `precision` and `compile` of the study file.
 
     Attributes:
-        device: auto takes CUDA where there is one.
+        device: auto selects CUDA if available.
         precision: number format of a network's call; tf32 is a format of CUDA devices and changes nothing on a CPU.
         compile: whether torch.compile is used.
     """
@@ -52,22 +52,22 @@ class Compute:
     compile: bool = False
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
-        """The network on the device, in place; compiled at its first call, if it is to be.
+        """Move the network to the device, in place, and set it to be compiled at its first call if requested.
 
         Raises:
-            ValueError: CUDA is asked for but not there.
+            ValueError: CUDA is requested but not available.
         """
         device = pick_device(self.device)
         log.info("the network runs on %s", device)
         network.to(device)
         if self.compile:
-            # one kernel for each size of batch: bytes must not depend on which sizes came before
+            # one kernel for each batch size: results must not depend on the sizes of earlier batches
             network.compile(dynamic=False)
         return network
 
     @contextmanager
     def calling(self, device: torch.device) -> Iterator[None]:
-        """The circumstances of one call of a network on `device`; those of before come back.
+        """Set the number format for one call of a network on `device`, and restore the previous one afterwards.
 
         Raises:
             CompilationError: torch.compile does not work here.
@@ -90,7 +90,7 @@ class Compute:
 
 @contextmanager
 def _tensor_cores(device: torch.device, allowed: bool) -> Iterator[None]:
-    """Whether CUDA may multiply float32 in TF32; torch allows it in convolutions by default, we only where it is asked for."""
+    """Set whether CUDA multiplies float32 in TF32, which torch by default does in convolutions; restore afterwards."""
     if device.type != "cuda":
         yield
         return

@@ -1,6 +1,6 @@
-"""Networks of NVlabs' official EDM code, kept as tensors and constructor arguments; the code itself stays where the user has it.
+"""Networks of NVlabs' official EDM code, stored as tensors and constructor arguments without the code itself.
 
-Such a network has its preconditioning inside: it is called as `network(x, sigma)` and returns D(x; sigma), the endpoint
+Such a network includes its preconditioning: it is called as `network(x, sigma)` and returns D(x; sigma), the endpoint
 estimate (Karras et al. 2022, Eq. 7).
 """
 
@@ -25,7 +25,7 @@ CONFIG = "config.json"
 
 
 class OfficialNetwork(nn.Module):
-    """A network of the official code, and what it takes to make it again.
+    """A network of the official code, and the configuration to build it again.
 
     Args:
         inner: the network.
@@ -37,7 +37,7 @@ class OfficialNetwork(nn.Module):
         self.inner, self.config = inner, dict(config)
 
     def forward(self, images: Tensor, sigmas: Tensor) -> Tensor:
-        """D(x; sigma), shape (sample, channel, height, width)."""
+        """Return D(x; sigma), shape (sample, channel, height, width)."""
         denoised: Tensor = self.inner(images, sigmas)
         return denoised
 
@@ -52,7 +52,7 @@ class OfficialNetwork(nn.Module):
 
 
 def build_network(code: str | Path, config: Mapping[str, Any]) -> nn.Module:
-    """A network of the official code, with weights still to be loaded."""
+    """Build a network of the official code, without loading its weights."""
     with third_party_code.importable(code):
         network: nn.Module = getattr(importlib.import_module(MODULE), config["class"])(
             *config["init_args"], **config["init_kwargs"]
@@ -61,10 +61,10 @@ def build_network(code: str | Path, config: Mapping[str, Any]) -> nn.Module:
 
 
 def load(folder: str | Path) -> OfficialNetwork:
-    """The network of a folder that `OfficialNetwork.save_pretrained` wrote; its code is found by its digest.
+    """Load a network that `OfficialNetwork.save_pretrained` wrote; its code is found by its digest.
 
     Raises:
-        FileNotFoundError: the code is not among the folders announced, or there are no weights.
+        FileNotFoundError: no announced folder holds the code, or there are no weights.
         WeightsError: the weights are not those of the network.
     """
     config = json.loads((Path(folder) / CONFIG).read_text(encoding="utf-8"))
@@ -75,12 +75,12 @@ def load(folder: str | Path) -> OfficialNetwork:
 
 
 class OfficialDenoiser(NetworkDenoiser):
-    """A network that is its own preconditioning; levels that it does not know are told as the nearest ones.
+    """A network that includes its preconditioning; levels outside [sigma_min, sigma_max] are clamped.
 
     Args:
         network: called as `network(x, sigma)`.
-        sigma_min, sigma_max: what it was trained on.
-        compute: how it is called.
+        sigma_min, sigma_max: range of levels that it was trained on.
+        compute: settings of its calls.
     """
 
     def __init__(self, network: OfficialNetwork, sigma_min: float, sigma_max: float, compute: Any = None) -> None:

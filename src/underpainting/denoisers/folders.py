@@ -1,13 +1,14 @@
-"""Networks on disk: diffusers pipeline folders, safetensors only, read and written.
+"""Reads and writes networks as diffusers pipeline folders, in safetensors only.
 
-The scheduler's class, `_class_name` in scheduler_config.json, tells what kind of network lies beside it (`families`):
+The scheduler's class, `_class_name` in scheduler_config.json, determines the kind of the network beside it
+(`families`):
 
     EDM                    a preconditioned network of Karras et al. (2022); read as EDMEulerScheduler
     flow matching          a velocity network; read as FlowMatchEulerDiscreteScheduler
-    variance preserving    read as DDIMScheduler, with the table of the scheduler's own class
+    variance preserving    read as DDIMScheduler, with the table of the scheduler's class
 
-The network is a UNet2DModel (`unets`), one that was converted from the official EDM code (`edm_code`), or a UNet2DModel that
-learned what a Gaussian leaves over, and that Gaussian (`residual`).
+The network is a UNet2DModel (`unets`), one converted from the official EDM code (`edm_code`), or a UNet2DModel that
+learned the residual of a Gaussian, together with that Gaussian (`residual`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from underpainting.noise.levels import training_grid
 
 SCHEDULE = "scheduler_config.json"
 _READ_AS = {"EDM": "EDMEulerScheduler", "flow matching": "FlowMatchEulerDiscreteScheduler"}
-# The pipeline of diffusers whose loop samples from each; that of consistency models scales states as EDM's scheduler wants it.
+# The diffusers pipeline that samples from each family; that of consistency models scales states as EDM's scheduler requires.
 _PIPELINES = {
     "DDIMScheduler": "DDIMPipeline",
     "EDMEulerScheduler": "ConsistencyModelPipeline",
@@ -41,14 +42,14 @@ _PIPELINES = {
 
 
 def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
-    """The UNet and the noise scheduler of a diffusers pipeline folder; safetensors only.
+    """Load the network and the noise scheduler of a diffusers pipeline folder; safetensors only.
 
     Args:
         folder: holds `unet/` and `scheduler/`, or, as in the oldest DDPM repositories, all files side by side.
 
     Raises:
         FileNotFoundError: the folder, its weights in safetensors, or its configuration is missing.
-        ValueError: network or scheduler are of a kind that is not known, or the weights are not those of the network.
+        ValueError: network or scheduler are of an unknown kind, or the weights are not those of the network.
     """
     folder = Path(folder)
     unet, scheduler = component_folder(folder, "unet"), component_folder(folder, "scheduler")
@@ -66,10 +67,10 @@ def load_network(folder: str | Path) -> tuple[torch.nn.Module, Any]:
 
 
 def _require_pixel_space(folder: Path) -> None:
-    """Refuse the network of a pipeline that has more than it and its schedule: one of latents, or of texts.
+    """Check that a pipeline has no component but network, scheduler and basis, such as a VAE or a text encoder.
 
     Raises:
-        ValueError: it has.
+        ValueError: it has one.
     """
     index = folder / "model_index.json"
     parts = read_config(index) if index.is_file() else {}
@@ -86,13 +87,13 @@ def _is_component(entry: Any) -> bool:
 
 
 def load_schedule(folder: Path) -> Any:
-    """The noise schedule of a network, as the scheduler of its family that the library uses.
+    """Load the noise schedule of a network, as the scheduler that the library uses for its family.
 
     Args:
         folder: holds `scheduler_config.json`.
 
     Raises:
-        ValueError: its noise path is not known, or its levels are no noise path.
+        ValueError: its noise path is unknown, or its levels are no noise path.
     """
     config = read_config(file := folder / SCHEDULE)
     try:
@@ -113,7 +114,7 @@ def load_schedule(folder: Path) -> Any:
 
 
 def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
-    """Refuse levels of noise that are no path from noise to data, or not as many as the configuration says."""
+    """Check that noise levels run from noise to data, and are as many as the configuration says."""
     if config.get("predict_epsilon") is False:
         problem = Problem("predict_epsilon: false is out of use", "write prediction_type: sample")
         raise families.UnknownPathError(problem)
@@ -132,7 +133,7 @@ def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
 
 
 def _vp_schedule(config: Mapping[str, Any]) -> Any:
-    """DDIM's scheduler with the very table of the scheduler's own class, which may make another one of the same settings."""
+    """Build a DDIMScheduler with the exact table that the configured class makes of the same settings."""
     own = _diffusers_class(config["_class_name"]).from_config(dict(config))
     schedule = own
     if config["_class_name"] != "DDIMScheduler":
@@ -146,7 +147,7 @@ def _with_table_of(own: Any, config: Mapping[str, Any]) -> Any:
     ddim = _diffusers_class("DDIMScheduler")
     try:
         schedule = ddim.from_config(dict(config))
-    except NotImplementedError:  # a shape of betas that only the other class knows
+    except NotImplementedError:  # a beta schedule that only the other class supports
         schedule = None
     if schedule is None or not torch.equal(schedule.alphas_cumprod, own.alphas_cumprod):
         betas = {"trained_betas": own.betas.tolist(), "beta_schedule": "linear", "num_train_timesteps": len(own.betas)}
@@ -164,15 +165,15 @@ def _diffusers_class(name: str) -> Any:
 
 
 def load_denoiser(folder: str | Path, compute: Compute | None = None) -> tuple[NetworkDenoiser, Any]:
-    """A ready denoiser and the diffusers scheduler it was trained with, from a pipeline folder.
+    """Load a denoiser and the diffusers scheduler that it was trained with from a pipeline folder.
 
     Args:
         folder: as for `load_network`.
-        compute: how the network is run; by default in float32, on CUDA where there is one.
+        compute: settings of the network's calls; by default float32, on CUDA if available.
 
     Raises:
         FileNotFoundError: as `load_network`.
-        ValueError: CUDA is asked for but not there, or the network predicts what we do not know.
+        ValueError: CUDA is requested but not available, or the network's prediction type is unknown.
     """
     compute = compute or Compute()
     network, scheduler = load_network(folder)
@@ -180,15 +181,15 @@ def load_denoiser(folder: str | Path, compute: Compute | None = None) -> tuple[N
 
 
 def make_denoiser(network: torch.nn.Module, scheduler: Any, compute: Compute | None = None) -> NetworkDenoiser:
-    """The denoiser of a network, of the kind that its scheduler tells.
+    """Make the denoiser of a network, of the kind that its scheduler determines.
 
     Args:
         network: a UNet2DModel, one of the official EDM code, or one with a Gaussian.
         scheduler: a diffusers scheduler.
-        compute: how the network is called.
+        compute: settings of the network's calls.
 
     Raises:
-        ValueError: the network predicts what we do not know.
+        ValueError: the network's prediction type is unknown.
     """
     config = scheduler.config
     if isinstance(network, edm_code.OfficialNetwork):
@@ -206,7 +207,7 @@ def make_denoiser(network: torch.nn.Module, scheduler: Any, compute: Compute | N
 
 
 def require_images(network: Any, channels: int, size: int) -> None:
-    """Refuse a network for other images than the study's.
+    """Check that a network is for images of the study's size and channels.
 
     Raises:
         ValueError: number of channels or size differ.
@@ -222,8 +223,9 @@ def require_images(network: Any, channels: int, size: int) -> None:
 def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
     """Write a network and its noise schedule as a diffusers pipeline folder.
 
-    `diffusers.DiffusionPipeline.from_pretrained` reads it and samples: as DDIMPipeline for the variance-preserving path, as
-    DDPMPipeline for flow matching, as ConsistencyModelPipeline for EDM, whose loops scale and step as each scheduler wants it.
+    `diffusers.DiffusionPipeline.from_pretrained` reads it and samples: as DDIMPipeline for the variance-preserving
+    path, as DDPMPipeline for flow matching, as ConsistencyModelPipeline for EDM, whose loops scale and step as each
+    scheduler requires.
 
     Every file is complete or absent, and the index comes last: a folder without it is incomplete.
 
@@ -259,7 +261,7 @@ def save_pipeline(network: Any, schedule: Any, folder: str | Path) -> None:
 
 
 def save_schedule(schedule: Any, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
-    """Write the noise levels that the network knows, as an artifact: alpha and sigma from noise to data."""
+    """Write the noise levels that the network was trained on as an artifact: alpha and sigma from noise to data."""
     import xarray as xr
 
     from underpainting.io import artifacts

@@ -1,4 +1,4 @@
-"""Networks of the Hugging Face Hub, at a pinned commit; no pickle is fetched."""
+"""Fetches networks from the Hugging Face Hub at a pinned commit, without pickles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from underpainting.io.messages import describe_error
 
 
 def find_cached(repository: str, revision: str) -> Path | None:
-    """The folder of a pinned commit in the Hub's local cache, if it is there."""
+    """Return the folder of a pinned commit in the Hub's local cache, None if it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
     for name in ("unet/config.json", "config.json"):
@@ -20,10 +20,10 @@ def find_cached(repository: str, revision: str) -> Path | None:
 
 
 def fetch(repository: str, revision: str) -> Path:
-    """Snapshot of a Hub repository at a pinned commit, from the local cache or the network; no pickles.
+    """Return the snapshot of a Hub repository at a pinned commit, from the local cache or the network; no pickles.
 
     Raises:
-        FileNotFoundError: the repository or the commit cannot be had.
+        FileNotFoundError: the repository or the commit is not available.
     """
     from huggingface_hub import snapshot_download
 

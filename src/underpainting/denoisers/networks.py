@@ -1,15 +1,17 @@
-r"""Networks as denoisers: whatever path a network was trained on, it serves every path.
+r"""Networks as denoisers: a network trained on any noise path serves every path.
 
-What a network knows depends on the noise-to-signal ratio r = sigma / alpha alone. At r it is given the state of its own
-path, a multiple of x / alpha, and its own time; the endpoint estimate follows from what it predicts:
+The endpoint estimate depends on x / alpha and the noise-to-signal ratio r = sigma / alpha alone. At r the network is
+given the state of the path it was trained on, a multiple of x / alpha, and its time; the estimate follows from its
+prediction:
 
     kind                          state, as a multiple of x / alpha      time              x0_hat
     variance preserving           a = 1 / sqrt(1 + r^2); s = r a         of the schedule   (x - s eps) / a,  a x - s v,  or x_0
     EDM (Karras et al. 2022)      c_in = 1 / sqrt(r^2 + sigma_data^2)    ln(r) / 4         c_skip x + c_out F
     flow matching                 1 - t, for t = r / (1 + r)             1000 t            x - t v
 
-with c_skip = sigma_data^2 / (r^2 + sigma_data^2), c_out = r sigma_data c_in; the x of the last column is x / alpha for EDM,
-else the state of the network's path. The times are those of diffusers' schedulers, so that its own loops call the networks alike.
+with c_skip = sigma_data^2 / (r^2 + sigma_data^2), c_out = r sigma_data c_in; the x of the last column is x / alpha
+for EDM, else the state of the network's path. The times are those of diffusers' schedulers, so that diffusers' loops
+give the networks the same times.
 """
 
 from __future__ import annotations
@@ -33,27 +35,27 @@ _SNAP = 1e-4
 
 
 class TimeTable:
-    """The continuous inverse of a diffusers noise schedule: from sigma / alpha to the network's time.
+    """Continuous inverse of a diffusers noise schedule: from sigma / alpha to the network's time.
 
     diffusers interpolates sigma / alpha linearly between integer times; this is the inverse of that map, so that a
-    sampler's levels come back as the very times that diffusers' own pipelines use.
+    sampler's levels give exactly the times that diffusers' pipelines use.
     """
 
     def __init__(self, grid: NoiseGrid) -> None:
         self._ratio = (grid.sigma / grid.alpha)[::-1]
 
     def time(self, ratio: float) -> float:
-        """Time in [0, T - 1] of a noise-to-signal ratio; ratios outside the schedule take its ends."""
+        """Return the time in [0, T - 1] of a noise-to-signal ratio; ratios outside the schedule are clamped."""
         time = float(np.interp(ratio, self._ratio, np.arange(len(self._ratio))))
         return float(round(time)) if abs(time - round(time)) < _SNAP else time
 
 
 class NetworkDenoiser(ABC):
-    """A network behind the protocol; a subclass says what it is told and what its output means.
+    """A network as a denoiser; a subclass defines the network's inputs and the meaning of its output.
 
     Args:
         network: called as `network(x, time).sample`.
-        compute: how it is called; where it lies already is where it runs.
+        compute: settings of its calls; the network runs on the device that it is on.
     """
 
     def __init__(self, network: torch.nn.Module, compute: Compute | None = None) -> None:
@@ -65,10 +67,10 @@ class NetworkDenoiser(ABC):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(channel, height, width) of the images that the network knows.
+        """(channel, height, width) of the network's images.
 
         Raises:
-            ValueError: its configuration does not say, or they are not square.
+            ValueError: their size is missing in its configuration, or they are not square.
         """
         config: Any = self.network.config
         if (size := image_size(config)) is None:
@@ -93,7 +95,7 @@ class NetworkDenoiser(ABC):
             return endpoint.to(images.device, images.dtype)
 
     def time(self, ratio: float) -> float:
-        """The time that the network is told at a noise-to-signal ratio, in its own units."""
+        """Return the time given to the network at a noise-to-signal ratio, in the network's units."""
         return self._told(ratio)[1]
 
     def _predict(self, images: Tensor, times: Tensor) -> Tensor:
@@ -106,11 +108,11 @@ class NetworkDenoiser(ABC):
 
     @abstractmethod
     def _told(self, ratio: float) -> tuple[float, float]:
-        """The network's input as a multiple of x / alpha, and its time."""
+        """Return the network's input as a multiple of x / alpha, and its time."""
 
     @abstractmethod
     def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
-        """x0_hat from the network's input and output."""
+        """Compute x0_hat from the network's input and output."""
 
 
 class DiffusersDenoiser(NetworkDenoiser):
@@ -119,8 +121,8 @@ class DiffusersDenoiser(NetworkDenoiser):
     Args:
         network: called as `network(x, time).sample`, on the variance-preserving path.
         grid: its training grid, from noise to data (`noise.training_grid`).
-        prediction_type: what it predicts.
-        compute: how it is called; where it lies already is where it runs.
+        prediction_type: epsilon, v_prediction or sample.
+        compute: settings of its calls; the network runs on the device that it is on.
 
     Raises:
         ValueError: an unknown prediction type.
@@ -152,7 +154,7 @@ class DiffusersDenoiser(NetworkDenoiser):
 
 
 class Preconditioning(NamedTuple):
-    """Scales around a network F of EDM: D(x; sigma) = c_skip x + c_out F(c_in x; c_noise) (Karras et al. 2022, Table 1)."""
+    """Scales of EDM: D(x; sigma) = c_skip x + c_out F(c_in x; c_noise) for a network F (Karras et al. 2022, Table 1)."""
 
     skip: float
     out: float
@@ -161,7 +163,7 @@ class Preconditioning(NamedTuple):
 
     @classmethod
     def at(cls, sigma: float, sigma_data: float) -> Preconditioning:
-        """At a noise level, for data of standard deviation `sigma_data`."""
+        """Compute the scales at a noise level, for data of standard deviation `sigma_data`."""
         into = 1.0 / hypot(sigma, sigma_data)
         return cls((sigma_data * into) ** 2, sigma * sigma_data * into, into, 0.25 * log(sigma))
 
@@ -169,13 +171,13 @@ class Preconditioning(NamedTuple):
 class EdmDenoiser(NetworkDenoiser):
     """A preconditioned network of Karras et al. (2022).
 
-    Levels outside [sigma_min, sigma_max] keep their scales; the network is told the nearest level that it knows.
+    Levels outside [sigma_min, sigma_max] keep their scales; the network is given the nearest level within.
 
     Args:
         network: F, called as `network(c_in x, c_noise).sample`.
         sigma_data: standard deviation of the data that the preconditioning assumes.
-        sigma_min, sigma_max: what it was trained on.
-        compute: how it is called; where it lies already is where it runs.
+        sigma_min, sigma_max: range of levels that it was trained on.
+        compute: settings of its calls; the network runs on the device that it is on.
     """
 
     def __init__(
@@ -199,12 +201,12 @@ class EdmDenoiser(NetworkDenoiser):
 
 
 class FlowDenoiser(NetworkDenoiser):
-    """A velocity network of flow matching: v = noise - x_0 at x = (1 - t) x_0 + t noise; it knows all t in (0, 1).
+    """A velocity network of flow matching: v = noise - x_0 at x = (1 - t) x_0 + t noise, for all t in (0, 1).
 
     Args:
         network: called as `network(x, times * t).sample`.
-        times: length of the network's time, `num_train_timesteps` of diffusers' flow-matching schedulers.
-        compute: how it is called; where it lies already is where it runs.
+        times: scale of the network's time, `num_train_timesteps` of diffusers' flow-matching schedulers.
+        compute: settings of its calls; the network runs on the device that it is on.
     """
 
     def __init__(self, network: torch.nn.Module, times: int = 1000, compute: Compute | None = None) -> None:

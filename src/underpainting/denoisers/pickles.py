@@ -1,7 +1,7 @@
-"""The one place where a pickle is opened: a published EDM network, where the study trusts it, once, to convert it.
+"""Opens the pickle of a published EDM network, once and only if the study trusts it, and converts it.
 
-A pickle runs what its author put into it. So it is opened only where the user said `trust_pickle: true` and gave the sha256 of
-the very bytes; both are checked before. What is kept are tensors and constructor arguments.
+A pickle can run any code. So it is opened only if the user set `trust_pickle: true` and gave the SHA-256 of its
+bytes; both are checked first. Only tensors and constructor arguments are kept. No other module opens a pickle.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from underpainting.io.errors import InputError, MissingFileError, Problem
 
 log = logging.getLogger(__name__)
 
-# what the official sampler does to a network's own bounds, which may be 0 and infinite
+# bounds of the official sampler; those of the network may be 0 and infinite
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 
 
 def read_trusted(path: str | Path, sha256: str, trust_pickle: bool) -> bytes:
-    """The content of a pickle that may be opened.
+    """Read the bytes of a trusted pickle, without opening it.
 
     Raises:
-        ValueError: the study does not trust it, or it is another file than the one trusted.
+        ValueError: the study does not trust it, or its SHA-256 is not the one given.
         FileNotFoundError: there is no such file.
     """
     if trust_pickle is not True:
@@ -46,7 +46,7 @@ def read_trusted(path: str | Path, sha256: str, trust_pickle: bool) -> bytes:
 
 
 def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path) -> tuple[OfficialNetwork, Any]:
-    """The network of a published EDM file (a dictionary with `ema`), and its levels as a diffusers scheduler.
+    """Convert a published EDM file (a dictionary with `ema`) to a network and a diffusers scheduler of its levels.
 
     Args:
         path: the pickle.
@@ -55,8 +55,7 @@ def convert(path: str | Path, sha256: str, trust_pickle: bool, code: str | Path)
         code: folder of the official code, with `dnnlib`, `torch_utils` and `training`.
 
     Raises:
-        ValueError: the file is not trusted, or holds no unconditional network that can be made again from the code, tensor by
-            tensor.
+        ValueError: the file is not trusted, or holds no unconditional network that can be rebuilt from the code.
         FileNotFoundError: file or code are missing.
     """
     from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
@@ -87,7 +86,7 @@ def _network(found: Any, path: str | Path) -> Any:
 
 
 def _description(network: Any, path: str | Path) -> dict[str, Any]:
-    """What it takes to make the network again, as plain values."""
+    """Return the configuration to build the network again, as plain values."""
     if not hasattr(network, "init_kwargs"):
         problem = f"the network in {path} does not say how it was made (no init_kwargs), so it cannot be made again "
         remedy = "use a file that the official code wrote"

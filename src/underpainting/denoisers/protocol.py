@@ -1,6 +1,7 @@
-r"""One protocol for every model of the data: `denoiser(x, alpha, sigma) -> endpoint estimate`.
+r"""Protocol of every model of the data: `denoiser(x, alpha, sigma) -> endpoint estimate`.
 
-The endpoint estimate x0_hat = E[x_0 | x_t] carries all that a network or a theory knows (Eq. 6); the rest is derived:
+The endpoint estimate x0_hat = E[x_0 | x_t] contains all that a network or a theory predicts (Eq. 6); the rest is
+derived:
 
     noise prediction   eps_hat = (x - alpha x0_hat) / sigma                                   (Eq. 5)
     score              s = (alpha x0_hat - x) / sigma^2
@@ -18,10 +19,10 @@ from underpainting.noise.levels import NoiseLevel
 
 
 class Denoiser(Protocol):
-    """Anything that estimates x_0 from x_t."""
+    """Protocol of a function that estimates x_0 from x_t."""
 
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
-        """Endpoint estimate x0_hat.
+        """Compute the endpoint estimate x0_hat.
 
         Args:
             images: x_t = alpha x_0 + sigma noise, shape (sample, channel, height, width).
@@ -35,12 +36,12 @@ class Denoiser(Protocol):
 
 
 def noise_prediction(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
-    """eps_hat = (x - alpha x0_hat) / sigma, zero at sigma = 0 (Eq. 6 solved for the noise)."""
+    """Compute eps_hat = (x - alpha x0_hat) / sigma, zero at sigma = 0 (Eq. 6 solved for the noise)."""
     return (images - level.alpha * endpoint) / level.sigma if level.sigma else torch.zeros_like(images)
 
 
 class CountingDenoiser:
-    """Counts what a sampler really asks of a denoiser.
+    """A denoiser that counts its calls.
 
     Attributes:
         calls: number of calls, the NFE of one image.

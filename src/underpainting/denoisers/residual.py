@@ -1,6 +1,7 @@
-r"""A network that learns only what the Gaussian leaves over (the suggestion that closes Wang & Vastola 2023).
+r"""A network that learns the residual of the Gaussian's velocity (suggested at the end of Wang & Vastola 2023).
 
-On the variance-preserving path, z = alpha x_0 + sigma eps, the velocity is v = (alpha z - x_0) / sigma, and the Gaussian's is
+On the variance-preserving path, z = alpha x_0 + sigma eps, the velocity is v = (alpha z - x_0) / sigma, and the
+Gaussian's is
 
     v_gauss  = (alpha z - E_gauss[x_0 | z]) / sigma = -sigma mu + U diag(g_k) U^T y + (alpha / sigma) (I - U U^T) y
     y        = z - alpha mu,        g_k = alpha sigma (1 - lambda_k) / m_k,        m_k = sigma^2 + alpha^2 lambda_k
@@ -10,18 +11,19 @@ Together with a network F it predicts v in one of two forms:
     velocity    v_hat = v_gauss + F(z, t)
     blend       v_hat = sigma^2 v_gauss + alpha^2 F(z, t),       so that  x0_hat = sigma^2 x0_gauss + alpha^2 x0_F
 
-`velocity` is the suggestion to the letter; F's last layer starts at zero, so that an untrained network is the Gaussian. It
-learns late, for two likely reasons. v_gauss is the best linear estimate, so the rest is uncorrelated with every linear
-function of z, and what a network learns first is missing from its target. And where noise outweighs the image the Gaussian can
-hardly be beaten: the rest of most draws is noise to the network, and drowns the gradients of the others.
+`velocity` is the literal suggestion; F's last layer starts at zero, so that an untrained network is the Gaussian. It
+learns late, for two likely reasons. v_gauss is the best linear estimate, so the residual is uncorrelated with every
+linear function of z, which a network would learn first. And where noise outweighs the image the Gaussian is nearly
+optimal: the residual of most draws is noise to the network and dominates the gradients of the others.
 
-In `blend` F is a network for all of v. It learns where the image outweighs the noise; elsewhere the Gaussian speaks, and
-neither F's errors nor its noisy gradients count. The weight alpha^2 is the order of what the Gaussian leaves over: the Edgeworth
-expansion of p(z) in cumulants begins with the third, alpha^3 kappa_3 of the data, which moves the score by order alpha^3, and
-E[x_0 | z] and v by order alpha^2. So what F has to add stays of order one. docs/weights.md has the measurement.
+In `blend` F is a network for all of v. It learns where the image outweighs the noise; elsewhere the Gaussian
+determines v_hat, and F's errors and noisy gradients have little weight. alpha^2 is the order of the Gaussian's
+residual: the Edgeworth expansion of p(z) in cumulants begins with the third, alpha^3 kappa_3 of the data, which
+changes the score by order alpha^3, and E[x_0 | z] and v by order alpha^2. So F's contribution stays of order one.
+docs/weights.md has the measurement.
 
-The whole predicts v, so that the loss is that of plain v-prediction, number by number. The Gaussian is computed in the network's
-own type, outside any autocast.
+Both forms predict v, so that the loss equals that of plain v-prediction. The Gaussian is computed in the network's
+type, outside any autocast.
 """
 
 from __future__ import annotations
@@ -46,13 +48,13 @@ CONFIG = "config.json"
 
 
 class Prediction(NamedTuple):
-    """What a network of diffusers returns."""
+    """Return value of a network of diffusers."""
 
     sample: Tensor
 
 
 class GaussianVelocity(nn.Module):
-    """The velocity of Gaussian data at a level for each image.
+    """Velocity of Gaussian data, at one noise level per image.
 
     Args:
         mean: shape (pixel,).
@@ -71,7 +73,7 @@ class GaussianVelocity(nn.Module):
             self.register_buffer(name, value.float().contiguous(), persistent=False)
 
     def forward(self, states: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        """v_gauss, in the shape of `states`; alpha and sigma have the shape (sample, 1)."""
+        """Compute v_gauss, in the shape of `states`; alpha and sigma have the shape (sample, 1)."""
         centred = states.flatten(1) - alpha * self.mean
         gain = alpha * sigma * (1 - self.variances) / (sigma**2 + alpha**2 * self.variances)
         off_manifold = alpha / sigma
@@ -86,7 +88,7 @@ class ResidualNetwork(nn.Module):
         unet: F, a UNet2DModel.
         gaussian: of the data.
         schedule: diffusers scheduler with `alphas_cumprod`.
-        form: what F's output means.
+        form: meaning of F's output.
 
     Raises:
         ValueError: an unknown form.
@@ -105,7 +107,7 @@ class ResidualNetwork(nn.Module):
 
     @classmethod
     def untrained(cls, unet: nn.Module, basis: Eigenbasis, schedule: Any, form: Form) -> ResidualNetwork:
-        """Before training: in the form `velocity` the Gaussian alone, since F's last layer is set to zero."""
+        """Make an untrained network; in the form `velocity` F's last layer is zero, which gives the Gaussian."""
         if form == "velocity":
             last: Any = unet.conv_out
             nn.init.zeros_(last.weight)
@@ -114,11 +116,11 @@ class ResidualNetwork(nn.Module):
 
     @property
     def config(self) -> Any:
-        """That of the UNet."""
+        """Configuration of the UNet."""
         return self.unet.config
 
     def forward(self, states: Tensor, times: Tensor) -> Prediction:
-        """v_hat at z, shape (sample, channel, height, width), and times, shape (sample,), between whole ones, too."""
+        """Return v_hat at z, shape (sample, channel, height, width), and times, shape (sample,), not only integers."""
         learned = self.unet(states, times).sample
         alpha, sigma = self._levels(times, states.dtype)
         with torch.autocast(states.device.type, enabled=False):
@@ -128,14 +130,14 @@ class ResidualNetwork(nn.Module):
             return Prediction(torch.lerp(gaussian, learned, alpha[..., None, None].square()))
 
     def _levels(self, times: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """alpha and sigma, shape (sample, 1); between whole times sigma / alpha is linear, as `TimeTable` has it."""
+        """Compute alpha and sigma, shape (sample, 1); sigma / alpha is interpolated linearly, as in `TimeTable`."""
         before = times.floor().long().clamp(0, len(self.ratios) - 2)
         ratio = torch.lerp(self.ratios[before], self.ratios[before + 1], times.to(self.ratios.dtype) - before)[:, None]
         alpha = (1 + ratio**2).rsqrt()
         return alpha.to(dtype), (ratio * alpha).to(dtype)
 
     def save_pretrained(self, folder: str | Path, **_: Any) -> None:
-        """Write UNet and Gaussian into one file of weights, beside a configuration that no other class takes for its own."""
+        """Write UNet and Gaussian into one file of weights, and a configuration that no other class accepts."""
         from underpainting.io.writing import write_json
 
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -151,7 +153,7 @@ class ResidualNetwork(nn.Module):
 
 
 def load(folder: str | Path, schedule: Any) -> ResidualNetwork:
-    """What `ResidualNetwork.save_pretrained` wrote, for the schedule beside it.
+    """Load a network that `ResidualNetwork.save_pretrained` wrote, with its noise schedule.
 
     Raises:
         FileNotFoundError: there are no weights.
@@ -171,6 +173,6 @@ def load(folder: str | Path, schedule: Any) -> ResidualNetwork:
 
 
 def _gaussian(pixels: int, components: int) -> dict[str, Tensor]:
-    """The tensors of a Gaussian, empty: their names and shapes."""
+    """Return the names and shapes of a Gaussian's tensors, as tensors on the meta device."""
     shapes = {"mean": (pixels,), "vectors": (pixels, components), "variances": (components,)}
     return {f"gaussian.{name}": torch.empty(shape, device="meta") for name, shape in shapes.items()}

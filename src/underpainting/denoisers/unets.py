@@ -1,8 +1,9 @@
-"""A UNet2DModel of diffusers from its folder: unconditional, for square images, its weights exactly those of the files.
+"""Loads an unconditional UNet2DModel of diffusers, for square images, with exactly the weights of its files.
 
-A network with learned variance (Nichol & Dhariwal 2021) has twice as many output channels as input channels. The first half is
-what its scheduler's `prediction_type` says, the second half the variance, which no sampler here uses; the first half is kept, as
-diffusers' samplers do. Each output channel of the last convolution stands alone, so the half is the same function.
+A network with learned variance (Nichol & Dhariwal 2021) has twice as many output channels as input channels. The
+first half is the prediction of the scheduler's `prediction_type`, the second half the variance, which no sampler here
+uses; only the first half is kept, as in diffusers' samplers. The output channels of the last convolution are
+independent, so the first half is unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _CONDITIONS = ("num_class_embeds", "class_embed_type", "encoder_hid_dim", "cross
 
 
 def prediction_channels(config: Mapping[str, Any], schedule: Mapping[str, Any]) -> int:
-    """How many output channels of a network are its prediction: all, or the half beside a learned variance.
+    """Return the number of a network's output channels that are its prediction: all, or half with a learned variance.
 
     Args:
         config: of the network.
@@ -46,10 +47,10 @@ def prediction_channels(config: Mapping[str, Any], schedule: Mapping[str, Any]) 
 
 
 def require_unconditional(config: Mapping[str, Any]) -> None:
-    """Refuse a network of another class, or one that needs more than an image and a time.
+    """Check that a network is a UNet2DModel and needs only an image and a time.
 
     Raises:
-        ValueError: it does.
+        ValueError: it is not, or needs more.
     """
     require_class(config)
     if found := [key for key in _CONDITIONS if config.get(key) is not None]:
@@ -61,17 +62,17 @@ def require_unconditional(config: Mapping[str, Any]) -> None:
 
 
 def require_class(config: Mapping[str, Any]) -> None:
-    """Refuse a network of another class.
+    """Check that a network is a UNet2DModel.
 
     Raises:
-        ValueError: it is of one.
+        ValueError: it is of another class.
     """
     if (name := config.get("_class_name")) != CLASS_NAME:
         raise InputError(Problem(f"the network is a {str(name)[:200]}", f"use a {CLASS_NAME}, in pixel space"))
 
 
 def load(folder: str | Path, schedule: Mapping[str, Any]) -> nn.Module:
-    """The network of a folder, in float32; of one with learned variance, what predicts the mean.
+    """Load the network of a folder in float32, without the output channels of a learned variance.
 
     Args:
         folder: holds `config.json` and safetensors.
@@ -90,7 +91,7 @@ def load(folder: str | Path, schedule: Mapping[str, Any]) -> nn.Module:
 
 
 def require_as_saved(folder: str | Path, variant: str = "") -> None:
-    """Refuse a folder whose network diffusers would load in part; with or without classes.
+    """Check that a folder holds exactly its network's weights, with or without classes; diffusers loads a part, too.
 
     Raises:
         FileNotFoundError: there are no safetensors.
@@ -104,17 +105,17 @@ def require_as_saved(folder: str | Path, variant: str = "") -> None:
 
 
 def _tensors(network: Any, folder: str | Path, variant: str = "") -> dict[str, Tensor]:
-    """The tensors of a folder by the names that diffusers gives them today, not those of its first releases."""
+    """Read the tensors of a folder by their current names in diffusers, not those of its first releases."""
     tensors = weights.read_weights(folder, variant)
     network._fix_state_dict_keys_on_load(tensors)
     return tensors
 
 
 def build_unet(config: Mapping[str, Any], folder: str | Path) -> Any:
-    """A UNet2DModel whose weights are still to be filled.
+    """Build a UNet2DModel without loading its weights.
 
     Raises:
-        ValueError: diffusers cannot make it.
+        ValueError: diffusers cannot build it.
     """
     from diffusers.models.modeling_utils import no_init_weights
     from diffusers.models.unets.unet_2d import UNet2DModel
@@ -122,13 +123,13 @@ def build_unet(config: Mapping[str, Any], folder: str | Path) -> Any:
     try:
         with no_init_weights():
             return UNet2DModel.from_config(dict(config)).eval()
-    except Exception as error:  # of any kind, by what the configuration says
+    except Exception as error:  # of any kind, depending on the configuration
         problem = f"diffusers makes no network of {folder}/config.json ({describe_error(error)})"
         raise InputError(Problem(problem, "repair that file")) from error
 
 
 def _without_variance_channels(network: Any, channels: int) -> Any:
-    """The network without the output channels of its learned variance."""
+    """Return the network without the output channels of its learned variance."""
     log.info("learned variance: the first %d of %d output channels are kept", channels, network.config["out_channels"])
     last: nn.Module = network.conv_out
     kept = build_unet({**network.config, "_class_name": CLASS_NAME, "out_channels": channels}, "the network")

@@ -1,7 +1,7 @@
-"""Weights in safetensors: the one reader. What is loaded is what the file holds, tensor by tensor, or the file is refused.
+"""Reads weights in safetensors, and refuses files whose tensors are not exactly those of the network.
 
-A folder holds one set of weights: one file, or shards and the index that lists them. Where there is no set in full precision, a
-single variant serves (`diffusion_pytorch_model.fp16.safetensors`); of several variants none is chosen.
+A folder holds one set of weights: one file, or shards and the index that lists them. If there is no set in full
+precision, a single variant is read (`diffusion_pytorch_model.fp16.safetensors`); several variants are refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class WeightsError(InputError):
-    """Weights are not those of the network beside them.
+    """Error for weights that do not fit their network.
 
     Args:
         problem: what is wrong, with the file's name.
@@ -40,11 +40,11 @@ class WeightsError(InputError):
 
 
 def find_weights(folder: str | Path, variant: str = "") -> Path:
-    """The file of a folder's weights, or the index of its shards.
+    """Return the path of a folder's weights, or of the index of its shards.
 
     Args:
-        folder: where they lie.
-        variant: which of several sets to take, as diffusers names them (`fp16`); the full one by default.
+        folder: of the weights.
+        variant: set of weights to read, as diffusers names it (`fp16`); full precision by default.
 
     Raises:
         FileNotFoundError: there are no safetensors.
@@ -68,7 +68,7 @@ def find_weights(folder: str | Path, variant: str = "") -> Path:
 
 
 def are_complete(folder: str | Path) -> bool:
-    """Whether all files of a folder's weights are there, as they need not be in the Hub's cache."""
+    """Return whether all files of a folder's weights exist; the Hub's cache may hold only some."""
     try:
         source = find_weights(folder)
         return source.suffix != ".json" or all(source.with_name(shard).is_file() for shard in _index(source).values())
@@ -77,7 +77,7 @@ def are_complete(folder: str | Path) -> bool:
 
 
 def read_weights(folder: str | Path, variant: str = "") -> dict[str, Tensor]:
-    """All tensors of a folder's weights, by name; arguments as for `find_weights`.
+    """Read all tensors of a folder's weights, by name; arguments as for `find_weights`.
 
     Raises:
         FileNotFoundError: there are no safetensors.
@@ -107,7 +107,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _index(file: Path) -> dict[str, str]:
-    """Which shard of the folder holds each tensor."""
+    """Read the shard of each tensor from the folder's index."""
     try:
         places = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
         shards = set(places.values())
@@ -120,12 +120,12 @@ def _index(file: Path) -> dict[str, str]:
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """Load tensors into a network that has exactly these, in these shapes, all finite.
+    """Load tensors into a network, after a check of names, shapes, types and finite values.
 
     Args:
-        network: to be filled, in place.
+        network: changed in place.
         tensors: by name.
-        source: where they are from, for messages.
+        source: origin of the tensors, for messages.
 
     Raises:
         WeightsError: a tensor is missing, unexpected, of another shape or type, or not finite.
@@ -135,7 +135,7 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str 
 
 
 def require_match(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """Refuse tensors that are not the expected ones by name, shape and type, or not finite; see `load_weights`."""
+    """Check that tensors have the expected names, shapes and types, and are finite; errors as `load_weights`."""
     wrong = [f"{name} is missing" for name in expected if name not in tensors]
     wrong += [f"{name} is unexpected" for name in tensors if name not in expected]
     wrong += [
@@ -151,7 +151,7 @@ def require_match(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor],
 
 
 def _mismatch(tensor: Tensor, expected: Tensor) -> str:
-    """What is wrong with a tensor; nothing, if all is right."""
+    """Describe the first mismatch of a tensor; return an empty text if there is none."""
     if tensor.shape != expected.shape:
         return f"has the shape {tuple(tensor.shape)}, not {tuple(expected.shape)}"
     if not expected.is_floating_point():
