@@ -1,6 +1,6 @@
-"""Count the network calls and training steps of this process, for reports of progress; no result depends on it.
+"""Counts the network calls and training steps of this process, for progress reports; no result depends on it.
 
-Process-wide, since a job is a process. Costs two readings of the clock per call: about a microsecond beside milliseconds.
+The counts are process-wide, since a job is a process. A call costs two readings of the clock, about a microsecond.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def reading() -> Work:
 
 
 def plan(nfe: int = 0, steps: int = 0) -> None:
-    """Announce how much this job is going to do, for its progress; several plans add up.
+    """Add to the planned work of this job, for progress reports.
 
     Args:
         nfe: network calls times images of each.
