@@ -45,7 +45,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     names = [*config["models"], NULL]
     models = [loading.load(name, inputs) for name in names]
     clean = chosen_images(inputs["dataset"], config["images"])
-    meter.plan(nfe=len(config["ratios"]) * len(clean))
+    meter.plan(evaluations=len(config["ratios"]) * len(clean))
     with torch.inference_mode():
         sums = [explain(network, models, clean, ratio) for ratio in config["ratios"]]
     result = xr.Dataset(

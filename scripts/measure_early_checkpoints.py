@@ -59,7 +59,7 @@ def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: C
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
     found = networks(inputs["snapshots"], trained, config["training_steps"])
     walks = [0, *(skip for _ in found for skip in skips)]
-    meter.plan(nfe=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
+    meter.plan(evaluations=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
     rows = []
     with torch.inference_mode():
         target = generate(basis, sampler, denoiser, 0, config)

@@ -38,7 +38,7 @@ def main(
     """Measure a row per network, the shortest training first."""
     found = [denoisers.load_denoiser(Path(index).parent, compute) for index in inputs["index"]]
     samplers = [trajectories.make_sampler(config["sampler"], schedule) for _, schedule in found]
-    meter.plan(nfe=config["images"] * sum(sampler.calls() for sampler in samplers))
+    meter.plan(evaluations=config["images"] * sum(sampler.calls() for sampler in samplers))
     extractor = make_extractor(config["extractor"], inputs["extractor"][0] if inputs["extractor"] else None)
     real = distances.load_references(inputs["real"][0])[""]
     floor = real.floor(config["images"]).at_n

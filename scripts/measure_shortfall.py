@@ -38,7 +38,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     schedule = schedules.load_schedule(inputs["scheduler"])
     images = chosen_images(inputs["dataset"], config["images"], config["seed"])
     asked = planner.ratios(config["noisiest"], config["least"], config["levels"])
-    meter.plan(nfe=len(images) * len(asked))
+    meter.plan(evaluations=len(images) * len(asked))
     with torch.inference_mode():
         levels = [schedule.at(float(ratio)) for ratio in asked]
         found = planner.shortfalls(models(inputs, config["jumps"]), network, images, levels, config["seed"])

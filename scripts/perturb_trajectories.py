@@ -101,7 +101,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
         config["off_manifold"],
         seed=config["seed"],
     )
-    meter.plan(nfe=perturbation.network_evaluations(sampler, config["seeds"], len(directions), config["steps"]))
+    meter.plan(evaluations=perturbation.network_evaluations(sampler, config["seeds"], len(directions), config["steps"]))
     with torch.inference_mode():
         responses = measured(sampler, denoiser, directions, basis.image_shape, config)
     predicted = [perturbation.predict_gains(basis, directions, sampler.grid, step) for step in config["steps"]]

@@ -136,7 +136,7 @@ def main(
     starts = [hybrid_sampler.start_after(skip) for skip in config["skips"]]
     settings = followed(sampler_name, scheduler)
     walks = [hybrid_sampler.regridded(sampler_name, schedule, steps, start, **settings) for start in starts]
-    meter.plan(nfe=len(seeds) * sum(sampler.calls() for sampler in walks))
+    meter.plan(evaluations=len(seeds) * sum(sampler.calls() for sampler in walks))
     batches = starting(landed, schedule, seeds, denoiser.image_shape, config["batch_size"])
     parts = list(generated(batches, walks, denoiser, extractors, own))
     data = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")

@@ -23,7 +23,7 @@ from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
 # of the sweep and of its null model
-THEORIES: dict[str, type[GaussianDenoiser | IsotropicDenoiser]] = {
+JUMPS: dict[str, type[GaussianDenoiser | IsotropicDenoiser]] = {
     "gaussian": GaussianDenoiser,
     "isotropic": IsotropicDenoiser,
 }
@@ -64,10 +64,10 @@ def main(
     """Sample batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
-    jump = THEORIES[config["jump"]](basis).state
+    jump = JUMPS[config["jump"]](basis).state
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
-    meter.plan(nfe=len(seeds) * sampler.calls(skip))
+    meter.plan(evaluations=len(seeds) * sampler.calls(skip))
     provenance = origin(
         study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], jump=config["jump"], skip=skip, **digests
     )

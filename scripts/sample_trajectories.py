@@ -21,7 +21,7 @@ def main(
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     shape = denoiser.image_shape
-    meter.plan(nfe=len(seeds) * sampler.calls())
+    meter.plan(evaluations=len(seeds) * sampler.calls())
     batches = seed_batches(seeds, config["batch_size"])
     with torch.inference_mode():
         parts = (trajectories.record(sampler, denoiser, batch, shape) for batch in batches)

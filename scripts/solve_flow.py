@@ -24,7 +24,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     """Solve batch by batch; one batch is one chunk of the artifact."""
     denoiser, _ = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     schedule, seeds, steps = schedules.load_schedule(inputs["scheduler"]), range(*config["seeds"]), config["steps"]
-    meter.plan(nfe=len(seeds) * registry.calls(reference_solution.SAMPLER, steps))
+    meter.plan(evaluations=len(seeds) * registry.calls(reference_solution.SAMPLER, steps))
     first = schedule.level(1.0)
 
     def solved(batch: list[int]) -> xr.Dataset:

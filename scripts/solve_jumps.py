@@ -92,7 +92,7 @@ def main(
     seeds = own["seed"].values.tolist()
     starts = [*truncated(basis, seeds, settings, config), *regridded(iter(landed), seeds, config)]
     calls = [len(start.states) * registry.calls(reference_solution.SAMPLER, start.steps) for start in starts]
-    meter.plan(nfe=sum(calls))
+    meter.plan(evaluations=sum(calls))
     with torch.inference_mode():
         schedule = schedules.load_schedule(inputs["scheduler"])
         result = solved(denoiser, schedule, starts, torch.from_numpy(own["images"].values))

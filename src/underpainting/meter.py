@@ -17,20 +17,20 @@ class Work:
 
     Attributes:
         calls: number of network calls.
-        nfe: network evaluations of one image each: the sum of the batch sizes of these calls.
+        evaluations: network evaluations of one image each: the sum of the batch sizes of these calls.
         network_seconds: spent within them.
         steps: number of training steps.
         training_seconds: spent within them.
-        nfe_planned, steps_planned: of the complete job; None where nothing was planned.
+        evaluations_planned, steps_planned: of the complete job; None where nothing was planned.
         working_seconds: since the first call or step began.
     """
 
     calls: int = 0
-    nfe: int = 0
+    evaluations: int = 0
     network_seconds: float = 0.0
     steps: int = 0
     training_seconds: float = 0.0
-    nfe_planned: int | None = None
+    evaluations_planned: int | None = None
     steps_planned: int | None = None
     working_seconds: float = 0.0
 
@@ -50,15 +50,15 @@ def reading() -> Work:
     return replace(_work, working_seconds=0.0 if _began is None else time.perf_counter() - _began)
 
 
-def plan(nfe: int = 0, steps: int = 0) -> None:
+def plan(evaluations: int = 0, steps: int = 0) -> None:
     """Add to the planned work of this job, for progress reports.
 
     Args:
-        nfe: network calls times images of each.
+        evaluations: network calls times images of each.
         steps: number of training steps.
     """
-    if nfe:
-        _work.nfe_planned = (_work.nfe_planned or 0) + nfe
+    if evaluations:
+        _work.evaluations_planned = (_work.evaluations_planned or 0) + evaluations
     if steps:
         _work.steps_planned = (_work.steps_planned or 0) + steps
 
@@ -73,7 +73,7 @@ def network_call(images: int) -> Iterator[None]:
     try:
         yield
         _work.calls += 1
-        _work.nfe += images
+        _work.evaluations += images
     finally:
         _work.network_seconds += time.perf_counter() - begin
 

@@ -19,20 +19,20 @@ class Load:
 
     Attributes:
         jobs: number of jobs.
-        nfe: network evaluations of one image each.
+        evaluations: network evaluations of one image each.
         trained: images on which networks are trained, counted each time they are used.
         size: bytes of the outputs whose size is known in advance; None if there are none.
     """
 
     jobs: int = 0
-    nfe: int = 0
+    evaluations: int = 0
     trained: int = 0
     size: int | None = None
 
     def __add__(self, other: Load) -> Load:
         known = [size for size in (self.size, other.size) if size is not None]
         size = sum(known) if known else None
-        return Load(self.jobs + other.jobs, self.nfe + other.nfe, self.trained + other.trained, size)
+        return Load(self.jobs + other.jobs, self.evaluations + other.evaluations, self.trained + other.trained, size)
 
     def seconds(self, rate: float) -> float:
         """Return the time within networks.
@@ -40,7 +40,7 @@ class Load:
         Args:
             rate: network evaluations per second.
         """
-        return (self.nfe + costs.BACKWARD * self.trained) / rate
+        return (self.evaluations + costs.BACKWARD * self.trained) / rate
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,11 @@ def measured_rates(logs: Path, names: Sequence[str] = ()) -> tuple[dict[str, flo
         logs: folder of the logs, next to which the records are.
         names: studies; none means all.
     """
-    nfe: dict[str, float] = defaultdict(float)
+    evaluations: dict[str, float] = defaultdict(float)
     seconds: dict[str, float] = defaultdict(float)
     for record in read_all(names, logs):
-        if record.reported is State.DONE and record.work.nfe and record.work.network_seconds:
-            nfe[record.rule] += record.work.nfe
+        if record.reported is State.DONE and record.work.evaluations and record.work.network_seconds:
+            evaluations[record.rule] += record.work.evaluations
             seconds[record.rule] += record.work.network_seconds
-    mean = sum(nfe.values()) / sum(seconds.values()) if nfe else None
-    return {rule: nfe[rule] / seconds[rule] for rule in nfe}, mean
+    mean = sum(evaluations.values()) / sum(seconds.values()) if evaluations else None
+    return {rule: evaluations[rule] / seconds[rule] for rule in evaluations}, mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {"results.md", "sweeps.md", "equations.md"}
 DOCUMENTS = [path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.name not in GENERATED]
 DOCUMENTS.remove(ROOT / "CHANGELOG.md")  # names what was
+NO_MODULES = {"files", "config", "main", "judge", "science", "underpainting"}  # arguments, functions, extras, commands
 FOLDERS = ["", "docs", "workflow", "src", *(f"src/{path.name}" for path in (ROOT / "src").iterdir() if path.is_dir())]
 
 
@@ -32,3 +34,14 @@ def test_commands_of_make_that_a_document_names_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     named = re.findall(r"(?:`|^)make (?:[A-Z]\w*=\S+ )*([a-z]\w*)", text, re.M)
     assert set(named) - targets == set()
+
+
+@pytest.mark.parametrize(
+    "package", sorted(ROOT.glob("src/underpainting*/**/__init__.py")), ids=lambda path: path.parent.name
+)
+def test_modules_that_a_package_s_docstring_names_exist(package: Path) -> None:
+    text = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+    named = set(re.findall(r"`([a-z]\w*)`", text)) - NO_MODULES
+    below = {path.stem for path in package.parent.iterdir()}
+    beside = {path.stem for path in [*package.parent.parent.iterdir(), *(ROOT / "src/underpainting").iterdir()]}
+    assert named - below - beside == set()

@@ -40,7 +40,7 @@ def test_a_walk_of_a_network_is_counted(network: UNet2DModel) -> None:
     sample(sampler, denoiser, sampler.start(noise))
     lasted = time.perf_counter() - begin
     work = meter.reading()
-    assert (work.calls, work.nfe) == (sampler.calls(), 4 * sampler.calls()) == (5, 20)
+    assert (work.calls, work.evaluations) == (sampler.calls(), 4 * sampler.calls()) == (5, 20)
     assert 0.2 * lasted < work.network_seconds <= lasted
 
 
@@ -53,7 +53,7 @@ def test_a_call_that_fails_costs_time_but_does_not_count() -> None:
     with pytest.raises(RuntimeError, match="memory"), meter.network_call(8):
         raise RuntimeError("out of memory")
     work = meter.reading()
-    assert (work.calls, work.nfe) == (0, 0)
+    assert (work.calls, work.evaluations) == (0, 0)
     assert work.network_seconds > 0
 
 

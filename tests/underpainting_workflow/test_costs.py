@@ -120,8 +120,8 @@ def spent() -> int:
     """What networks were asked for since the last time, which is what the job had planned."""
     work = meter.reading()
     meter.reset()
-    assert work.nfe == work.nfe_planned
-    return work.nfe
+    assert work.evaluations == work.evaluations_planned
+    return work.evaluations
 
 
 def squared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -244,7 +244,7 @@ def test_a_forecast_tells_what_is_left_apart_from_the_whole() -> None:
     )
     training, teleport = rows
     assert (teleport.pending.jobs, teleport.all.jobs) == (1, 2)
-    assert (teleport.pending.nfe, teleport.all.nfe) == (24 * 4, 2 * 24 * 4)
+    assert (teleport.pending.evaluations, teleport.all.evaluations) == (24 * 4, 2 * 24 * 4)
     assert (teleport.memory, teleport.runtime) == (700, 10)
     assert (training.seconds, teleport.seconds) == (3 * 6 * 16 / 2.0, 24 * 4 / 8.0)
     total = forecast.total(rows)

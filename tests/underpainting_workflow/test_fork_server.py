@@ -135,3 +135,15 @@ def test_a_signal_reaches_the_job(tmp_path: Path, server: fork_server.ForkServer
 
 def test_without_a_server_the_client_runs_the_script_itself(tmp_path: Path) -> None:
     assert run(tmp_path, str(tmp_path / "no.sock"), "print(6 * 7)") == (0, "42\n", "")
+
+
+def test_the_packages_leave_no_thread_and_no_cuda_behind_that_a_fork_would_lack() -> None:
+    script = (
+        "import importlib, sys, threading\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "import torch; print(threading.active_count(), torch.cuda.is_initialized())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *fork_server.PACKAGES], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1 False\n"

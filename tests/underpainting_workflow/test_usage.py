@@ -82,18 +82,18 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_job_records_what_it_requested_and_used(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), recorded(task(mem_mb=500, runtime=3)):
-        meter.plan(nfe=12)
+        meter.plan(evaluations=12)
         with meter.network_call(6):
             time.sleep(0.02)
     found = record.read(file)
     assert found is not None
     assert (found.rule, found.job, found.reported) == ("work", "results/tiny/work", State.DONE)
     assert (found.threads, found.requested_mb, found.requested_minutes) == (2, 500, 3)
-    assert (found.work.calls, found.work.nfe, found.work.nfe_planned) == (1, 6, 12)
+    assert (found.work.calls, found.work.evaluations, found.work.evaluations_planned) == (1, 6, 12)
     assert 0.02 <= found.work.network_seconds <= found.work.working_seconds < found.wall_seconds
     assert 0 < found.startup_seconds < found.wall_seconds
     assert found.cpu_seconds > 0.1, "pytest has imported torch"
-    assert "1 network calls, NFE 6" in caplog.text
+    assert "1 network calls, 6 evaluations" in caplog.text
     assert f"memory {found.memory_mb:.0f} MB of 500 MB" in caplog.text
     assert [path.name for path in file.parent.iterdir()] == [file.name], "no scratch is left"
 
@@ -113,7 +113,7 @@ def test_the_record_of_a_running_job_is_updated(file: Path) -> None:
         with meter.network_call(3):
             pass
         deadline = time.monotonic() + 10
-        while not (later := record.read(file)) or not later.work.nfe:
+        while not (later := record.read(file)) or not later.work.evaluations:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert later.reported is State.RUNNING
@@ -219,7 +219,7 @@ def test_progress_counts_jobs_and_evaluations_and_estimates_the_time_left() -> N
     plain = progress(records, NOW)
     assert plain.counts == {State.DONE: 2, State.RUNNING: 1, State.FAILED: 1, State.LOST: 1}
     (half,) = plain.running
-    assert (half.unit, half.done, half.planned, half.rate) == ("NFE", 200, 400, 50.0)
+    assert (half.unit, half.done, half.planned, half.rate) == ("evaluations", 200, 400, 50.0)
     assert half.seconds_left == 5.0, "as long again as it took from its first call"
     assert plain.seconds_left == 5.0
 
@@ -227,7 +227,7 @@ def test_progress_counts_jobs_and_evaluations_and_estimates_the_time_left() -> N
     found = progress(records, NOW, plan)
     counts = {State.DONE: 1, State.RUNNING: 1, State.FAILED: 1, State.LOST: 1, State.PENDING: 2}
     assert found.counts == counts
-    assert (found.nfe, found.nfe_planned) == (400, 800), "of done and running jobs that the plan knows"
+    assert (found.evaluations, found.evaluations_planned) == (400, 800), "of done and running jobs that the plan knows"
     assert found.seconds_left == 15.0, "and ten seconds for the next"
     assert found.unknown == 1
 
@@ -260,10 +260,10 @@ def test_efficiency_by_rule() -> None:
     sample, draw = efficiency.table(records, "rule").itertuples(index=False)
     assert (sample.rule, sample.jobs, sample.wall_seconds, sample.longest_seconds) == ("sample", 2, 30.0, 20.0)
     assert (sample.requested_seconds, sample.memory_mb, sample.requested_mb) == (60.0, 350.0, 400)
-    assert (sample.calls, sample.nfe, sample.nfe_per_second) == (40, 400, 50.0)
+    assert (sample.calls, sample.evaluations, sample.evaluations_per_second) == (40, 400, 50.0)
     assert sample.cpu_efficiency == 0.5
     assert sample.busy == pytest.approx(8 / 30)
-    assert isnan(draw.requested_seconds) and isnan(draw.nfe_per_second) and draw.busy == 0
+    assert isnan(draw.requested_seconds) and isnan(draw.evaluations_per_second) and draw.busy == 0
     assert efficiency.occupied_seconds(records) == 30.0
     assert efficiency.table(records, "job")["job"].tolist() == ["a", "b", "c"]
 
@@ -293,7 +293,7 @@ def test_the_command_prints_the_table_and_writes_it(capsys: pytest.CaptureFixtur
     assert row == ["sample", "1", "2.0", "10.0", "10.0", "1:00", "300", "400", "90%", "20", "200", "50.0", "40%"]
     assert "10.0 s with a job running, 4.0 s in network calls and training steps: 2.50 s for each" in printed
     (line,) = csv.DictReader(Path("use.csv").read_text().splitlines())
-    assert (line["rule"], line["nfe"], line["nfe_per_second"]) == ("sample", "200", "50.0")
+    assert (line["rule"], line["evaluations"], line["evaluations_per_second"]) == ("sample", "200", "50.0")
     record.write(made("results/tiny/b", memory_mb=512.0), Path("logs/tiny/b.use.json"))
     record.write(made("results/tiny/c", reported=State.FAILED), Path("logs/tiny/c.use.json"))
     assert cli.main(["efficiency", "--jobs"]) == 1
@@ -317,7 +317,7 @@ def test_the_command_shows_what_runs(capsys: pytest.CaptureFixture[str]) -> None
     assert cli.main(["progress"]) == 1, "a job is lost"
     jobs, _, running, total, left = capsys.readouterr().out.splitlines()
     assert jobs == "jobs: 0 done, 1 running, 0 failed, 1 lost, ? (--plan counts them) pending"
-    assert running.split()[:6] == ["results/tiny/a", "200", "of", "200000", "NFE", "50.0"]
+    assert running.split()[:6] == ["results/tiny/a", "200", "of", "200000", "evaluations", "50.0"]
     assert running.split()[6].startswith("1:23:1")
-    assert total == "NFE of jobs done and running: 200 of 200000 (0%), 50 per second now"
+    assert total == "network evaluations of jobs done and running: 200 of 200000 (0%), 50 per second now"
     assert left.startswith("time left: about 1:23:1")

@@ -94,4 +94,4 @@ def test_pictures_are_in_no_record_of_a_job(built: Project) -> None:
 
 def test_the_report_says_which_range_of_values_was_read(built: Project) -> None:
     page = (built.folder / "results/tiny/report.html").read_text(encoding="utf-8")
-    assert re.search(r"read\s+with 0 as black and 16 as white", page)
+    assert re.search(r"read(\s|\\n)+with 0 as black and 16 as white", page)

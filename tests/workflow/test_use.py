@@ -29,7 +29,7 @@ def test_every_job_has_left_its_record(built: Project, records: list[Record]) ->
 
 def test_jobs_did_what_they_planned(built: Project, records: list[Record]) -> None:
     study, found = load_study(built.file), {one.job: one.work for one in records}
-    planned = {one.rule for one in records if one.work.nfe_planned}
+    planned = {one.rule for one in records if one.work.evaluations_planned}
     sampling = {"sample_trajectories", "sample_teleport", "sample_low_nfe", "solve_flow", "solve_jumps"}
     asking = {*sampling, "perturb_trajectories", "explain_score", "measure_early_checkpoints", "measure_shortfall"}
     assert planned == asking == {one.rule for one in records if one.work.calls}
@@ -38,11 +38,11 @@ def test_jobs_did_what_they_planned(built: Project, records: list[Record]) -> No
         "train_classifier",
         "train_autoencoder",
     }
-    assert all(work.nfe == (work.nfe_planned or 0) for work in found.values())
+    assert all(work.evaluations == (work.evaluations_planned or 0) for work in found.values())
     assert all(work.steps == (work.steps_planned or 0) for work in found.values())
     assert study.trajectories.seeds == 8 and study.teleport.seeds == 24
-    assert found["results/tiny/trajectories/heun-4/seeds_0-8.zarr.zip"].nfe == 8 * 7
-    assert found["results/tiny/teleport/ddim-6/skip_2/samples/seeds_0-24.zarr.zip"].nfe == 24 * 4
+    assert found["results/tiny/trajectories/heun-4/seeds_0-8.zarr.zip"].evaluations == 8 * 7
+    assert found["results/tiny/teleport/ddim-6/skip_2/samples/seeds_0-24.zarr.zip"].evaluations == 24 * 4
 
 
 def test_times_are_within_one_another(records: list[Record]) -> None:
@@ -56,7 +56,7 @@ def test_times_are_within_one_another(records: list[Record]) -> None:
 
 def test_a_log_closes_with_the_main_figures(built: Project) -> None:
     last = (built.folder / "logs/tiny/score.log").read_text().splitlines()[-1]
-    assert "2 network calls, NFE 32 in" in last
+    assert "2 network calls, 32 evaluations in" in last
 
 
 def test_progress_counts_pending_jobs(world: World) -> None:

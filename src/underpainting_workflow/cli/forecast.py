@@ -20,7 +20,7 @@ from underpainting_workflow.forecast import Row, forecast, measured_rates, total
 from underpainting_workflow.studies import Study, costs, load_study, plain_yaml
 from underpainting_workflow.studies.loading import study_name
 
-HEADINGS = ("rule", "jobs", "of", "NFE", "of", "GB", "of", "hours", "requested MB", "requested minutes")
+HEADINGS = ("rule", "jobs", "of", "evaluations", "of", "GB", "of", "hours", "requested MB", "requested minutes")
 
 
 def register(commands: Commands) -> None:
@@ -37,7 +37,7 @@ def register(commands: Commands) -> None:
     )
     command.add_argument("--shard-size", type=int, metavar="N", help="images per job, in place of the study's")
     text = "network evaluations per second, one image each; default: measured in earlier jobs of the study"
-    command.add_argument("--rate", type=_rate, metavar="NFE_PER_S", help=text)
+    command.add_argument("--rate", type=_rate, metavar="PER_SECOND", help=text)
     command.add_argument("--until", metavar="TARGET", help="only the jobs of this target, such as teleport")
 
 
@@ -105,9 +105,9 @@ def _rate(text: str) -> float:
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
     """Order the rules by cost, and combine those of a single cheap job."""
-    large = [row for row in rows if row.all.nfe or row.all.trained or row.all.size or row.all.jobs > 1]
+    large = [row for row in rows if row.all.evaluations or row.all.trained or row.all.size or row.all.jobs > 1]
     small = [row for row in rows if row not in large]
-    ordered = sorted(large, key=lambda row: (-row.all.nfe, -row.all.jobs))
+    ordered = sorted(large, key=lambda row: (-row.all.evaluations, -row.all.jobs))
     return [*ordered, total(small, f"{len(small)} other rules")] if small else ordered
 
 
@@ -116,9 +116,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.rule,
         *(f"{load.jobs}" for load in (row.pending, row.all)),
-        *(f"{load.nfe:,}" if row.all.nfe else UNKNOWN for load in (row.pending, row.all)),
+        *(f"{load.evaluations:,}" if row.all.evaluations else UNKNOWN for load in (row.pending, row.all)),
         *(_cell((load.size or 0) / 1e9, ".3g") if row.all.size else UNKNOWN for load in (row.pending, row.all)),
-        _cell(hours, ".3g") if row.all.nfe or row.all.trained else UNKNOWN,
+        _cell(hours, ".3g") if row.all.evaluations or row.all.trained else UNKNOWN,
         _cell(row.memory, ".0f"),
         _cell(row.runtime, ".0f"),
     )
@@ -130,7 +130,7 @@ def _cell(value: float | None, form: str) -> str:
 
 def _remarks(rows: Sequence[Row], rates: Mapping[str, float], rate: float | None) -> Iterator[str]:
     """Yield sentences that explain the numbers of the table."""
-    yield "jobs, NFE, GB: pending, of all. NFE: network evaluations of one image each."
+    yield "jobs, evaluations, GB: pending, of all. An evaluation is one image through the network once."
     yield "GB: of trajectories, samples and features, from their shapes; other files do not grow with seeds and skips."
     if rate is None:
         yield "hours: unknown before a job has run here; --rate sets the network evaluations per second"

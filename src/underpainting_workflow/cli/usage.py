@@ -51,9 +51,10 @@ def _summary(found: Progress, planned: bool) -> list[str]:
     lines = [f"jobs: {counts}, {found.counts[State.PENDING] if planned else '? (--plan counts them)'} pending"]
     if found.running:
         lines += project.columns([("running", "done", "per second", "time left"), *map(_running, found.running)])
-    if found.nfe_planned:
-        rate = sum(job.rate or 0.0 for job in found.running if job.unit == "NFE")
-        text = f"NFE of jobs done and running: {found.nfe} of {found.nfe_planned} ({found.nfe / found.nfe_planned:.0%})"
+    if found.evaluations_planned:
+        rate = sum(job.rate or 0.0 for job in found.running if job.unit == "evaluations")
+        share = f"{found.evaluations / found.evaluations_planned:.0%}"
+        text = f"network evaluations of jobs done and running: {found.evaluations} of {found.evaluations_planned} ({share})"
         lines.append(text + (f", {rate:.0f} per second now" if rate else ""))
     if found.seconds_left is not None:
         beyond = f", and {found.unknown} jobs of rules that never ran" if found.unknown else ""
@@ -124,8 +125,8 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "requested_mb": ("requested", "{:.0f}".format),
     "cpu_efficiency": ("CPU", "{:.0%}".format),
     "calls": ("calls", "{:.0f}".format),
-    "nfe": ("NFE", "{:.0f}".format),
-    "nfe_per_second": ("NFE/s", "{:.1f}".format),
+    "evaluations": ("evaluations", "{:.0f}".format),
+    "evaluations_per_second": ("evaluations/s", "{:.1f}".format),
     "busy": ("busy", "{:.0%}".format),
 }
 """Heading and format of each column of `efficiency.table`."""

@@ -23,8 +23,8 @@ def table(records: Sequence[Record], by: str) -> pd.DataFrame:
     Returns:
         `rule` or `job`; `jobs`: number; `startup_seconds`: mean; `wall_seconds`: sum; `longest_seconds`,
         `requested_seconds`, `memory_mb`, `requested_mb`: largest of any job, the requested ones NaN without a limit;
-        `cpu_efficiency`: processor time over wall clock times threads; `calls`, `nfe`: network calls, and these times
-        their images; `nfe_per_second`: within network calls; `busy`: share of the wall clock within network calls and
+        `cpu_efficiency`: processor time over wall clock times threads; `calls`, `evaluations`: network calls, and these times
+        their images; `evaluations_per_second`: within network calls; `busy`: share of the wall clock within network calls and
         training steps.
     """
     jobs = pd.DataFrame([{**asdict(record), **asdict(record.work), "busy": record.busy_seconds} for record in records])
@@ -41,10 +41,10 @@ def table(records: Sequence[Record], by: str) -> pd.DataFrame:
         memory_mb=("memory_mb", "max"),
         requested_mb=("requested_mb", "max"),
         calls=("calls", "sum"),
-        nfe=("nfe", "sum"),
+        evaluations=("evaluations", "sum"),
     )
     result.insert(7, "cpu_efficiency", sums["cpu_seconds"] / sums["offered"])
-    result["nfe_per_second"] = result["nfe"] / sums["network_seconds"]
+    result["evaluations_per_second"] = result["evaluations"] / sums["network_seconds"]
     result["busy"] = sums["busy"] / result["wall_seconds"]
     return (result if by == "job" else result.sort_values("wall_seconds", ascending=False)).reset_index()
 

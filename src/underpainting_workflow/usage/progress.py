@@ -18,7 +18,7 @@ class Running:
 
     Attributes:
         job: its name.
-        unit: unit of its work: "NFE" (network evaluations of one image each) or training "steps"; "" without any.
+        unit: unit of its work: network "evaluations" (one image each) or training "steps"; "" without any.
         done, planned: numbers of these units; `planned` is None where it is not known.
         rate: units per second within network calls, or within training steps; None before the first.
         seconds_left: estimated at its rate so far; None where that is not known.
@@ -39,7 +39,7 @@ class Progress:
     Attributes:
         counts: number of jobs in each state.
         running: the running jobs.
-        nfe, nfe_planned: sums over the jobs, done or running, that planned network evaluations.
+        evaluations, evaluations_planned: sums over the jobs, done or running, that planned network evaluations.
         seconds_left: until all jobs are done, as many at a time as run now, pending ones taking as long as others of
             their rule took; None where nothing is known.
         unknown: number of pending jobs of rules that never ran, which `seconds_left` leaves out.
@@ -47,8 +47,8 @@ class Progress:
 
     counts: Mapping[State, int]
     running: Sequence[Running]
-    nfe: int
-    nfe_planned: int
+    evaluations: int
+    evaluations_planned: int
     seconds_left: float | None
     unknown: int
 
@@ -66,15 +66,15 @@ def progress(records: Iterable[Record], now: datetime, plan: Sequence[Job] | Non
     if plan is not None:
         states = {job.outputs[0]: _state(job, states.get(job.outputs[0])) for job in plan}
     begun = [latest[name] for name, state in states.items() if state in (State.DONE, State.RUNNING) and name in latest]
-    planned = [record.work for record in begun if record.work.nfe_planned]
+    planned = [record.work for record in begun if record.work.evaluations_planned]
     running = [_running(record, now) for record in begun if states[record.job] is State.RUNNING]
     mean = _mean_seconds(latest.values())
     pending = [job.rule for job in plan or () if states[job.outputs[0]] is State.PENDING]
     return Progress(
         Counter(states.values()),
         running,
-        sum(work.nfe for work in planned),
-        sum(work.nfe_planned or 0 for work in planned),
+        sum(work.evaluations for work in planned),
+        sum(work.evaluations_planned or 0 for work in planned),
         _seconds_left(running, [mean[rule] for rule in pending if rule in mean]),
         sum(rule not in mean for rule in pending),
     )
@@ -92,7 +92,7 @@ def _running(record: Record, now: datetime) -> Running:
     if work.steps or work.steps_planned:
         unit, done, planned, seconds = "steps", work.steps, work.steps_planned, work.training_seconds
     else:
-        unit, done, planned, seconds = "NFE", work.nfe, work.nfe_planned, work.network_seconds
+        unit, done, planned, seconds = "evaluations", work.evaluations, work.evaluations_planned, work.network_seconds
     left = None
     if planned is not None and done:
         since = (now - record.end).total_seconds()

@@ -127,7 +127,7 @@ def summary(found: Record) -> str:
     text = f"used {found.wall_seconds:.1f} s{minutes}; start-up {found.startup_seconds:.1f} s"
     text += f"; processor {found.cpu_seconds:.1f} s on {found.threads} threads; memory {found.memory_mb:.0f} MB{memory}"
     if work.calls:
-        text += f"; {work.calls} network calls, NFE {work.nfe} in {work.network_seconds:.1f} s"
+        text += f"; {work.calls} network calls, {work.evaluations} evaluations in {work.network_seconds:.1f} s"
     if work.steps:
         text += f"; {work.steps} training steps in {work.training_seconds:.1f} s"
     return text
