@@ -12,6 +12,11 @@ settings.register_profile("repeatable", deadline=None, max_examples=40, derandom
 settings.load_profile("repeatable")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Give one worker more than there are cores: the tests with a cluster and with remotes wait for most of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what runs Snakemake first, as it takes longest, and of that what waits for others most; all of it is slow."""
     workflow = [item for item in items if item.path.parent.name == "workflow"]

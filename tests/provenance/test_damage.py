@@ -94,7 +94,7 @@ DAMAGES = (flipped, flipped, flipped, cut, *map(written, TEXTS), folder_instead,
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), place=st.floats(0, 1, exclude_max=True), damage=st.sampled_from(DAMAGES))
 def test_whatever_is_damaged_a_start_ends_in_statuses_or_one_line(
     built: Path,
