@@ -17,11 +17,21 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+SLOW = {
+    "provenance/test_commands.py",
+    "provenance/test_kill.py",
+    "training/test_training.py",
+    "plotting/test_figures.py",
+}
+"""Files of which most tests take a second or more."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what runs Snakemake first, as it takes longest, and of that what waits for others most; all of it is slow."""
     workflow = [item for item in items if item.path.parent.name == "workflow"]
-    for item in workflow:
-        item.add_marker(pytest.mark.slow)
+    for item in items:
+        if item.path.parent.name == "workflow" or "/".join(item.path.parts[-2:]) in SLOW:
+            item.add_marker(pytest.mark.slow)
     workflow.sort(key=lambda item: item.path.name != "test_slurm.py")
     items[:] = [*workflow, *(item for item in items if item.path.parent.name != "workflow")]
 
