@@ -84,7 +84,7 @@ def workflow(
     """The images of the workflow's script for the network in a folder, in [-1, 1]."""
     denoiser, noise_schedule = denoisers.load_denoiser(pipe_folder, Compute("cpu"))
     with torch.inference_mode():
-        whole = stored().whole
+        whole = stored().all_images
         ahead, walk = jumps.GaussianJump(whole), Sampler(sampler, steps, noise_schedule, **options)
         found = hybrid(ahead, whole.image_shape, walk, denoiser, seeds, skip)
     return found["images"].values

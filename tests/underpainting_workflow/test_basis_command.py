@@ -68,7 +68,7 @@ def test_a_folder_gives_the_basis_of_its_covariance(
     monkeypatch.chdir(tmp_path)
     pixels = write_images(tmp_path / "faces", 40)
     found = made(tmp_path, "faces", "--rank", "12", "--method", method)
-    assert close(found.whole, covariance_basis(pixels), 12)
+    assert close(found.all_images, covariance_basis(pixels), 12)
     assert found.card.method == ("dense" if method == "auto" else method)
     assert (found.card.source, found.card.count, found.card.image_shape) == ("the folder faces", 40, (1, 4, 4))
     assert found.card.data_digest == hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
@@ -84,14 +84,14 @@ def test_transparent_pixels_show_the_background(tmp_path: Path, option: str, lev
         Image.new("RGBA", (4, 4), (200, 100, 0, 0)).save(tmp_path / "clear" / f"{index}.png")
     found = made(tmp_path, str(tmp_path / "clear"), "--background", option)
     expected = np.repeat(np.array(level) / 127.5 - 1, 16)
-    np.testing.assert_allclose(found.whole.mean, expected, atol=1e-6)
+    np.testing.assert_allclose(found.all_images.mean, expected, atol=1e-6)
 
 
 def test_few_images_take_the_gram_matrix_and_colours_count(tmp_path: Path) -> None:
     pixels = write_images(tmp_path / "faces", 9, channels=3)
     found = made(tmp_path, str(tmp_path / "faces"))
     assert found.card.method == "gram"
-    assert close(found.whole, covariance_basis(pixels), 8)
+    assert close(found.all_images, covariance_basis(pixels), 8)
 
 
 def test_the_first_images_in_another_size_and_in_grey(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_first_images_in_another_size_and_in_grey(tmp_path: Path) -> None:
 def test_each_sub_folder_is_a_class_with_a_basis_of_its_own(tmp_path: Path) -> None:
     pixels = write_images(tmp_path / "faces", 60, classes=2)
     found = made(tmp_path, str(tmp_path / "faces"), "--per-class")
-    assert close(found.whole, covariance_basis(pixels), 16)
+    assert close(found.all_images, covariance_basis(pixels), 16)
     assert all(
         close(one, covariance_basis(part), 16) for one, part in zip(found.classes, np.split(pixels, 2), strict=True)
     )
@@ -118,7 +118,7 @@ def test_a_data_set_in_the_hub_s_format(tmp_path: Path) -> None:
     features = hub.Features({"picture": hub.Image()})
     hub.Dataset.from_dict(content, features=features).to_parquet(tmp_path / "set" / "data" / "train-0.parquet")
     found = made(tmp_path, f"hub:{tmp_path / 'set'}@{'0' * 40}", "--image-column", "picture")
-    assert close(found.whole, covariance_basis(pixels), 16)
+    assert close(found.all_images, covariance_basis(pixels), 16)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_samples_of_a_network_stand_in_for_its_images(tmp_path: Path, schedule: 
     sampler, seeds = Sampler(name, 5, schedule), range(30)
     images = sample(sampler, denoiser, sampler.start(initial_noise(seeds, (1, 4, 4))), seeds=seeds).clamp(-1, 1)
     expected = covariance_basis(np.round((images.numpy() + 1) * 127.5).astype(np.uint8))
-    assert close(found.whole, expected, 16, tolerance=0.01)  # a sample at the edge of two bytes may fall to either
+    assert close(found.all_images, expected, 16, tolerance=0.01)  # a sample at the edge of two bytes may fall to either
     assert found.card.source == f"samples of the network network ({name}, 5 steps, seeds from 0)"
 
 

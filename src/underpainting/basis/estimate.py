@@ -83,8 +83,8 @@ def spool_images(parts: Iterable[Labelled], shape: tuple[int, ...]) -> Iterator[
             file.write(content)
             labels.append(of_images)
         file.flush()
-        whole = np.concatenate(labels)
-        yield Spool(np.memmap(file, np.uint8, "r", shape=(len(whole), *shape)), whole, total.hexdigest())
+        every_label = np.concatenate(labels)
+        yield Spool(np.memmap(file, np.uint8, "r", shape=(len(every_label), *shape)), every_label, total.hexdigest())
 
 
 def choose_method(method: Method, pixels: int, count: int) -> Literal["dense", "gram", "randomized"]:
@@ -167,20 +167,20 @@ def basis_of_source(
     """
     shape = (target.channels, target.size, target.size)
     with spool_images(datasets.read_batches(source, target, artifacts.at_once(prod(shape)), limit), shape) as spool:
-        whole = estimate(spool, **options)
+        all_images = estimate(spool, **options)
         if source.values and (remark := source.values.remark()):
             log.warning("%s: %s.", name, remark)
-        classes = bases_of_classes(spool, len(source.class_names), whole.rank) if per_class else []
-        return make_stored_basis(whole, spool, name, options, classes)
+        classes = bases_of_classes(spool, len(source.class_names), all_images.rank) if per_class else []
+        return make_stored_basis(all_images, spool, name, options, classes)
 
 
 def make_stored_basis(
-    whole: Eigenbasis, spool: Spool, name: str, options: dict[str, Any], classes: Iterable[Eigenbasis] = ()
+    all_images: Eigenbasis, spool: Spool, name: str, options: dict[str, Any], classes: Iterable[Eigenbasis] = ()
 ) -> StoredBasis:
     """Combine a basis with its card and, where there are classes, with the basis of each."""
     count = len(spool.images)
     method = choose_method(options.get("method", "auto"), spool.pixels, count)
-    return StoredBasis.of(whole, name, list(classes), count=count, method=method, data_digest=spool.digest)
+    return StoredBasis.of(all_images, name, list(classes), count=count, method=method, data_digest=spool.digest)
 
 
 def first_shape(source: datasets.Source, any_shape: bool = False) -> tuple[int, int]:

@@ -106,21 +106,21 @@ class StoredBasis:
     """A basis with its card.
 
     Attributes:
-        whole: basis of all images.
+        all_images: basis of all images.
         classes: basis of each class, all of one rank; empty if there are none.
         card: description of the bases.
     """
 
-    whole: Eigenbasis
+    all_images: Eigenbasis
     classes: tuple[Eigenbasis, ...]
     card: Card
 
     @classmethod
-    def of(cls, whole: Eigenbasis, source: str, classes: Sequence[Eigenbasis] = (), **details: Any) -> StoredBasis:
+    def of(cls, all_images: Eigenbasis, source: str, classes: Sequence[Eigenbasis] = (), **details: Any) -> StoredBasis:
         """Combine a basis with its card.
 
         Args:
-            whole: basis of all images.
+            all_images: basis of all images.
             source: the images, in words.
             classes: basis of each class.
             details: `count`, `method`, `data_digest` of the card.
@@ -128,20 +128,20 @@ class StoredBasis:
         Raises:
             ValueError: the bases of the classes are of images of another shape, or differ in rank.
         """
-        if any(one.image_shape != whole.image_shape or one.rank != classes[0].rank for one in classes):
+        if any(one.image_shape != all_images.image_shape or one.rank != classes[0].rank for one in classes):
             raise ValueError(
                 "the bases of all classes must have one rank and the image shape of the whole; truncate them"
             )
         card = Card(
             source,
-            whole.image_shape,
-            whole.total_variance,
+            all_images.image_shape,
+            all_images.total_variance,
             tuple(one.total_variance for one in classes),
-            rank=whole.rank,
-            explained_variance=whole.explained_variance,
+            rank=all_images.rank,
+            explained_variance=all_images.explained_variance,
             **details,
         )
-        stored = cls(whole, tuple(classes), card)
+        stored = cls(all_images, tuple(classes), card)
         return replace(stored, card=replace(card, digest=digest(stored.tensors())).checked())
 
     @classmethod
@@ -149,18 +149,18 @@ class StoredBasis:
         """Build a basis from its `tensors`, in float64."""
         doubled = {name: value.double() for name, value in tensors.items()}
         shape = card.image_shape
-        whole = Eigenbasis(doubled["mean"], doubled["vectors"], doubled["variances"], card.total_variance, shape)
+        all_images = Eigenbasis(doubled["mean"], doubled["vectors"], doubled["variances"], card.total_variance, shape)
         names = [f"class_{part}" for part in _PARTS]
         each = (
             zip(*(doubled[name] for name in names), card.class_variances, strict=True) if card.class_variances else ()
         )
         return cls(
-            whole, tuple(Eigenbasis(mean, axes, spread, total, shape) for mean, axes, spread, total in each), card
+            all_images, tuple(Eigenbasis(mean, axes, spread, total, shape) for mean, axes, spread, total in each), card
         )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the file by name, in float64."""
-        found = {part: getattr(self.whole, part).contiguous() for part in _PARTS}
+        found = {part: getattr(self.all_images, part).contiguous() for part in _PARTS}
         if self.classes:
             found |= {f"class_{part}": torch.stack([getattr(one, part) for one in self.classes]) for part in _PARTS}
         return found
@@ -255,7 +255,7 @@ def from_artifacts(
     """
     from underpainting.io import artifacts
 
-    whole = eigenbasis.truncate(eigenbasis.load(basis), rank=rank)
+    all_images = eigenbasis.truncate(eigenbasis.load(basis), rank=rank)
     data = artifacts.load(moments) if moments is not None else None
     if per_class and (data is None or "class_covariance" not in data):
         raise ValueError(
@@ -264,11 +264,11 @@ def from_artifacts(
     classes: list[Eigenbasis] = []
     if per_class and data is not None:
         pairs = zip(data["class_mean"].values, data["class_covariance"].values, strict=True)
-        each = (eigenbasis.dense(mean, covariance, whole.image_shape) for mean, covariance in pairs)
-        classes = [eigenbasis.truncate(one, rank=whole.rank) for one in each]
+        each = (eigenbasis.dense(mean, covariance, all_images.image_shape) for mean, covariance in pairs)
+        classes = [eigenbasis.truncate(one, rank=all_images.rank) for one in each]
     origin = artifacts.provenance(artifacts.load(basis))
     return StoredBasis.of(
-        whole,
+        all_images,
         f"the images of the study {origin.get('study', 'of an unknown name')}",
         classes,
         count=int(data["count"]) if data is not None else None,

@@ -73,11 +73,11 @@ def _png(content: bytes, _: Image.Image) -> None:
     named = dict(reversed(chunks))
     if (space := named.get(b"cICP")) and space[:2] != SRGB_IN_CICP:
         raise _other_space("cICP")
-    wanted = _png_bytes(*struct.unpack(">IIBBBBB", named[b"IHDR"]))
+    expected = _png_bytes(*struct.unpack(">IIBBBBB", named[b"IHDR"]))
     data = b"".join(body for name, body in chunks if name == b"IDAT")
-    if (found := len(zlib.decompressobj().decompress(data, wanted))) < wanted:
+    if (found := len(zlib.decompressobj().decompress(data, expected))) < expected:
         raise PictureError(
-            f"is corrupt (it ends before its last row: {found:,} of {wanted:,} bytes)", "get the file again"
+            f"is corrupt (it ends before its last row: {found:,} of {expected:,} bytes)", "get the file again"
         )
 
 

@@ -97,9 +97,11 @@ def _pack(folder: Path, path: Path, names: set[str]) -> None:
                 while block := source.read(1 << 22):
                     target.write(block)
         archive.close()
-        whole = Archive(scratch)
-        found = {entry.rpartition("/")[0] for entry in whole._zf.namelist() if entry.endswith(f"/{archives.METADATA}")}
-        whole.close()
+        reopened = Archive(scratch)
+        found = {
+            entry.rpartition("/")[0] for entry in reopened._zf.namelist() if entry.endswith(f"/{archives.METADATA}")
+        }
+        reopened.close()
         if found != names:
             raise ArtifactError(
                 f"{path}: {', '.join(sorted(names - found)[:3])} vanished while it was written; run it again"

@@ -39,7 +39,7 @@ def digest(folder: str | Path) -> str:
     return total.hexdigest()
 
 
-def find(wanted: str) -> Path:
+def find(expected: str) -> Path:
     """Find the announced folder whose code has a digest.
 
     Raises:
@@ -47,10 +47,10 @@ def find(wanted: str) -> Path:
     """
     folders = [folder for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     for folder in folders:
-        if digest(folder) == wanted:
+        if digest(folder) == expected:
             return Path(folder)
     raise FileNotFoundError(
-        f"the network was converted with code of the digest {wanted[:16]}, which is in none of the folders "
+        f"the network was converted with code of the digest {expected[:16]}, which is in none of the folders "
         f"{', '.join(folders) or '(none given)'}: let denoiser.code in the study file, or the variable {VARIABLE}, name that "
         "code, or convert the network again"
     )

@@ -67,7 +67,7 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
 
     def gaussian(self, label: int | None = None) -> Eigenbasis:
         """Return the basis of a class, or that of all images."""
-        return self.stored.whole if label is None else self.stored.classes[label]
+        return self.stored.all_images if label is None else self.stored.classes[label]
 
     @property
     def device(self) -> torch.device:
@@ -112,10 +112,10 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-        wanted = {key: options[key] for key in HUB_OPTIONS if options.get(key) is not None}
+        chosen = {key: options[key] for key in HUB_OPTIONS if options.get(key) is not None}
         try:
             file = hf_hub_download(
-                str(pretrained_model_name_or_path), SAFETENSORS_WEIGHTS_NAME, subfolder=subfolder or None, **wanted
+                str(pretrained_model_name_or_path), SAFETENSORS_WEIGHTS_NAME, subfolder=subfolder or None, **chosen
             )
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
             raise BasisFileError(

@@ -37,13 +37,13 @@ def sampler_name(scheduler: Any) -> str:
     plain = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras}
     names = plain | dict.fromkeys(NETWORK_KEYS, "euler")
     on_karras = {kind.scheduler: name for name, kind in SAMPLERS.items() if kind.karras and not kind.stochastic}
-    wanted = type(scheduler).__name__
-    if wanted not in names:
+    given = type(scheduler).__name__
+    if given not in names:
         raise ValueError(
-            f"the scheduler {wanted} has no sampler here; put one of {', '.join(sorted(names))} in its place, as in "
+            f"the scheduler {given} has no sampler here; put one of {', '.join(sorted(names))} in its place, as in "
             "pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)"
         )
-    return on_karras.get(wanted, names[wanted]) if scheduler.config.get("use_karras_sigmas") else names[wanted]
+    return on_karras.get(given, names[given]) if scheduler.config.get("use_karras_sigmas") else names[given]
 
 
 def default_of(key: str, parameter: inspect.Parameter) -> Any:

@@ -150,8 +150,8 @@ def _errors(figure: FigureBase, models: Mapping[str, xr.Dataset], labels: Mappin
     left, right = figure.subplots(1, 2)
     state_errors(left, models, labels)
     for name, data in models.items():
-        whole = pixels * data["state_error"].values[:, -1].mean()
-        number, share = errors.binned(data["component_error"].values.mean(0, keepdims=True) / (whole or 1.0))
+        total = pixels * data["state_error"].values[:, -1].mean()
+        number, share = errors.binned(data["component_error"].values.mean(0, keepdims=True) / (total or 1.0))
         seen = share[0] > 1e-9 * share.max(initial=0.0)
         right.plot(number[seen], share[0][seen], label=labels[name], **style.model_style(name))
     right.set(xlabel="component $k$", ylabel="fraction of squared error", xscale="log", yscale="log")

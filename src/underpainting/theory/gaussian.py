@@ -93,8 +93,8 @@ def critical_step(variances: FloatArray, ratio: FloatArray) -> FloatArray:
     """
     finite = np.isfinite(ratio) & (ratio > 0)
     steps = np.flatnonzero(finite)
-    log_ratio, wanted = np.log(ratio[finite]), 0.5 * np.log(variances)
-    found = np.interp(-wanted, -log_ratio, steps, left=np.nan, right=np.nan)
+    log_ratio, predicted = np.log(ratio[finite]), 0.5 * np.log(variances)
+    found = np.interp(-predicted, -log_ratio, steps, left=np.nan, right=np.nan)
     return np.asarray(found, np.float64)
 
 

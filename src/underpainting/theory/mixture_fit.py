@@ -102,8 +102,8 @@ def _batches(images: Images) -> Iterator[FloatArray]:
 
 def _coefficients(images: Images, image_shape: tuple[int, ...], components: int, seed: int) -> FloatArray:
     """Compute the coefficients of the leading principal components, shape (sample, component)."""
-    whole = _Cluster(images, np.ones(len(images)))
-    basis = whole.basis(image_shape, components, seed)
+    everything = _Cluster(images, np.ones(len(images)))
+    basis = everything.basis(image_shape, components, seed)
     return np.concatenate([basis.coefficients(torch.from_numpy(batch)).numpy() for batch in _batches(images)])
 
 

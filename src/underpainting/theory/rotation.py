@@ -94,9 +94,9 @@ def endpoint_deficit(variance: Values, source: NoiseLevel, target: NoiseLevel) -
     """
     data_weight, noise_weight = weights(target.alpha, target.sigma, source)
     spread = variance**0.5
-    whole = gaussian.marginal_variance(variance, source) ** 0.5
-    sides = gaussian.marginal_variance(variance, target) ** 0.5 + data_weight * spread + noise_weight * whole
-    off_axis = source.sigma**2 / (whole * (whole + source.alpha * spread))
+    start = gaussian.marginal_variance(variance, source) ** 0.5
+    sides = gaussian.marginal_variance(variance, target) ** 0.5 + data_weight * spread + noise_weight * start
+    off_axis = source.sigma**2 / (start * (start + source.alpha * spread))
     return -2.0 * noise_weight * spread * off_axis / (sides + (sides == 0))
 
 

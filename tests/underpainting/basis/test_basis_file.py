@@ -43,7 +43,7 @@ def respoken(path: Path, **changes: object) -> Path:
 def test_a_basis_comes_back_as_it_was_with_classes_and_card(basis: Eigenbasis, tmp_path: Path) -> None:
     save_basis(stored(basis), tmp_path / "b.safetensors")
     found = load_basis(tmp_path / "b.safetensors")
-    assert equal(found.whole, basis)
+    assert equal(found.all_images, basis)
     assert all(equal(*pair) for pair in zip(found.classes, stored(basis).classes, strict=True))
     assert (found.card.count, found.card.rank, found.card.image_range) == (7, 5, (-1.0, 1.0))
     assert found.card.explained_variance == pytest.approx(1)
@@ -61,10 +61,10 @@ def test_half_the_size_moves_a_jump_by_rounding_alone(tmp_path: Path) -> None:
     images = torch.randn(4, 300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     kept = save_basis(StoredBasis.of(basis, "noise"), tmp_path / "b", "float32")
     found = load_basis(tmp_path / "b")
-    assert equal(found.whole, kept.whole) and found.card == kept.card
+    assert equal(found.all_images, kept.all_images) and found.card == kept.card
     assert (tmp_path / "b").stat().st_size < 0.6 * 8 * basis.vectors.numel()
     levels = NoiseLevel(0.01, 1.0), NoiseLevel(0.6, 0.8)
-    difference = gaussian.state(found.whole, images, *levels) - gaussian.state(basis, images, *levels)
+    difference = gaussian.state(found.all_images, images, *levels) - gaussian.state(basis, images, *levels)
     assert 0 < difference.abs().max() < 2e-6
 
 
@@ -130,10 +130,10 @@ def test_a_study_s_artifacts_become_a_file(basis: Eigenbasis, tmp_path: Path) ->
     eigenbasis.save(basis, tmp_path / "eigenbasis.zarr.zip", origin)
     files = tmp_path / "eigenbasis.zarr.zip", tmp_path / "moments.zarr.zip"
     found = from_artifacts(*files)
-    assert equal(found.whole, basis)
+    assert equal(found.all_images, basis)
     assert (found.card.count, found.card.method, found.card.data_digest) == (9, "gram", "12ab")
     assert found.classes == ()
-    assert from_artifacts(*files, rank=2).whole.rank == 2
+    assert from_artifacts(*files, rank=2).all_images.rank == 2
     with pytest.raises(ValueError, match=r"keeps no covariance of each class; set moments\.per_class: true"):
         from_artifacts(files[0], per_class=True)
     for one, mean, covariance in zip(

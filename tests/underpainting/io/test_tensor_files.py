@@ -32,7 +32,7 @@ LOADERS: dict[str, Callable[[Path], Any]] = {
     "basis": lambda path: (
         (found := stored.load_basis(path)).card,
         tensor_files.digest(found.tensors()),
-        found.whole.total_variance,
+        found.all_images.total_variance,
     ),
 }
 

@@ -324,7 +324,7 @@ def test_the_basis_stays_in_float64_whatever_the_network_is_given(tmp_path: Path
     pipe = pipeline()
     pipe.to(torch.float16)
     assert {tensor.dtype for tensor in pipe.basis.buffers()} == {torch.float64}
-    assert torch.equal(pipe.basis.gaussian().vectors, stored().whole.vectors)
+    assert torch.equal(pipe.basis.gaussian().vectors, stored().all_images.vectors)
     pipe.save_pretrained(tmp_path)
     loaded = TeleportPipeline.from_pretrained(tmp_path, torch_dtype=torch.float16)
     assert next(loaded.unet.parameters()).dtype == torch.float16

@@ -122,7 +122,7 @@ def test_classes_reach_a_network_of_another_path() -> None:
 
 
 def test_a_network_on_a_gaussian_is_read_but_not_written(tmp_path: Path) -> None:
-    network = ResidualNetwork.untrained(unet(), stored().whole, SCHEDULES["variance preserving"], "velocity")
+    network = ResidualNetwork.untrained(unet(), stored().all_images, SCHEDULES["variance preserving"], "velocity")
     denoisers.save_pipeline(network, SCHEDULES["variance preserving"], tmp_path / "study")
     pipe = loaded(tmp_path / "study")
     found = pipe(seeds=SEEDS, num_inference_steps=10, skip=4, output_type="pt")
@@ -164,7 +164,7 @@ def test_a_grid_that_the_library_does_not_know_is_refused(scheduler: Any, messag
 def test_a_new_grid_gives_the_images_of_the_workflow_s_sweep(kind: str, sampler: str, tmp_path: Path) -> None:
     pipe = loaded(folder_of(kind, tmp_path))
     found = pipe(seeds=SEEDS, num_inference_steps=6, design="regrid", skip=0.4, sampler=sampler, output_type="pt")
-    expected = regridded(tmp_path, GaussianJump(stored().whole), sampler, 6, 40)
+    expected = regridded(tmp_path, GaussianJump(stored().all_images), sampler, 6, 40)
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
     assert (found.nfe, found.skip) == (registry.calls(sampler, 6), 0.4)
