@@ -51,28 +51,19 @@ def times(
 ) -> dict[str, xr.DataArray]:
     """Return slopes, and the noise level at which each component emerges."""
     ratio = emergence.noise_to_signal(grid)
-    products = emergence.slope_products(coefficients)
 
     def log_ratio(mean: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return emergence.find_crossings(emergence.slopes_from_products(mean), ratio).log_ratio
 
-    measured = statistics.confidence_interval(products, log_ratio)
-    rank = emergence.order_correlation(coefficients, variances, grid)
-    mean = emergence.mean_emergence_ratio(coefficients, variances, grid)
+    measured = statistics.confidence_interval(emergence.slope_products(coefficients), log_ratio)
+    predicted = np.stack([emergence.gaussian_slope(variances, level) for level in grid])
     begin, end = emergence.critical_period(variances, grid)
-    per = "component"
+    per, steps = "component", ("step", "component")
     return {
         "slope": array(
-            emergence.slopes(coefficients),
-            ("step", per),
-            "share of the final value in the endpoint estimate",
-            missing=NEVER,
+            emergence.slopes(coefficients), steps, "share of the final value in the endpoint estimate", missing=NEVER
         ),
-        "predicted_slope": array(
-            np.stack([emergence.gaussian_slope(variances, level) for level in grid]),
-            ("step", per),
-            "the same by theory",
-        ),
+        "predicted_slope": array(predicted, steps, "the same by theory"),
         "measured_ratio": array(
             np.exp(measured.estimate), per, "sigma / alpha at which the component emerges", missing=NEVER
         ),
@@ -81,15 +72,26 @@ def times(
         "predicted_ratio": array(np.sqrt(variances), per, "the same by theory"),
         "period_begin": array(begin, per, "step at which the critical period begins, by theory", missing=NEVER),
         "period_end": array(end, per, "step at which the critical period ends, by theory", missing=NEVER),
-        "rank_correlation": array(rank.estimate, (), "rank correlation of measured and predicted order", missing=NEVER),
-        "rank_correlation_low": array(rank.low, (), "lower end of its 95 % interval", missing=NEVER),
-        "rank_correlation_high": array(rank.high, (), "upper end of its 95 % interval", missing=NEVER),
-        "mean_ratio": array(
-            mean.estimate, (), "geometric mean over components of measured over predicted ratio", missing=NEVER
+        **with_interval(
+            "rank_correlation",
+            emergence.order_correlation(coefficients, variances, grid),
+            "rank correlation of measured and predicted order",
         ),
-        "mean_ratio_low": array(mean.low, (), "lower end of its 95 % interval", missing=NEVER),
-        "mean_ratio_high": array(mean.high, (), "upper end of its 95 % interval", missing=NEVER),
+        **with_interval(
+            "mean_ratio",
+            emergence.mean_emergence_ratio(coefficients, variances, grid),
+            "geometric mean over components of measured over predicted ratio",
+        ),
         "variance": array(variances, per, "variance of the data along the component"),
+    }
+
+
+def with_interval(name: str, found: statistics.Interval, meaning: str) -> dict[str, xr.DataArray]:
+    """Return a number and the ends of its interval as arrays."""
+    return {
+        name: array(found.estimate, (), meaning, missing=NEVER),
+        f"{name}_low": array(found.low, (), "lower end of its 95 % interval", missing=NEVER),
+        f"{name}_high": array(found.high, (), "upper end of its 95 % interval", missing=NEVER),
     }
 
 

@@ -64,30 +64,37 @@ def generated(
             images.append(fidelity.to_bytes(final))
             calls.append(counting.calls)
             errors.append(from_network(seeds, final, own))
-        features = {
-            name: array(
-                np.stack([fidelity.extract_features(extractor, part) for part in images], 1),
-                ("sample", "skip", name.replace("features", "feature")),
-                f"images: {name}",
-            )
-            for name, extractor in extractors.items()
-        }
-        yield xr.Dataset(
-            {
-                **features,
-                "squared_error": array(
-                    np.stack(errors, 1),
-                    ("sample", "skip"),
-                    "squared difference from the network's own images, mean over pixels",
-                    missing="seeds for which these were not solved",
-                ),
-                "nfe": array(np.array(calls), "skip", "network calls per image"),
-                "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
-                "shown": array(
-                    torch.stack(images)[:, :SHOWN].numpy(), ("skip", "shown_sample", *IMAGE_DIMS), "first images"
-                ),
-            }
+        yield described(seeds, images, calls, errors, extractors)
+
+
+def described(
+    seeds: list[int],
+    images: list[Tensor],
+    calls: list[int],
+    errors: list[np.ndarray[Any, Any]],
+    extractors: dict[str, Extractor],
+) -> xr.Dataset:
+    """Return what is stored of a batch whose images, calls and errors are listed by level."""
+    features = {
+        name: array(
+            np.stack([fidelity.extract_features(extractor, part) for part in images], 1),
+            ("sample", "skip", name.replace("features", "feature")),
+            f"images: {name}",
         )
+        for name, extractor in extractors.items()
+    }
+    arrays = {
+        "squared_error": array(
+            np.stack(errors, 1),
+            ("sample", "skip"),
+            "squared difference from the network's own images, mean over pixels",
+            missing="seeds for which these were not solved",
+        ),
+        "nfe": array(np.array(calls), "skip", "network calls per image"),
+        "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
+        "shown": array(torch.stack(images)[:, :SHOWN].numpy(), ("skip", "shown_sample", *IMAGE_DIMS), "first images"),
+    }
+    return xr.Dataset({**features, **arrays})
 
 
 def from_network(seeds: list[int], images: Tensor, own: dict[int, Tensor]) -> np.ndarray[Any, Any]:
