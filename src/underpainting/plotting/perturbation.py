@@ -134,8 +134,8 @@ def _against(axes: Axes, all_gains: list[Gains], found: list[Group]) -> None:
 
 def _label(panels: tuple[Axes, Axes, Axes, Axes], steps: int, middle: int) -> None:
     headings = (
-        "Effect on the image, by time of the push",
-        f"Along the way, after a push at step {middle}",
+        "Effect on the image, by perturbation time",
+        f"Along the way, perturbed at step {middle}",
         "Effect on the image",
         "Effect on the endpoint estimate, at once",
     )
@@ -145,9 +145,9 @@ def _label(panels: tuple[Axes, Axes, Axes, Axes], steps: int, middle: int) -> No
         axes.set_yscale("symlog", linthresh=LINEAR)
         axes.set_ylim(bottom if axes in panels[2:] else -LINEAR / 8, top)
         style.symlog_ticks(axes.yaxis, top, LINEAR)
-        axes.set_ylabel("gain along the push" if axes in panels[:2] else "measured gain")
+        axes.set_ylabel("gain along its direction" if axes in panels[:2] else "measured gain")
         axes.set_xlabel("sampler step" if axes is panels[1] else "predicted gain")
-    panels[0].set(xlabel="step of the push (0 is noise)", xlim=(-0.03 * steps, steps))
+    panels[0].set(xlabel="perturbed step (0 is noise)", xlim=(-0.03 * steps, steps))
     panels[1].set_xlim(middle, steps)
     for axes in panels[:2]:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
