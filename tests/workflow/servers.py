@@ -96,18 +96,20 @@ class Cable:
 
     Args:
         target: port of the server.
-        low_nfe: bytes that it lets through towards the server; None for any number.
+        allowance: bytes that it lets through towards the server; None for any number.
     """
 
-    def __init__(self, target: int, low_nfe: int | None = None) -> None:
-        self.target, self.low_nfe, self.cut = target, low_nfe, False
+    def __init__(self, target: int, allowance: int | None = None) -> None:
+        self.target, self.allowance, self.cut = target, allowance, False
+        self._counting = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
     def mend(self) -> None:
         """Let everything through from now on."""
-        self.low_nfe, self.cut = None, False
+        with self._counting:
+            self.allowance, self.cut = None, False
 
     def close(self) -> None:
         """Stop listening."""
@@ -124,12 +126,19 @@ class Cable:
                 for source, sink, counts in ((near, far, True), (far, near, False)):
                     threading.Thread(target=self._carry, args=(source, sink, counts), daemon=True).start()
 
+    def _count(self, size: int) -> None:
+        """Take bytes from the allowance; the connections count in threads of their own, one at a time."""
+        with self._counting:
+            if self.allowance is not None:
+                self.allowance -= size
+                if self.allowance < 0:
+                    self.cut = True
+
     def _carry(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
         with suppress(OSError):
             while data := source.recv(16384):
-                if counts and self.low_nfe is not None:
-                    self.low_nfe -= len(data)
-                    self.cut = self.cut or self.low_nfe < 0
+                if counts:
+                    self._count(len(data))
                 if self.cut:
                     break
                 sink.sendall(data)

@@ -55,7 +55,7 @@ def use(place: Workplace, kind: str, port: int, store: Path) -> None:
 
 
 def test_results_travel_and_a_remote_may_die_half_way(world: World, cable: Cable) -> None:
-    cable.low_nfe = HALF
+    cable.allowance = HALF
     failed = world.producer.try_command("underpainting", "push", "bytes", AWS_MAX_ATTEMPTS="1")
     assert failed.returncode == 2, failed.stdout
     assert "dvc push" in failed.stdout
