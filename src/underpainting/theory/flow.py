@@ -8,18 +8,18 @@ sphere z = x / sqrt(alpha^2 + sigma^2) every path is the variance-preserving one
 is integrated from pi/2 (noise) to 0 (data) by torchdiffeq, in float64. The field is bounded, but 0 / 0 at phi = 0:
 
     fixed steps      across the last interval, to sigma = 0, the state becomes alpha x0_hat, as in DDIM
-    adaptive steps   integrate to a floor, phi = sqrt(machine epsilon of the images' type), and do so from there
+    adaptive steps   integrate to a smallest angle, phi = sqrt(machine epsilon of the images' type), and do so from there
 
 Along a component of Gaussian data, per unit of c_k / sqrt(m), m = sigma^2 + lambda alpha^2, the endpoint estimate is too small by
 
     sqrt(lambda) - lambda / sqrt(tan(phi)^2 + lambda) <= 0.3003 tan(phi)
 
-with equality at lambda = 0.618 tan(phi)^2; far above, it is tan(phi)^2 / (2 sqrt(lambda)). So the floor costs 5e-9 in float64 and
+with equality at lambda = 0.618 tan(phi)^2; far above, it is tan(phi)^2 / (2 sqrt(lambda)). The angle costs 5e-9 in float64 and
 1e-4 in float32; the rounding of x0_hat, divided by sin(phi), is as small there.
 
 Cost: an interval takes 4 calls of the denoiser with rk4, 2 with midpoint and heun2, 1 with euler, times `substeps`; 1 + 6 per
 step tried with dopri5, 1 + 13 with dopri8. The first of its calls is the endpoint estimate of the step. Across the last interval
-to sigma = 0 fixed methods take 1 call. There adaptive ones take about a step for each factor e down to the floor, since what lies
+to sigma = 0 fixed methods take 1 call. There adaptive ones take about a step for each factor e down to it, since what lies
 off the manifold decays like phi, and 1 call more. The last level of a grid takes 1 call if it is noisy.
 
 With fixed steps an image does not depend on the rest of its batch. Adaptive steps are chosen so that the worst image of a batch
@@ -45,7 +45,7 @@ FIXED = ("euler", "midpoint", "heun2", "rk4")
 ADAPTIVE = ("dopri5", "dopri8")
 MOST_STEPS = 1000
 
-Solver = Callable[["_Field", Tensor, Tensor, float, float], Tensor]
+OdeMethod = Callable[["_Field", Tensor, Tensor, float, float], Tensor]
 
 
 class Trajectory(NamedTuple):
@@ -117,7 +117,7 @@ def walk(
         raise ValueError(f"tolerances must be positive, got rtol = {rtol} and atol = {atol}")
     if method in FIXED:
         return _walk(_Field(denoiser), initial, grid, _fixed(method, substeps))
-    return _walk(_Field(denoiser), initial, grid, _adaptive(method, rtol, atol, floor_angle(initial.dtype)))
+    return _walk(_Field(denoiser), initial, grid, _adaptive(method, rtol, atol, smallest_angle(initial.dtype)))
 
 
 def integrate(
@@ -135,12 +135,12 @@ def integrate(
     return Trajectory(torch.stack([step.state for step in steps], 1), torch.stack([step.endpoint for step in steps], 1))
 
 
-def floor_angle(dtype: torch.dtype) -> float:
+def smallest_angle(dtype: torch.dtype) -> float:
     """Return the angle, in radians, at which adaptive methods stop; truncation and rounding errors are equal there."""
     return sqrt(torch.finfo(dtype).eps)
 
 
-def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, method: Solver) -> Iterator[Step]:
+def _walk(field: _Field, initial: Tensor, grid: NoiseGrid, method: OdeMethod) -> Iterator[Step]:
     angles = [*grid.angle.tolist(), 0.0]
     state = initial.double() / hypot(*grid[0])
     for index, level in enumerate(grid):
@@ -194,7 +194,7 @@ def _level(angle: float) -> NoiseLevel:
     return NoiseLevel(cos(angle) if angle < pi / 2 else 0.0, sin(angle))
 
 
-def _fixed(method: str, substeps: int) -> Solver:
+def _fixed(method: str, substeps: int) -> OdeMethod:
     from torchdiffeq import odeint  # imports scipy, which the closed form does not need
 
     @torch.no_grad()
@@ -209,15 +209,15 @@ def _fixed(method: str, substeps: int) -> Solver:
     return advance
 
 
-def _adaptive(method: str, rtol: float, atol: float, floor: float) -> Solver:
+def _adaptive(method: str, rtol: float, atol: float, smallest: float) -> OdeMethod:
     @torch.no_grad()
     def advance(field: _Field, state: Tensor, endpoint: Tensor, begin: float, end: float) -> Tensor:
-        stop = max(end, floor)
+        stop = max(end, smallest)
         if begin > stop:
             field = field.starting_with(endpoint)
             state = _adaptive_interval(field, state, _times((begin, stop), state), method, rtol, atol)
-            endpoint = field.estimate(state, stop) if end < floor else endpoint
-        return endpoint if end < floor else state
+            endpoint = field.estimate(state, stop) if end < smallest else endpoint
+        return endpoint if end < smallest else state
 
     return advance
 

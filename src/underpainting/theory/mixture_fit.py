@@ -130,8 +130,8 @@ def _em(coefficients: FloatArray, modes: int, covariance: Covariance, seed: int)
     from sklearn.mixture import GaussianMixture
 
     kind = "spherical" if covariance == "isotropic" else "full"
-    floor = max(_REGULARISATION * float(coefficients.var(0).mean()), float(np.finfo(np.float64).tiny))
-    model = GaussianMixture(modes, covariance_type=kind, reg_covar=floor, max_iter=300, random_state=seed)
+    least = max(_REGULARISATION * float(coefficients.var(0).mean()), float(np.finfo(np.float64).tiny))
+    model = GaussianMixture(modes, covariance_type=kind, reg_covar=least, max_iter=300, random_state=seed)
     return np.asarray(model.fit(coefficients).predict_proba(coefficients), np.float64)
 
 

@@ -151,8 +151,8 @@ def _logits(flat: Tensor, points: Tensor, squares: Tensor, farthest: Tensor, lev
     if (doubt < _TOLERANCE).all():
         return logits
     quick = logits.detach()
-    floor = torch.maximum(peak, quick.amax(1)) + math.log(NEGLIGIBLE) - 2.0 * doubt
-    rows, columns = torch.nonzero((quick >= floor[:, None]) & (doubt >= _TOLERANCE)[:, None], as_tuple=True)
+    lowest = torch.maximum(peak, quick.amax(1)) + math.log(NEGLIGIBLE) - 2.0 * doubt
+    rows, columns = torch.nonzero((quick >= lowest[:, None]) & (doubt >= _TOLERANCE)[:, None], as_tuple=True)
     right = _exact_distances(flat, points, rows, columns, level.alpha)
     return logits.index_put((rows, columns), -right / temperature)
 

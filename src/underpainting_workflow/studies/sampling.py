@@ -33,13 +33,13 @@ class SamplerChoice(Model):
     steps: int = Field(ge=1, le=1000, description="Number of steps.")
     timestep_spacing: Spacing | None = Field(
         None,
-        description="How diffusers spreads the steps; its class's own default if not given, whatever the model's folder says "
+        description="How diffusers spreads the steps; its class's own default if not given, whatever the network's folder says "
         "(docs/pipeline.md).",
     )
     clip_sample: bool = Field(
         False,
         strict=True,
-        description=f"Clip endpoint estimates to the image range at every step; {CLIPPING} can. What the model's folder says "
+        description=f"Clip endpoint estimates to the image range at every step; {CLIPPING} can. What the network's folder says "
         "does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
     )
 

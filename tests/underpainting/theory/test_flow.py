@@ -208,20 +208,20 @@ def test_the_worst_variance_of_the_last_interval_is_the_golden_one() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 5e-9), (torch.float32, 1.1e-4)])
-def test_the_floor_of_adaptive_methods_costs_little(dtype: torch.dtype, bound: float) -> None:
-    """The worst variance for that floor, started at a unit coefficient."""
-    floor = flow.floor_angle(dtype)
-    variance = 0.618 * floor**2
+def test_the_smallest_angle_of_adaptive_methods_costs_little(dtype: torch.dtype, bound: float) -> None:
+    """The worst variance for that angle, started at a unit coefficient."""
+    smallest = flow.smallest_angle(dtype)
+    variance = 0.618 * smallest**2
     basis, grid = make_basis([variance], 1), NoiseGrid.of([vp_level(0.05), NoiseLevel(1.0, 0.0)])
     unit = np.sqrt(gaussian.marginal_variance(variance, grid[0]))
     initial = (grid[0].alpha * basis.mean + unit).reshape(1, 1, 1, 1).to(dtype)
     found = flow.integrate(GaussianDenoiser(basis), initial, grid, "dopri8", rtol=1e-12, atol=1e-13)
     error = float((found.state.double()[:, -1] - closed_form(basis, initial.double(), grid)[:, -1]).abs())
-    assert 0.2 * floor < error < bound
+    assert 0.2 * smallest < error < bound
 
 
 @pytest.mark.parametrize("method", ["rk4", "dopri5"])
-def test_a_grid_that_is_below_the_floor_already_takes_the_endpoint_estimate(method: str) -> None:
+def test_a_grid_that_is_below_the_smallest_angle_already_takes_the_endpoint_estimate(method: str) -> None:
     basis, grid = BASES["low rank"], NoiseGrid.of([NoiseLevel(1.0, 1e-9), NoiseLevel(1.0, 0.0)])
     initial = starts(basis, grid)
     found = flow.integrate(GaussianDenoiser(basis), initial, grid, method)
@@ -291,7 +291,7 @@ def test_calls_of_the_denoiser(method: str, substeps: int) -> None:
 
 @pytest.mark.parametrize(("method", "stages"), [("dopri5", 6), ("dopri8", 13)])
 def test_calls_of_adaptive_methods(method: str, stages: int) -> None:
-    """Loose tolerances need one step per interval; the last, to sigma = 0, at most two for each factor e to the floor."""
+    """Loose tolerances need one step per interval; the last, to sigma = 0, at most two for each factor e to that angle."""
     basis, grid = BASES["low rank"], ddim_grid(10)
     noisy = NoiseGrid(grid.alpha[:-1], grid.sigma[:-1])
     calls = []
@@ -300,7 +300,7 @@ def test_calls_of_adaptive_methods(method: str, stages: int) -> None:
         list(flow.walk(denoiser, starts(basis, levels), levels, method, rtol=1.0, atol=1.0))
         calls.append(denoiser.calls)
     assert calls[0] == 9 * (1 + stages) + 1
-    factors = np.log(noisy.angle[-1] / flow.floor_angle(torch.float64))
+    factors = np.log(noisy.angle[-1] / flow.smallest_angle(torch.float64))
     assert calls[1] - calls[0] <= 2 * factors * stages + 1
 
 
