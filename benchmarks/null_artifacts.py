@@ -241,17 +241,19 @@ def of_teleport(random: np.random.Generator, place: Place) -> list[Claim]:
     steps, own = 50, {"sampler": "ddim-50", "design": "truncate"}
     limit = {"inside": 35, "at": 20, "outside": 10, "holds": 35}[place]
     same = dict.fromkeys(_losses(random, 0.0), 0.0)
-    rows = [{**own, "jump": "none", "skip": 0, "nfe": steps, **same}]
+    rows = [{**own, "jump": "none", "skipped_steps": 0, "nfe": steps, **same}]
     for jump in ("gaussian", sweep.NULL):
         least = 10 if place == "holds" and jump == sweep.NULL else limit
-        for skip in (10, 20, 30, 40):
-            edge = teleport.TOLERANCE if skip == least else (-0.2 if skip < least else 0.5)
-            rows.append({**own, "jump": jump, "skip": skip, "nfe": steps - skip, **_losses(random, edge)})
+        for skipped in (10, 20, 30, 40):
+            edge = teleport.TOLERANCE if skipped == least else (-0.2 if skipped < least else 0.5)
+            rows.append(
+                {**own, "jump": jump, "skipped_steps": skipped, "nfe": steps - skipped, **_losses(random, edge)}
+            )
     few = {"sampler": "ddim-5", "design": "regrid", "nfe": 5}
-    rows.append({**few, "jump": "none", "skip": 0, **_losses(random, 0.0)})
+    rows.append({**few, "jump": "none", "skipped_percent": 0, **_losses(random, 0.0)})
     for jump in ("gaussian", "mixture", sweep.NULL):
         true = 0.3 if place == "holds" and jump == sweep.NULL else LOSS[place]
-        rows.append({**few, "jump": jump, "skip": 60, **_losses(random, true)})
+        rows.append({**few, "jump": jump, "skipped_percent": 60, **_losses(random, true)})
     table = pd.DataFrame(rows).assign(fd_infinite=1.0, floor_infinite=0.1, n=500, extractor="classifier")
     return teleport.claims(table, "ddim-50", steps)
 

@@ -1,7 +1,7 @@
 """What the paper's own sweep costs, from measured network calls: `python -m benchmarks.paper_sweep`.
 
-Table 5: Heun with 18 steps, 35 calls without a jump, 11 skips of 50,000 images each. The network is google/ddpm-cifar10-32's
-architecture with random weights (the paper's own, of Karras et al. 2022, is half as large again). Its operations are
+Table 5: Heun with 18 steps, 35 calls without a jump, 11 numbers of skipped steps, 50,000 images each. The network is
+google/ddpm-cifar10-32's architecture with random weights (the paper's own, of Karras et al. 2022, is half as large again). Its operations are
 counted by torch; the time of a call is compared with a bare matrix product of as many operations (on CPUs with Winograd's
 convolutions, which take fewer, a call can be the faster one). GPU hours follow from the operations and from what a device
 sustains.
@@ -24,7 +24,7 @@ from underpainting_workflow.studies import SamplerChoice, costs
 
 NAME, BATCH = "ddpm_cifar10", 8
 HEUN = SamplerChoice(name="heun", steps=18)
-SKIPS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
+SKIPPED_STEPS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 IMAGES = 50_000
 SUSTAINED = {"10 TFLOP/s (a consumer card, float32)": 10e12, "100 TFLOP/s (a data centre's card, bfloat16)": 100e12}
 """Examples of what a device sustains in this network; about a third of what its maker prints."""
@@ -49,7 +49,7 @@ def main() -> None:
         "about 1",
         pairs=3,
     )
-    calls = IMAGES * sum(costs.calls(HEUN, skip) for skip in SKIPS)
+    calls = IMAGES * sum(costs.calls(HEUN, skipped) for skipped in SKIPPED_STEPS)
     print(table([found]))
     print(f"{calls:,} calls of one image, {operations / 1e9:.2f} billion operations each")
     print(f"on this processor: {calls * found.ours / BATCH / 3600:,.0f} core hours")

@@ -27,7 +27,7 @@ from snakemake_provenance.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARD = 24
-SKIPS = (0, 2)
+SKIPPED_STEPS = (0, 2)
 LIMITS = {"MaxArraySize": 1001, "MaxJobCount": 10_000}
 """Slurm's own defaults; the first counts from 0."""
 RULE = """
@@ -48,7 +48,8 @@ NETWORK = {{
     "schedule": "results/{{study}}/denoiser/schedule.zarr.zip",
 }}
 FEATURES = [
-    f"results/{{{{study}}}}/teleport/{{{{sampler}}}}/skip_{{{{skip}}}}/features/seeds_{{first}}-{{first + {size}}}.zarr.zip"
+    f"results/{{{{study}}}}/teleport/{{{{sampler}}}}/skipped_{{{{skipped_steps}}}}/features/"
+    f"seeds_{{first}}-{{first + {size}}}.zarr.zip"
     for first in range(0, {seeds}, {size})
 ]
 
@@ -63,7 +64,7 @@ CONFIG = {
 }
 DATASET = '"results/{study}/dataset.zarr.zip"'
 CLASSIFIER = '"results/{study}/classifier.safetensors"'
-FOLDER = "teleport/{sampler}/skip_{skip}"
+FOLDER = "teleport/{sampler}/skipped_{skipped_steps}"
 PEER = (
     ("dataset", "", DATASET, "dataset"),
     ("train", DATASET, "**NETWORK, losses='results/{study}/losses', snapshots='results/{study}/snapshots'", "train"),
@@ -91,7 +92,8 @@ PEER = (
     ),
     (
         "tabulate",
-        f'expand("results/{{{{study}}}}/teleport/ddim-6/skip_{{skip}}/fidelity.json", skip={list(SKIPS)})',
+        'expand("results/{{study}}/teleport/ddim-6/skipped_{skipped_steps}/fidelity.json", '
+        f"skipped_steps={list(SKIPPED_STEPS)})",
         '"results/{study}/teleport.csv", "results/{study}/tables/teleport.html"',
         "table",
     ),
@@ -129,10 +131,10 @@ def plan_peer(folder: Path) -> int:
         return dry_run()
 
 
-def make_ours(folder: Path, seeds: int, skips: tuple[int, ...], size: int, steps: int = 6) -> None:
+def make_ours(folder: Path, seeds: int, skipped_steps: tuple[int, ...], size: int, steps: int = 6) -> None:
     """A project with the tiny study, its sweep enlarged."""
     study = yaml.safe_load((ROOT / "tests" / "studies" / "tiny.yaml").read_text(encoding="utf-8"))
-    study["teleport"] |= {"seeds": seeds, "skips": list(skips), "shard_size": size}
+    study["teleport"] |= {"seeds": seeds, "skipped_steps": list(skipped_steps), "shard_size": size}
     study["teleport"]["samplers"] = [{"name": "ddim", "steps": steps}]
     (folder / "config" / "studies").mkdir(parents=True)
     (folder / "config" / "config.yaml").write_text("studies: [tiny]\n")
@@ -204,8 +206,8 @@ def compared(shards: int, pairs: int, finished: bool) -> str:
     """The tables for one number of shards: nothing built and, if wanted, everything built."""
     with tempfile.TemporaryDirectory() as scratch:
         ours, peer = Path(scratch) / "ours", Path(scratch) / "peer"
-        seeds = shards // len(SKIPS) * SHARD
-        make_ours(ours, seeds, SKIPS, SHARD)
+        seeds = shards // len(SKIPPED_STEPS) * SHARD
+        make_ours(ours, seeds, SKIPPED_STEPS, SHARD)
         make_peer(peer, seeds)
         lines = rows(f"{shards} shards, none built", ours, peer, "at most 1.3", pairs)
         if finished:
@@ -220,7 +222,7 @@ def compared(shards: int, pairs: int, finished: bool) -> str:
 
 
 def large_sweep() -> str:
-    """The sweep of 50,000 seeds and 11 skips: its jobs, and the time to plan them."""
+    """The sweep of 50,000 seeds and 11 numbers of skipped steps: its jobs, and the time to plan them."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "ours"
         make_ours(folder, 50_000, tuple(range(0, 55, 5))[:11], 2000, steps=51)
@@ -232,7 +234,9 @@ def large_sweep() -> str:
     largest = max(counts.values())
     assert largest < LIMITS["MaxArraySize"] and len(jobs) < LIMITS["MaxJobCount"]
     lines = [f"{rule:28}{count:6}" for rule, count in counts.items()]
-    lines.append(f"50,000 seeds x 11 skips in shards of 2,000: {len(jobs)} jobs, planned in {wall:.1f} s (goal: 180 s)")
+    lines.append(
+        f"50,000 seeds x 11 numbers of skipped steps in shards of 2,000: {len(jobs)} jobs, planned in {wall:.1f} s (goal: 180 s)"
+    )
     told = ", ".join(f"{name} {value}" for name, value in LIMITS.items())
     lines.append(f"largest array {largest}; Slurm's defaults: {told}")
     return "\n".join(lines)

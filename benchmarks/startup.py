@@ -48,7 +48,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("PIL", "pydantic", "xarray"): ("prepare_dataset",),
     ("matplotlib", "pandas"): (
         "underpainting_workflow.drawing.low_nfe",
-        "underpainting_workflow.drawing.low_nfe_skips",
+        "underpainting_workflow.drawing.low_nfe_skipped",
         "underpainting_workflow.drawing.fidelity",
         "underpainting_workflow.drawing.residual",
         "underpainting_workflow.drawing.skipping",

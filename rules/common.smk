@@ -53,7 +53,7 @@ wildcard_constraints:
     sampler=r"[a-z]+-\d+(-[a-z]+)*",
     first=r"\d+",
     stop=r"\d+",
-    skip=r"\d+",
+    skipped_steps=r"\d+",
     sampler_name=r"[a-z]+",
     steps=r"\d+",
     jump=r"[a-z]+\d*",

@@ -11,9 +11,9 @@ rule sample_teleport:
         **NETWORK,
         eigenbasis="results/{study}/eigenbasis.zarr.zip",
     output:
-        files.sweep.samples("{skip}", sweep="{sweep}"),
+        files.sweep.samples("{skipped_steps}", sweep="{sweep}"),
     log:
-        "logs/{study}/{sweep}/{sampler}/skip_{skip}/samples_{first}-{stop}.log",
+        "logs/{study}/{sweep}/{sampler}/skipped_{skipped_steps}/samples_{first}-{stop}.log",
     resources:
         **needs("sample_teleport"),
         device=of_study(lambda study: study.device),
@@ -109,13 +109,13 @@ rule train_classifier:
 
 rule extract_features:
     input:
-        images="results/{study}/{sweep}/{sampler}/skip_{skip}/samples/seeds_{first}-{stop}.zarr.zip",
+        images="results/{study}/{sweep}/{sampler}/skipped_{skipped_steps}/samples/seeds_{first}-{stop}.zarr.zip",
         extractor=files_of(files.sources.of_extractor),
         autoencoder="results/{study}/autoencoder.safetensors",
     output:
-        "results/{study}/{sweep}/{sampler}/skip_{skip}/features/seeds_{first}-{stop}.zarr.zip",
+        "results/{study}/{sweep}/{sampler}/skipped_{skipped_steps}/features/seeds_{first}-{stop}.zarr.zip",
     log:
-        "logs/{study}/{sweep}/{sampler}/skip_{skip}/features_{first}-{stop}.log",
+        "logs/{study}/{sweep}/{sampler}/skipped_{skipped_steps}/features_{first}-{stop}.log",
     resources:
         **needs("extract_features"),
     params:
@@ -162,9 +162,9 @@ rule measure_fidelity:
         solution="results/{study}/solution.zarr.zip",
         real="results/{study}/reference_features.zarr.zip",
     output:
-        "results/{study}/{sweep}/{sampler}/skip_{skip}/fidelity.json",
+        "results/{study}/{sweep}/{sampler}/skipped_{skipped_steps}/fidelity.json",
     log:
-        "logs/{study}/{sweep}/{sampler}/skip_{skip}/fidelity.log",
+        "logs/{study}/{sweep}/{sampler}/skipped_{skipped_steps}/fidelity.log",
     resources:
         **needs("measure_fidelity"),
     params:

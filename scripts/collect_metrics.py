@@ -19,7 +19,19 @@ RESIDUALS = (
     "residual_rotation",
 )
 SWEEP = (
-    *("sampler", "jump", "skip", "nfe", "sigma", "alpha", "fd", "fd_infinite", "floor", "floor_infinite", "kid"),
+    *(
+        "sampler",
+        "jump",
+        "skipped_steps",
+        "nfe",
+        "sigma",
+        "alpha",
+        "fd",
+        "fd_infinite",
+        "floor",
+        "floor_infinite",
+        "kid",
+    ),
     *("autoencoder_fd", "autoencoder_fd_infinite", "rmse_to_network"),
 )
 
@@ -49,7 +61,7 @@ def sampler_metrics(file: str, geometry: Mapping[Any, Any]) -> dict[str, Any]:
 def main(comparison: list[str], geometry: str, teleport: str, output: str, study: str) -> None:
     """Write the main sampler's numbers at the top level, every sampler's below `samplers`, and the sweep as a list."""
     rows_of = pd.read_csv(geometry).set_index("sampler").to_dict("index")
-    sweep = pd.read_csv(teleport).query("design == 'truncate' and jump != 'isotropic'")
+    sweep = pd.read_csv(teleport).query("design == 'truncate' and jump != 'isotropic'").astype({"skipped_steps": int})
     names = {Path(file).parent.name: file for file in comparison}
     samplers = {name: sampler_metrics(file, rows_of[name]) for name, file in names.items()}
     main_sampler = main_of(list(samplers))

@@ -19,21 +19,24 @@ from underpainting_workflow.runner import run
 
 
 def landed(
-    jump: jumps.Jump, schedule: schedules.Schedule, seeds: list[int], shape: Sequence[int], skips: Sequence[int]
+    jump: jumps.Jump, schedule: schedules.Schedule, seeds: list[int], shape: Sequence[int], percents: Sequence[int]
 ) -> xr.Dataset:
     """Return the states of a batch of seeds at every level."""
     noise = initial_noise(seeds, shape)
-    starts = [hybrid_sampler.start_after(skip) for skip in skips]
+    starts = [hybrid_sampler.start_after(percent) for percent in percents]
     states = torch.stack([hybrid_sampler.state_at_time(jump, schedule, noise, start) for start in starts], 1)
     levels = np.array([schedule.level(start) for start in starts])
     return xr.Dataset(
         {
-            "state": array(states.numpy(), ("sample", "skip", *IMAGE_DIMS), "state after the jump"),
+            "state": array(states.numpy(), ("sample", "skipped_percent", *IMAGE_DIMS), "state after the jump"),
             "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
-            "alpha": array(levels[:, 0], "skip", "signal scale after the jump"),
-            "sigma": array(levels[:, 1], "skip", "noise scale after the jump"),
-            "skip": array(
-                np.asarray(skips, np.int64), "skip", "share of the network's time that is skipped", "percent"
+            "alpha": array(levels[:, 0], "skipped_percent", "signal scale after the jump"),
+            "sigma": array(levels[:, 1], "skipped_percent", "noise scale after the jump"),
+            "skipped_percent": array(
+                np.asarray(percents, np.int64),
+                "skipped_percent",
+                "share of the network's time that is skipped",
+                "percent",
             ),
         }
     )
@@ -49,7 +52,7 @@ def main(
     schedule = schedules.load_schedule(inputs["scheduler"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], jump=config)
     parts = (
-        landed(jump, schedule, batch, model.image_shape, config["skips"])
+        landed(jump, schedule, batch, model.image_shape, config["skipped_percent"])
         for batch in seed_batches(seeds, config["batch_size"])
     )
     artifacts.save_stream(parts, output, "sample", provenance)

@@ -30,14 +30,18 @@ def networks(snapshots: str, trained: dict[str, torch.Tensor], steps: int) -> di
 
 
 def generate(
-    basis: eigenbasis.Eigenbasis, sampler: Sampler, denoiser: denoisers.Denoiser, skip: int, config: dict[str, Any]
+    basis: eigenbasis.Eigenbasis,
+    sampler: Sampler,
+    denoiser: denoisers.Denoiser,
+    skipped_steps: int,
+    config: dict[str, Any],
 ) -> torch.Tensor:
-    """Generate images of the first seeds after a skip, as bytes, shape (sample, channel, height, width)."""
+    """Generate images of the first seeds after a jump, as bytes, shape (sample, channel, height, width)."""
     seeds = range(config["first_seed"], config["first_seed"] + config["seeds"])
     parts = []
     for batch in seed_batches(seeds, config["batch_size"]):
         noise = initial_noise(batch, basis.image_shape)
-        final = last(hybrid_sampler.walk(jumps.GaussianJump(basis), sampler, denoiser, noise, skip, batch))
+        final = last(hybrid_sampler.walk(jumps.GaussianJump(basis), sampler, denoiser, noise, skipped_steps, batch))
         parts.append(fidelity.to_bytes(final.state))
     return torch.cat(parts)
 
@@ -48,31 +52,31 @@ def mean_square(first: torch.Tensor, second: torch.Tensor) -> float:
 
 
 def main(inputs: dict[str, str], output: str, config: dict[str, Any], compute: Compute) -> None:
-    """Measure a row per checkpoint and skip; errors are relative to the trained network's images from the same noise."""
+    """Measure a row per checkpoint and number of skipped steps; errors: from the trained network's images, same noise."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule)
-    skips = (0, max(1, int(config["fraction"] * sampler.steps)))
+    tried = (0, max(1, int(config["skipped_fraction"] * sampler.steps)))
     extractor = make_extractor(config["extractor"], inputs.get("extractor"))
     real = distances.load_references(inputs["real"])[""]
     floor = real.floor(config["seeds"]).at_n
     trained = {key: value.clone() for key, value in denoiser.network.state_dict().items()}
     found = networks(inputs["snapshots"], trained, config["training_steps"])
-    walks = [0, *(skip for _ in found for skip in skips)]
-    meter.plan(evaluations=config["seeds"] * sum(sampler.calls(skip) for skip in walks))
+    walks = [0, *(skipped for _ in found for skipped in tried)]
+    meter.plan(evaluations=config["seeds"] * sum(sampler.calls(skipped) for skipped in walks))
     rows = []
     with torch.inference_mode():
         target = generate(basis, sampler, denoiser, 0, config)
         for step, weights in found.items():
             denoiser.network.load_state_dict(weights)
-            for skip in skips:
-                images = generate(basis, sampler, denoiser, skip, config)
+            for skipped in tried:
+                images = generate(basis, sampler, denoiser, skipped, config)
                 distance = fidelity.frechet_distance(fidelity.extract_features(extractor, images), real.features)
                 error = mean_square(images, target)
                 rows.append(
                     {
                         "training_step": step,
-                        "skip": skip,
+                        "skipped_steps": skipped,
                         "error": error,
                         "fd": distance,
                         "floor": floor,

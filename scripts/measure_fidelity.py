@@ -1,4 +1,4 @@
-"""Measure the images of one sampler and skip: distances to real images, and differences from the network's own images."""
+"""Measure the images of one sampler after a jump: distances to real images, and differences from the network's own images."""
 
 from typing import Any
 
@@ -20,12 +20,14 @@ def from_network(samples: list[str], solution: str) -> np.ndarray[Any, Any]:
     return reference_solution.squared_errors(images, torch.from_numpy(own["images"].values[there]))
 
 
-def network_columns(samples: list[str], plain_samples: list[str], solution: str, skip: int) -> dict[str, float]:
+def network_columns(
+    samples: list[str], plain_samples: list[str], solution: str, skipped_steps: int
+) -> dict[str, float]:
     """Return the RMSE to the network's own images, and its relative increase over the sampler without a jump."""
     errors = from_network(samples, solution)
     found = distances.interval_columns("rmse_to_network", *reference_solution.rmse_interval(errors)[:3])
-    if plain_samples or not skip:
-        plain = from_network(plain_samples, solution)[: len(errors)] if skip else errors
+    if plain_samples or not skipped_steps:
+        plain = from_network(plain_samples, solution)[: len(errors)] if skipped_steps else errors
         found |= distances.interval_columns("network_loss", *reference_solution.relative_loss(errors, plain)[:3])
     return found
 
@@ -39,7 +41,7 @@ def main(
     real: str,
     output: str,
     sampler: str,
-    skip: int,
+    skipped_steps: int,
     config: dict[str, Any],
 ) -> None:
     """Measure one row of the sweep's table."""
@@ -53,12 +55,17 @@ def main(
     if plain:
         without = distances.concatenate_features([artifacts.load(file) for file in plain], count)
         row |= found.losses(distances.measure_distances(without, references, config["resamples"]), "loss")
-    elif not skip:
+    elif not skipped_steps:
         row |= found.losses(found, "loss")
     if samples:
-        row |= network_columns(samples, plain_samples, solution, skip)
+        row |= network_columns(samples, plain_samples, solution, skipped_steps)
     place = {name: shards[0][name].item() for name in ("nfe", "alpha", "sigma")}
-    about = {"sampler": sampler, "design": "truncate", "jump": config["jump"] if skip else "none", "skip": skip}
+    about = {
+        "sampler": sampler,
+        "design": "truncate",
+        "jump": config["jump"] if skipped_steps else "none",
+        "skipped_steps": skipped_steps,
+    }
     write_json({**about, **place, **row, "n": count}, output)
 
 

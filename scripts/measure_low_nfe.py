@@ -33,12 +33,12 @@ def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> li
     features = distances.concatenate_features(shards)
     errors = np.concatenate([shard["squared_error"].values for shard in shards])
     rows = []
-    for place, skip in enumerate(shards[0]["skip"].values.tolist()):
+    for place, percent in enumerate(shards[0]["skipped_percent"].values.tolist()):
         chosen = {prefix: values[:, place] for prefix, values in features.items()}
         found = distances.measure_distances(chosen, real, config["resamples"])
         level = {name: shards[0][name].values[place].item() for name in ("nfe", "alpha", "sigma")}
         scores = fidelity.compare_features(chosen[""], real[""].features, **config["scores"])._asdict()
-        about = {"steps": run.steps, "jump": run.jump, "skip": skip, **level, **scores, "n": len(errors)}
+        about = {"steps": run.steps, "jump": run.jump, "skipped_percent": percent, **level, **scores, "n": len(errors)}
         known = errors[~np.isnan(errors[:, place]), place]
         near = (
             distances.interval_columns("rmse_to_network", *reference_solution.rmse_interval(known)[:3])

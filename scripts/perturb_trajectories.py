@@ -21,7 +21,7 @@ from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
 GAIN = ("step", "sample", "direction", "time")
-BEFORE = "times before the push"
+BEFORE = "times before the perturbation"
 
 
 def padded(parts: list[np.ndarray[Any, Any]], length: int) -> np.ndarray[Any, Any]:
@@ -74,7 +74,7 @@ def dataset(
     return xr.Dataset(
         {
             **arrays,
-            "perturbed_at": array(np.array(steps), "step", "sampler step of the push"),
+            "perturbed_at": array(np.array(steps), "step", "sampler step of the perturbation"),
             "component": array(
                 np.array(directions.components),
                 "direction",

@@ -1,4 +1,4 @@
-"""Choose a skip for each jump and sampler without generating images, and compare it with the best of the sweep."""
+"""Choose a length for each jump and sampler without generating images, and compare it with the best of the sweep."""
 
 import json
 from pathlib import Path
@@ -15,6 +15,7 @@ from underpainting.samplers import trajectories
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import discretisation, hybrid_sampler, planner
+from underpainting.teleport.sweep import jump_lengths
 from underpainting_workflow import plan_table, tables
 from underpainting_workflow.runner import run
 
@@ -22,7 +23,7 @@ HEADINGS = {
     "sampler": "Sampler",
     "design": "Design",
     "jump": "Jump",
-    "planned": "Planned skip",
+    "planned": "Planned jump",
     "best": "Best by FD",
     "fd": "Planned FD",
     "best_fd": "Best FD",
@@ -60,37 +61,39 @@ def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
     }
 
 
-def walk_of(design: str, sampler: str, skip: int, scheduler: str, choices: dict[str, Any]) -> tuple[Sampler, int]:
+def walk_of(design: str, sampler: str, length: int, scheduler: str, choices: dict[str, Any]) -> tuple[Sampler, int]:
     """Return the sampler of a row of the sweep, and the step at which it begins."""
     settings = json.loads(Path(scheduler).read_text(encoding="utf-8"))
     if design == "truncate":
-        return trajectories.make_sampler(choices[sampler], settings), skip
+        return trajectories.make_sampler(choices[sampler], settings), length
     name, steps = sampler.split("-")
-    schedule, start = schedules.schedule_of(settings), hybrid_sampler.start_after(skip)
+    schedule, start = schedules.schedule_of(settings), hybrid_sampler.start_after(length)
     return hybrid_sampler.regridded(name, schedule, int(steps), start, **followed(name, settings)), 0
 
 
 def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:
     """Return the loss by the sampler's steps in each row of the sweep, nats."""
     variances = eigenbasis.load(inputs["eigenbasis"]).variances
-    rows = list(sweep[["design", "sampler", "skip"]].itertuples(index=False, name=None))
+    lengths = jump_lengths(sweep)
+    rows = list(sweep[["design", "sampler"]].assign(length=lengths).itertuples(index=False, name=None))
     lost = {}
     with torch.inference_mode():
-        for design, sampler, skip in dict.fromkeys(rows):
-            walk, begin = walk_of(design, sampler, skip, inputs["scheduler"], config["samplers"])
-            lost[design, sampler, skip] = discretisation.loss(variances, walk, begin, config["seen"])
+        for design, sampler, length in dict.fromkeys(rows):
+            walk, begin = walk_of(design, sampler, length, inputs["scheduler"], config["samplers"])
+            lost[design, sampler, length] = discretisation.loss(variances, walk, begin, config["seen"])
     return [lost[row] for row in rows]
 
 
 def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) -> None:
-    """Compare planned and best skips, a row per sampler and jump of each design; write CSV and HTML."""
+    """Compare planned and best jumps, a row per sampler and jump of each design; write CSV and HTML."""
     sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
     swept = sweep.assign(step_loss=step_losses(sweep, inputs, config))
     table = plan_table.compare(swept, found, config["max_loss"], config["calls"])
     write_text(tables.csv(table), csv)
     note = (
         f"The planner chooses the furthest jump that loses at most {config['max_loss']:g} nats per image more than the best one, "
-        "including the loss by the sampler's steps. Relative cost: its network calls over those of the sweep that it replaces."
+        "including the loss by the sampler's steps. Jumps are in skipped steps for the design truncate, and in % of the "
+        "network's time for regrid. Relative cost: its network calls over those of the sweep that it replaces."
     )
     write_text(
         tables.page(table.rename(columns=HEADINGS)[list(HEADINGS.values())], "Planned jumps", note, FORMATS), html

@@ -28,7 +28,7 @@ SHOWN = 16
 
 
 class Batch(NamedTuple):
-    """Seeds, and their states at each level, shape (sample, skip, channel, height, width)."""
+    """Seeds, and their states at each level, shape (sample, skipped_percent, channel, height, width)."""
 
     seeds: list[int]
     states: Tensor
@@ -78,7 +78,7 @@ def described(
     features = {
         name: array(
             np.stack([fidelity.extract_features(extractor, part) for part in images], 1),
-            ("sample", "skip", name.replace("features", "feature")),
+            ("sample", "skipped_percent", name.replace("features", "feature")),
             f"images: {name}",
         )
         for name, extractor in extractors.items()
@@ -86,13 +86,15 @@ def described(
     arrays = {
         "squared_error": array(
             np.stack(errors, 1),
-            ("sample", "skip"),
+            ("sample", "skipped_percent"),
             "squared difference from the network's own images, mean over pixels",
             missing="seeds for which these were not solved",
         ),
-        "nfe": array(np.array(calls), "skip", "network calls per image"),
+        "nfe": array(np.array(calls), "skipped_percent", "network calls per image"),
         "seed": array(np.asarray(seeds, np.int64), "sample", "seed of the initial noise"),
-        "shown": array(torch.stack(images)[:, :SHOWN].numpy(), ("skip", "shown_sample", *IMAGE_DIMS), "first images"),
+        "shown": array(
+            torch.stack(images)[:, :SHOWN].numpy(), ("skipped_percent", "shown_sample", *IMAGE_DIMS), "first images"
+        ),
     }
     return xr.Dataset({**features, **arrays})
 
@@ -114,13 +116,15 @@ def solved(file: str) -> dict[int, Tensor]:
     return dict(zip(data["seed"].values.tolist(), torch.from_numpy(data["images"].values), strict=True))
 
 
-def with_levels(data: xr.Dataset, samplers: list[Sampler], skips: list[int]) -> xr.Dataset:
+def with_levels(data: xr.Dataset, samplers: list[Sampler], percents: list[int]) -> xr.Dataset:
     """Add the levels at which sampling started to the features."""
     levels = np.array([sampler.grid[0] for sampler in samplers])
     return data.assign(
-        skip=array(np.array(skips), "skip", "share of the network's time that is skipped", "percent"),
-        alpha=array(levels[:, 0], "skip", "signal scale at the start"),
-        sigma=array(levels[:, 1], "skip", "noise scale at the start"),
+        skipped_percent=array(
+            np.array(percents), "skipped_percent", "share of the network's time that is skipped", "percent"
+        ),
+        alpha=array(levels[:, 0], "skipped_percent", "signal scale at the start"),
+        sigma=array(levels[:, 1], "skipped_percent", "noise scale at the start"),
     )
 
 
@@ -140,7 +144,7 @@ def main(
     schedule = schedules.load_schedule(inputs["scheduler"])
     extractors = Extractors(config["extractor"], inputs.get("extractor"), inputs["autoencoder"]).load()
     own = {} if SAMPLERS[sampler_name].stochastic else solved(inputs["solution"])
-    starts = [hybrid_sampler.start_after(skip) for skip in config["skips"]]
+    starts = [hybrid_sampler.start_after(percent) for percent in config["skipped_percent"]]
     settings = followed(sampler_name, scheduler)
     walks = [hybrid_sampler.regridded(sampler_name, schedule, steps, start, **settings) for start in starts]
     meter.plan(evaluations=len(seeds) * sum(sampler.calls() for sampler in walks))
@@ -150,7 +154,7 @@ def main(
     run_config = {"sampler": sampler_name, **config, "steps": steps}
     network = artifacts.digest(inputs["weights"])
     provenance = origin(study, seeds=[seeds.start, seeds.stop], config=run_config, network=network)
-    artifacts.save(with_levels(data, walks, config["skips"]), output, provenance)
+    artifacts.save(with_levels(data, walks, config["skipped_percent"]), output, provenance)
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ def hybrid(
     sampler: Sampler,
     denoiser: denoisers.Denoiser,
     seeds: list[int],
-    skip: int,
+    skipped_steps: int,
 ) -> xr.Dataset:
     """Generate the images of a batch of seeds, and return them with the NFE of each."""
     counting, noise = denoisers.CountingDenoiser(denoiser), initial_noise(seeds, shape)
-    image = last(hybrid_sampler.walk(jump, sampler, counting, noise, skip, seeds)).state
-    level = sampler.grid[skip]
+    image = last(hybrid_sampler.walk(jump, sampler, counting, noise, skipped_steps, seeds)).state
+    level = sampler.grid[skipped_steps]
     return xr.Dataset(
         {
             "images": image_array(image.clamp(-1, 1).numpy(), ("sample", *IMAGE_DIMS), "generated images"),
@@ -57,7 +57,7 @@ def main(
     output: str,
     study: str,
     seeds: range,
-    skip: int,
+    skipped_steps: int,
     config: dict[str, Any],
     compute: Compute,
 ) -> None:
@@ -67,13 +67,18 @@ def main(
     jump = JUMPS[config["jump"]](basis).state
     sampler = trajectories.make_sampler(config["sampler"], schedule)
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
-    meter.plan(evaluations=len(seeds) * sampler.calls(skip))
+    meter.plan(evaluations=len(seeds) * sampler.calls(skipped_steps))
     provenance = origin(
-        study, seeds=[seeds.start, seeds.stop], sampler=config["sampler"], jump=config["jump"], skip=skip, **digests
+        study,
+        seeds=[seeds.start, seeds.stop],
+        sampler=config["sampler"],
+        jump=config["jump"],
+        skipped_steps=skipped_steps,
+        **digests,
     )
     with torch.inference_mode():
         batches = seed_batches(seeds, config["batch_size"])
-        parts = (hybrid(jump, basis.image_shape, sampler, denoiser, batch, skip) for batch in batches)
+        parts = (hybrid(jump, basis.image_shape, sampler, denoiser, batch, skipped_steps) for batch in batches)
         artifacts.save_stream(parts, output, "sample", provenance)
 
 

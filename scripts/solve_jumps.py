@@ -28,12 +28,14 @@ from underpainting_workflow.runner import run
 class Start(NamedTuple):
     """The states after a jump, and the network's own images from the same noise.
 
-    `sampler` is empty for the design "re-grid", which jumps alike for every sampler.
+    `sampler` is empty, `skipped_steps` 0 for the design "re-grid", which jumps alike for every sampler; `skipped_percent` is 0
+    for "truncate".
     """
 
     sampler: str
     jump: str
-    skip: int
+    skipped_steps: int
+    skipped_percent: int
     steps: int
     states: Tensor
     level: NoiseLevel
@@ -43,10 +45,10 @@ class Start(NamedTuple):
 def truncated(basis: eigenbasis.Eigenbasis, seeds: list[int], settings: Any, config: dict[str, Any]) -> Iterator[Start]:
     """Yield the states after the Gaussian's jump on the samplers' own grids."""
     jump, noise = jumps.GaussianJump(basis), initial_noise(seeds, basis.image_shape)
-    for name, skip, steps in config["truncated"]:
+    for name, skipped, steps in config["truncated"]:
         sampler = trajectories.make_sampler(config["samplers"][name], settings)
-        states = hybrid_sampler.state_at_step(jump, sampler, noise, skip)
-        yield Start(name, "gaussian", skip, steps, states, sampler.grid[skip], list(range(len(seeds))))
+        states = hybrid_sampler.state_at_step(jump, sampler, noise, skipped)
+        yield Start(name, "gaussian", skipped, 0, steps, states, sampler.grid[skipped], list(range(len(seeds))))
 
 
 def regridded(files: Iterator[str], seeds: list[int], config: dict[str, Any]) -> Iterator[Start]:
@@ -57,9 +59,9 @@ def regridded(files: Iterator[str], seeds: list[int], config: dict[str, Any]) ->
         states = np.concatenate([shard["state"].values[part] for shard, part in zip(shards, chosen, strict=True)])
         found = np.concatenate([shard["seed"].values[part] for shard, part in zip(shards, chosen, strict=True)])
         images = [seeds.index(seed) for seed in found.tolist()]
-        for place, (skip, steps) in enumerate(every):
+        for place, (percent, steps) in enumerate(every):
             level = NoiseLevel(*(float(shards[0][name][place]) for name in ("alpha", "sigma")))
-            yield Start("", jump, skip, steps, torch.from_numpy(states[:, place]), level, images)
+            yield Start("", jump, 0, percent, steps, torch.from_numpy(states[:, place]), level, images)
 
 
 def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: list[Start], own: Tensor) -> xr.Dataset:
@@ -72,7 +74,8 @@ def solved(denoiser: denoisers.Denoiser, schedule: schedules.Schedule, starts: l
     names = {
         "sampler": "sampler on whose grid it landed, if any",
         "jump": "jump",
-        "skip": "steps, or per cent of the time",
+        "skipped_steps": "steps of that sampler that the jump replaces",
+        "skipped_percent": "per cent of the network's time that is skipped, if it landed on no sampler's grid",
     }
     columns = {name: np.array([getattr(start, name) for start in starts]) for name in names}
     return xr.Dataset(

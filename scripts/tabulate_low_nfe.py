@@ -13,11 +13,11 @@ OTHERS = {"autoencoder_loss": "autoencoder", "network_loss": "RMSE"}
 
 
 def cell(rows: pd.DataFrame, nfe: int | None = None) -> str:
-    """Format a distance with its skip, its NFE if lower than the column's, its interval and the other losses."""
+    """Format a distance with the skipped percentage, its NFE if lower than the column's, its interval and the other losses."""
     if rows.empty:
         return ""
     row = rows.iloc[0]
-    remarks = [f"{row['skip']} %"] if row["skip"] else []
+    remarks = [f"{row['skipped_percent']} %"] if row["skipped_percent"] else []
     remarks += [f"NFE {row['nfe']}"] if row["nfe"] != nfe else []
     bracket = f" ({', '.join(remarks)})" if remarks else ""
     ends = f"{row['fd_infinite_low']:.3f} to {row['fd_infinite_high']:.3f}"
@@ -35,9 +35,9 @@ def line(best: pd.DataFrame, plain: pd.DataFrame, config: dict[str, Any]) -> dic
 
 
 def main(table: str, output: str, config: dict[str, Any]) -> None:
-    """Select the best skip for each cell, write the page."""
+    """Select the best jump for each cell, write the page."""
     sweep_rows = pd.read_csv(table)
-    found, plain = sweep.best(sweep.few_calls(sweep_rows)), sweep.references(sweep_rows)
+    found, plain = sweep.best(sweep.regridded(sweep_rows)), sweep.references(sweep_rows)
     parts = []
     for sampler_name, label in config["samplers"].items():
         lines = []

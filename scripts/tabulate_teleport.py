@@ -18,9 +18,10 @@ from underpainting_workflow.runner import run
 
 FEATURE_COLUMNS = ["fd", "fd_infinite", "floor", "floor_infinite", "loss", "behind"]
 NETWORK_COLUMNS = ["rmse_to_network", "network_loss", "rmse_of_jump"]
+SKIPPED = ["skipped_steps", "skipped_percent"]  # of the designs truncate and regrid; the other is empty
 EXACT = {"floor", "floor_infinite"}  # no interval
 COLUMNS = [
-    *["sampler", "design", "jump", "skip", "nfe", "sigma", "alpha"],
+    *["sampler", "design", "jump", *SKIPPED, "nfe", "sigma", "alpha"],
     *(
         f"{name}{end}"
         for name in [*(f"{prefix}{name}" for prefix in FEATURES for name in FEATURE_COLUMNS), *NETWORK_COLUMNS]
@@ -29,7 +30,7 @@ COLUMNS = [
     *["kid", "kid_std", "precision", "recall", "n", "extractor"],
 ]
 HEADINGS = {
-    "skip": "Nskip",
+    "skipped_steps": "Skipped steps",
     "nfe": "NFE",
     "sigma": "Noise scale",
     "fd": "",
@@ -52,7 +53,7 @@ FORMATS = {
     "Recall": "{:.3f}",
 }
 NOTE = (
-    "Nskip: steps replaced by the closed form. {distance}: Frechet distance of {images} images ({null} of the null model) "
+    "Skipped steps: replaced by the closed form. {distance}: Frechet distance of {images} images ({null} of the null model) "
     "to held-out real images; lower is better, as for KID. n to infinity: extrapolated to infinitely many images, so that "
     "it does not depend on their number. Floor: distance of as many real images; values below it are not better. Loss: "
     "relative increase of a measure over the sampler without a jump, from the same seeds: of the distance at infinitely "
@@ -78,15 +79,21 @@ def gather(truncated: list[str], low_nfe: list[str], jumps: str, extractor: str)
         rows.extend(json.loads(Path(file).read_text(encoding="utf-8")))
     found = biases(jumps)
     for row in rows:
-        place = (row["sampler"] if row["design"] == "truncate" else "", row["jump"], row["skip"])
+        place = (
+            row["sampler"] if row["design"] == "truncate" else "",
+            row["jump"],
+            *(row.get(name, 0) for name in SKIPPED),
+        )
         row |= found.get(place, {})
-    return pd.DataFrame(rows).assign(extractor=extractor).reindex(columns=COLUMNS)
+    return (
+        pd.DataFrame(rows).assign(extractor=extractor).reindex(columns=COLUMNS).astype(dict.fromkeys(SKIPPED, "Int64"))
+    )
 
 
-def biases(file: str) -> dict[tuple[str, str, int], dict[str, float]]:
-    """Return the RMSE of each jump, by sampler (empty for the design "re-grid"), jump and skip."""
+def biases(file: str) -> dict[tuple[str, str, int, int], dict[str, float]]:
+    """Return the RMSE of each jump, by sampler (empty for the design "re-grid"), jump, skipped steps and per cent."""
     data = artifacts.load(file)
-    places = zip(*(data[name].values.tolist() for name in ("sampler", "jump", "skip")), strict=True)
+    places = zip(*(data[name].values.tolist() for name in ("sampler", "jump", *SKIPPED)), strict=True)
     errors = [values[~np.isnan(values)] for values in data["squared_error"].values]
     return {
         place: interval_columns("rmse_of_jump", *reference_solution.rmse_interval(values)[:3])
@@ -112,11 +119,11 @@ def skippable_steps(rows: pd.DataFrame, extractor: str) -> str:
     if found["all of them"] is None:
         return "Not sampled without a jump, so there is no reference."
     parts = [
-        f"by {text} {one.skip} ({one.low} to {one.high}), {one.share:.0%} of the network calls"
+        f"by {text} {one.skipped_steps} ({one.low} to {one.high}), {one.share:.0%} of the network calls"
         for text, one in found.items()
         if one
     ]
-    return f"Steps that can be skipped, with all smaller skips, for at most {limit} more: {'; '.join(parts)}."
+    return f"Steps that can be skipped, with all shorter jumps, for at most {limit} more: {'; '.join(parts)}."
 
 
 def part(table: pd.DataFrame, sampler: str, label: str, extractor: str, jump: str = "gaussian") -> tables.Part:

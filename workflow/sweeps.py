@@ -23,7 +23,7 @@ FEW = 10
 FIGURES = (
     "fig17_skipping",
     "fig_low_nfe",
-    "fig_low_nfe_skips",
+    "fig_low_nfe_skipped",
     "fig_low_nfe_samples",
     "fig_early_checkpoints",
     "fig_residual",
@@ -37,7 +37,7 @@ network's own images, its probability flow solved in many small steps from the s
 of real images, is not better. "Loss" is a measure over that of the same sampler with as many steps and no jump, less 1; "behind"
 that over the plain run of many calls; "RMSE of the jump" what remains however many calls follow. The jump "isotropic" is the null
 model: a Gaussian with the mean and the total variance of the data, and no covariance. 95 % intervals by resampling seeds. The
-best skip of a row is chosen by the first distance.
+best jump of a row is chosen by the first distance.
 """
 JUDGED = {"fd_infinite": "FD", "autoencoder_fd_infinite": "FD (autoencoder)", "rmse_to_network": "RMSE"}
 
@@ -60,12 +60,12 @@ def losses(rows: pd.DataFrame, form: str) -> dict[str, list[str]]:
 
 def skipping(table: pd.DataFrame) -> pd.DataFrame:
     """The samplers' own grids, as Tables 3-5 of the paper."""
-    rows = table[table["design"] == "truncate"]
+    rows = table[table["design"] == "truncate"].astype({"skipped_steps": int})
     return pd.DataFrame(
         {
             "sampler": rows["sampler"],
             "jump": rows["jump"],
-            "skipped": rows["skip"],
+            "skipped steps": rows["skipped_steps"],
             "NFE": rows["nfe"],
             "sigma / alpha": rows["sigma"] / rows["alpha"],
             "FD at n": [f"{value:.3f}" for value in rows["fd"]],
@@ -78,7 +78,7 @@ def skipping(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def within_tolerance(table: pd.DataFrame) -> pd.DataFrame:
-    """The largest skip of each sampler up to which none loses more than 2 %: by each measure, by all, and of the null model."""
+    """The most skipped steps of each sampler up to which none loses more than 2 %: by each measure, by all, of the null model."""
     choices = {**{text: [loss] for loss, text in zip(sweep.LOSSES, JUDGED.values(), strict=True)}, "all": sweep.LOSSES}
     rows = []
     for name in table.loc[table["design"] == "truncate", "sampler"].unique():
@@ -86,7 +86,7 @@ def within_tolerance(table: pd.DataFrame) -> pd.DataFrame:
             chosen = sweep.truncated(table, name, jump)
             found = {text: sweep.skippable(chosen, losses) for text, losses in choices.items()}
             cells = {
-                text: f"{one.skip} ({one.low} to {one.high}), saves {one.share:.0%}"
+                text: f"{one.skipped_steps} ({one.low} to {one.high}), saves {one.share:.0%}"
                 for text, one in found.items()
                 if one
             }
@@ -103,15 +103,15 @@ def floors(table: pd.DataFrame) -> str:
     return f"Floor, in the features of the classifier (of the autoencoder): {', '.join([*at_n, endless])}."
 
 
-def few_calls(table: pd.DataFrame) -> pd.DataFrame:
+def low_nfe(table: pd.DataFrame) -> pd.DataFrame:
     """The best landing of each jump, for each sampler and number of calls."""
-    rows = sweep.best(sweep.few_calls(table)).sort_values(["sampler_name", "nfe", "jump"])
+    rows = sweep.best(sweep.regridded(table)).sort_values(["sampler_name", "nfe", "jump"])
     return pd.DataFrame(
         {
             "sampler": rows["sampler_name"],
             "NFE": rows["nfe"],
             "jump": rows["jump"],
-            "skipped, %": rows["skip"],
+            "skipped (%)": rows["skipped_percent"],
             **texts(rows, JUDGED, ".3f"),
             **losses(rows, "+.0%"),
             **texts(rows, {"behind": "behind"}, "+.0%"),
@@ -133,7 +133,7 @@ def plan(file: Path) -> pd.DataFrame:
 
 def in_short(name: str, folder: Path) -> Iterator[dict[str, str]]:
     """What a study's sweep says of each jump up to `FEW` calls: how often it is better than none, by each measure."""
-    rows = sweep.few_calls(pd.read_csv(folder / "teleport.csv"))
+    rows = sweep.regridded(pd.read_csv(folder / "teleport.csv"))
     rows = sweep.best(rows[rows["nfe"] <= FEW])
     for jump, chosen in rows[rows["jump"] != sweep.NO_JUMP].groupby("jump", sort=False):
         cells = {}
@@ -160,14 +160,14 @@ def of_sweep(table: pd.DataFrame) -> Iterator[str]:
     yield "### First steps skipped\n"
     yield floors(table) + "\n"
     yield markdown(skipping(table)) + "\n"
-    yield "Largest skip up to which none loses more than 2 %, with its 95 % interval:\n"
+    yield "Largest number of skipped steps up to which none loses more than 2 %, with its 95 % interval:\n"
     yield markdown(within_tolerance(table)) + "\n"
     if (table["design"] == "regrid").any():
         plain = sweep.references(table).iterrows()
         runs = [f"{row['sampler']}, NFE {row['nfe']}: {with_interval(row, 'fd_infinite', '.3f')}" for _, row in plain]
         yield "### Few network calls\n"
         yield f"Plain runs: {'; '.join(runs)}.\n"
-        yield markdown(few_calls(table)) + "\n"
+        yield markdown(low_nfe(table)) + "\n"
 
 
 def section(name: str, study: Study, folder: Path, docs: Path) -> Iterator[str]:

@@ -387,7 +387,7 @@ them.
         config=lambda study: {
             "label": stages.main_first(study.teleport)[0].label,
             "steps": stages.main_first(study.teleport)[0].steps,
-            "skips": list(study.teleport.skips),
+            "skipped_steps": list(study.teleport.skipped_steps),
             "gallery": study.figures.gallery,
         },
         title="Fig. 4 E: images after a jump",
@@ -433,8 +433,8 @@ to infinitely many images, with its 95 % interval; lower is better, and values b
 of real images, are not better. **Lower panels**: relative increase of each measure over the same sampler without a
 jump, from the same seeds (loss): of this distance, of the same in the features of an autoencoder, which is trained
 without labels, and of the root mean squared difference from the network's own images. Errors common to all runs cancel
-there. Dashed: no jump. Dotted: a loss of 2 %. Rings mark the largest skip up to which every interval excludes a larger
-loss; without a ring, no skip that was tried does so. The axis of the loss is linear up to 2 %. Intervals by resampling
+there. Dashed: no jump. Dotted: a loss of 2 %. Rings mark the longest jump up to which every interval excludes a larger
+loss; without a ring, no jump that was tried does so. The axis of the loss is linear up to 2 %. Intervals by resampling
 seeds.
 """,
     ),
@@ -451,7 +451,7 @@ seeds.
 Image quality of *{{ snakemake.wildcards.study }}* with few network calls (low NFE), from noise (no jump) and after each
 kind of jump: Fréchet distance to held-out real images, extrapolated to infinitely many images and drawn no lower than
 that of real images (dotted), lower is better; a panel per sampler. All steps are spread over the time that a jump
-leaves (the design "re-grid"). Of each jump the skip with the smallest distance is shown; bars are 95 % intervals by
+leaves (the design "re-grid"). Of each jump the length with the smallest distance is shown; bars are 95 % intervals by
 resampling seeds, and points are offset sideways to keep these apart. Dashed, with its interval in grey: the same
 sampler without a jump and with many calls. The isotropic Gaussian is the null model: it has the mean and the total
 variance alone. **Last panel**: all of these, and the Pareto front: no run with as few calls lies below it. Both axes
@@ -459,8 +459,8 @@ are logarithmic.
 """,
     ),
     Figure(
-        draw="low_nfe_skips",
-        file="fig_low_nfe_skips",
+        draw="low_nfe_skipped",
+        file="fig_low_nfe_skipped",
         category="Teleportation",
         label="Low NFE: how far to jump",
         inputs={"table": _SWEEP},

@@ -23,7 +23,7 @@ from underpainting_workflow.claims import emergence, teleport
 
 LOW_NFE = 10
 SHARE = 0.4
-"""Fraction of the steps that the reported jump skips where no skip is known to be free."""
+"""Fraction of the steps that the reported jump skips where no jump is known to be free."""
 NULL_MODEL = "an isotropic Gaussian"
 """The null model, a Gaussian with only the mean and the total variance, as named on the front page."""
 
@@ -77,7 +77,7 @@ class Finding(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """The sampler whose skips are reported.
+    """The sampler whose jumps are reported.
 
     Attributes:
         sampler: its id.
@@ -104,11 +104,11 @@ def findings(
         table: `teleport.csv`.
         gaussian: errors of the Gaussian along the main sampler, and of the isotropic one.
         emerged: `emergence/SAMPLER.zarr.zip`.
-        swept: the sampler whose skips are reported.
+        swept: the sampler whose jumps are reported.
         followed: label of the sampler that the Gaussian is compared with.
         jumps: labels of the jumps at low NFE, by id.
     """
-    few = sweep.few_calls(table)
+    few = sweep.regridded(table)
     found = (
         calls_saved(table, swept),
         best_jump(few, jumps) if len(few) else cost_of_skipping(table, swept),
@@ -127,7 +127,7 @@ def calls_saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     choices = {"all measures": sweep.LOSSES, f"the {names['loss']} alone": ["loss"]}
     found = {text: sweep.skippable(jumped, losses) for text, losses in choices.items()}
     every = found["all measures"]
-    if every is None or None in found.values() or not (jumped["skip"] > 0).any():
+    if every is None or None in found.values() or not (jumped["skipped_steps"] > 0).any():
         return None
     of_null = [sweep.skippable(null, losses) for losses in choices.values()]
     numbers = [
@@ -142,13 +142,13 @@ def calls_saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
     null_saves = _of_null(numbers, _share, f"the jump of {NULL_MODEL} saves")
     sentence = (
         f"A jump saves {_text(numbers[0], _share, '95 % interval ')} of the network calls of {_named(swept.label)} "
-        f"({every.skip} steps skipped) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; judged by the "
+        f"({every.skipped_steps} steps skipped) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; judged by the "
         f"{names['loss']} alone it saves {_text(numbers[1], _share)}{null_saves}."
     )
-    tried = sorted(jumped.loc[jumped["skip"] > 0, "skip"])
-    measures, skips = _listed([names[loss] for loss in known]), _listed([str(skip) for skip in tried])
+    tried = sorted(jumped.loc[jumped["skipped_steps"] > 0, "skipped_steps"])
+    measures, lengths = _listed([names[loss] for loss in known]), _listed([str(steps) for steps in tried])
     meaning = (
-        f"The measures are: {measures}. Jumps over {skips} of {swept.steps} steps were tried; the largest jump without loss "
+        f"The measures are: {measures}. Jumps over {lengths} of {swept.steps} steps were tried; the largest jump without loss "
         "lies between the one named and the next larger one tried."
     )
     return Finding("What a jump saves", sentence, meaning, tuple(numbers), "fig04f_fidelity")
@@ -158,7 +158,7 @@ def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
     """Report the effect of the best jump at the lowest NFE of the sweep, and at ten network calls.
 
     Args:
-        few: rows of `sweep.few_calls`.
+        few: rows of `sweep.regridded`.
         jumps: labels of the jumps, by id.
     """
     real = few[~few["jump"].isin([sweep.NO_JUMP, sweep.NULL]) & few["loss"].notna() & sweep.judged(few).notna()]
@@ -172,13 +172,13 @@ def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         found = _losses(best, _best_null(few, best))
         name, label = jumps.get(str(best["jump"]), str(best["jump"])), SAMPLERS[best["sampler_name"]].label
         sentences.append(
-            f"With {_calls(best)} the best jump ({name}, over {best['skip']} % of the network's time, before {label}) "
+            f"With {_calls(best)} the best jump ({name}, over {best['skipped_percent']} % of the network's time, before {label}) "
             f"{_changes(found)}"
         )
         numbers += [number._replace(name=f"{number.name}, {_calls(best)}") for number in found.values()]
     meaning = (
         "Lower is better; changes are relative to the same sampler with as many calls and no jump. The best of all jumps tried "
-        f"({real['jump'].nunique()} models and their skips) is selected by the reported distance itself, which is "
+        f"({real['jump'].nunique()} models and their lengths) is selected by the reported distance itself, which is "
         "therefore slightly optimistic."
     )
     return Finding(
@@ -204,8 +204,8 @@ def cost_of_skipping(table: pd.DataFrame, swept: Swept) -> Finding | None:
     row = _at(jumped[jumped["loss"].notna()], int(SHARE * swept.steps))
     if row is None:
         return None
-    found = _losses(row, _same_skip(null, row))
-    sentence = f"A jump over {row['skip']} steps of {_named(swept.label)} {_changes(found)}"
+    found = _losses(row, _same_jump(null, row))
+    sentence = f"A jump over {row['skipped_steps']} steps of {_named(swept.label)} {_changes(found)}"
     meaning = (
         f"Lower is better; changes are relative to the same sampler without a jump. The jump leaves {_calls(row)}."
     )
@@ -238,18 +238,18 @@ def lasting_change(table: pd.DataFrame, swept: Swept) -> Finding | None:
     """Report how far a jump moves the images of the network's probability flow, independent of the number of calls."""
     jumped, null = _with_null(table, swept)
     free = sweep.skippable(jumped)
-    place = free.skip if free and free.skip else int(SHARE * swept.steps)
+    place = free.skipped_steps if free and free.skipped_steps else int(SHARE * swept.steps)
     row = _at(jumped[jumped["rmse_of_jump"].notna()], place)
     if row is None:
         return None
     jump = _number("rmse of the jump", _of_row(row, "rmse_of_jump"), None)
-    null_row, plain = _same_skip(null, row), jumped[jumped["skip"] == 0]
+    null_row, plain = _same_jump(null, row), jumped[jumped["skipped_steps"] == 0]
     ends = [
         _number("rmse to the network without a jump", _of_row(plain.iloc[0] if len(plain) else None, _END), None),
         _number("rmse to the network after the jump", _of_row(row, _END), _of_row(null_row, _END)),
     ]
     sentence = (
-        f"A jump over {row['skip']} steps of {_named(swept.label)} moves the network's own images by "
+        f"A jump over {row['skipped_steps']} steps of {_named(swept.label)} moves the network's own images by "
         f"{_text(jump, _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
         "calls follow."
     )
@@ -317,15 +317,15 @@ def _with_null(table: pd.DataFrame, swept: Swept) -> tuple[pd.DataFrame, pd.Data
     return jumped, null if (null["jump"] == sweep.NULL).any() else null.iloc[:0]
 
 
-def _at(rows: pd.DataFrame, skip: int) -> pd.Series | None:
-    """Return the row of the largest jump over at most `skip` steps, or else that of the smallest jump."""
-    rows = rows[rows["skip"] > 0]
-    near = rows[rows["skip"] <= skip]
+def _at(rows: pd.DataFrame, skipped_steps: int) -> pd.Series | None:
+    """Return the row of the largest jump over at most `skipped_steps` steps, or else that of the smallest jump."""
+    rows = rows[rows["skipped_steps"] > 0]
+    near = rows[rows["skipped_steps"] <= skipped_steps]
     return near.iloc[-1] if len(near) else rows.iloc[0] if len(rows) else None
 
 
-def _same_skip(rows: pd.DataFrame, row: pd.Series) -> pd.Series | None:
-    same = rows[rows["skip"] == row["skip"]]
+def _same_jump(rows: pd.DataFrame, row: pd.Series) -> pd.Series | None:
+    same = rows[rows["skipped_steps"] == row["skipped_steps"]]
     return same.iloc[0] if len(same) else None
 
 

@@ -1,4 +1,4 @@
-"""Compare the planner's choices with the best skips of a sweep."""
+"""Compare the planner's choices with the best jumps of a sweep."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ COLUMNS = [
 
 
 def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance: float, calls: int) -> pd.DataFrame:
-    """Compare the skip that the planner chooses with the best one, for each sampler and jump of a sweep.
+    """Compare the length of jump that the planner chooses with the best one, for each sampler and jump of a sweep.
 
-    The best skip has the smallest value of a measure; in the design "truncate" no jump is a candidate, too. Frechet
+    The best length has the smallest value of a measure; in the design "truncate" no jump is a candidate, too. Frechet
     distances are extrapolated to infinitely many images and not counted below the floor.
 
     Args:
@@ -32,14 +32,16 @@ def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance:
         calls: network calls of the planner, over all its images.
 
     Returns:
-        `COLUMNS`; `cost` is the planner's calls over those of the sweep's rows with the same design.
+        `COLUMNS`; `planned` and `best` as in `sweep.jump_lengths`; `cost` is the planner's calls over those of the sweep's
+        rows with the same design.
     """
+    table = table.assign(length=sweep.jump_lengths(table))
     swept = table[table["jump"] != sweep.NULL]
     spent = (swept["nfe"] * swept["n"]).groupby(swept["design"]).sum().to_dict()
     rows = []
     for (design, sampler), group in table.groupby(["design", "sampler"], sort=False):
         for jump in [name for name in shortfalls if (group["jump"] == name).any()]:
-            plain = group["skip"].eq(0) & group["design"].eq("truncate")
+            plain = group["skipped_steps"].eq(0) & group["design"].eq("truncate")
             chosen = _choice(group[(group["jump"] == jump) | plain], shortfalls[jump], tolerance)
             rows.append(
                 {"sampler": sampler, "design": design, "jump": jump, **chosen, "cost": calls / spent[str(design)]}
@@ -49,16 +51,17 @@ def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance:
 
 def _choice(rows: pd.DataFrame, shortfall: Shortfall, tolerance: float) -> dict[str, Any]:
     """Return the row that the planner chooses, and the best one."""
-    rows = rows.sort_values("skip")
+    rows = rows.sort_values("length")
     ratios = rows["sigma"] / rows["alpha"]
     jumped = [
-        planner.loss_at(shortfall, ratio) if skip else 0.0 for skip, ratio in zip(rows["skip"], ratios, strict=True)
+        planner.loss_at(shortfall, ratio) if length else 0.0
+        for length, ratio in zip(rows["length"], ratios, strict=True)
     ]
     place = planner.furthest([a + b for a, b in zip(jumped, rows["step_loss"], strict=True)], tolerance)
     taken, found = rows.iloc[place], {prefix: _of_measure(rows, prefix, place) for prefix in MEASURES}
     distances = sweep.judged(rows)
     return {
-        "planned": int(taken["skip"]),
+        "planned": int(taken["length"]),
         **{f"{prefix}{name}": value for prefix, one in found.items() for name, value in one.items()},
         "fd": float(distances.iloc[place]),
         "best_fd": float(distances.min()),
@@ -68,9 +71,9 @@ def _choice(rows: pd.DataFrame, shortfall: Shortfall, tolerance: float) -> dict[
 
 
 def _of_measure(rows: pd.DataFrame, prefix: str, place: int) -> dict[str, float]:
-    """Return the best skip by a measure, and the relative excess of the planned one; NaN where it was not measured."""
+    """Return the best length by a measure, and the relative excess of the planned one; NaN where it was not measured."""
     values = rows[MEASURES[prefix]] if prefix == "network_" else sweep.judged(rows, prefix)
     if values.isna().any():
         return {"best": float("nan"), "excess": float("nan")}
     best = int(values.to_numpy().argmin())
-    return {"best": float(rows["skip"].iloc[best]), "excess": float(values.iloc[place] / values.iloc[best] - 1)}
+    return {"best": float(rows["length"].iloc[best]), "excess": float(values.iloc[place] / values.iloc[best] - 1)}

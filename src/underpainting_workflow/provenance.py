@@ -22,7 +22,7 @@ def settings(data: str) -> Settings:
         section_files=("config/studies/{}.yaml",),
         scripts="scripts/{}.py",
         metrics=("metrics.json",),
-        plots={"teleport.csv": {"x": "skip", "y": "fd"}},
+        plots={"teleport.csv": {"x": "skipped_steps", "y": "fd"}},
         stage_command="snakemake --cores all --config studies={}",
         kept=("*.checkpoint.safetensors",),  # a killed training resumes from it
         title="the workflow Underpainting",

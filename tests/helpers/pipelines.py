@@ -79,14 +79,14 @@ def pipeline(**changes: Any) -> TeleportPipeline:
 
 
 def workflow(
-    pipe_folder: Path, seeds: list[int], skip: int, sampler: str = "ddim", steps: int = 10, **options: Any
+    pipe_folder: Path, seeds: list[int], skipped_steps: int, sampler: str = "ddim", steps: int = 10, **options: Any
 ) -> np.ndarray[Any, Any]:
     """The images of the workflow's script for the network in a folder, in [-1, 1]."""
     denoiser, noise_schedule = denoisers.load_denoiser(pipe_folder, Compute("cpu"))
     with torch.inference_mode():
         whole = stored().all_images
         ahead, walk = jumps.GaussianJump(whole), Sampler(sampler, steps, noise_schedule, **options)
-        found = hybrid(ahead, whole.image_shape, walk, denoiser, seeds, skip)
+        found = hybrid(ahead, whole.image_shape, walk, denoiser, seeds, skipped_steps)
     return found["images"].values
 
 

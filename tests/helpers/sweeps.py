@@ -19,7 +19,7 @@ JUMPS = {
     "samples": "own samples",
 }
 FACTORS = {"none": 1.0, "isotropic": 1.5, "gaussian": 0.8, "lowrank16": 0.85, "mixture": 0.6, "samples": 0.82}
-SKIPS = {"isotropic": (40, 70), "gaussian": (40, 70), "lowrank16": (40,), "mixture": (60, 80), "samples": (55,)}
+PERCENTS = {"isotropic": (40, 70), "gaussian": (40, 70), "lowrank16": (40,), "mixture": (60, 80), "samples": (55,)}
 PLAIN = 0.5
 FLOOR, FLOOR_OF_N = 0.02, 0.05
 BIAS = 0.03
@@ -72,27 +72,27 @@ def truncated(
     null: Mapping[int, float] | None = None,
     network: Mapping[int, float] | None = None,
 ) -> pd.DataFrame:
-    """A sampler on its own grid: loss by skip, intervals 1 % wide to each side; nothing is known without a skip of 0.
+    """A sampler on its own grid: loss by skipped steps, intervals 1 % wide to each side; nothing is known without 0.
 
     Args:
         sampler: its id.
-        losses: by both Frechet distances, by skip.
+        losses: by both Frechet distances, by skipped steps.
         steps: of the sampler.
         per_step: network calls of each.
-        null: those of the null model; by default `NULL_LOSS` at every skip.
+        null: those of the null model; by default `NULL_LOSS` after every jump.
         network: by the difference from the network's own images; by default as the others. Nothing of it is known if empty.
     """
-    beside = {skip: NULL_LOSS for skip in losses if skip} if null is None else null
+    beside = {steps: NULL_LOSS for steps in losses if steps} if null is None else null
     rows = []
     for jump, of_jump in {"gaussian": losses, "isotropic": beside}.items():
-        for skip, loss in of_jump.items():
-            name, spread = jump if skip else "none", 0.01 if skip else 0.0
+        for skipped, loss in of_jump.items():
+            name, spread = jump if skipped else "none", 0.01 if skipped else 0.0
             known = relative("loss", loss, spread) if 0 in losses else {}
-            if network is None or skip in network:
+            if network is None or skipped in network:
                 alone = jump == "isotropic" or network is None
                 jumped = name if jump == "gaussian" else "none"  # the flow is not solved after the null model's jumps
-                known |= from_network(loss if alone else network[skip], spread, jumped)  # type: ignore[index]
-            place = {"skip": skip, "nfe": per_step * (steps - skip), "sigma": 1 - skip / (steps + 5)}
+                known |= from_network(loss if alone else network[skipped], spread, jumped)  # type: ignore[index]
+            place = {"skipped_steps": skipped, "nfe": per_step * (steps - skipped), "sigma": 1 - skipped / (steps + 5)}
             rows.append(row(PLAIN * (1 + loss), sampler=sampler, design="truncate", jump=name, **place, **known))
     table = pd.DataFrame(rows, columns=COLUMNS)
     if 0 not in losses:
@@ -103,23 +103,28 @@ def truncated(
 def regridded(
     samplers: Sequence[str], nfe: Sequence[int], jumps: Sequence[str] = tuple(JUMPS), reference: bool = True
 ) -> pd.DataFrame:
-    """Few calls: the distance without a jump is 10 / NFE; the last skip of each jump is the best, by its factor."""
+    """Few calls: the distance without a jump is 10 / NFE; the last percentage of each jump is the best, by its factor."""
     rows = []
     for sampler_name in samplers:
         for steps in sorted({registry.steps_within(sampler_name, most) for most in nfe}):
             calls = registry.calls(sampler_name, steps)
             for jump in jumps:
-                for skip in SKIPS.get(jump, (0,)):
-                    loss = FACTORS[jump] * (1.0 if skip == SKIPS.get(jump, (0,))[-1] else 1.1) - 1
+                for percent in PERCENTS.get(jump, (0,)):
+                    loss = FACTORS[jump] * (1.0 if percent == PERCENTS.get(jump, (0,))[-1] else 1.1) - 1
                     fd = 10 / calls * (1 + loss)
                     behind = relative("behind", fd / PLAIN - 1) if reference else {}
-                    place = {"sampler": f"{sampler_name}-{steps}", "jump": jump, "skip": skip, "nfe": calls}
-                    known = relative("loss", loss, WIDTH if skip else 0.0)
+                    place = {
+                        "sampler": f"{sampler_name}-{steps}",
+                        "jump": jump,
+                        "skipped_percent": percent,
+                        "nfe": calls,
+                    }
+                    known = relative("loss", loss, WIDTH if percent else 0.0)
                     if not registry.SAMPLERS[sampler_name].stochastic:
-                        known |= from_network(loss, WIDTH if skip else 0.0, jump, 1 / calls)
+                        known |= from_network(loss, WIDTH if percent else 0.0, jump, 1 / calls)
                     rows.append(row(fd, design="regrid", **place, **known, **behind))
         if reference:
-            place = {"sampler": f"{sampler_name}-50", "jump": "none", "skip": 0, "nfe": 50}
+            place = {"sampler": f"{sampler_name}-50", "jump": "none", "skipped_percent": 0, "nfe": 50}
             same = {**relative("loss", 0.0, 0.0), **relative("behind", 0.0, 0.0)}
             rows.append(row(PLAIN, design="regrid", **place, **same))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -398,7 +398,7 @@ def test_teleport_counts_what_can_be_skipped() -> None:
     shared = teleport.claims(sweeps.truncated("ddim-50", losses, null=losses), "ddim-50", 50)
     assert [row.reproduced for row in shared[:4]] == ["trivial"] * 4
     later = teleport.claims(sweeps.truncated("ddim-50", {0: 0.0, 10: 0.2, 20: 0.0}), "ddim-50", 50)
-    assert [row.reproduced for row in later[:2]] == ["no", "yes"], "what a larger skip loses is another claim"
+    assert [row.reproduced for row in later[:2]] == ["no", "yes"], "what a longer jump loses is another claim"
     alone = sweeps.truncated("ddim-50", {10: 0.0, 20: 0.0})
     assert teleport.claims(alone, "ddim-50", 50) == []
 

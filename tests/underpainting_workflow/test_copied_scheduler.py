@@ -72,7 +72,7 @@ def test_diffusers_pipeline_on_the_copy_makes_the_study_s_images(run: dict[str, 
     assert np.abs(made.transpose(0, 3, 1, 2) * 2 - 1 - images).max() <= 1e-5
 
     ours = quiet(TeleportPipeline.from_pretrained(folder, basis=basis()))
-    again = ours(seeds=SEEDS, num_inference_steps=10, skip=0, output_type="pt").images
+    again = ours(seeds=SEEDS, num_inference_steps=10, skipped_steps=0, output_type="pt").images
     assert np.abs(again.numpy() * 2 - 1 - images).max() <= 1e-5
     clipped = np.abs(recorded["endpoint"].values[:, :-1]).max() <= 1
     assert clipped == run.get("clip_sample", False)

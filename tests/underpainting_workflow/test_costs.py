@@ -75,10 +75,12 @@ def test_calls_are_those_that_a_sampler_makes(basis: Eigenbasis, name: str, begi
 
 
 def test_the_papers_sweep_has_the_papers_calls() -> None:
-    """Table 5: CIFAR-10, Heun with 18 steps; 50,000 images for each skip."""
-    assert {skip: costs.calls(choice_of("heun", 18), skip) for skip in TABLE_5} == TABLE_5
-    study = study_with(teleport={"samplers": [{"name": "heun", "steps": 18}], "seeds": 50_000, "skips": list(TABLE_5)})
-    shards = [{"sampler": "heun-18", "skip": str(skip), "first": "0", "stop": "50000"} for skip in TABLE_5]
+    """Table 5: CIFAR-10, Heun with 18 steps; 50,000 images for each number of skipped steps."""
+    assert {steps: costs.calls(choice_of("heun", 18), steps) for steps in TABLE_5} == TABLE_5
+    study = study_with(
+        teleport={"samplers": [{"name": "heun", "steps": 18}], "seeds": 50_000, "skipped_steps": list(TABLE_5)}
+    )
+    shards = [{"sampler": "heun-18", "skipped_steps": str(steps), "first": "0", "stop": "50000"} for steps in TABLE_5]
     assert sum(costs.network_calls("sample_teleport", study, shard) for shard in shards) == 13_450_000
 
 
@@ -131,8 +133,8 @@ def squared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_path: Path, network: UNet2DModel) -> None:
     """The sweeps have other seeds: of 3 to 8 the network's own images are solved, of 6 to 17 there are jumps."""
     study = study_with(
-        teleport={"first_seed": 3, "skips": [0, 2, 4], "solution": {"seeds": 6, "steps": 5}, "batch_size": 4},
-        low_nfe={"first_seed": 6, "shard_size": 5, "jumps": [{"name": "isotropic", "skips": [50, 80]}]},
+        teleport={"first_seed": 3, "skipped_steps": [0, 2, 4], "solution": {"seeds": 6, "steps": 5}, "batch_size": 4},
+        low_nfe={"first_seed": 6, "shard_size": 5, "jumps": [{"name": "isotropic", "skipped_percent": [50, 80]}]},
     )
     inputs: dict[str, Any] = network_folder(tmp_path, network)
     meter.reset()
@@ -145,13 +147,14 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
     config: Any = files.solution.jump_settings(study)
     assert [entry[:2] for entry in config["landed"]] == [["isotropic", 1]], "the shard of 6 to 10 alone has any of them"
     states = str(tmp_path / "seeds_6-11.zarr.zip")
-    jump = {"name": "isotropic", "skips": [50, 80], "batch_size": 4}
+    jump = {"name": "isotropic", "skipped_percent": [50, 80], "batch_size": 4}
     jump_ahead.main(inputs, [], states, "tiny", range(6, 11), jump)
     solve_jumps.main(inputs, [states], str(tmp_path / "jumps.zarr.zip"), "tiny", config, Compute("cpu"))
     assert spent() == costs.network_calls("solve_jumps", study, {})
     found = artifacts.load(tmp_path / "jumps.zarr.zip")
     assert found["jump"].values.tolist() == ["gaussian"] * 2 + ["isotropic"] * 2
-    assert found["skip"].values.tolist() == [2, 4, 50, 80]
+    assert found["skipped_steps"].values.tolist() == [2, 4, 0, 0]
+    assert found["skipped_percent"].values.tolist() == [0, 0, 50, 80]
     errors = found["squared_error"].values
     np.testing.assert_array_equal(np.isnan(errors), [[False] * 6] * 2 + [[True] * 3 + [False] * 3] * 2)
 
@@ -182,13 +185,13 @@ def test_no_flow_is_solved_after_jumps_of_stochastic_samplers() -> None:
 
 
 def test_the_null_models_sweep_costs_what_it_calls(tmp_path: Path, network: UNet2DModel) -> None:
-    study = study_with(teleport={"null_seeds": 20, "skips": [0, 2, 4]})
+    study = study_with(teleport={"null_seeds": 20, "skipped_steps": [0, 2, 4]})
     inputs = network_folder(tmp_path, network)
     config = {"sampler": {"name": "ddim", "steps": 6}, "jump": "isotropic", "batch_size": 8}
-    output = str(tmp_path / "skip_2.zarr.zip")
+    output = str(tmp_path / "skipped_2.zarr.zip")
     meter.reset()
     sample_teleport.main(inputs, output, "tiny", range(20), 2, config, Compute("cpu"))
-    wildcards = {"sampler": "ddim-6", "first": "0", "stop": "20", "skip": "2"}
+    wildcards = {"sampler": "ddim-6", "first": "0", "stop": "20", "skipped_steps": "2"}
     assert spent() == costs.network_calls("sample_teleport", study, wildcards) == 20 * 4
     found = artifacts.load(output)
     basis, sampler = eigenbasis.load(inputs["eigenbasis"]), Sampler("ddim", 6, DDIMScheduler(clip_sample=False))
@@ -208,7 +211,7 @@ def test_the_null_models_shards_hold_its_own_seeds_alone() -> None:
     assert ranges == [["0-8", "8-16", "16-24"], ["0-8", "8-16", "16-20"]]
     plain = files.sweep.plain_features("tiny", study, "ddim-6", "2", "null")
     assert [file.rsplit("/", 1)[1] for file in plain] == [file.rsplit("/", 1)[1] for file in own]
-    assert all("/teleport/ddim-6/skip_0/" in file for file in plain)
+    assert all("/teleport/ddim-6/skipped_0/" in file for file in plain)
 
 
 def test_calls_of_early_checkpoints() -> None:
@@ -233,7 +236,7 @@ def test_rules_without_networks_cost_no_calls() -> None:
 
 
 def shard(first: int, runs: bool, memory: int) -> Job:
-    wildcards = {"sampler": "ddim-6", "skip": "2", "first": f"{first}", "stop": f"{first + 24}"}
+    wildcards = {"sampler": "ddim-6", "skipped_steps": "2", "first": f"{first}", "stop": f"{first + 24}"}
     return Job("sample_teleport", [], [], [], runs, "", wildcards, resources={"mem_mb": memory, "runtime": 10})
 
 

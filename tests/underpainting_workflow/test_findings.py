@@ -41,21 +41,29 @@ def losses(loss: float, autoencoder: float, network: float, spread: float = 0.00
 
 def row(**others: Any) -> dict[str, Any]:
     """A row of the table."""
-    return {"n": 500, "extractor": "classifier", "skip": 0, "jump": "none", **EXACT, **others}
+    return {
+        "n": 500,
+        "extractor": "classifier",
+        "skipped_steps": 0,
+        "skipped_percent": 0,
+        "jump": "none",
+        **EXACT,
+        **others,
+    }
 
 
-def own_grid(skips: tuple[int, ...] = (0, 10, 20, 30), null: bool = True) -> list[dict[str, Any]]:
+def own_grid(tried: tuple[int, ...] = (0, 10, 20, 30), null: bool = True) -> list[dict[str, Any]]:
     """DDIM on its own grid: the distance allows 20 steps, the network's own images 10; the null model allows nothing."""
     rows = []
-    for skip in skips:
-        place = {"sampler": "ddim-50", "design": "truncate", "skip": skip, "nfe": 50 - skip}
-        if not skip:
+    for skipped in tried:
+        place = {"sampler": "ddim-50", "design": "truncate", "skipped_steps": skipped, "nfe": 50 - skipped}
+        if not skipped:
             rows.append(row(**place, **losses(0, 0, 0, 0.0), **numbers(0.002, rmse_to_network=0.05)))
             continue
-        loss = LOSSES[skip] if 0 in skips else nan
-        known = losses(loss, 0.0, 0.015 if skip == 10 else 0.1)
+        loss = LOSSES[skipped] if 0 in tried else nan
+        known = losses(loss, 0.0, 0.015 if skipped == 10 else 0.1)
         rows.append(
-            row(**place, jump="gaussian", **known, **numbers(0.001, rmse_of_jump=skip / 1000, rmse_to_network=0.06))
+            row(**place, jump="gaussian", **known, **numbers(0.001, rmse_of_jump=skipped / 1000, rmse_to_network=0.06))
         )
         if null:
             known = losses(0.9, 0.8, 0.7)
@@ -69,11 +77,11 @@ def few(null: bool = True) -> list[dict[str, Any]]:
     for calls in (5, 10):
         place = {"sampler": f"unipc-{calls}", "design": "regrid", "nfe": calls}
         rows.append(row(**place, **losses(0, 0, 0)))
-        rows.append(row(**place, jump="gaussian", **{**losses(-0.2, -0.1, 0.1), "skip": 40}))
-        rows.append(row(**place, jump="mixture", **{**losses(-0.3, -0.1, 0.1), "skip": 50}))
-        rows.append(row(**place, jump="mixture", **{**losses(-4 / calls / 2, -0.25, 0.031), "skip": 60}))
+        rows.append(row(**place, jump="gaussian", **{**losses(-0.2, -0.1, 0.1), "skipped_percent": 40}))
+        rows.append(row(**place, jump="mixture", **{**losses(-0.3, -0.1, 0.1), "skipped_percent": 50}))
+        rows.append(row(**place, jump="mixture", **{**losses(-4 / calls / 2, -0.25, 0.031), "skipped_percent": 60}))
         if null:
-            rows.append(row(**place, jump="isotropic", **{**losses(2.5, 2.0, 1.5), "skip": 40}))
+            rows.append(row(**place, jump="isotropic", **{**losses(2.5, 2.0, 1.5), "skipped_percent": 40}))
     return rows
 
 

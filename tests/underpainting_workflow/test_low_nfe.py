@@ -19,7 +19,10 @@ BUDGET: dict[str, Any] = {
     "samplers": ["ddim", "heun"],
     "nfe": [5, 6, 8],
     "reference": 20,
-    "jumps": [{"name": "gaussian", "skips": [60, 40]}, {"name": "lowrank", "rank": 8, "skips": [70]}],
+    "jumps": [
+        {"name": "gaussian", "skipped_percent": [60, 40]},
+        {"name": "lowrank", "rank": 8, "skipped_percent": [70]},
+    ],
     "seeds": 50,
     "shard_size": 20,
 }
@@ -64,9 +67,9 @@ def test_a_plain_run_that_is_swept_anyway_is_no_other() -> None:
 def test_lists_are_sorted_and_named() -> None:
     low_nfe = low_nfe_with(nfe=[8, 5])
     assert low_nfe.nfe == (5, 8)
-    assert low_nfe.skips("gaussian") == (40, 60)
-    assert low_nfe.skips(NO_JUMP) == (0,)
-    assert low_nfe.jump("lowrank8").skips == (70,)
+    assert low_nfe.skipped_percent("gaussian") == (40, 60)
+    assert low_nfe.skipped_percent(NO_JUMP) == (0,)
+    assert low_nfe.jump("lowrank8").skipped_percent == (70,)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ def test_runs_of_a_jump_begin_with_its_states() -> None:
 
 
 def test_a_jump_has_what_it_is_made_from() -> None:
-    kinds = [{"name": name, "skips": [50]} for name in ("gaussian", "mixture", "samples")]
+    kinds = [{"name": name, "skipped_percent": [50]} for name in ("gaussian", "mixture", "samples")]
     study = study_with(jumps=kinds)
     made_from = {kind["name"]: files.low_nfe.jump_inputs("mine", study, str(kind["name"])) for kind in kinds}
     assert made_from["gaussian"] == {"eigenbasis": "results/mine/eigenbasis.zarr.zip"}
@@ -137,24 +140,29 @@ def test_a_study_without_the_section_has_no_such_rows() -> None:
         ({"nfe": [5, [6]]}, "low_nfe.nfe[1]", "[6] is not allowed", "valid integer"),
         ({"reference": 0}, "low_nfe.reference", "0 is not allowed", ""),
         ({"seeds": 10}, "low_nfe.seeds", "10 are fewer than the 20 images of a KID subset", "raise it"),
-        ({"jumps": [{"name": "gaussian", "skips": [40, 40]}]}, "skips", "lists a skip twice", "list each skip once"),
-        ({"jumps": [{"name": "gaussian", "skips": [100]}]}, "skips", "100 is not allowed", "99"),
-        ({"jumps": [{"name": "gaussian", "skips": []}]}, "skips", "at least 1", ""),
         (
-            {"jumps": [{"name": "gaussian", "skips": [40]}, {"name": "gaussian", "skips": [60]}]},
+            {"jumps": [{"name": "gaussian", "skipped_percent": [40, 40]}]},
+            "skipped_percent",
+            "lists a percentage twice",
+            "list each percentage once",
+        ),
+        ({"jumps": [{"name": "gaussian", "skipped_percent": [100]}]}, "skipped_percent", "100 is not allowed", "99"),
+        ({"jumps": [{"name": "gaussian", "skipped_percent": []}]}, "skipped_percent", "at least 1", ""),
+        (
+            {"jumps": [{"name": "gaussian", "skipped_percent": [40]}, {"name": "gaussian", "skipped_percent": [60]}]},
             "low_nfe.jumps",
             "gaussian is listed twice",
-            "put all its skips into one entry",
+            "put all its percentages into one entry",
         ),
         (
-            {"jumps": [{"name": "lowrank", "rank": 65, "skips": [40]}]},
+            {"jumps": [{"name": "lowrank", "rank": 65, "skipped_percent": [40]}]},
             "low_nfe.jumps",
             "lowrank65 exceeds the 64 components of the eigenbasis",
             "lower its rank",
         ),
-        ({"jumps": [{"name": "lowrank", "skips": [40]}]}, "low_nfe.jumps[0].rank", "missing", "add it"),
+        ({"jumps": [{"name": "lowrank", "skipped_percent": [40]}]}, "low_nfe.jumps[0].rank", "missing", "add it"),
         (
-            {"jumps": [{"name": "gaussian", "skips": [40], "rank": 3}]},
+            {"jumps": [{"name": "gaussian", "skipped_percent": [40], "rank": 3}]},
             "low_nfe.jumps[0]",
             "nothing but lowrank uses it",
             "",
@@ -175,8 +183,8 @@ def test_a_slip_is_told_with_key_and_remedy(
 
 
 def test_a_basis_of_samples_needs_samples_without_a_jump(tmp_path: Path) -> None:
-    content = content_with(jumps=[{"name": "samples", "skips": [50]}])
-    content["teleport"]["skips"] = [2]
+    content = content_with(jumps=[{"name": "samples", "skipped_percent": [50]}])
+    content["teleport"]["skipped_steps"] = [2]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(InputError, match=r"(?s)samples needs the samples without a jump.*add 0 to teleport\.skips"):

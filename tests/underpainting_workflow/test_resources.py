@@ -57,7 +57,7 @@ def test_more_work_asks_for_more_memory(rule: str, small: dict[str, Any], large:
     assert resources.memory(rule, shipped("mnist", **large)) > resources.memory(rule, shipped("mnist", **small))
 
 
-def test_time_follows_seeds_and_skips_are_alike() -> None:
+def test_time_follows_seeds_and_skipped_steps_are_alike() -> None:
     small, large = (shipped("cifar10", teleport__seeds=n, teleport__shard_size=n) for n in (2000, 8000))
     ratio = resources.runtime("sample_teleport", large) / resources.runtime("sample_teleport", small)
     assert ratio == pytest.approx(4, rel=0.05)

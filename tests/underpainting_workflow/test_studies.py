@@ -43,7 +43,7 @@ VALID: dict[str, Any] = {
     "trajectories": {"samplers": [{"name": "ddim", "steps": 50}], "seeds": 8},
     "teleport": {
         "samplers": [{"name": "ddim", "steps": 50}, {"name": "heun", "steps": 25}],
-        "skips": [0, 10],
+        "skipped_steps": [0, 10],
         "seeds": 2000,
         "extractor": {"name": "classifier"},
     },
@@ -124,7 +124,7 @@ def test_large_images_never_meet_a_pixel_by_pixel_matrix(name: str) -> None:
 
 def test_the_study_that_the_slips_below_start_from_is_right(tmp_path: Path) -> None:
     study = load_study(written(VALID, tmp_path))
-    assert (study.title, study.dataset.image_size, study.teleport.skips) == ("Digits", 8, (0, 10))
+    assert (study.title, study.dataset.image_size, study.teleport.skipped_steps) == ("Digits", 8, (0, 10))
 
 
 def test_a_pinned_hub_model_loads(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_studies_do_not_change_once_loaded() -> None:
         Study.model_validate(VALID).title = "Other"
 
 
-def test_skips_are_sorted() -> None:
-    assert Study.model_validate(changed("teleport.skips", [10, 0, 5])).teleport.skips == (0, 5, 10)
+def test_skipped_steps_are_sorted() -> None:
+    assert Study.model_validate(changed("teleport.skipped_steps", [10, 0, 5])).teleport.skipped_steps == (0, 5, 10)
 
 
 def test_how_networks_are_run_is_one_choice() -> None:
@@ -149,9 +149,9 @@ def test_how_networks_are_run_is_one_choice() -> None:
 def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
     schema = yaml.safe_load(json_schema())
     jsonschema.validate(VALID, schema)
-    jsonschema.validate(changed("teleport.skips", [0, 10, 20]), schema)
+    jsonschema.validate(changed("teleport.skipped_steps", [0, 10, 20]), schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(changed("teleport.skip", [0]), schema)
+        jsonschema.validate(changed("teleport.skipped", [0]), schema)
 
 
 # --- slips -----------------------------------------------------------------------------------------------------------
@@ -165,16 +165,21 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "unknown key",
         "it is named 'max_loss' now",
     ),
-    "unknown key": (changed("teleport.skip", [0]), "teleport.skip", "unknown key", "did you mean 'skips'?"),
-    "a list of skips within the list": (
-        changed("teleport.skips", [0, [5]]),
-        "teleport.skips[1]",
+    "unknown key": (
+        changed("teleport.skipped", [0]),
+        "teleport.skipped",
+        "unknown key",
+        "did you mean 'skipped_steps'?",
+    ),
+    "a list of numbers within the list": (
+        changed("teleport.skipped_steps", [0, [5]]),
+        "teleport.skipped_steps[1]",
         "[5] is not allowed",
         "valid integer",
     ),
-    "skip that is no number": (
-        changed("teleport.skips", [0, "x"]),
-        "teleport.skips[1]",
+    "skipped steps that are no number": (
+        changed("teleport.skipped_steps", [0, "x"]),
+        "teleport.skipped_steps[1]",
         "'x' is not allowed",
         "integer",
     ),
@@ -204,7 +209,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "no seeds": (changed("teleport.seeds", 0), "teleport.seeds", "0 is not allowed", "greater than or equal to 2"),
     "missing key of a jump": (
-        changed("low_nfe", {"samplers": ["ddim"], "jumps": [{"name": "lowrank", "skips": [50]}]}),
+        changed("low_nfe", {"samplers": ["ddim"], "jumps": [{"name": "lowrank", "skipped_percent": [50]}]}),
         "low_nfe.jumps[0].rank",
         "this key is missing",
         "add it",
@@ -215,16 +220,36 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "unknown key",
         "did you mean 'path'?",
     ),
-    "negative skip": (changed("teleport.skips", [0, -5]), "teleport.skips", "[-5]", "0 or more"),
-    "too many skips": (
-        changed("teleport.skips", [0, 30]),
-        "teleport.skips",
+    "negative skipped steps": (
+        changed("teleport.skipped_steps", [0, -5]),
+        "teleport.skipped_steps",
+        "[-5]",
+        "0 or more",
+    ),
+    "too many skipped steps": (
+        changed("teleport.skipped_steps", [0, 30]),
+        "teleport.skipped_steps",
         "[30] leave no step of heun-25",
         "below 25",
     ),
-    "every step skipped": (changed("teleport.skips", [25]), "teleport.skips", "[25] leave no step", "below 25"),
-    "skip listed twice": (changed("teleport.skips", [5, 5]), "teleport.skips", "twice", "list each skip once"),
-    "no skips": (changed("teleport.skips", []), "teleport.skips", "[] is not allowed", "at least 1 item"),
+    "every step skipped": (
+        changed("teleport.skipped_steps", [25]),
+        "teleport.skipped_steps",
+        "[25] leave no step",
+        "below 25",
+    ),
+    "skipped steps listed twice": (
+        changed("teleport.skipped_steps", [5, 5]),
+        "teleport.skipped_steps",
+        "twice",
+        "list each number of skipped steps once",
+    ),
+    "no skipped steps": (
+        changed("teleport.skipped_steps", []),
+        "teleport.skipped_steps",
+        "[] is not allowed",
+        "at least 1 item",
+    ),
     "unknown sampler": (
         changed("trajectories.samplers", [{"name": "plms", "steps": 5}]),
         "trajectories.samplers[0].name",
@@ -361,11 +386,11 @@ def test_a_slip_is_told_with_file_key_and_remedy(tmp_path: Path, slip: str) -> N
 
 
 def test_several_slips_are_told_at_once(tmp_path: Path) -> None:
-    content = changed("teleport.skip", [0])
+    content = changed("teleport.skipped", [0])
     content["dataset"]["source"] = "imagenet"
     del content["title"]
     found = problems_in(written(content, tmp_path))
-    assert {problem.key for problem in found} == {"dataset.source", "teleport.skip", "title"}
+    assert {problem.key for problem in found} == {"dataset.source", "teleport.skipped", "title"}
     assert str(InputError(*found)).splitlines() == [str(problem) for problem in found]
 
 
@@ -406,7 +431,7 @@ SMALLEST: dict[str, Any] = {
     "trajectories": {"samplers": [{"name": "ddim", "steps": 5}], "seeds": 8},
     "teleport": {
         "samplers": [{"name": "ddim", "steps": 5}],
-        "skips": [0],
+        "skipped_steps": [0],
         "seeds": 65,
         "extractor": {"name": "classifier"},
     },
@@ -415,7 +440,9 @@ V = {"denoiser": {"source": "train", "training": {"steps": 1, "prediction_type":
 SMALL: dict[str, dict[str, Any]] = {
     "only what is required": {},
     "two trajectories": {"trajectories": {"samplers": [{"name": "ddim", "steps": 5}], "seeds": 2}},
-    "low_nfe": {"low_nfe": {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 65}},
+    "low_nfe": {
+        "low_nfe": {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skipped_percent": [50]}], "seeds": 65}
+    },
     "residual": {"residual": {"training_steps": [1]}, **V},
     "few components": {"eigenbasis": {"rank": 3}},
     "randomized": {"eigenbasis": {"method": "randomized", "rank": 3}},
@@ -567,7 +594,11 @@ def test_what_is_written_is_refused_under_its_own_key(tmp_path: Path, case: str)
             "2000 images are too few for a Frechet distance of 2048 features",
         ),
         ("teleport.extractor", {"name": "classifier", "features": 2000}, "2000 images are too few"),
-        ("low_nfe", {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}], "seeds": 60}, "60 images"),
+        (
+            "low_nfe",
+            {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skipped_percent": [50]}], "seeds": 60},
+            "60 images",
+        ),
         ("early_checkpoints", {"seeds": 30}, "30 images are too few"),
         ("residual", {"training_steps": [1], "images": 30}, "30 images are too few"),
     ],

@@ -65,7 +65,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         sweeps.truncated("ddpm-50", LOSSES, network={}), {"ddpm-50": "DDPM, 50 steps"}
     ),
     "skipping, measures that differ": lambda: skipping.skipping(
-        sweeps.truncated("ddim-50", LOSSES, network={skip: 10 * abs(loss) for skip, loss in LOSSES.items()}),
+        sweeps.truncated("ddim-50", LOSSES, network={steps: 10 * abs(loss) for steps, loss in LOSSES.items()}),
         {"ddim-50": "DDIM, 50 steps"},
     ),
     "skipping, three, ruined": lambda: draw_skipping(3, {**LOSSES, 35: 4.0, 45: 60.0}),
@@ -76,8 +76,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "low_nfe, no null model": lambda: draw_low_nfe(low_nfe.low_nfe, FOUR, jumps=["none", "gaussian", "mixture"]),
     "low_nfe, all samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
-    "skips": lambda: draw_low_nfe(low_nfe.skips, FOUR),
-    "skips, one sampler, many calls": lambda: draw_low_nfe(low_nfe.skips, ["heun"], nfe=(20,)),
+    "skipped time": lambda: draw_low_nfe(low_nfe.skipped_percent, FOUR),
+    "skipped time, one sampler, many calls": lambda: draw_low_nfe(low_nfe.skipped_percent, ["heun"], nfe=(20,)),
     "few calls, grey": lambda: draw_few((1, 8, 8)),
     "few calls, colour": lambda: draw_few((3, 6, 6)),
 }
@@ -89,21 +89,21 @@ def test_a_figure_is_legible(name: str) -> None:
 
 
 @pytest.mark.parametrize(("nfe", "expected"), [((20,), ["NFE 20"]), ((5, 10), ["NFE 5", "NFE 10"]), ((7,), ["NFE 7"])])
-def test_no_panel_of_skips_stands_twice(nfe: tuple[int, ...], expected: list[str]) -> None:
+def test_no_panel_of_skipped_time_stands_twice(nfe: tuple[int, ...], expected: list[str]) -> None:
     """One low_nfe serves as the nearest of both that are shown."""
-    figure = draw_low_nfe(low_nfe.skips, ["ddim"], nfe=nfe)
+    figure = draw_low_nfe(low_nfe.skipped_percent, ["ddim"], nfe=nfe)
     titles = [axes.get_title(loc="left").split(", ")[-1] for axes in figure.axes if axes.axison]
     assert titles == expected
 
 
-def test_the_largest_skip_is_one_up_to_which_all_lose_little() -> None:
+def test_the_skippable_steps_are_those_up_to_which_all_lose_little() -> None:
     """That of 20 loses little as well, but that of 15 does not: taking it would be taking the luckiest of many."""
     rows = sweep.truncated(sweeps.truncated("ddim-50", LOSSES), "ddim-50")
     share = pytest.approx
     assert sweep.skippable(rows) == (10, 10, 25, 40, share(0.2), share(0.2), share(0.5), 500)
     assert sweep.skippable(rows, tolerance=0.03) == (25, 10, 25, 25, share(0.5), share(0.2), share(0.5), 500)
-    assert sweep.skippable(rows[rows["skip"].isin([0, 30])]) == (0, 0, 0, 50, 0, 0, 0, 500)
-    assert sweep.skippable(rows[rows["skip"] > 0]) is None
+    assert sweep.skippable(rows[rows["skipped_steps"].isin([0, 30])]) == (0, 0, 0, 50, 0, 0, 0, 500)
+    assert sweep.skippable(rows[rows["skipped_steps"] > 0]) is None
 
 
 def test_rows_may_come_in_any_order() -> None:
@@ -112,9 +112,9 @@ def test_rows_may_come_in_any_order() -> None:
 
 
 @given(st.lists(st.tuples(*[st.floats(-0.1, 0.1)] * 3, *[st.floats(0, 0.05)] * 2), min_size=1, max_size=8))
-def test_all_skips_up_to_the_largest_lose_little_and_the_next_does_not(drawn: list[tuple[float, ...]]) -> None:
+def test_all_jumps_up_to_the_longest_lose_little_and_the_next_does_not(drawn: list[tuple[float, ...]]) -> None:
     places = np.arange(1, len(drawn) + 1)
-    rows = pd.DataFrame({"skip": [0, *places], "nfe": 20 - 2 * np.array([0, *places]), "n": 100})
+    rows = pd.DataFrame({"skipped_steps": [0, *places], "nfe": 20 - 2 * np.array([0, *places]), "n": 100})
     for number, name in enumerate(sweep.LOSSES):
         values = np.array([0.0, *(one[number] for one in drawn)])
         rows[name] = values
@@ -122,12 +122,12 @@ def test_all_skips_up_to_the_largest_lose_little_and_the_next_does_not(drawn: li
         rows[f"{name}_high"] = values + np.array([0.0, *(one[4] for one in drawn)])
     found = sweep.skippable(rows)
     assert found is not None
-    for skip, end in ((found.skip, ""), (found.low, "_high"), (found.high, "_low")):
+    for skipped, end in ((found.skipped_steps, ""), (found.low, "_high"), (found.high, "_low")):
         worst = rows[[f"{name}{end}" for name in sweep.LOSSES]].max(axis=1)
-        assert (worst[rows["skip"] <= skip] <= sweep.TOLERANCE).all()
-        assert skip == len(drawn) or worst[skip + 1] > sweep.TOLERANCE
-    assert found.low <= found.skip <= found.high
-    assert found.nfe == 20 - 2 * found.skip and found.share == pytest.approx(found.skip / 10)
+        assert (worst[rows["skipped_steps"] <= skipped] <= sweep.TOLERANCE).all()
+        assert skipped == len(drawn) or worst[skipped + 1] > sweep.TOLERANCE
+    assert found.low <= found.skipped_steps <= found.high
+    assert found.nfe == 20 - 2 * found.skipped_steps and found.share == pytest.approx(found.skipped_steps / 10)
     assert (found.share_low, found.share_high) == (pytest.approx(found.low / 10), pytest.approx(found.high / 10))
 
 
@@ -135,25 +135,25 @@ def test_the_worst_of_all_measures_decides() -> None:
     losses = {0: 0.0, 10: 0.001, 20: 0.002, 30: 0.003}
     rows = sweep.truncated(sweeps.truncated("ddim-50", losses, network={**losses, 20: 0.4}), "ddim-50")
     chosen = {name: sweep.skippable(rows, [name]) for name in sweep.LOSSES}
-    assert [one.skip for one in chosen.values() if one] == [30, 30, 10]
+    assert [one.skipped_steps for one in chosen.values() if one] == [30, 30, 10]
     found = sweep.skippable(rows)
-    assert found is not None and found.skip == 10
+    assert found is not None and found.skipped_steps == 10
 
 
-def test_a_measure_that_a_sampler_has_not_is_left_out_but_one_that_a_skip_lacks_is_not() -> None:
+def test_a_measure_that_a_sampler_has_not_is_left_out_but_one_that_a_jump_lacks_is_not() -> None:
     losses = {0: 0.0, 10: 0.001, 20: 0.002}
     stochastic = sweep.truncated(sweeps.truncated("ddpm-50", losses, network={}), "ddpm-50")
     found = sweep.skippable(stochastic)
-    assert found is not None and found.skip == 20
+    assert found is not None and found.skipped_steps == 20
     assert sweep.skippable(stochastic, ["network_loss"]) is None
     gap = sweep.skippable(sweep.truncated(sweeps.truncated("ddim-50", losses, network={0: 0.0, 20: 0.0}), "ddim-50"))
-    assert gap is not None and gap.skip == 0, "what was not measured may have lost anything"
+    assert gap is not None and gap.skipped_steps == 0, "what was not measured may have lost anything"
 
 
 def test_the_null_model_has_its_own_rows() -> None:
     table = sweeps.truncated("ddim-50", {0: 0.0, 10: 0.0, 20: 0.0}, null={10: 0.01, 20: 0.5})
     found = [sweep.skippable(sweep.truncated(table, "ddim-50", jump)) for jump in ("gaussian", sweep.NULL)]
-    assert [one.skip for one in found if one] == [20, 10]
+    assert [one.skipped_steps for one in found if one] == [20, 10]
     assert sweep.truncated(table, "ddim-50")["jump"].tolist() == ["none", "gaussian", "gaussian"]
 
 
@@ -175,20 +175,20 @@ def test_the_share_is_of_calls_not_of_steps() -> None:
 def test_the_reference_is_no_run_at_few_calls() -> None:
     table = sweeps.regridded(["ddim", "heun"], NFE)
     assert sweep.references(table)["sampler"].tolist() == ["ddim-50", "heun-50"]
-    assert sweep.few_calls(table)["nfe"].max() == 20
+    assert sweep.regridded(table)["nfe"].max() == 20
     assert sweep.references(sweeps.regridded(["ddim"], NFE, reference=False)).empty
 
 
-def test_the_best_skip_has_the_least_distance() -> None:
-    best = sweep.best(sweep.few_calls(sweeps.regridded(["ddim", "heun"], NFE)))
+def test_the_best_jump_has_the_least_distance() -> None:
+    best = sweep.best(sweep.regridded(sweeps.regridded(["ddim", "heun"], NFE)))
     assert len(best) == (7 + 6) * len(sweeps.JUMPS)
-    assert {jump: set(rows["skip"]) for jump, rows in best.groupby("jump")} == {
-        jump: {sweeps.SKIPS.get(jump, (0,))[-1]} for jump in sweeps.JUMPS
+    assert {jump: set(rows["skipped_percent"]) for jump, rows in best.groupby("jump")} == {
+        jump: {sweeps.PERCENTS.get(jump, (0,))[-1]} for jump in sweeps.JUMPS
     }
 
 
 def test_a_low_nfe_pays_for_the_most_calls_below_it() -> None:
-    best = sweep.best(sweep.few_calls(sweeps.regridded(["ddim", "heun"], NFE)))
+    best = sweep.best(sweep.regridded(sweeps.regridded(["ddim", "heun"], NFE)))
     assert sweep.within(best, 10).groupby("sampler_name")["nfe"].unique().map(list).to_dict() == {
         "ddim": [10],
         "heun": [9],
@@ -213,15 +213,15 @@ def test_of_two_at_the_floor_that_with_fewer_calls_is_on_the_front() -> None:
 
 
 def test_the_best_of_two_at_the_floor_is_the_first() -> None:
-    rows = pd.DataFrame({"sampler_name": "ddim", "jump": "gaussian", "nfe": 5, "skip": [40, 60, 80]})
+    rows = pd.DataFrame({"sampler_name": "ddim", "jump": "gaussian", "nfe": 5, "skipped_percent": [40, 60, 80]})
     rows = rows.assign(fd_infinite=[0.9, 0.04, 0.01], floor_infinite=0.05)
-    assert sweep.best(rows)["skip"].tolist() == [60]
-    assert sweep.winners(rows)["skip"].tolist() == [60]
+    assert sweep.best(rows)["skipped_percent"].tolist() == [60]
+    assert sweep.winners(rows)["skipped_percent"].tolist() == [60]
 
 
 @pytest.mark.parametrize("few", [sweep.best, sweep.winners, sweep.pareto])
 def test_nothing_is_chosen_from_nothing(few: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    assert few(sweep.few_calls(sweeps.regridded(["ddim"], NFE, jumps=["none"]))).empty
+    assert few(sweep.regridded(sweeps.regridded(["ddim"], NFE, jumps=["none"]))).empty
 
 
 def targets(table: pd.DataFrame) -> list[Claim]:
@@ -269,7 +269,7 @@ def test_a_claim_that_the_null_model_shares_is_trivial() -> None:
 
 
 def test_a_claim_is_undecided_where_the_null_model_may_do_as_well() -> None:
-    """Nobody knows whether its skip of 10 loses more than 2 %; if not, it saves as much."""
+    """Nobody knows whether a jump over 10 steps loses more than 2 %; if not, it saves as much."""
     losses = {0: 0.0, 10: 0.0, 25: 0.0, 30: 0.5}
     found = targets(sweeps.truncated("ddim-50", losses, null={10: 0.025, 25: 0.015, 30: 0.5}))
     assert [(claim.reproduced, claim.null, claim.null_high) for claim in found] == [("undecided", 0.0, 0.5)] * 2
@@ -296,11 +296,17 @@ def test_the_page_of_the_sweep_has_the_papers_columns() -> None:
     table = sweeps.truncated("ddim-50", LOSSES)
     part = tabulate_teleport.part(table, "ddim-50", "DDIM, 50 steps", "classifier")
     distance = "FD (classifier)"
-    assert list(part.table.columns[:5]) == ["Nskip", "NFE", "Noise scale", distance, f"{distance}, n to infinity"]
+    assert list(part.table.columns[:5]) == [
+        "Skipped steps",
+        "NFE",
+        "Noise scale",
+        distance,
+        f"{distance}, n to infinity",
+    ]
     each = "10 (10 to 25), 20% of the network calls"
     measures = [distance, "FD (autoencoder)", "difference from the network's own images", "all of them"]
     assert part.note == (
-        "Steps that can be skipped, with all smaller skips, for at most 2 % more: "
+        "Steps that can be skipped, with all shorter jumps, for at most 2 % more: "
         + "; ".join(f"by {name} {each}" for name in measures)
         + "."
     )
@@ -314,7 +320,12 @@ def test_the_page_of_the_sweep_has_the_papers_columns() -> None:
 
 def test_rows_are_gathered_with_the_bias_of_their_jumps(tmp_path: Path) -> None:
     errors = np.array([[0.01, 0.01, 0.01], [0.04, 0.04, np.nan], [0.09, np.nan, np.nan]])
-    names = {"sampler": ["ddim-50", "", ""], "jump": ["gaussian", "gaussian", "mixture"], "skip": [10, 60, 60]}
+    names = {
+        "sampler": ["ddim-50", "", ""],
+        "jump": ["gaussian", "gaussian", "mixture"],
+        "skipped_steps": [10, 0, 0],
+        "skipped_percent": [0, 60, 60],
+    }
     data = xr.Dataset(
         {
             "squared_error": artifacts.array(errors, ("start", "sample"), "error", missing="seeds that were not swept"),
@@ -322,9 +333,15 @@ def test_rows_are_gathered_with_the_bias_of_their_jumps(tmp_path: Path) -> None:
         }
     )
     artifacts.save(data, tmp_path / "jumps.zarr.zip", {})
-    own = [{"sampler": "ddim-50", "design": "truncate", "jump": jump, "skip": 10} for jump in ("gaussian", "isotropic")]
-    few = [{"sampler": f"{name}-5", "design": "regrid", "jump": "gaussian", "skip": 60} for name in ("ddim", "heun")]
-    few += [{"sampler": "ddim-5", "design": "regrid", "jump": "mixture", "skip": 60}]
+    own = [
+        {"sampler": "ddim-50", "design": "truncate", "jump": jump, "skipped_steps": 10}
+        for jump in ("gaussian", "isotropic")
+    ]
+    few = [
+        {"sampler": f"{name}-5", "design": "regrid", "jump": "gaussian", "skipped_percent": 60}
+        for name in ("ddim", "heun")
+    ]
+    few += [{"sampler": "ddim-5", "design": "regrid", "jump": "mixture", "skipped_percent": 60}]
     files = {"own": own, "few": few}
     for name, rows in files.items():
         (tmp_path / name).write_text(json.dumps(rows if name == "few" else rows[0]), encoding="utf-8")
@@ -341,7 +358,7 @@ def test_rows_are_gathered_with_the_bias_of_their_jumps(tmp_path: Path) -> None:
 
 
 def test_a_cell_says_where_the_jump_landed_and_what_it_took() -> None:
-    best = sweep.best(sweep.few_calls(sweeps.regridded(["heun"], NFE)))
+    best = sweep.best(sweep.regridded(sweeps.regridded(["heun"], NFE)))
     config = {"nfe": [5, 10], "samplers": labels(["heun"]), "jumps": sweeps.JUMPS}
     cells = tabulate_low_nfe.line(best[best["jump"] == "mixture"], best[:0], config)
     assert cells == {

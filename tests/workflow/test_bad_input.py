@@ -52,7 +52,7 @@ def problems() -> tuple[Problem, ...]:
 
 def unknown_key(project: Project) -> None:
     study = project.study()
-    study["teleport"]["skipps"] = [0]
+    study["teleport"]["skiped_steps"] = [0]
     project.write(study)
 
 
@@ -139,7 +139,7 @@ def results_that_are_a_file(project: Project) -> None:
 
 # id: (what is spoiled, file, key, problem, remedy)
 SPOILED: dict[str, tuple[Callable[[Project], None], str, str, str, str]] = {
-    "unknown key": (unknown_key, TINY, "teleport.skipps", "unknown key", "did you mean 'skips'?"),
+    "unknown key": (unknown_key, TINY, "teleport.skiped_steps", "unknown key", "did you mean 'skipped_steps'?"),
     "corrupt image": (
         corrupt_image,
         TINY,
@@ -235,7 +235,9 @@ def test_snakemake_ends_with_the_message_before_any_job(fresh: Project) -> None:
     assert (
         result.stdout.rstrip()
         .splitlines()[-1]
-        .startswith("config/studies/tiny.yaml: teleport.skipps: unknown key. Remedy: did you mean 'skips'?")
+        .startswith(
+            "config/studies/tiny.yaml: teleport.skiped_steps: unknown key. Remedy: did you mean 'skipped_steps'?"
+        )
     )
     assert "rule prepare_dataset" not in result.stdout
     assert not Path("results").exists()

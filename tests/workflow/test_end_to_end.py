@@ -38,9 +38,9 @@ def test_metrics_have_the_names_that_others_rely_on(built: Project) -> None:
     assert set(content["dim_999"]) == {"states", "differences", "noise_predictions"}  # type: ignore[call-overload]
     assert all(0 <= content[f"residual_{name}"] <= 1 for name in ("top2", "plane", "rotation"))  # type: ignore[operator]
     rows = content["teleport"]
-    assert [row["skip"] for row in rows] == [0, 2]  # type: ignore[attr-defined]
+    assert [row["skipped_steps"] for row in rows] == [0, 2]  # type: ignore[attr-defined]
     assert [row["nfe"] for row in rows] == [6, 4]  # type: ignore[attr-defined]
-    place, sets = ("sampler", "jump", "skip", "nfe", "sigma", "alpha"), ("fd", "fd_infinite")
+    place, sets = ("sampler", "jump", "skipped_steps", "nfe", "sigma", "alpha"), ("fd", "fd_infinite")
     measures = (*sets, "floor", "floor_infinite", "kid", *(f"autoencoder_{name}" for name in sets), "rmse_to_network")
     assert all(set(row) == {*place, *measures} for row in rows)  # type: ignore[attr-defined]
 

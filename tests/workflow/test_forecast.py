@@ -47,10 +47,10 @@ def test_estimated_bytes_are_near_those_on_disk(built: Project, jobs: list[Job],
     assert checked == 15
 
 
-def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -> None:
+def test_the_command_tells_what_more_seeds_and_jumps_would_take(copy: Project) -> None:
     (copy.folder / "Snakefile").symlink_to(ROOT / "Snakefile")
     before = copy.file.read_text()
-    options = ["--seeds", "72", "--skips", "0,2,3", "--rate", "100"]
+    options = ["--seeds", "72", "--skipped-steps", "0,2,3", "--rate", "100"]
     command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", *options]
     printed = subprocess.run(command, cwd=copy.folder, check=True, capture_output=True, text=True).stdout
     # two of nine shards are there, and one of two of the null model; each image takes 6, 4 or 3 calls
@@ -63,7 +63,7 @@ def test_the_command_tells_what_more_seeds_and_skips_would_take(copy: Project) -
 
 def test_options_that_do_not_fit_are_refused(fresh: Project) -> None:
     (fresh.folder / "Snakefile").symlink_to(Path(ROOT / "Snakefile"))
-    command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", "--skips", "0,9"]
+    command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", "--skipped-steps", "0,9"]
     result = subprocess.run(command, cwd=fresh.folder, check=False, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "the options given: teleport.skips: skips [9] leave no step" in result.stderr
+    assert "the options given: teleport.skipped_steps: [9] skipped steps leave none" in result.stderr

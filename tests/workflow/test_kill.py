@@ -66,7 +66,7 @@ def test_training_resumes_from_its_checkpoint_to_the_same_network(fresh: Project
 
 
 def test_a_kill_while_sampling_leaves_nothing_partial(built: Project, copy: Project) -> None:
-    stage, log = "teleport", "teleport/ddim-6/skip_2/samples_0-24.log"
+    stage, log = "teleport", "teleport/ddim-6/skipped_2/samples_0-24.log"
     shutil.rmtree(copy.folder / "results/tiny" / stage)
     (copy.folder / "results/tiny/teleport.csv").unlink()
     (copy.folder / "logs/tiny" / log).unlink()

@@ -77,9 +77,9 @@ def _(world: World) -> tuple[Plan, set[str]]:
 @row("the same study in other words: jumps in another order, threads, a default written out, 1 for 1.0")
 def _(world: World) -> tuple[Plan, set[str]]:
     jumps = [
-        {"name": "mixture", "skips": [80]},
-        {"name": "isotropic", "skips": [50]},
-        {"name": "gaussian", "skips": [50, 80]},
+        {"name": "mixture", "skipped_percent": [80]},
+        {"name": "isotropic", "skipped_percent": [50]},
+        {"name": "gaussian", "skipped_percent": [50, 80]},
     ]
     written = {"device": "cpu", "denoiser.threads": 2, "precision": "float32", "score.ratios": [0.1, 1]}
     world.colleague.study({"low_nfe.jumps": jumps, **written})
@@ -146,18 +146,18 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return plan, plan.behind(new)
 
 
-@row("skip added")
+@row("skipped steps added")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.study({"teleport.skips": [0, 2, 4]})
+    world.colleague.study({"teleport.skipped_steps": [0, 2, 4]})
     plan = world.colleague.plan()
-    new = {name for name in plan.jobs if "/skip_4/samples" in name}
+    new = {name for name in plan.jobs if "/skipped_4/samples" in name}
     assert len(new) == 2, "of the sweep and of its null model"
     return plan, plan.behind(new | plan.of_rules("solve_jumps"))
 
 
-@row("skip removed")
+@row("skipped steps removed")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.study({"teleport.skips": [0]})
+    world.colleague.study({"teleport.skipped_steps": [0]})
     return changed(world.colleague, ("tabulate_teleport", "solve_jumps", "figure_hybrid"))
 
 

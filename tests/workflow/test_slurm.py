@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 TARGETS = ("trajectories", "teleport")
 # removed, to be made again on the cluster: their bytes here are known
-REMADE = tuple(f"results/tiny/{path}" for path in ("trajectories/heun-4", "teleport/ddim-6/skip_2", "teleport.csv"))
+REMADE = tuple(f"results/tiny/{path}" for path in ("trajectories/heun-4", "teleport/ddim-6/skipped_2", "teleport.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,11 @@ def grow(project: Project) -> None:
 def expected() -> set[Task]:
     """The jobs that this takes, and no others."""
     shards = (("ddim-6", 8), ("heun-4", 0), ("heun-4", 8), ("euler-4", 0), ("euler-4", 8))
-    skipping = {"sampler": "ddim-6", "skip": 2, "sweep": "teleport"}
+    jump = {"sampler": "ddim-6", "skipped_steps": 2, "sweep": "teleport"}
     return {
         *(Task.of("sample_trajectories", sampler=name, first=first, stop=first + 8) for name, first in shards),
-        *(Task.of(rule, first=0, stop=24, **skipping) for rule in ("sample_teleport", "extract_features")),
-        Task.of("measure_fidelity", **skipping),
+        *(Task.of(rule, first=0, stop=24, **jump) for rule in ("sample_teleport", "extract_features")),
+        Task.of("measure_fidelity", **jump),
     }
 
 
@@ -80,7 +80,7 @@ def test_a_study_grows_on_a_cluster_through_kills(copy: Project, built: Project,
 
     here = {name: digest for name, digest in built.artifacts().items() if name.startswith(REMADE)}
     there = copy.artifacts()
-    assert len(here) == 5, "a trajectory shard; samples, features and distance of a skip; the table"
+    assert len(here) == 5, "a trajectory shard; samples, features and distance of a jump; the table"
     assert {name: there.get(name) for name in here} == here, "the bytes are those of a run on this machine alone"
 
     facts = map(json.loads, (copy.folder / "workflow/provenance/tiny.jsonl").read_text(encoding="utf-8").splitlines())

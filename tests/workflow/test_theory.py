@@ -71,7 +71,7 @@ def test_table_2_holds_the_study_and_the_papers_rows(copy: Project) -> None:
 def test_early_checkpoints_get_closer_to_the_trained_one(built: Project) -> None:
     table = pd.read_csv(built.folder / "results/tiny/early_checkpoints/ddim-6.csv")
     assert table["training_step"].unique().tolist() == [2, 4, 6]
-    assert table[(table["training_step"] == 6) & (table["skip"] == 0)]["error"].item() == 0
+    assert table[(table["training_step"] == 6) & (table["skipped_steps"] == 0)]["error"].item() == 0
 
 
 def test_another_strength_pushes_again_and_nothing_else(copy: Project) -> None:

@@ -42,7 +42,7 @@ def test_jobs_did_what_they_planned(built: Project, records: list[Record]) -> No
     assert all(work.steps == (work.steps_planned or 0) for work in found.values())
     assert study.trajectories.seeds == 8 and study.teleport.seeds == 24
     assert found["results/tiny/trajectories/heun-4/seeds_0-8.zarr.zip"].evaluations == 8 * 7
-    assert found["results/tiny/teleport/ddim-6/skip_2/samples/seeds_0-24.zarr.zip"].evaluations == 24 * 4
+    assert found["results/tiny/teleport/ddim-6/skipped_2/samples/seeds_0-24.zarr.zip"].evaluations == 24 * 4
 
 
 def test_times_are_within_one_another(records: list[Record]) -> None:

@@ -108,7 +108,7 @@ class Workplace:
         return other
 
     def study(self, change: Mapping[str, Any], name: str = "tiny") -> None:
-        """Change keys of a study file; a key may be a path (`teleport.skips`)."""
+        """Change keys of a study file; a key may be a path (`teleport.skipped_steps`)."""
         file = self.folder / f"config/studies/{name}.yaml"
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         for key, value in change.items():

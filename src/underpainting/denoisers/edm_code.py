@@ -91,7 +91,7 @@ class OfficialDenoiser(NetworkDenoiser):
         output: Tensor = self.network(images, times)
         return output
 
-    def _told(self, ratio: float) -> tuple[float, float]:
+    def _input_scales(self, ratio: float) -> tuple[float, float]:
         return 1.0, min(max(ratio, self.sigma_min), self.sigma_max)
 
     def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:  # noqa: ARG002  all within the network

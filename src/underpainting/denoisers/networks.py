@@ -82,7 +82,7 @@ class NetworkDenoiser(ABC):
         if sigma == 0:
             return images / alpha
         ratio = sigma / alpha
-        gain, time = self._told(ratio)
+        gain, time = self._input_scales(ratio)
         with meter.network_call(len(images)):
             scaled = (images * (gain / alpha)).to(self.device, self.dtype)
             output = self._predictions(scaled, torch.full((len(images),), time, device=self.device))
@@ -96,7 +96,7 @@ class NetworkDenoiser(ABC):
 
     def time(self, ratio: float) -> float:
         """Return the time given to the network at a noise-to-signal ratio, in the network's units."""
-        return self._told(ratio)[1]
+        return self._input_scales(ratio)[1]
 
     def _predict(self, images: Tensor, times: Tensor) -> Tensor:
         with self._compute.calling(self.device):
@@ -107,7 +107,7 @@ class NetworkDenoiser(ABC):
         return output
 
     @abstractmethod
-    def _told(self, ratio: float) -> tuple[float, float]:
+    def _input_scales(self, ratio: float) -> tuple[float, float]:
         """Return the network's input as a multiple of x / alpha, and its time."""
 
     @abstractmethod
@@ -141,7 +141,7 @@ class DiffusersDenoiser(NetworkDenoiser):
         self.prediction_type = prediction_type
         self._table = TimeTable(grid)
 
-    def _told(self, ratio: float) -> tuple[float, float]:
+    def _input_scales(self, ratio: float) -> tuple[float, float]:
         return vp_level(ratio).alpha, self._table.time(ratio)
 
     def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
@@ -191,7 +191,7 @@ class EdmDenoiser(NetworkDenoiser):
         super().__init__(network, compute)
         self.sigma_data, self.sigma_min, self.sigma_max = sigma_data, sigma_min, sigma_max
 
-    def _told(self, ratio: float) -> tuple[float, float]:
+    def _input_scales(self, ratio: float) -> tuple[float, float]:
         known = min(max(ratio, self.sigma_min), self.sigma_max)
         return Preconditioning.at(ratio, self.sigma_data).into, Preconditioning.at(known, self.sigma_data).noise
 
@@ -213,7 +213,7 @@ class FlowDenoiser(NetworkDenoiser):
         super().__init__(network, compute)
         self.times = times
 
-    def _told(self, ratio: float) -> tuple[float, float]:
+    def _input_scales(self, ratio: float) -> tuple[float, float]:
         return 1.0 / (1.0 + ratio), self.times * ratio / (1.0 + ratio)
 
     def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:

@@ -15,6 +15,8 @@ from underpainting.teleport import hybrid_sampler
 from underpainting.teleport.jumps import Jump
 
 DesignName = Literal["truncate", "regrid"]
+SKIPPED_FRACTION = 0.4
+"""Skipped fraction of a call that gives none."""
 
 
 class Design(Protocol):
@@ -24,33 +26,33 @@ class Design(Protocol):
     def sampler(self) -> Sampler: ...
 
     @property
-    def skip(self) -> int | float:
-        """Number of skipped steps, or skipped fraction of the network's time."""
+    def skipped_steps(self) -> int:
+        """Number of the sampler's steps that the jump replaces: the step at which the sampler begins."""
         ...
 
     @property
-    def begin(self) -> int:
-        """First step of the sampler."""
+    def skipped_fraction(self) -> float:
+        """Skipped fraction of the sampler's steps (`truncate`) or of the network's time (`regrid`)."""
         ...
 
     def state(self, jump: Jump, noise: Tensor) -> Tensor:
-        """Compute the state at step `begin` from standard normal noise, shape (sample, channel, height, width)."""
+        """Compute the state at which the sampler begins from standard normal noise, shape (sample, channel, height, width)."""
         ...
 
 
 @dataclass(frozen=True)
 class Truncated:
-    """The sampler's grid without its first `skip` steps."""
+    """The sampler's grid without its first steps."""
 
     sampler: Sampler
-    skip: int
+    skipped_steps: int
 
     @property
-    def begin(self) -> int:
-        return self.skip
+    def skipped_fraction(self) -> float:
+        return self.skipped_steps / self.sampler.steps
 
     def state(self, jump: Jump, noise: Tensor) -> Tensor:
-        return hybrid_sampler.state_at_step(jump, self.sampler, noise, self.skip)
+        return hybrid_sampler.state_at_step(jump, self.sampler, noise, self.skipped_steps)
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,20 @@ class Regridded:
 
     sampler: Sampler
     schedule: Schedule
-    skip: float
-    begin: int = 0
+    skipped_fraction: float
+    skipped_steps: int = 0
 
     def state(self, jump: Jump, noise: Tensor) -> Tensor:
-        return hybrid_sampler.state_at_time(jump if self.skip else None, self.schedule, noise, 1 - self.skip)
+        start = 1 - self.skipped_fraction
+        return hybrid_sampler.state_at_time(jump if self.skipped_fraction else None, self.schedule, noise, start)
 
 
 def make_design(
     design: DesignName,
     scheduler: Any,
     steps: int,
-    skip: int | float,
+    skipped_fraction: float | None = None,
+    skipped_steps: int | None = None,
     sampler: str | None = None,
     clip: bool | None = None,
 ) -> Design:
@@ -80,49 +84,44 @@ def make_design(
         design: `truncate` or `regrid`.
         scheduler: of diffusers, with the network's noise schedule.
         steps: number of steps of the sampler.
-        skip: a number of steps or a fraction of them for `truncate`, a fraction of the network's time for `regrid`.
+        skipped_fraction: of the steps for `truncate`, of the network's time for `regrid`; by default 0.4.
+        skipped_steps: number of steps, instead of a fraction, for `truncate`.
         sampler: a key of `registry.SAMPLERS`, with the default settings of its class; if not given, the sampler of the
             scheduler, with the scheduler's settings.
         clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler is set, and not
             if `sampler` is given.
 
     Raises:
-        ValueError: design or sampler are unknown, the sampler cannot clip as requested, or the number of steps or the
-            skip are not possible.
+        ValueError: design or sampler are unknown, the sampler cannot clip as requested, or the number of steps or what
+            is skipped are not possible.
     """
     if design not in get_args(DesignName):
         raise ValueError(f"design {design!r} is unknown; use {' or '.join(get_args(DesignName))}")
     settings = ({} if sampler else scheduler_options(scheduler)) | ({} if clip is None else {"clip_sample": clip})
     name = sampler or sampler_name(scheduler)
+    fraction = _checked_fraction(design, skipped_fraction, skipped_steps)
     if design == "truncate":
-        return Truncated(Sampler(name, steps, scheduler, **settings), skipped_steps(skip, steps))
-    schedule, share = schedule_of(scheduler), skipped_time(skip)
-    settings = followed(name, scheduler) | settings
-    return Regridded(hybrid_sampler.regridded(name, schedule, steps, 1 - share, **settings), schedule, share)
+        skipped = int(fraction * steps + 1e-9) if skipped_steps is None else _checked_steps(skipped_steps, steps)
+        return Truncated(Sampler(name, steps, scheduler, **settings), skipped)
+    schedule, settings = schedule_of(scheduler), followed(name, scheduler) | settings
+    return Regridded(hybrid_sampler.regridded(name, schedule, steps, 1 - fraction, **settings), schedule, fraction)
 
 
-def skipped_steps(skip: int | float, steps: int) -> int:
-    """Return the number of steps to skip; a float is a fraction of all steps, rounded down.
-
-    Raises:
-        ValueError: no step remains, or the number is negative.
-    """
-    count = int(skip * steps + 1e-9) if isinstance(skip, float) and 0 <= skip < 1 else skip
-    if isinstance(count, float) or not 0 <= count < steps:
+def _checked_fraction(design: DesignName, fraction: float | None, steps: int | None) -> float:
+    """Return the fraction to skip, `SKIPPED_FRACTION` if none is given; refuse what is not in [0, 1), or not alone."""
+    if steps is not None and (fraction is not None or design == "regrid"):
         raise ValueError(
-            f"cannot skip {skip} of {steps} steps; give a number of steps from 0 to {steps - 1}, or a fraction below 1"
+            "skipped_steps is for the design truncate, in place of skipped_fraction; leave out one of the two, or for "
+            "the design regrid give skipped_fraction"
         )
-    return count
+    fraction = SKIPPED_FRACTION if fraction is None else float(fraction)
+    if not 0 <= fraction < 1:
+        raise ValueError(f"skipped_fraction is {fraction:g}; give a number from 0 to less than 1")
+    return fraction
 
 
-def skipped_time(skip: int | float) -> float:
-    """Return the fraction of the network's time to skip.
-
-    Raises:
-        ValueError: it is not in [0, 1).
-    """
-    if not 0 <= skip < 1:
-        raise ValueError(
-            f"cannot skip {skip} of the network's time; the design regrid takes a fraction from 0 to less than 1"
-        )
-    return float(skip)
+def _checked_steps(skipped: int, steps: int) -> int:
+    """Return a number of steps to skip; refuse it where no step remains."""
+    if int(skipped) != skipped or not 0 <= skipped < steps:
+        raise ValueError(f"cannot skip {skipped} of {steps} steps; give a whole number from 0 to {steps - 1}")
+    return int(skipped)

@@ -42,19 +42,21 @@ class Trajectory:
 
 @dataclass
 class TeleportPipelineOutput(BaseOutput):  # type: ignore[misc]  # diffusers has no types
-    """Images, and the number of network calls, skip, seeds and trajectory behind them.
+    """Images, and the number of network calls, what was skipped, seeds and trajectory behind them.
 
     Attributes:
         images: a list of PIL images, or, in [0, 1] as in diffusers, an array (sample, height, width, channel) or a tensor
             (sample, channel, height, width).
         nfe: network calls per image, counted.
-        skip: number of skipped steps; for the design `regrid` the skipped fraction of the network's time.
+        skipped_steps: number of the sampler's steps that the jump replaced; 0 for the design `regrid`.
+        skipped_fraction: of the steps; for the design `regrid` of the network's time.
         seeds: one per image; None if generators were given.
         trajectory: states and endpoint estimates, if requested.
     """
 
     images: Any
     nfe: int
-    skip: int | float
+    skipped_steps: int
+    skipped_fraction: float
     seeds: list[int] | None = None
     trajectory: Trajectory | None = None

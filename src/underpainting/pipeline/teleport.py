@@ -112,7 +112,8 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         seeds: Sequence[int] | None = None,
         generator: Generators | None = None,
         num_inference_steps: int = 50,
-        skip: int | float = 0.4,
+        skipped_fraction: float | None = None,
+        skipped_steps: int | None = None,
         design: DesignName = "truncate",
         jump: Jump | None = None,
         sampler: str | None = None,
@@ -131,8 +132,9 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
                 ones are drawn and returned in the output.
             generator: instead of seeds; the noise is then drawn as in diffusers' pipelines.
             num_inference_steps: steps of the sampler, including those that `truncate` skips.
-            skip: length of the jump. For `truncate` a number of steps, or as a float a fraction of the steps, 0 <= skip < 1;
-                for `regrid` a fraction of the network's time.
+            skipped_fraction: how far to jump, in [0, 1): fraction of the steps, rounded down, for `truncate`, of the
+                network's time for `regrid`; by default 0.4.
+            skipped_steps: number of steps to skip, in place of `skipped_fraction`; for `truncate` alone.
             design: `truncate` omits the first steps of the sampler's own grid; `regrid` places all steps in the network's
                 time after the jump.
             jump: maps the noise to the end of the jump, on the CPU; if not given, by the Gaussian of the basis, or of
@@ -153,20 +155,24 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         if output_type not in get_args(OutputType):
             raise ValueError(f"output_type {output_type!r} is unknown; use {', '.join(get_args(OutputType))}")
         require_kind(self.scheduler, self._kind)
-        plan = designs.make_design(design, self.scheduler, num_inference_steps, skip, sampler, clip_sample)
+        plan = designs.make_design(
+            design, self.scheduler, num_inference_steps, skipped_fraction, skipped_steps, sampler, clip_sample
+        )
         random = self._randomness(batch_size, seeds, generator, plan.sampler.kind.stochastic)
         labels = checked_labels(class_labels, len(random.noise), self._known_classes)
         network = self._denoiser(labels)
         counting = CountingDenoiser(network)
         start = self._start(plan, random.noise, jump, labels)
-        steps = plan.sampler.walk(counting, start, plan.begin, random.seeds)
+        steps = plan.sampler.walk(counting, start, plan.skipped_steps, random.seeds)
         watched = self._watched(steps, plan, network, callback_on_step_end)
         kept = list(watched) if return_trajectory else [last(watched)]
         images = self._finished(kept[-1].state, output_type)
         trajectory = Trajectory.of(kept) if return_trajectory else None
         if return_dict:
             drawn = random.seeds if generator is None else None
-            return TeleportPipelineOutput(images, counting.calls, plan.skip, drawn, trajectory)
+            return TeleportPipelineOutput(
+                images, counting.calls, plan.skipped_steps, plan.skipped_fraction, drawn, trajectory
+            )
         return (images, trajectory) if return_trajectory else (images,)
 
     def _randomness(
@@ -203,9 +209,9 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         self, steps: Iterator[Step], plan: Design, network: NetworkDenoiser, callback: Callback | None
     ) -> Iterator[Step]:
         """Yield the steps, with a progress bar, and call the callback after each."""
-        with self.progress_bar(total=plan.sampler.steps - plan.begin) as bar:
+        with self.progress_bar(total=plan.sampler.steps - plan.skipped_steps) as bar:
             for step in steps:
-                if step.index > plan.begin:
+                if step.index > plan.skipped_steps:
                     bar.update()
                     if callback is not None:
                         self._tell(callback, step, network.time(plan.sampler.grid[step.index - 1].ratio))

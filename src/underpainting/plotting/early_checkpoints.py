@@ -15,7 +15,7 @@ def early_checkpoints(table: pd.DataFrame, sampler: str, extractor: str) -> Figu
     """Draw distance to the trained network's images (A) and Frechet distance (B) by training step, plain and with jump.
 
     Args:
-        table: `training_step`, `skip`, `error`, `fd`, `floor`, `n`; the largest step is the trained network.
+        table: `training_step`, `skipped_steps`, `error`, `fd`, `floor`, `n`; the largest step is the trained network.
         sampler: its label.
         extractor: name of the feature extractor.
     """
@@ -23,13 +23,13 @@ def early_checkpoints(table: pd.DataFrame, sampler: str, extractor: str) -> Figu
     left, right = figure.subplots(1, 2)
     distance = sweep.distance_name(extractor)
     last = int(table["training_step"].max())
-    for number, (skip, rows) in enumerate(table.sort_values("training_step").groupby("skip")):
-        label = sampler if skip == 0 else f"teleport, {skip} steps skipped"
+    for number, (skipped, rows) in enumerate(table.sort_values("training_step").groupby("skipped_steps")):
+        label = sampler if skipped == 0 else f"teleport, {skipped} steps skipped"
         look = style.line_style(number) | {"marker": "o", "label": label}
         shown = rows[rows["error"] > 0]
         left.plot(shown["training_step"], shown["error"], **look)
         right.plot(rows["training_step"], rows["fd"], **look)
-    alone = table[(table["skip"] == 0) & (table["training_step"] == last)]
+    alone = table[(table["skipped_steps"] == 0) & (table["training_step"] == last)]
     right.axhline(alone["fd"].iloc[0], color=style.MUTED, ls="--", lw=0.8, label="trained network alone")
     style.draw_floor(right, float(table["floor"].iloc[0]))
     _steps(left, last)

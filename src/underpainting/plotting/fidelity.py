@@ -24,7 +24,7 @@ PANELS = {
 
 @style.styled
 def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Draw Frechet distances in two feature spaces (A, B) and distance to the network's images (C) by steps skipped.
+    """Draw Frechet distances in two feature spaces (A, B) and distance to the network's images (C) by skipped steps.
 
     Args:
         table: `teleport.csv`.
@@ -50,9 +50,9 @@ def fidelity(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         axes.set_ylabel(unit)
         shown = pd.concat([*drawn, null])
         style.scale_y_axis(axes, *(np.append(shown[f"{column}{end}"], real) for end in ("", "_low", "_high")))
-        _skip_axes(axes, drawn[0], labels[first])
+        _label_steps(axes, drawn[0], labels[first])
     left = figure.axes[0]
-    if (table["skip"] == 0).any():
+    if (table["skipped_steps"] == 0).any():
         left.plot([], [], color=style.MUTED, linestyle="--", lw=0.8, label="nothing skipped")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=LEGEND)
     return figure
@@ -62,20 +62,20 @@ NULL_LOOK: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (1, 1))}
 
 
 def _line(axes: Axes, rows: pd.DataFrame, column: str, label: str, look: dict[str, Any]) -> None:
-    """Draw a sampler's curve with its intervals and, if measured, the level without a skip."""
+    """Draw a sampler's curve with its intervals and, if measured, the level without a jump."""
     color = look["color"]
-    axes.plot(rows["skip"], rows[column], marker="o", markeredgewidth=0, label=label, **look)
-    axes.vlines(rows["skip"], rows[f"{column}_low"], rows[f"{column}_high"], color=color, lw=0.7)
-    if look is not NULL_LOOK and (alone := rows.loc[rows["skip"] == 0, column]).size:
+    axes.plot(rows["skipped_steps"], rows[column], marker="o", markeredgewidth=0, label=label, **look)
+    axes.vlines(rows["skipped_steps"], rows[f"{column}_low"], rows[f"{column}_high"], color=color, lw=0.7)
+    if look is not NULL_LOOK and (alone := rows.loc[rows["skipped_steps"] == 0, column]).size:
         axes.axhline(alone.iloc[0], color=color, linestyle="--", lw=0.8)
 
 
-def _skip_axes(axes: Axes, rows: pd.DataFrame, label: str) -> None:
-    """Label both axes for the main sampler: steps skipped and noise scale at the jump below, network calls above."""
-    ticks = rows.iloc[style.thin_labels(rows["skip"].to_list(), 0.16)]
-    texts = [f"{skip}\n{sigma:.2f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)]
-    axes.set_xticks(ticks["skip"], texts)
-    axes.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump")
+def _label_steps(axes: Axes, rows: pd.DataFrame, label: str) -> None:
+    """Label both axes for the main sampler: skipped steps and noise scale at the jump below, network calls above."""
+    ticks = rows.iloc[style.thin_labels(rows["skipped_steps"].to_list(), 0.16)]
+    texts = [f"{skipped}\n{sigma:.2f}" for skipped, sigma in zip(ticks["skipped_steps"], ticks["sigma"], strict=True)]
+    axes.set_xticks(ticks["skipped_steps"], texts)
+    axes.set_xlabel(f"skipped steps\n{style.SIGMA} at the jump")
     top = axes.secondary_xaxis("top")
-    top.set_xticks(ticks["skip"], [str(nfe) for nfe in ticks["nfe"]])
+    top.set_xticks(ticks["skipped_steps"], [str(nfe) for nfe in ticks["nfe"]])
     top.set_xlabel(f"NFE of {label}", labelpad=3, fontsize="small")

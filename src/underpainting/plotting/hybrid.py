@@ -14,13 +14,13 @@ ROWS, COLUMNS = 10, 12
 
 @style.styled
 def hybrid(
-    rows: Sequence[FloatArray], skips: Sequence[tuple[int, int]], seeds: Sequence[int], sampler: str, steps: int
+    rows: Sequence[FloatArray], skipped: Sequence[tuple[int, int]], seeds: Sequence[int], sampler: str, steps: int
 ) -> Figure:
     """Draw images of the hybrid method: a row per number of skipped steps (ten at most), a column per seed (twelve).
 
     Args:
         rows: each of shape (sample, channel, height, width), in [-1, 1].
-        skips: steps skipped and network calls of each row, in increasing order.
+        skipped: skipped steps and network calls of each row, in increasing order.
         seeds: of the columns.
         sampler: its label.
         steps: its number of steps.
@@ -29,7 +29,7 @@ def hybrid(
     columns = seeds[:COLUMNS]
     figure = style.new_figure(images.grid_height(len(chosen), max(len(columns), 6), 5.85) + 0.4)
     axes = figure.subplots()
-    labels = [f"skip {skips[row][0]} of {steps}\nNFE {skips[row][1]}" for row in chosen]
+    labels = [f"skip {skipped[row][0]} of {steps}\nNFE {skipped[row][1]}" for row in chosen]
     images.draw_grid(axes, [rows[row][:COLUMNS] for row in chosen], labels, [str(seed) for seed in columns])
     style.panel_title(axes, "", f"{sampler}, the first of them skipped with the closed form; by seed")
     return figure

@@ -43,7 +43,7 @@ def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
         names: of samplers and jumps.
     """
     table = _drawn(table)
-    rows, plain = sweep.best(sweep.few_calls(table)), sweep.references(table)
+    rows, plain = sweep.best(sweep.regridded(table)), sweep.references(table)
     count = len(names.samplers) + 1
     columns = 2 if count in (2, 4) else 3
     figure, panels = _panels(count, columns, 2.0)
@@ -63,7 +63,7 @@ def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
 
 
 @style.styled
-def skips(table: pd.DataFrame, names: Names) -> Figure:
+def skipped_percent(table: pd.DataFrame, names: Names) -> Figure:
     """Draw Frechet distance by the jump's target at two numbers of network calls; a panel per sampler and number.
 
     If no sampler has rows for both numbers, one number is shown.
@@ -72,7 +72,7 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
         table, names: as for `low_nfe`.
     """
     table = _drawn(table)
-    rows, plain = sweep.few_calls(table), sweep.references(table)
+    rows, plain = sweep.regridded(table), sweep.references(table)
     at = {calls: [_within(rows[rows["sampler_name"] == name], calls) for name in names.samplers] for calls in SHOWN_NFE}
     distinct = {tuple(int(own["nfe"].iloc[0]) for own in runs): runs for runs in at.values()}
     shown = [entry for runs in distinct.values() for entry in zip(names.samplers, runs, strict=True)]
@@ -81,11 +81,11 @@ def skips(table: pd.DataFrame, names: Names) -> Figure:
     for number, (axes, (sampler_name, own)) in enumerate(zip(panels, shown, strict=True)):
         _reference(axes, plain[plain["sampler_name"] == sampler_name])
         _reference(axes, own[own["jump"] == "none"], "-")
-        _lines(axes, own[own["jump"] != "none"], names, "skip", marker="o")
+        _lines(axes, own[own["jump"] != "none"], names, "skipped_percent", marker="o")
         style.panel_title(axes, LETTERS[number % 26], f"{names.samplers[sampler_name]}, NFE {own['nfe'].iloc[0]}")
     _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
     for axes in panels:
-        axes.set_xlabel("time skipped in %")
+        axes.set_xlabel("skipped time in %")
     figure.legend(handles=list(_handles(names)), loc="outside lower center", ncols=4)
     return figure
 

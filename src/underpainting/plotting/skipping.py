@@ -51,13 +51,13 @@ def skipping(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
 
 
 def _points(axes: Axes, rows: pd.DataFrame, column: str, loss: str, number: int = 0) -> None:
-    """Draw a curve with its intervals; a ring marks the largest skip up to which a loss is within the tolerance."""
+    """Draw a curve with its intervals; a ring marks the most skipped steps up to which a loss is within the tolerance."""
     look = style.line_style(number)
     axes.plot(rows["nfe"], rows[column], marker="o", markeredgewidth=0, **look)
     axes.vlines(rows["nfe"], rows[f"{column}_low"], rows[f"{column}_high"], color=look["color"], lw=0.8)
     found = sweep.skippable(rows, [loss])
     if found and found.low:
-        chosen = rows[rows["skip"] == found.low]
+        chosen = rows[rows["skipped_steps"] == found.low]
         axes.plot(chosen["nfe"], chosen[column], "o", ms=8, mfc="none", mec="black", mew=0.9)
 
 
@@ -65,7 +65,7 @@ def _distances(axes: Axes, rows: pd.DataFrame, distance: str) -> None:
     _points(axes, rows, "fd_infinite", "loss")
     real = float(rows["floor_infinite"].iloc[0])
     style.draw_floor(axes, real)
-    if (alone := sweep.judged(rows[rows["skip"] == 0])).size:
+    if (alone := sweep.judged(rows[rows["skipped_steps"] == 0])).size:
         axes.axhline(alone.iloc[0], color=style.MUTED, ls="--", lw=0.8)
         axes.axhline((1 + sweep.TOLERANCE) * alone.iloc[0], color=LIMIT, ls=":", lw=0.9)
     style.scale_y_axis(axes, *(np.append(rows[f"fd_infinite{end}"], real) for end in ("", "_low", "_high")))
@@ -91,17 +91,18 @@ def _losses(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _calls(panels: list[Axes], rows: pd.DataFrame, apart: float) -> None:
-    """Label the bottom axis with network calls, the top axis with steps skipped and the noise scale at the jump."""
+    """Label the bottom axis with network calls, the top axis with skipped steps and the noise scale at the jump."""
     ticks = rows.sort_values("nfe")
     ticks = ticks.iloc[style.thin_labels(ticks["nfe"].to_list(), apart)]
     panels[-1].set_xticks(ticks["nfe"], [str(calls) for calls in ticks["nfe"]])
     panels[-1].set_xlabel("NFE")
     top = panels[0].secondary_xaxis("top")
     texts = [
-        f"{skip}\n{sigma:.{1 if sigma > 10 else 2}f}" for skip, sigma in zip(ticks["skip"], ticks["sigma"], strict=True)
+        f"{skipped}\n{sigma:.{1 if sigma > 10 else 2}f}"
+        for skipped, sigma in zip(ticks["skipped_steps"], ticks["sigma"], strict=True)
     ]
     top.set_xticks(ticks["nfe"], texts)
-    top.set_xlabel(f"steps skipped\n{style.SIGMA} at the jump", labelpad=3, fontsize="small")
+    top.set_xlabel(f"skipped steps\n{style.SIGMA} at the jump", labelpad=3, fontsize="small")
 
 
 def _legend(figure: Figure, axes: Axes, extractor: str) -> None:
@@ -115,7 +116,7 @@ def _legend(figure: Figure, axes: Axes, extractor: str) -> None:
         axes.plot([], [], color=style.MUTED, ls="--", lw=0.8, label="nothing skipped")[0],
         axes.plot([], [], color=LIMIT, ls=":", lw=0.9, label=f"{100 * sweep.TOLERANCE:g} % loss")[0],
         axes.plot(
-            [], [], "o", ms=8, mfc="none", mec="black", mew=0.9, label="no skip up to here loses more, by its interval"
+            [], [], "o", ms=8, mfc="none", mec="black", mew=0.9, label="no jump up to here loses more, by its interval"
         )[0],
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)

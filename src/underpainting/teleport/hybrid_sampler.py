@@ -3,7 +3,7 @@ r"""Teleportation: jump over the first steps without a network, then continue wi
 The state at a lower noise level is not integrated with the network but computed from the initial noise (`jumps`), with the
 mean and covariance of the training data; the sampler continues from there. Two designs use the remaining calls:
 
-    truncate   the grid is the sampler's own; its first `skip` steps cost nothing (the paper's Tables 3-5)
+    truncate   the grid is the sampler's own; its first steps are skipped and cost nothing (the paper's Tables 3-5)
     re-grid    all N steps are spread from the target of the jump to the image
 """
 
@@ -21,40 +21,47 @@ from underpainting.samplers.walk import Sampler, Step
 from underpainting.teleport.jumps import Jump
 
 
-def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skip: int) -> Tensor:
-    """Compute the state at step `skip` of a sampler's grid.
+def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skipped_steps: int) -> Tensor:
+    """Compute the state at step `skipped_steps` of a sampler's grid.
 
     Args:
         jump: carries states of the training data's distribution.
         sampler: sampler with the grid.
         noise: standard normal, shape (sample, channel, height, width).
-        skip: number of steps to skip, 0 <= skip < steps; 0 gives the sampler's own start.
+        skipped_steps: number of steps that the jump replaces, 0 <= skipped_steps < steps; 0 gives the sampler's own start.
 
     Raises:
         ValueError: the sampler has too few steps.
     """
-    if not 0 <= skip < sampler.steps:
-        raise ValueError(f"cannot skip {skip} of {sampler.steps} steps: at least one step must be left to the sampler")
+    if not 0 <= skipped_steps < sampler.steps:
+        raise ValueError(
+            f"cannot skip {skipped_steps} of {sampler.steps} steps: at least one step must be left to the sampler"
+        )
     state = sampler.start(noise)
-    return jump(state, sampler.grid[0], sampler.grid[skip]) if skip else state
+    return jump(state, sampler.grid[0], sampler.grid[skipped_steps]) if skipped_steps else state
 
 
 def walk(
-    jump: Jump, sampler: Sampler, denoiser: Denoiser, noise: Tensor, skip: int, seeds: Sequence[int] | None = None
+    jump: Jump,
+    sampler: Sampler,
+    denoiser: Denoiser,
+    noise: Tensor,
+    skipped_steps: int,
+    seeds: Sequence[int] | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of the hybrid sampler, from the jump's target to the image: the design "truncate".
 
     Args:
-        jump, sampler, noise, skip: as for `state_at_step`.
+        jump, sampler, noise, skipped_steps: as for `state_at_step`.
         denoiser: computes the endpoint estimates.
         seeds: one per image; stochastic samplers draw their noise from them.
     """
-    return sampler.walk(denoiser, state_at_step(jump, sampler, noise, skip), skip, seeds)
+    return sampler.walk(denoiser, state_at_step(jump, sampler, noise, skipped_steps), skipped_steps, seeds)
 
 
-def start_after(percent: int) -> float:
+def start_after(skipped_percent: int) -> float:
     """Return the time of a network's schedule at which a percentage of it is skipped: 1, its noisiest level, for 0."""
-    return 1 - percent / 100
+    return 1 - skipped_percent / 100
 
 
 def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:

@@ -111,7 +111,7 @@ def furthest(losses: Sequence[float], max_loss: float = MAX_LOSS) -> int:
     return int(np.flatnonzero(lost <= lost.min() + max_loss)[-1])
 
 
-def best_skip(shortfall: Shortfall, variances: Tensor, sampler: Sampler, max_loss: float = MAX_LOSS) -> int:
+def best_skipped_steps(shortfall: Shortfall, variances: Tensor, sampler: Sampler, max_loss: float = MAX_LOSS) -> int:
     """Choose the number of a sampler's steps to skip (the design "truncate").
 
     Args:

@@ -1,12 +1,12 @@
-"""Evaluation of the sweep's table (`results/STUDY/teleport.csv`): best skips, skippable steps, Pareto front.
+"""Evaluation of the sweep's table (`results/STUDY/teleport.csv`): best jumps, skippable steps, Pareto front.
 
 Images are compared by three measures, each as the relative increase that a jump causes (`LOSSES`): the Frechet distance in the
 features of the study's extractor and in those of an autoencoder, which knows no labels, both at infinitely many images and
 raised to the floor of real images; and the root mean squared difference from the network's own images. A jump is
 free where all of them are within the tolerance.
 
-In the design "re-grid" a sampler is `NAME-STEPS`; here `sampler_name` is its name alone. The best skip of a jump is chosen by
-the same images from which its distance is measured, so that the distance is a little too small: less so for fewer skips.
+In the design "re-grid" a sampler is `NAME-STEPS`; here `sampler_name` is its name alone. The best length of a jump is chosen by
+the same images from which its distance is measured, so that the distance is a little too small: less so for fewer lengths.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LOSSES = ("loss", "autoencoder_loss", "network_loss")
 
 
 class Skippable(NamedTuple):
-    """The largest skip up to which no skip loses more than is tolerated.
+    """The largest number of skipped steps up to which none loses more than is tolerated.
 
     Attributes:
-        skip: number of steps, by the estimated losses.
+        skipped_steps: by the estimated losses.
         low, high: by the upper and lower ends of their intervals.
-        nfe: network calls after `skip`.
+        nfe: network calls after `skipped_steps`.
         share, share_low, share_high: fraction of the network calls without a jump that the jumps save.
         n: number of images.
     """
 
-    skip: int
+    skipped_steps: int
     low: int
     high: int
     nfe: int
@@ -69,7 +69,7 @@ def judged(rows: pd.DataFrame, prefix: str = "") -> pd.Series:
 
 
 def truncated(table: pd.DataFrame, sampler: str, jump: str = "gaussian") -> pd.DataFrame:
-    """Select the rows of a sampler on its own grid, with a jump and without one, ordered by the steps skipped.
+    """Select the rows of a sampler on its own grid, with a jump and without one, ordered by the skipped steps.
 
     Args:
         table: the complete table.
@@ -77,11 +77,17 @@ def truncated(table: pd.DataFrame, sampler: str, jump: str = "gaussian") -> pd.D
         jump: `gaussian`, or `isotropic` for the null model.
     """
     own = (table["design"] == "truncate") & (table["sampler"] == sampler)
-    return table[own & table["jump"].isin([NO_JUMP, jump])].sort_values("skip")
+    rows = table[own & table["jump"].isin([NO_JUMP, jump])].astype({"skipped_steps": int})
+    return rows.sort_values("skipped_steps")
+
+
+def jump_lengths(table: pd.DataFrame) -> pd.Series:
+    """Return how far each row jumps: skipped steps, or the skipped percentage of the network's time for "re-grid"."""
+    return table["skipped_steps"].fillna(table["skipped_percent"]).astype(int)
 
 
 def skippable(rows: pd.DataFrame, losses: Sequence[str] = LOSSES, tolerance: float = TOLERANCE) -> Skippable | None:
-    """Find the largest skip up to which no skip loses more than is tolerated by any of some measures.
+    """Find the largest number of skipped steps up to which none loses more than is tolerated by any of some measures.
 
     Args:
         rows: of one sampler on its own grid, see `truncated`.
@@ -91,39 +97,40 @@ def skippable(rows: pd.DataFrame, losses: Sequence[str] = LOSSES, tolerance: flo
     Returns:
         None if the sampler was not run without a jump, or none of the losses was measured.
     """
-    rows = rows.sort_values("skip")
+    rows = rows.sort_values("skipped_steps")
     known = [loss for loss in losses if rows[loss].notna().any()]
-    if not (rows["skip"] == 0).any() or not known:
+    if not (rows["skipped_steps"] == 0).any() or not known:
         return None
-    calls = int(rows.loc[rows["skip"] == 0, "nfe"].iloc[0])
+    calls = int(rows.loc[rows["skipped_steps"] == 0, "nfe"].iloc[0])
     last = {end: _last_within(rows, [f"{loss}{end}" for loss in known], tolerance) for end in ("", "_high", "_low")}
     shares = {end: (calls - int(row["nfe"])) / calls for end, row in last.items()}
-    skip, low, high = (int(last[end]["skip"]) for end in ("", "_high", "_low"))
+    skipped, low, high = (int(last[end]["skipped_steps"]) for end in ("", "_high", "_low"))
     left, images = int(last[""]["nfe"]), int(rows["n"].min())
-    return Skippable(skip, low, high, left, shares[""], shares["_high"], shares["_low"], images)
+    return Skippable(skipped, low, high, left, shares[""], shares["_high"], shares["_low"], images)
 
 
 def _last_within(rows: pd.DataFrame, columns: list[str], tolerance: float) -> pd.Series:
-    """Return the last row up to which all are within the tolerance; a skip of 0 always is."""
-    within = (rows[columns] <= tolerance).all(axis=1) | (rows["skip"] == 0)
+    """Return the last row up to which all are within the tolerance; that without a jump always is."""
+    within = (rows[columns] <= tolerance).all(axis=1) | (rows["skipped_steps"] == 0)
     return rows[within.cummin()].iloc[-1]
 
 
-def few_calls(table: pd.DataFrame) -> pd.DataFrame:
+def regridded(table: pd.DataFrame) -> pd.DataFrame:
     """Select the rows of the design "re-grid", with the column `sampler_name`, without the reference runs."""
-    rows = _regridded(table)
+    rows = _with_sampler_names(table)
     jumped = rows[rows["jump"] != NO_JUMP].set_index(["sampler_name", "nfe"]).index
     return rows[rows.set_index(["sampler_name", "nfe"]).index.isin(jumped)]
 
 
 def references(table: pd.DataFrame) -> pd.DataFrame:
     """Select the plain runs that others are compared with, one per `sampler_name`; they differ from themselves by 0."""
-    rows = _regridded(table)
+    rows = _with_sampler_names(table)
     return rows[(rows[["behind", "behind_low", "behind_high"]] == 0).all(axis=1)]
 
 
-def _regridded(table: pd.DataFrame) -> pd.DataFrame:
-    rows = table[table["design"] == "regrid"]
+def _with_sampler_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows of the design "re-grid", with the column `sampler_name`."""
+    rows = table[table["design"] == "regrid"].astype({"skipped_percent": int})
     return rows.assign(sampler_name=rows["sampler"].str.split("-").str[0])
 
 

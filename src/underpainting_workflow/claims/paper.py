@@ -50,7 +50,7 @@ SCORE_MODEL = "ddpm-cifar10-32"
 SCORE_EXPLAINED = {0.01: 0.38, 0.05: 0.7346, 0.2: 0.89, 0.75: 0.976, 1.5: 0.99}
 """Fraction of the network's score variance that the Gaussian score explains, by sigma / alpha, on CIFAR-10."""
 
-SKIPPABLE = 0.4
+SKIPPABLE_FRACTION = 0.4
 """Section 6.1: fraction of the steps that can be skipped without much perceptible change on MNIST and CIFAR-10."""
 
 

@@ -35,7 +35,7 @@ def claims(table: pd.DataFrame, sampler: str, steps: int) -> list[Claim]:
     """
     names = table.loc[table["design"] == "truncate", "sampler"].unique()
     found = [*_of_paper(table, sampler, steps), *(claim for name in names for claim in _free(table, str(name)))]
-    few = sweep.few_calls(table)
+    few = sweep.regridded(table)
     for sampler_name in few["sampler_name"].unique():
         found += _low_nfe(few[few["sampler_name"] == sampler_name], SAMPLERS[sampler_name].label)
     return found
@@ -50,27 +50,27 @@ def _of_paper(table: pd.DataFrame, sampler: str, steps: int) -> Iterator[Claim]:
             continue
         of_null = sweep.skippable(null, [loss], TOLERANCE)
         yield of_interval(
-            f"Fraction of the steps that can be skipped, with all smaller skips, for at most 5 % more {distance}: at least 40 %",
+            f"Fraction of the steps that can be skipped, with all shorter jumps, for at most 5 % more {distance}: at least 40 %",
             "Sec. 6.1, Fig. 4 F",
-            f"{paper.SKIPPABLE:.0%}",
+            f"{paper.SKIPPABLE_FRACTION:.0%}",
             _share(found, steps),
-            at_least=paper.SKIPPABLE,
+            at_least=paper.SKIPPABLE_FRACTION,
             null=Null(NULL_MODEL, _share(of_null, steps)) if of_null else NO_NULL,
         )
-        skip = int(paper.SKIPPABLE * steps)
-        if skip in jumped["skip"].to_numpy():
+        skipped = int(paper.SKIPPABLE_FRACTION * steps)
+        if skipped in jumped["skipped_steps"].to_numpy():
             yield of_interval(
                 f"{distance} after skipping 40 % of the steps, over that without a jump: at most 1.05",
                 "Sec. 6.1",
                 "even slightly lower",
-                _largest(jumped[jumped["skip"] == skip], loss, plus=1),
+                _largest(jumped[jumped["skipped_steps"] == skipped], loss, plus=1),
                 at_most=1 + TOLERANCE,
-                null=_null(null[null["skip"] == skip], loss, plus=1),
+                null=_null(null[null["skipped_steps"] == skipped], loss, plus=1),
             )
 
 
 def _share(found: sweep.Skippable, steps: int) -> Interval:
-    estimate, low, high = (np.asarray(skip / steps) for skip in (found.skip, found.low, found.high))
+    estimate, low, high = (np.asarray(count / steps) for count in (found.skipped_steps, found.low, found.high))
     return Interval(estimate, low, high, found.n)
 
 
@@ -83,7 +83,7 @@ def _free(table: pd.DataFrame, sampler: str) -> Iterator[Claim]:
         found, of_null = sweep.skippable(jumped, losses), sweep.skippable(null, losses)
         if found is not None:
             yield of_interval(
-                f"{sampler}: fraction of network calls saved, with all smaller skips, for at most 2 % more {text}: at least 40 %",
+                f"{sampler}: fraction of network calls saved, with all shorter jumps, for at most 2 % more {text}: at least 40 %",
                 PROJECT_TARGET,
                 "",
                 saved(found),

@@ -28,9 +28,11 @@ def register(commands: Commands) -> None:
     text = "estimate what a study takes: jobs, network calls, hours, bytes, memory; nothing is run"
     command = add(commands, "forecast", _forecast, text)
     command.add_argument("study", metavar="STUDY")
-    command.add_argument("--seeds", type=int, metavar="N", help="images per skip, in place of the study's")
     command.add_argument(
-        "--skips", type=_numbers, metavar="K,K,...", help="skips of the sweep, in place of the study's"
+        "--seeds", type=int, metavar="N", help="images per number of skipped steps, in place of the study's"
+    )
+    command.add_argument(
+        "--skipped-steps", type=_numbers, metavar="K,K,...", help="skipped steps of the sweep, in place of the study's"
     )
     command.add_argument(
         "--sampler", type=_sampler, metavar="NAME-STEPS", help="the only sampler of the sweep, in place of the study's"
@@ -80,7 +82,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
     """Return the keys of the sweep that differ from the study file."""
     given = {
         "seeds": options.seeds,
-        "skips": options.skips,
+        "skipped_steps": options.skipped_steps,
         "samplers": options.sampler,
         "shard_size": options.shard_size,
     }
@@ -131,7 +133,7 @@ def _cell(value: float | None, form: str) -> str:
 def _remarks(rows: Sequence[Row], rates: Mapping[str, float], rate: float | None) -> Iterator[str]:
     """Yield sentences that explain the numbers of the table."""
     yield "jobs, evaluations, GB: pending, of all. An evaluation is one image through the network once."
-    yield "GB: of trajectories, samples and features, from their shapes; other files do not grow with seeds and skips."
+    yield "GB: of trajectories, samples and features, from their shapes; other files do not grow with seeds and jumps."
     if rate is None:
         yield "hours: unknown before a job has run here; --rate sets the network evaluations per second"
     else:

@@ -13,22 +13,24 @@ from underpainting.plotting import few_calls
 from underpainting.teleport import sweep
 
 
-def best_skips(table: str, sampler: str) -> dict[tuple[int, str], int]:
-    """Return the best skip of a sampler, by NFE and jump."""
-    rows = sweep.best(sweep.few_calls(pd.read_csv(table)))
+def best_percents(table: str, sampler: str) -> dict[tuple[int, str], int]:
+    """Return the percentage of the network's time that is best skipped with a sampler, by NFE and jump."""
+    rows = sweep.best(sweep.regridded(pd.read_csv(table)))
     own = rows[rows["sampler_name"] == sampler]
-    return {(calls, jump): skip for calls, jump, skip in own[["nfe", "jump", "skip"]].to_numpy().tolist()}
+    return {
+        (calls, jump): percent for calls, jump, percent in own[["nfe", "jump", "skipped_percent"]].to_numpy().tolist()
+    }
 
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
-    """Draw the images of the first seeds, a row per run, each jump with its best skip."""
-    skips, rows, labels = best_skips(files["table"][0], config["sampler"]), [], []
+    """Draw the images of the first seeds, a row per run, each jump at its best length."""
+    best, rows, labels = best_percents(files["table"][0], config["sampler"]), [], []
     for file, (_, jump) in zip(files["samples"], config["runs"], strict=True):
         data = artifacts.load(file)
         calls = int(data["nfe"][0])
-        skip = skips.get((calls, jump), 0)
-        shown = data["shown"].sel(skip=skip).values
+        percent = best.get((calls, jump), 0)
+        shown = data["shown"].sel(skipped_percent=percent).values
         rows.append(shown / 127.5 - 1)
-        labels.append(f"{config['jumps'][jump]}{f', {skip} %' * bool(skip)}\nNFE {calls}")
+        labels.append(f"{config['jumps'][jump]}{f', {percent} %' * bool(percent)}\nNFE {calls}")
     seeds: list[int] = np.asarray(data["seed"][: len(shown)]).tolist()
     return few_calls.few_calls(rows, labels, seeds, config["samplers"][config["sampler"]])

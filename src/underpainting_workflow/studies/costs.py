@@ -72,7 +72,7 @@ def _trajectory_calls(study: Study, wildcards: Wildcards) -> int:
 
 
 def _teleport_calls(study: Study, wildcards: Wildcards) -> int:
-    return seeds(wildcards) * calls(_chosen(study.teleport, wildcards), int(wildcards["skip"]))
+    return seeds(wildcards) * calls(_chosen(study.teleport, wildcards), int(wildcards["skipped_steps"]))
 
 
 def _solution_calls(study: Study, _: Wildcards) -> int:
@@ -93,7 +93,7 @@ def _low_nfe_calls(study: Study, wildcards: Wildcards) -> int:
     if study.low_nfe is None:
         return 0
     each = registry.calls(wildcards["sampler_name"], int(wildcards["steps"]))
-    return seeds(wildcards) * each * len(study.low_nfe.skips(wildcards["jump"]))
+    return seeds(wildcards) * each * len(study.low_nfe.skipped_percent(wildcards["jump"]))
 
 
 def _shortfall_calls(study: Study, _: Wildcards) -> int:
@@ -102,11 +102,11 @@ def _shortfall_calls(study: Study, _: Wildcards) -> int:
 
 def _perturbation_calls(study: Study, wildcards: Wildcards) -> int:
     """Count the calls of a trajectory to the last perturbation, and of a pair from each perturbation and direction."""
-    push, choice = study.perturbation, _chosen(study.trajectories, wildcards)
-    steps = push.steps(choice.steps)
+    settings, choice = study.perturbation, _chosen(study.trajectories, wildcards)
+    steps = settings.steps(choice.steps)
     plain = calls(choice) - calls(choice, steps[-1]) + 1
-    directions = len(push.components) + push.random + push.off_manifold
-    return push.seeds * (plain + 2 * directions * sum(calls(choice, step) for step in steps))
+    directions = len(settings.components) + settings.random + settings.off_manifold
+    return settings.seeds * (plain + 2 * directions * sum(calls(choice, step) for step in steps))
 
 
 def _score_calls(study: Study, _: Wildcards) -> int:
@@ -119,7 +119,7 @@ def _early_checkpoints_calls(study: Study, wildcards: Wildcards) -> int:
     if not isinstance(study.denoiser, TrainedDenoiser):
         return 0
     choice = _chosen(study.teleport, wildcards)
-    jump = max(1, int(study.early_checkpoints.fraction * choice.steps))
+    jump = max(1, int(study.early_checkpoints.skipped_fraction * choice.steps))
     networks = len({*study.denoiser.training.snapshots, study.denoiser.training.steps})
     return study.early_checkpoints.seeds * (calls(choice) + networks * (calls(choice) + calls(choice, jump)))
 
@@ -154,14 +154,14 @@ def _feature_bytes(study: Study, wildcards: Wildcards) -> float:
 
 def _low_nfe_bytes(study: Study, wildcards: Wildcards) -> float:
     """Estimate the bytes of features, and of the first images stored as bytes."""
-    skips = len(study.low_nfe.skips(wildcards["jump"])) if study.low_nfe else 0
+    jumps = len(study.low_nfe.skipped_percent(wildcards["jump"])) if study.low_nfe else 0
     shown = min(_SHOWN, seeds(wildcards)) * _image_bytes(study) / 4
-    return skips * (_feature_bytes(study, wildcards) + shown) + _LEVELS
+    return jumps * (_feature_bytes(study, wildcards) + shown) + _LEVELS
 
 
 def _jump_bytes(study: Study, wildcards: Wildcards) -> float:
-    skips = len(study.low_nfe.skips(wildcards["jump"])) if study.low_nfe else 0
-    return skips * _sample_bytes(study, wildcards)
+    jumps = len(study.low_nfe.skipped_percent(wildcards["jump"])) if study.low_nfe else 0
+    return jumps * _sample_bytes(study, wildcards)
 
 
 _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {

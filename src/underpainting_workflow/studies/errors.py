@@ -14,13 +14,15 @@ from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model, members_of, tag_of
 
 RENAMED = {
-    "budget": "low_nfe",
-    "budgets": "training_steps",
-    "solver": "ode_method",
-    "wanted": "max_loss",
-    "young": "early_checkpoints",
+    "budget": ("low_nfe",),
+    "budgets": ("training_steps",),
+    "fraction": ("skipped_fraction",),
+    "skips": ("skipped_steps", "skipped_percent"),
+    "solver": ("ode_method",),
+    "wanted": ("max_loss",),
+    "young": ("early_checkpoints",),
 }
-"""Keys of study files with other names than before version 0.1.0."""
+"""Keys of study files with other names than before version 0.1.0; the section tells which of several is meant."""
 _LONGEST_GUESS = 100
 
 
@@ -52,8 +54,8 @@ def _problems(entry: Any, annotation: Any) -> Iterable[Problem]:
     if kind == "extra_forbidden":
         models = _resolve(annotation, location[:-1])[1]
         allowed = sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
-        new = RENAMED.get(str(location[-1]))
-        hint = f"it is named {new!r} now; " if new in allowed else did_you_mean(location[-1], allowed)
+        new = next((name for name in RENAMED.get(str(location[-1]), ()) if name in allowed), None)
+        hint = f"it is named {new!r} now; " if new else did_you_mean(location[-1], allowed)
         remedy = f"{hint}allowed here: {', '.join(allowed)}"
         return [Problem("unknown key", remedy, key)]
     if kind == "missing":

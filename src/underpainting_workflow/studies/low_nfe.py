@@ -23,11 +23,11 @@ _RANKED = " or ".join(name for name, kind in JUMPS.items() if kind.ranked)
 
 
 class JumpChoice(Model):
-    """A jump and the skips after which it lands."""
+    """A kind of jump, and how far it jumps."""
 
     name: JumpName = Field(description="; ".join(f"{name}: {kind.text}" for name, kind in JUMPS.items()) + ".")
-    skips: tuple[Percent, ...] = Field(
-        min_length=1, description="Where to land: per cent of the network's own time that is skipped."
+    skipped_percent: tuple[Percent, ...] = Field(
+        min_length=1, description="How far to jump: skipped percentages of the network's own time."
     )
     rank: int | None = Field(None, ge=1, description=f"Number of components; needed by {_RANKED}, used by it alone.")
 
@@ -46,11 +46,11 @@ class JumpChoice(Model):
         """Name in figures, e.g. `low rank (16)`."""
         return f"{self.kind.label} ({self.rank})" if self.rank else self.kind.label
 
-    @field_validator("skips")
+    @field_validator("skipped_percent")
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(value)) < len(value):
-            raise InputError(Problem(f"{quote(list(value))} lists a skip twice", "list each skip once"))
+            raise InputError(Problem(f"{quote(list(value))} lists a percentage twice", "list each percentage once"))
         return tuple(sorted(value))
 
     @model_validator(mode="after")
@@ -97,7 +97,7 @@ class LowNfeConfig(Seeded):
         ids = [jump.id for jump in value]
         if doubles := sorted({entry for entry in ids if ids.count(entry) > 1}):
             problem = f"{shorten(', '.join(doubles))} is listed twice"
-            raise InputError(Problem(problem, "put all its skips into one entry"))
+            raise InputError(Problem(problem, "put all its percentages into one entry"))
         return tuple(sorted(value, key=lambda jump: (list(JUMPS).index(jump.name), jump.rank or 0)))
 
     @field_validator("samplers")
@@ -119,9 +119,9 @@ class LowNfeConfig(Seeded):
         """Return a jump by its id."""
         return next(jump for jump in self.jumps if jump.id == name)
 
-    def skips(self, name: str) -> tuple[int, ...]:
-        """Return the skips of a jump, in per cent; (0,) without a jump."""
-        return (0,) if name == NO_JUMP else self.jump(name).skips
+    def skipped_percent(self, name: str) -> tuple[int, ...]:
+        """Return the skipped percentages of a jump; (0,) without a jump."""
+        return (0,) if name == NO_JUMP else self.jump(name).skipped_percent
 
     def within(self, sampler: SamplerName, numbers: Iterable[int]) -> list[int]:
         """Return the largest swept number of steps within each number of calls; the smallest if none is within any."""

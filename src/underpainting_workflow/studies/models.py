@@ -194,9 +194,9 @@ class Study(Model):
         if too_high := [jump.id for jump in self.low_nfe.jumps if (jump.rank or 0) > most]:
             problem = f"{', '.join(too_high)} exceeds the {most} components of the eigenbasis"
             raise InputError(Problem(problem, "lower its rank", "low_nfe.jumps"))
-        if "samples" in self.reads and 0 not in self.teleport.skips:
+        if "samples" in self.reads and 0 not in self.teleport.skipped_steps:
             problem = "samples needs the samples without a jump"
-            raise InputError(Problem(problem, "add 0 to teleport.skips", "low_nfe.jumps"))
+            raise InputError(Problem(problem, "add 0 to teleport.skipped_steps", "low_nfe.jumps"))
         size, seeds = self.teleport.kid_subset_size, self.low_nfe.seeds
         if size > seeds and "seeds" in self.low_nfe.model_fields_set:
             problem = f"{seeds} are fewer than the {size} images of a KID subset"

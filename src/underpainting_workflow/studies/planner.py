@@ -1,4 +1,4 @@
-"""Model of the planner, which estimates the best skip of a jump from a few dozen network calls."""
+"""Model of the planner, which estimates the best length of a jump from a few dozen network calls."""
 
 from __future__ import annotations
 

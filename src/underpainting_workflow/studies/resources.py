@@ -81,7 +81,13 @@ def _evaluations(rule: str, study: Study) -> float:
     slowest = max(stage.samplers, key=costs.calls)
     first, stop = stage.shards[0]
     longest = study.residual.training_steps[-1] if study.residual else 0
-    largest = {"sampler": slowest.id, "skip": "0", "first": str(first), "stop": str(stop), "steps": str(longest)}
+    largest = {
+        "sampler": slowest.id,
+        "skipped_steps": "0",
+        "first": str(first),
+        "stop": str(stop),
+        "steps": str(longest),
+    }
     trained = _TRAINING_PASSES * costs.images_trained(rule, study, largest)
     return costs.network_calls(rule, study, largest) + trained
 

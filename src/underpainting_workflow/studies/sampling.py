@@ -181,20 +181,22 @@ class SolutionConfig(Model):
         "of them as the jump leaves.",
     )
 
-    def steps_after(self, skipped: float) -> int:
+    def steps_after(self, skipped_fraction: float) -> int:
         """Return the number of steps after a jump over a fraction of the network's time, in [0, 1)."""
-        return max(2, math.ceil(round(self.steps * (1 - skipped), 6)))  # 0.45 of 200 is 90, not a little more
+        return max(2, math.ceil(round(self.steps * (1 - skipped_fraction), 6)))  # 0.45 of 200 is 90, not a little more
 
 
 Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discriminator="name")]
 
 
 class TeleportConfig(Seeded):
-    """The sweep over skips: image quality after skipping the first steps."""
+    """The sweep over skipped steps: image quality when a jump replaces the first steps."""
 
     samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
-    skips: tuple[int, ...] = Field(min_length=1, description="Numbers of steps to skip; 0 is the sampler alone.")
-    seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and skip.")
+    skipped_steps: tuple[int, ...] = Field(
+        min_length=1, description="Numbers of steps that a jump replaces; 0 is the sampler without a jump."
+    )
+    seeds: int = Field(2000, ge=2, le=10**7, description="Images per sampler and number of skipped steps.")
     extractor: Extractor = Field(description="Where features come from.")
     autoencoder: AutoencoderConfig = Field(
         default_factory=AutoencoderConfig, description="Where the second set of features comes from."
@@ -206,8 +208,8 @@ class TeleportConfig(Seeded):
         500,
         ge=2,
         le=10**7,
-        description="Images per sampler and skip after the jump of the null model, an isotropic Gaussian; by default two for "
-        "each feature where these are more, and fewer where the sweep has fewer.",
+        description="Images per sampler and number of skipped steps after the jump of the null model, an isotropic Gaussian; "
+        "by default two for each feature where these are more, and fewer where the sweep has fewer.",
     )
     kid_subset_size: int = Field(
         1000,
@@ -237,20 +239,20 @@ class TeleportConfig(Seeded):
         """The same sweep with as many seeds as the null model has."""
         return self.model_copy(update={"seeds": self.null_seeds})
 
-    @field_validator("skips")
+    @field_validator("skipped_steps")
     @classmethod
     def _sorted(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if negative := [skip for skip in value if skip < 0]:
-            problem = f"a skip cannot be negative, but {quote(negative)} is"
+        if negative := [steps for steps in value if steps < 0]:
+            problem = f"a number of skipped steps cannot be negative, but {quote(negative)} is"
             raise InputError(Problem(problem, "give numbers of steps, 0 or more"))
-        return ascending(value, "skip")
+        return ascending(value, "number of skipped steps")
 
     @model_validator(mode="after")
-    def _skips_leave_a_step(self) -> TeleportConfig:
+    def _a_step_remains(self) -> TeleportConfig:
         for sampler in self.samplers:
-            if too_many := [skip for skip in self.skips if skip >= sampler.steps]:
-                problem = f"skips {quote(too_many)} leave no step of {sampler.id}'s {sampler.steps}"
-                raise InputError(Problem(problem, f"keep every skip below {sampler.steps}", "skips"))
+            if too_many := [steps for steps in self.skipped_steps if steps >= sampler.steps]:
+                problem = f"{quote(too_many)} skipped steps leave none of {sampler.id}'s {sampler.steps}"
+                raise InputError(Problem(problem, f"keep every number below {sampler.steps}", "skipped_steps"))
         self.default_to(
             kid_subset_size=min(1000, self.seeds),
             null_seeds=min(max(500, 2 * self.extractor.features), self.seeds),

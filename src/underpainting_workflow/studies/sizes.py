@@ -69,7 +69,7 @@ def _in_batches(study: Study) -> dict[str, float]:
     pixels, own, low_nfe = image_values(study), _own(study), study.low_nfe
     walked, swept = (_batch(stage) for stage in (study.trajectories, study.teleport))
     low_nfe_batch = _batch(low_nfe) if low_nfe else 0
-    landings = max((len(jump.skips) for jump in low_nfe.jumps), default=1) if low_nfe else 0
+    landings = max((len(jump.skipped_percent) for jump in low_nfe.jumps), default=1) if low_nfe else 0
     steps = max(choice.steps for choice in study.trajectories.samplers)
     values = map_values(study)
     return {

@@ -177,5 +177,7 @@ class ScoreConfig(Model):
 class EarlyCheckpointsConfig(Model):
     """Networks early in their training, with and without teleport; needs denoiser.training.snapshots."""
 
-    fraction: float = Field(0.4, gt=0, lt=1, description="Part of the main sampler's steps that the jump skips.")
+    skipped_fraction: float = Field(
+        0.4, gt=0, lt=1, description="Fraction of the main sampler's steps that the jump replaces."
+    )
     seeds: int = Field(500, ge=2, description="Images per network.")

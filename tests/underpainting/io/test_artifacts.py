@@ -364,7 +364,7 @@ def all_kinds() -> xr.Dataset:
         zeros=artifacts.array(np.zeros((3, 2)), ("row", "column"), "what a chunk that is absent would be read as"),
         name=artifacts.array(np.array(["none", "gaussian", "mixture"]), "row", "names"),
         nothing=artifacts.array(np.zeros(0), "never", "no values"),
-        gap=artifacts.array(np.array([np.nan, 1.0, 2.0]), "row", "gain", missing="before the push"),
+        gap=artifacts.array(np.array([np.nan, 1.0, 2.0]), "row", "gain", missing="before the perturbation"),
     )
 
 

@@ -41,7 +41,10 @@ HAVE_A_SCHEDULER = sorted({*SAMPLERS} - {"edmchurn"})  # which is no class of di
 
 def alike(one: TeleportPipeline, other: TeleportPipeline, **options: Any) -> bool:
     """Whether both give the same images, up to the rounding of weights that lie elsewhere in memory."""
-    both = [pipe(seeds=[7], num_inference_steps=4, skip=2, output_type="pt", **options).images for pipe in (one, other)]
+    both = [
+        pipe(seeds=[7], num_inference_steps=4, skipped_steps=2, output_type="pt", **options).images
+        for pipe in (one, other)
+    ]
     return bool((both[0] - both[1]).abs().max() < 1e-6)
 
 
@@ -55,7 +58,7 @@ def test_the_images_are_the_workflow_s_with_every_scheduler(name: str, clip: boo
     """Clipped where the scheduler says so."""
     denoisers.save_pipeline(unet(), schedule("v_prediction"), tmp_path)
     pipe = pipeline(scheduler=scheduler_of(name, "v_prediction", clip))
-    found = pipe(seeds=[3, 5, 8], num_inference_steps=10, skip=4, output_type="pt")
+    found = pipe(seeds=[3, 5, 8], num_inference_steps=10, skipped_steps=4, output_type="pt")
     expected = workflow(tmp_path, [3, 5, 8], 4, name, clip_sample=clip)
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
@@ -64,7 +67,7 @@ def test_the_images_are_the_workflow_s_with_every_scheduler(name: str, clip: boo
 
 def test_an_image_depends_on_its_own_seed_alone() -> None:
     pipe = pipeline()
-    options: dict[str, Any] = {"num_inference_steps": 6, "skip": 2, "output_type": "pt"}
+    options: dict[str, Any] = {"num_inference_steps": 6, "skipped_steps": 2, "output_type": "pt"}
     both, one = (pipe(seeds=seeds, **options).images for seeds in ([1, 2], [2]))
     assert (both[1] - one[0]).abs().max() < 1e-5
     assert (both[0] - both[1]).abs().max() > 1e-2
@@ -72,10 +75,10 @@ def test_an_image_depends_on_its_own_seed_alone() -> None:
 
 def test_without_a_seed_the_output_tells_those_that_were_taken() -> None:
     pipe = pipeline()
-    drawn = pipe(batch_size=2, num_inference_steps=3, skip=1, output_type="pt")
-    again = pipe(seeds=drawn.seeds, num_inference_steps=3, skip=1, output_type="pt")
+    drawn = pipe(batch_size=2, num_inference_steps=3, skipped_steps=1, output_type="pt")
+    again = pipe(seeds=drawn.seeds, num_inference_steps=3, skipped_steps=1, output_type="pt")
     assert torch.equal(drawn.images, again.images)
-    assert drawn.seeds != pipe(batch_size=2, num_inference_steps=3, skip=1).seeds
+    assert drawn.seeds != pipe(batch_size=2, num_inference_steps=3, skipped_steps=1).seeds
 
 
 @pytest.mark.parametrize("clip", [False, True])
@@ -84,7 +87,7 @@ def test_without_a_jump_it_is_diffusers_own_pipeline(clip: bool) -> None:
     own.set_progress_bar_config(disable=True)
     options = {"batch_size": 2, "num_inference_steps": 8, "output_type": "np"}
     expected = own(generator=torch.Generator().manual_seed(1), **options).images
-    found = pipeline()(generator=torch.Generator().manual_seed(1), skip=0, clip_sample=clip, **options)
+    found = pipeline()(generator=torch.Generator().manual_seed(1), skipped_steps=0, clip_sample=clip, **options)
     assert found.seeds is None
     assert np.abs(found.images - expected).max() < 1e-4  # it predicts noise where we estimate the endpoint, in float32
 
@@ -92,7 +95,7 @@ def test_without_a_jump_it_is_diffusers_own_pipeline(clip: bool) -> None:
 def test_a_call_clips_or_not_whatever_its_scheduler_says() -> None:
     """A sampler that the call names does not clip unless the call says so."""
     plain, clipping = pipeline(), pipeline(scheduler=DDIMScheduler(clip_sample=True))
-    options: dict[str, Any] = {"seeds": [0, 1], "num_inference_steps": 4, "skip": 1, "output_type": "pt"}
+    options: dict[str, Any] = {"seeds": [0, 1], "num_inference_steps": 4, "skipped_steps": 1, "output_type": "pt"}
     free, clipped = plain(**options).images, clipping(**options).images
     assert (free - clipped).abs().max() > 1e-3
     assert torch.equal(clipping(**options, clip_sample=False).images, free)
@@ -110,7 +113,7 @@ def test_an_offset_of_the_times_is_that_of_diffusers() -> None:
     own.set_progress_bar_config(disable=True)
     options = {"batch_size": 2, "num_inference_steps": 8, "output_type": "np"}
     expected = own(generator=torch.Generator().manual_seed(1), **options).images
-    found = pipeline(scheduler=offset)(generator=torch.Generator().manual_seed(1), skip=0, **options)
+    found = pipeline(scheduler=offset)(generator=torch.Generator().manual_seed(1), skipped_steps=0, **options)
     assert np.abs(found.images - expected).max() < 1e-5
 
 
@@ -123,7 +126,10 @@ def test_a_setting_of_a_scheduler_s_own_ends_leaves_the_jump_s_grid_alone(settin
 
 def test_the_settings_of_the_scheduler_count() -> None:
     spaced = DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
-    pipe, options = pipeline(scheduler=spaced), {"num_inference_steps": 5, "skip": 1, "return_trajectory": True}
+    pipe, options = (
+        pipeline(scheduler=spaced),
+        {"num_inference_steps": 5, "skipped_steps": 1, "return_trajectory": True},
+    )
     grid = pipe(seeds=[0], **options).trajectory.grid
     assert np.array_equal(grid.alpha, Sampler("ddim", 5, schedule(), timestep_spacing="trailing").grid.alpha[1:])
     assert not np.array_equal(grid.alpha, Sampler("ddim", 5, schedule()).grid.alpha[1:])
@@ -134,7 +140,7 @@ def test_the_settings_of_the_scheduler_count() -> None:
 
 def test_the_trajectory_holds_every_state_and_estimate() -> None:
     pipe = pipeline()
-    found = pipe(seeds=[0, 1], num_inference_steps=6, skip=2, return_trajectory=True, output_type="pt")
+    found = pipe(seeds=[0, 1], num_inference_steps=6, skipped_steps=2, return_trajectory=True, output_type="pt")
     walked = found.trajectory
     assert walked.states.shape == walked.endpoints.shape == (2, 5, 1, 8, 8)
     assert (walked.first, len(walked.grid)) == (2, 5)
@@ -149,12 +155,12 @@ def test_the_trajectory_holds_every_state_and_estimate() -> None:
 
 def test_a_fraction_is_one_of_all_steps() -> None:
     pipe = pipeline()
-    assert pipe(seeds=[0], num_inference_steps=10, skip=0.29).skip == 2
-    assert pipe(seeds=[0], num_inference_steps=10, skip=0.3).nfe == 7
+    assert pipe(seeds=[0], num_inference_steps=10, skipped_fraction=0.29).skipped_steps == 2
+    assert pipe(seeds=[0], num_inference_steps=10, skipped_fraction=0.3).nfe == 7
 
 
 def test_images_come_in_the_forms_of_diffusers() -> None:
-    pipe, options = pipeline(), {"seeds": [4, 5], "num_inference_steps": 3, "skip": 1}
+    pipe, options = pipeline(), {"seeds": [4, 5], "num_inference_steps": 3, "skipped_steps": 1}
     (array,) = pipe(**options, output_type="np", return_dict=False)
     pictures = pipe(**options).images
     tensor = pipe(**options, output_type="pt").images
@@ -173,7 +179,12 @@ def test_a_callback_sees_each_step_and_its_time() -> None:
         return tensors
 
     found = pipeline()(
-        seeds=[0], num_inference_steps=5, skip=2, callback_on_step_end=look, return_trajectory=True, output_type="pt"
+        seeds=[0],
+        num_inference_steps=5,
+        skipped_steps=2,
+        callback_on_step_end=look,
+        return_trajectory=True,
+        output_type="pt",
     )
     scheduler = schedule()
     scheduler.set_timesteps(5)
@@ -184,7 +195,10 @@ def test_a_callback_sees_each_step_and_its_time() -> None:
 def test_a_callback_that_replaces_the_state_is_told_that_it_cannot() -> None:
     with pytest.raises(ValueError, match="looks on and cannot replace a state"):
         pipeline()(
-            seeds=[0], num_inference_steps=3, skip=1, callback_on_step_end=lambda *a: {"latents": a[3]["latents"] * 2}
+            seeds=[0],
+            num_inference_steps=3,
+            skipped_steps=1,
+            callback_on_step_end=lambda *a: {"latents": a[3]["latents"] * 2},
         )
 
 
@@ -194,7 +208,12 @@ def test_a_callback_that_replaces_the_state_is_told_that_it_cannot() -> None:
 def test_each_image_jumps_with_the_gaussian_of_its_class_and_the_network_hears_of_it() -> None:
     """Against one pipeline per class whose only basis is that of the class, and diffusers' call of the network."""
     network, gaussians = unet(num_class_embeds=3), basis(classes=3)
-    options: dict[str, Any] = {"num_inference_steps": 6, "skip": 3, "output_type": "pt", "return_trajectory": True}
+    options: dict[str, Any] = {
+        "num_inference_steps": 6,
+        "skipped_steps": 3,
+        "output_type": "pt",
+        "return_trajectory": True,
+    }
     pipe = pipeline(unet=network, basis=gaussians)
     together = pipe(seeds=[0, 1, 2], class_labels=[2, 0, 2], **options)
     for seed, label in enumerate([2, 0, 2]):
@@ -212,8 +231,10 @@ def test_each_image_jumps_with_the_gaussian_of_its_class_and_the_network_hears_o
 
 
 def test_an_unconditional_network_can_jump_class_by_class() -> None:
-    found = pipeline(basis=basis(classes=2))(seeds=[0], class_labels=1, num_inference_steps=3, skip=2, output_type="pt")
-    plain = pipeline(basis=basis(classes=2))(seeds=[0], num_inference_steps=3, skip=2, output_type="pt")
+    found = pipeline(basis=basis(classes=2))(
+        seeds=[0], class_labels=1, num_inference_steps=3, skipped_steps=2, output_type="pt"
+    )
+    plain = pipeline(basis=basis(classes=2))(seeds=[0], num_inference_steps=3, skipped_steps=2, output_type="pt")
     assert (found.images - plain.images).abs().max() > 1e-3
 
 
@@ -248,7 +269,7 @@ def test_parts_of_a_batch_keep_their_labels_where_memory_runs_out(monkeypatch: p
 def test_labels_that_do_not_fit_are_refused(network: dict[str, Any], classes: int, labels: Any, message: str) -> None:
     pipe = pipeline(unet=unet(**network), basis=basis(classes=classes))
     with pytest.raises(ValueError, match=message):
-        pipe(seeds=[0, 1], class_labels=labels, num_inference_steps=3, skip=1)
+        pipe(seeds=[0, 1], class_labels=labels, num_inference_steps=3, skipped_steps=1)
 
 
 # --- travelling ------------------------------------------------------------------------------------------------------
@@ -299,7 +320,7 @@ def test_a_network_of_others_takes_a_basis_from_a_file(tmp_path: Path) -> None:
         TeleportPipeline.from_pretrained(tmp_path, basis=TeleportBasis.from_file(tmp_path / "basis.safetensors"))
     )
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
-    assert pipe(seeds=[0], num_inference_steps=3, skip=2, output_type="np").images.shape == (1, 8, 8, 1)
+    assert pipe(seeds=[0], num_inference_steps=3, skipped_steps=2, output_type="np").images.shape == (1, 8, 8, 1)
     with pytest.raises(ValueError, match=r"needs a basis of the training images: pass basis=TeleportBasis\.from_file"):
         TeleportPipeline.from_pretrained(tmp_path)
 
@@ -360,9 +381,11 @@ def test_a_basis_of_another_range_is_refused_at_construction() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"skip": 3}, "cannot skip 3 of 3 steps; give a number of steps from 0 to 2"),
-        ({"skip": 1.5}, r"cannot skip 1\.5 of 3 steps"),
-        ({"skip": -1}, "cannot skip -1 of 3 steps"),
+        ({"skipped_steps": 3}, "cannot skip 3 of 3 steps; give a number of steps from 0 to 2"),
+        ({"skipped_steps": 1.5}, r"cannot skip 1\.5 of 3 steps"),
+        ({"skipped_steps": None, "skipped_fraction": 1.5}, r"skipped_fraction is 1\.5; give a number from 0 to less"),
+        ({"skipped_fraction": 0.5}, "skipped_steps is for the design truncate, in place of skipped_fraction"),
+        ({"skipped_steps": -1}, "cannot skip -1 of 3 steps"),
         ({"batch_size": 3}, "2 seeds are given for 3 images"),
         ({"generator": torch.Generator()}, "seeds and generator both say"),
         ({"output_type": "jpeg"}, "output_type 'jpeg' is unknown; use pil, np, pt"),
@@ -370,7 +393,7 @@ def test_a_basis_of_another_range_is_refused_at_construction() -> None:
 )
 def test_arguments_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        pipeline()(**{"seeds": [0, 1], "num_inference_steps": 3, "skip": 1, **options})
+        pipeline()(**{"seeds": [0, 1], "num_inference_steps": 3, "skipped_steps": 1, **options})
 
 
 def test_a_scheduler_without_a_sampler_is_named() -> None:

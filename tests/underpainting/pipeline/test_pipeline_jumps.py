@@ -85,7 +85,7 @@ def mixture() -> Mixture:
 def test_networks_of_other_paths_give_the_workflow_s_images(kind: str, sampler: str | None, tmp_path: Path) -> None:
     """Their schedulers alone stand for Euler; every other sampler is named in the call."""
     pipe = loaded(folder_of(kind, tmp_path))
-    found = pipe(seeds=SEEDS, num_inference_steps=10, skip=4, sampler=sampler, output_type="pt")
+    found = pipe(seeds=SEEDS, num_inference_steps=10, skipped_steps=4, sampler=sampler, output_type="pt")
     expected = workflow(tmp_path, SEEDS, 4, sampler or "euler")
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
@@ -97,7 +97,7 @@ def test_networks_of_other_paths_travel_with_their_basis(kind: str, tmp_path: Pa
     pipe = loaded(folder_of(kind, tmp_path / "study"))
     pipe.save_pretrained(tmp_path / "saved")
     again = quiet(TeleportPipeline.from_pretrained(tmp_path / "saved"))
-    options: dict[str, Any] = {"seeds": [1], "num_inference_steps": 4, "skip": 2, "output_type": "np"}
+    options: dict[str, Any] = {"seeds": [1], "num_inference_steps": 4, "skipped_steps": 2, "output_type": "np"}
     assert np.abs(again(**options).images - pipe(**options).images).max() < 1e-6
 
 
@@ -108,14 +108,14 @@ def test_the_callback_hears_the_time_that_the_network_is_told() -> None:
         pipe = pipeline(scheduler=SCHEDULES[kind])
         look = lambda _pipe, _step, time, tensors: heard.append(time) or tensors  # noqa: E731, B023
         grid = pipe(
-            seeds=[0], num_inference_steps=5, skip=2, callback_on_step_end=look, return_trajectory=True
+            seeds=[0], num_inference_steps=5, skipped_steps=2, callback_on_step_end=look, return_trajectory=True
         ).trajectory.grid
         assert heard == pytest.approx([time_of(level.ratio) for level in list(grid)[:-1]])
 
 
 def test_classes_reach_a_network_of_another_path() -> None:
     pipe = pipeline(unet=unet(num_class_embeds=2), scheduler=SCHEDULES["EDM"], basis=basis(classes=2))
-    options: dict[str, Any] = {"seeds": [0, 1], "num_inference_steps": 4, "skip": 2, "output_type": "np"}
+    options: dict[str, Any] = {"seeds": [0, 1], "num_inference_steps": 4, "skipped_steps": 2, "output_type": "np"}
     one, other = (pipe(class_labels=[label, 1], **options).images for label in (0, 1))
     assert np.abs(one[0] - other[0]).max() > 1e-3
     assert np.abs(one[1] - other[1]).max() < 1e-5
@@ -125,7 +125,7 @@ def test_a_network_on_a_gaussian_is_read_but_not_written(tmp_path: Path) -> None
     network = ResidualNetwork.untrained(unet(), stored().all_images, SCHEDULES["variance preserving"], "velocity")
     denoisers.save_pipeline(network, SCHEDULES["variance preserving"], tmp_path / "study")
     pipe = loaded(tmp_path / "study")
-    found = pipe(seeds=SEEDS, num_inference_steps=10, skip=4, output_type="pt")
+    found = pipe(seeds=SEEDS, num_inference_steps=10, skipped_steps=4, output_type="pt")
     assert np.abs(in_network_range(found.images) - workflow(tmp_path / "study", SEEDS, 4)).max() < 1e-5
     with pytest.raises(ValueError, match="diffusers cannot write a ResidualNetwork; keep the folder"):
         pipe.save_pretrained(tmp_path / "saved")
@@ -163,16 +163,20 @@ def test_a_grid_that_the_library_does_not_know_is_refused(scheduler: Any, messag
 @pytest.mark.parametrize("sampler", ["ddim", "unipc", "heun", "ddpm"])
 def test_a_new_grid_gives_the_images_of_the_workflow_s_sweep(kind: str, sampler: str, tmp_path: Path) -> None:
     pipe = loaded(folder_of(kind, tmp_path))
-    found = pipe(seeds=SEEDS, num_inference_steps=6, design="regrid", skip=0.4, sampler=sampler, output_type="pt")
+    found = pipe(
+        seeds=SEEDS, num_inference_steps=6, design="regrid", skipped_fraction=0.4, sampler=sampler, output_type="pt"
+    )
     expected = regridded(tmp_path, GaussianJump(stored().all_images), sampler, 6, 40)
     assert tells(expected)
     assert np.abs(in_network_range(found.images) - expected).max() < 1e-5
-    assert (found.nfe, found.skip) == (registry.calls(sampler, 6), 0.4)
+    assert (found.nfe, found.skipped_steps, found.skipped_fraction) == (registry.calls(sampler, 6), 0, 0.4)
 
 
 def test_a_new_grid_begins_where_the_jump_lands_and_keeps_its_calls() -> None:
     pipe = pipeline(scheduler=SCHEDULES["flow matching"])
-    walked = pipe(seeds=[0], num_inference_steps=5, design="regrid", skip=0.6, return_trajectory=True).trajectory
+    walked = pipe(
+        seeds=[0], num_inference_steps=5, design="regrid", skipped_fraction=0.6, return_trajectory=True
+    ).trajectory
     times = [level.sigma for level in walked.grid]
     assert times == pytest.approx([0.999 * 0.4 * left / 5 for left in (5, 4, 3, 2, 1, 0)])
     assert walked.first == 0
@@ -180,7 +184,9 @@ def test_a_new_grid_begins_where_the_jump_lands_and_keeps_its_calls() -> None:
 
 def test_a_new_grid_without_a_jump_begins_at_the_noisiest_level() -> None:
     pipe = pipeline(scheduler=SCHEDULES["EDM"])
-    walked = pipe(seeds=[4], num_inference_steps=3, design="regrid", skip=0, return_trajectory=True).trajectory
+    walked = pipe(
+        seeds=[4], num_inference_steps=3, design="regrid", skipped_fraction=0, return_trajectory=True
+    ).trajectory
     noise = torch.randn(SHAPE, generator=Generator().manual_seed(4))
     assert torch.equal(walked.states[0, 0], 80.0 * noise)
 
@@ -189,8 +195,8 @@ def test_a_new_grid_without_a_jump_begins_at_the_noisiest_level() -> None:
     ("options", "message"),
     [
         ({"design": "halve"}, "design 'halve' is unknown; use truncate or regrid"),
-        ({"design": "regrid", "skip": 3}, "cannot skip 3 of the network's time; the design regrid takes a fraction"),
-        ({"design": "regrid", "skip": 1.0}, "cannot skip 1.0 of the network's time"),
+        ({"design": "regrid", "skipped_steps": 3}, "for the design regrid give skipped_fraction"),
+        ({"design": "regrid", "skipped_fraction": 1.0}, "skipped_fraction is 1; give a number from 0"),
         ({"sampler": "plms"}, "unknown sampler 'plms'; known are ddim"),
     ],
 )
@@ -205,7 +211,7 @@ def test_designs_and_samplers_that_cannot_be_are_refused(options: dict[str, Any]
 @pytest.mark.parametrize("design", ["truncate", "regrid"])
 def test_a_mixture_carries_the_noise_as_in_the_workflow(design: Any, tmp_path: Path) -> None:
     folder, jump = folder_of("variance preserving", tmp_path), FlowJump(MixtureDenoiser(mixture()))
-    options: dict[str, Any] = {"seeds": SEEDS, "num_inference_steps": 5, "skip": 0.6, "design": design}
+    options: dict[str, Any] = {"seeds": SEEDS, "num_inference_steps": 5, "skipped_fraction": 0.6, "design": design}
     found = loaded(folder)(**options, jump=jump, sampler="dpmsolverpp", return_trajectory=True, output_type="pt")
     plain = loaded(folder)(**options, sampler="dpmsolverpp", return_trajectory=True)
     assert (found.trajectory.states[:, 0] - plain.trajectory.states[:, 0]).abs().max() > 0.1
@@ -223,7 +229,7 @@ def test_a_jump_of_one_s_own_is_asked_for_the_level_where_the_sampler_begins() -
         return images
 
     pipe = pipeline(scheduler=SCHEDULES["flow matching"])
-    walked = pipe(seeds=[0], num_inference_steps=5, skip=2, jump=still, return_trajectory=True).trajectory
+    walked = pipe(seeds=[0], num_inference_steps=5, skipped_steps=2, jump=still, return_trajectory=True).trajectory
     assert asked == [(0.999, walked.grid[0].sigma)]
 
 
@@ -235,7 +241,7 @@ def test_a_generator_also_gives_the_noise_that_a_stochastic_sampler_adds() -> No
 
     def images(sampler: str, seed: int) -> Any:
         generators = [Generator().manual_seed(seed), Generator().manual_seed(1)]
-        return pipe(generator=generators, sampler=sampler, num_inference_steps=6, skip=2, output_type="np")
+        return pipe(generator=generators, sampler=sampler, num_inference_steps=6, skipped_steps=2, output_type="np")
 
     one, again, other = images("ddpm", 0), images("ddpm", 0), images("ddpm", 2)
     assert np.array_equal(one.images, again.images)
@@ -248,6 +254,6 @@ def test_a_generator_also_gives_the_noise_that_a_stochastic_sampler_adds() -> No
 
 def test_a_deterministic_sampler_takes_from_a_generator_what_diffusers_takes() -> None:
     generator, other = Generator().manual_seed(0), Generator().manual_seed(0)
-    pipeline()(generator=generator, batch_size=2, num_inference_steps=3, skip=1)
+    pipeline()(generator=generator, batch_size=2, num_inference_steps=3, skipped_steps=1)
     torch.randn(2, *SHAPE, generator=other)
     assert torch.equal(generator.get_state(), other.get_state())

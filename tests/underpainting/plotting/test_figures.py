@@ -96,11 +96,11 @@ def shapes(steps: int) -> xr.Dataset:
     return xr.Dataset(parts)
 
 
-RUINED = {skip: 0.02 * float(np.exp(skip / 8)) - 0.02 for skip in (0, 10, 15, 20, 25, 30, 35, 40, 45)}
+RUINED = {steps: 0.02 * float(np.exp(steps / 8)) - 0.02 for steps in (0, 10, 15, 20, 25, 30, 35, 40, 45)}
 
 
 def draw_fidelity(samplers: list[str], network: dict[int, float] | None = None) -> Figure:
-    """The last skips ruin the images, and the null model's do so by far."""
+    """The longest jumps ruin the images, and the null model's do so by far."""
     tables = [sweeps.truncated(sampler, RUINED, network=network) for sampler in samplers]
     return fidelity.fidelity(pd.concat(tables), {sampler: sampler for sampler in samplers})
 
@@ -124,8 +124,8 @@ def draw_samples(shape: tuple[int, ...]) -> Figure:
 
 def draw_hybrid(shape: tuple[int, ...]) -> Figure:
     pictures = np.random.default_rng(0).uniform(-1, 1, (12, 14, *shape))
-    skips = [(4 * row, 50 - 4 * row) for row in range(12)]
-    return hybrid.hybrid(list(pictures), skips, list(range(14)), LABELS[0], 50)
+    skipped = [(4 * row, 50 - 4 * row) for row in range(12)]
+    return hybrid.hybrid(list(pictures), skipped, list(range(14)), LABELS[0], 50)
 
 
 def draw_eigenbasis(shape: tuple[int, ...]) -> Figure:

@@ -110,10 +110,15 @@ def draw_retrieval(shape: tuple[int, ...], seeds: int, origins: list[str]) -> Fi
 
 def networks(extractor: str) -> Figure:
     rows = [
-        {"training_step": step, "skip": skip, "error": (900 / step - 1 + skip / 50) / 10, "fd": 90 / step}
+        {
+            "training_step": step,
+            "skipped_steps": skipped,
+            "error": (900 / step - 1 + skipped / 50) / 10,
+            "fd": 90 / step,
+        }
         | {"floor": 0.05, "n": 9}
         for step in (900, 10, 100)
-        for skip in (0, 20)
+        for skipped in (0, 20)
     ]
     return early_checkpoints.early_checkpoints(pd.DataFrame(rows), LABELS["network"], extractor)
 

@@ -49,7 +49,9 @@ def test_images_are_compared_by_their_seeds(tmp_path: Path) -> None:
 
 def test_fewer_images_are_compared_with_as_many_without_a_jump(tmp_path: Path) -> None:
     """As those of the null model are."""
-    found = measure_fidelity.network_columns(**files(tmp_path, [range(5)], 0.2, [range(4), range(4, 12)]), skip=3)
+    found = measure_fidelity.network_columns(
+        **files(tmp_path, [range(5)], 0.2, [range(4), range(4, 12)]), skipped_steps=3
+    )
     assert found["rmse_to_network"] == pytest.approx(0.2, rel=1e-3)
     assert found["network_loss"] == pytest.approx(1.0, rel=1e-3)
     assert set(found) == {
@@ -58,9 +60,9 @@ def test_fewer_images_are_compared_with_as_many_without_a_jump(tmp_path: Path) -
 
 
 def test_nothing_skipped_loses_nothing_and_without_it_no_loss_is_known(tmp_path: Path) -> None:
-    own = measure_fidelity.network_columns(**files(tmp_path, [range(12)], 0.1, []), skip=0)
+    own = measure_fidelity.network_columns(**files(tmp_path, [range(12)], 0.1, []), skipped_steps=0)
     assert [own[f"network_loss{end}"] for end in ("", "_low", "_high")] == [0, 0, 0]
-    alone = measure_fidelity.network_columns(**files(tmp_path, [range(12)], 0.1, []), skip=3)
+    alone = measure_fidelity.network_columns(**files(tmp_path, [range(12)], 0.1, []), skipped_steps=3)
     assert set(alone) == {"rmse_to_network", "rmse_to_network_low", "rmse_to_network_high"}
 
 

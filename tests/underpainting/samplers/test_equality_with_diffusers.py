@@ -74,7 +74,9 @@ def by_study(name: str, own: Any, steps: int = STEPS, **choice: Any) -> Tensor:
 def by_pipeline(scheduler: Any, steps: int = STEPS) -> np.ndarray[Any, Any]:
     pipe = pipeline(unet=network(), scheduler=scheduler)
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
-    return pipe(generator=generators, num_inference_steps=steps, skip=0, output_type="pt").images.numpy() * 2 - 1
+    return (
+        pipe(generator=generators, num_inference_steps=steps, skipped_steps=0, output_type="pt").images.numpy() * 2 - 1
+    )
 
 
 def distance(found: Tensor, expected: Tensor) -> float:

@@ -80,15 +80,15 @@ def flat(excess: float) -> Shortfall:
 
 def test_a_perfect_jump_skips_all_it_can_and_a_bad_one_little(basis: Eigenbasis) -> None:
     sampler = Sampler("ddim", 20, DDIMScheduler(clip_sample=False))
-    assert planner.best_skip(flat(0.0), basis.variances, sampler) == 19
-    skips = [planner.best_skip(flat(excess), basis.variances, sampler) for excess in (0.01, 0.1, 1.0, 100.0)]
-    assert skips == sorted(skips, reverse=True) and skips[-1] < skips[0] < 19
+    assert planner.best_skipped_steps(flat(0.0), basis.variances, sampler) == 19
+    skipped = [planner.best_skipped_steps(flat(excess), basis.variances, sampler) for excess in (0.01, 0.1, 1.0, 100.0)]
+    assert skipped == sorted(skipped, reverse=True) and skipped[-1] < skipped[0] < 19
 
 
 def test_few_steps_begin_later_than_many(basis: Eigenbasis) -> None:
     """What the jump loses is the same; the steps lose more, the fewer they are."""
     schedule = schedules.schedule_of(DDIMScheduler(clip_sample=False))
-    starts = [1 - skip / 20 for skip in range(20)]
+    starts = [1 - skipped / 20 for skipped in range(20)]
 
     def start(steps: int) -> float:
         walks = {start: hybrid_sampler.regridded("ddim", schedule, steps, start) for start in starts}
@@ -100,12 +100,13 @@ def test_few_steps_begin_later_than_many(basis: Eigenbasis) -> None:
 
 def sweep(**columns: list[float]) -> pd.DataFrame:
     """Rows of one sampler; in features of the autoencoder, and from the network's own images, the shortest jump is the best."""
-    rows = len(columns["skip"])
+    rows = len(columns["skipped_steps"])
     base = {"sampler": ["ddim-9"] * rows, "design": ["truncate"] * rows, "alpha": [1.0] * rows, "n": [100] * rows}
-    jumps = ["gaussian" if skip else "none" for skip in columns["skip"]]
-    others = {"floor_infinite": 0.5, "autoencoder_floor_infinite": 0.0}
+    jumps = ["gaussian" if skipped else "none" for skipped in columns["skipped_steps"]]
+    others = {"skipped_percent": np.nan, "floor_infinite": 0.5, "autoencoder_floor_infinite": 0.0}
     measures = {
-        name: [1.0 + skip for skip in columns["skip"]] for name in ("autoencoder_fd_infinite", "rmse_to_network")
+        name: [1.0 + skipped for skipped in columns["skipped_steps"]]
+        for name in ("autoencoder_fd_infinite", "rmse_to_network")
     }
     return pd.DataFrame({**base, "jump": jumps, **others, **measures, **columns})
 
@@ -114,7 +115,9 @@ SHORTFALL = {"gaussian": Shortfall(np.array([8.0, 4.0, 2.0, 1.0]), np.array([[0.
 
 
 def three_rows(distances: list[float]) -> pd.DataFrame:
-    return sweep(skip=[6, 0, 3], sigma=[1.0, 9.0, 4.0], nfe=[3, 9, 6], fd_infinite=distances, step_loss=[0.2, 0.4, 0.3])
+    return sweep(
+        skipped_steps=[6, 0, 3], sigma=[1.0, 9.0, 4.0], nfe=[3, 9, 6], fd_infinite=distances, step_loss=[0.2, 0.4, 0.3]
+    )
 
 
 def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
@@ -129,7 +132,7 @@ def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
     assert longer.iloc[0]["planned"] == 6, "steps that lose more than the jump are worth skipping"
 
 
-def test_each_measure_has_its_own_best_skip() -> None:
+def test_each_measure_has_its_own_best_skipped_steps() -> None:
     found = plan_table.compare(three_rows([4.0, 2.0, 1.0]), SHORTFALL, tolerance=0.01, calls=9).iloc[0]
     for prefix in ("autoencoder_", "network_"):
         assert (found[f"{prefix}best"], found[f"{prefix}excess"]) == (0, 3.0)
@@ -149,6 +152,6 @@ def test_a_stochastic_sampler_has_no_best_by_the_networks_own_images() -> None:
 
 def test_the_null_model_is_neither_planned_nor_part_of_the_cost() -> None:
     rows = three_rows([4.0, 2.0, 1.0])
-    null = rows[rows["skip"] > 0].assign(jump="isotropic", fd_infinite=0.6)
+    null = rows[rows["skipped_steps"] > 0].assign(jump="isotropic", fd_infinite=0.6)
     both = plan_table.compare(pd.concat([rows, null]), SHORTFALL, tolerance=0.01, calls=9)
     pd.testing.assert_frame_equal(both, plan_table.compare(rows, SHORTFALL, tolerance=0.01, calls=9))

@@ -30,9 +30,9 @@ def noise_of(basis: Eigenbasis) -> Tensor:
     return initial_noise(range(4), basis.image_shape).double()
 
 
-def images_after(basis: Eigenbasis, sampler: Sampler, skip: int) -> Tensor:
+def images_after(basis: Eigenbasis, sampler: Sampler, skipped_steps: int) -> Tensor:
     *_, last = hybrid_sampler.walk(
-        GaussianJump(basis), sampler, GaussianDenoiser(basis), noise_of(basis), skip, range(4)
+        GaussianJump(basis), sampler, GaussianDenoiser(basis), noise_of(basis), skipped_steps, range(4)
     )
     return last.state
 
@@ -44,29 +44,29 @@ def error_of(basis: Eigenbasis, sampler: Sampler, images: Tensor) -> float:
 
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
-@pytest.mark.parametrize("skip", [1, 8, 19])
-def test_a_jump_adds_nothing_to_the_samplers_own_error(basis: Eigenbasis, name: str, skip: int) -> None:
+@pytest.mark.parametrize("skipped_steps", [1, 8, 19])
+def test_a_jump_adds_nothing_to_the_samplers_own_error(basis: Eigenbasis, name: str, skipped_steps: int) -> None:
     """With the exact denoiser: what is left is what the sampler makes wrong when it is begun at that level with the exact state.
 
     The exact state there is integrated numerically (torchdiffeq), not taken from the closed form that the jump is.
     """
     sampler, denoiser = Sampler(name, STEPS, SCHEDULE), GaussianDenoiser(basis)
-    here, start = sampler.grid[skip], sampler.start(noise_of(basis))
+    here, start = sampler.grid[skipped_steps], sampler.start(noise_of(basis))
     *_, integrated = flow.walk(denoiser, start, NoiseGrid.of([sampler.grid[0], here]), "dopri8", rtol=1e-10, atol=1e-10)
-    exact = sample(sampler, denoiser, integrated.state, skip)
-    assert (images_after(basis, sampler, skip) - exact).abs().max() < 1e-6
+    exact = sample(sampler, denoiser, integrated.state, skipped_steps)
+    assert (images_after(basis, sampler, skipped_steps) - exact).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("name", sorted({*DETERMINISTIC} - {"pndm"}))  # whose history, once it has one, errs least
-@pytest.mark.parametrize("skip", [1, 8, 19])
-def test_a_jump_costs_no_more_than_the_sampler_itself(basis: Eigenbasis, name: str, skip: int) -> None:
+@pytest.mark.parametrize("skipped_steps", [1, 8, 19])
+def test_a_jump_costs_no_more_than_the_sampler_itself(basis: Eigenbasis, name: str, skipped_steps: int) -> None:
     """With the exact denoiser; multistep samplers are allowed a first-order start, which their own grid meets in noise alone."""
     sampler = Sampler(name, STEPS, SCHEDULE)
     first_order = "ddim" if sampler.kind.corrects == "none" else name
     own = max(
         error_of(basis, one, images_after(basis, one, 0)) for one in (sampler, Sampler(first_order, STEPS, SCHEDULE))
     )
-    assert error_of(basis, sampler, images_after(basis, sampler, skip)) <= own
+    assert error_of(basis, sampler, images_after(basis, sampler, skipped_steps)) <= own
 
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
@@ -77,11 +77,15 @@ def test_the_closed_form_carries_all_the_way_with_many_steps(basis: Eigenbasis, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ddpm", "edmchurn"])
-@pytest.mark.parametrize("skip", [0, 40])
-def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(basis: Eigenbasis, name: str, skip: int) -> None:
+@pytest.mark.parametrize("skipped_steps", [0, 40])
+def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(
+    basis: Eigenbasis, name: str, skipped_steps: int
+) -> None:
     """An image is not the closed form's; all together have its mean and covariance, jump or not."""
     sampler, noise = Sampler(name, 100, SCHEDULE), initial_noise(range(4000), basis.image_shape).double()
-    *_, last = hybrid_sampler.walk(GaussianJump(basis), sampler, GaussianDenoiser(basis), noise, skip, range(4000))
+    *_, last = hybrid_sampler.walk(
+        GaussianJump(basis), sampler, GaussianDenoiser(basis), noise, skipped_steps, range(4000)
+    )
     found = (last.state.flatten(1) - basis.mean) @ basis.vectors
     spread = basis.variances.sqrt()
     assert (found.mean(0).abs() < 0.08 * spread + 0.01).all()
@@ -90,12 +94,12 @@ def test_a_stochastic_sampler_ends_with_the_datas_moments_after_a_jump(basis: Ei
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("skip", [1, 7, 19])
-def test_a_jump_lands_at_the_level_of_its_step(basis: Eigenbasis, name: str, skip: int) -> None:
+@pytest.mark.parametrize("skipped_steps", [1, 7, 19])
+def test_a_jump_lands_at_the_level_of_its_step(basis: Eigenbasis, name: str, skipped_steps: int) -> None:
     sampler = Sampler(name, STEPS, SCHEDULE)
-    found = hybrid_sampler.state_at_step(GaussianJump(basis), sampler, noise_of(basis), skip)
+    found = hybrid_sampler.state_at_step(GaussianJump(basis), sampler, noise_of(basis), skipped_steps)
     start = sampler.start(noise_of(basis))
-    assert torch.equal(found, gaussian.state(basis, start, sampler.grid[0], sampler.grid[skip]))
+    assert torch.equal(found, gaussian.state(basis, start, sampler.grid[0], sampler.grid[skipped_steps]))
     assert (found - start).abs().max() > 1e-3
 
 
@@ -111,20 +115,22 @@ def test_skipping_nothing_changes_nothing(network: UNet2DModel, name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("skip", [0, 6, 19])
-def test_skipped_steps_are_not_walked_and_cost_nothing(basis: Eigenbasis, name: str, skip: int) -> None:
+@pytest.mark.parametrize("skipped_steps", [0, 6, 19])
+def test_skipped_steps_are_not_walked_and_cost_nothing(basis: Eigenbasis, name: str, skipped_steps: int) -> None:
     counter = CountingDenoiser(GaussianDenoiser(basis))
     sampler = Sampler(name, STEPS, SCHEDULE)
-    steps = list(hybrid_sampler.walk(GaussianJump(basis), sampler, counter, noise_of(basis), skip, range(4)))
-    assert [step.index for step in steps] == list(range(skip, STEPS + 1))
-    assert counter.calls == registry.calls(name, STEPS - skip) == sampler.calls(skip)
+    steps = list(hybrid_sampler.walk(GaussianJump(basis), sampler, counter, noise_of(basis), skipped_steps, range(4)))
+    assert [step.index for step in steps] == list(range(skipped_steps, STEPS + 1))
+    assert counter.calls == registry.calls(name, STEPS - skipped_steps) == sampler.calls(skipped_steps)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("skip", [-1, STEPS, STEPS + 1])
-def test_a_skip_that_leaves_no_step_is_refused(basis: Eigenbasis, name: str, skip: int) -> None:
-    with pytest.raises(ValueError, match=f"cannot skip {skip} of 20 steps: at least one step must be left"):
-        hybrid_sampler.state_at_step(GaussianJump(basis), Sampler(name, STEPS, SCHEDULE), noise_of(basis), skip)
+@pytest.mark.parametrize("skipped_steps", [-1, STEPS, STEPS + 1])
+def test_a_jump_that_leaves_no_step_is_refused(basis: Eigenbasis, name: str, skipped_steps: int) -> None:
+    with pytest.raises(ValueError, match=f"cannot skip {skipped_steps} of 20 steps: at least one step must be left"):
+        hybrid_sampler.state_at_step(
+            GaussianJump(basis), Sampler(name, STEPS, SCHEDULE), noise_of(basis), skipped_steps
+        )
 
 
 def test_images_of_another_size_are_refused(basis: Eigenbasis) -> None:

@@ -22,7 +22,7 @@ def jumps(study: Study) -> dict[str, int | None]:
 
 
 def settings(study: Study) -> dict[str, object]:
-    """Return the planner's limits, its network calls over all images, and the samplers of the sweep over skips."""
+    """Return the planner's limits, its network calls over all images, and the samplers of the sweep over skipped steps."""
     plan = study.planner
     samplers = {choice.id: choice.model_dump() for choice in study.teleport.samplers}
     return {"max_loss": plan.max_loss, "seen": plan.seen, "calls": plan.images * plan.levels, "samplers": samplers}

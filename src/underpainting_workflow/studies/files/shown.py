@@ -27,10 +27,10 @@ def gallery_trajectories(name: str, study: Study) -> list[str]:
 
 
 def gallery_samples(name: str, study: Study) -> list[str]:
-    """Return the shards with the first images of the sweep's main sampler, skip after skip."""
+    """Return the shards with the first images of the sweep's main sampler, by increasing number of skipped steps."""
     stage = study.teleport
     seeds = range(stage.first_seed, stage.first_seed + study.figures.gallery)
-    patterns = (sweep.samples(skip, name, stages.main_sampler(stage)) for skip in stage.skips)
+    patterns = (sweep.samples(skipped, name, stages.main_sampler(stage)) for skipped in stage.skipped_steps)
     return [file for pattern in patterns for file in stages.shards(pattern, stage, seeds)]
 
 

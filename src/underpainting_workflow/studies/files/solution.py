@@ -9,7 +9,7 @@ from underpainting_workflow.studies.models import Study
 
 
 class Landed(NamedTuple):
-    """A jump of the sweep at low NFE: the files of its states, and the number of remaining steps, by skip."""
+    """A jump of the sweep at low NFE: the files of its states, and the number of remaining steps, by skipped percentage."""
 
     jump: str
     files: list[str]
@@ -33,13 +33,13 @@ def settings(study: Study) -> dict[str, object]:
 
 
 def truncated(study: Study) -> list[tuple[str, int, int]]:
-    """List (sampler, skip, steps) of every jump on a sampler's grid; none of a stochastic sampler."""
+    """List (sampler, skipped steps, remaining steps) of every jump on a sampler's grid; none of a stochastic sampler."""
     return [
-        (choice.id, skip, study.teleport.solution.steps_after(skip / choice.steps))
+        (choice.id, skipped, study.teleport.solution.steps_after(skipped / choice.steps))
         for choice in study.teleport.samplers
         if not choice.kind.stochastic
-        for skip in study.teleport.skips
-        if skip
+        for skipped in study.teleport.skipped_steps
+        if skipped
     ]
 
 
@@ -52,7 +52,7 @@ def landed(name: str, study: Study) -> list[Landed]:
         Landed(
             jump.id,
             stages.shards(pattern.format(jump=jump.id), study.low_nfe, seeds(study)),
-            {skip: study.teleport.solution.steps_after(skip / 100) for skip in jump.skips},
+            {percent: study.teleport.solution.steps_after(percent / 100) for percent in jump.skipped_percent},
         )
         for jump in study.low_nfe.jumps
     ]

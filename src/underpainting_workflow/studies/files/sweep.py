@@ -1,4 +1,4 @@
-"""Files of the sweep over skips on a sampler's grid (the design "truncate"), and settings of its measures."""
+"""Files of the sweep over skipped steps on a sampler's grid (the design "truncate"), and settings of its measures."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def has_early_checkpoints(study: Study) -> bool:
     return isinstance(study.denoiser, TrainedDenoiser) and bool(study.denoiser.training.snapshots)
 
 
-def folder(name: str, sampler: str, skip: int | str, sweep: str = "teleport") -> str:
-    """Return the folder of one sampler and skip of the sweep, or of the null model's sweep (`null`)."""
-    return f"results/{name}/{sweep}/{sampler}/skip_{skip}"
+def folder(name: str, sampler: str, skipped_steps: int | str, sweep: str = "teleport") -> str:
+    """Return the folder of one sampler and number of skipped steps, or of the null model's sweep (`null`)."""
+    return f"results/{name}/{sweep}/{sampler}/skipped_{skipped_steps}"
 
 
-def samples(skip: int | str, name: str = "{study}", sampler: str = "{sampler}", sweep: str = "teleport") -> str:
-    """Return the path of a skip's sample shards, with placeholders `{first}`, `{stop}` and for missing arguments."""
-    return folder(name, sampler, skip, sweep) + "/samples/seeds_{first}-{stop}.zarr.zip"
+def samples(
+    skipped_steps: int | str, name: str = "{study}", sampler: str = "{sampler}", sweep: str = "teleport"
+) -> str:
+    """Return the path of the sample shards, with placeholders `{first}`, `{stop}` and for missing arguments."""
+    return folder(name, sampler, skipped_steps, sweep) + "/samples/seeds_{first}-{stop}.zarr.zip"
 
 
 def stage(study: Study, sweep: str) -> TeleportConfig:
@@ -41,42 +43,46 @@ def stage(study: Study, sweep: str) -> TeleportConfig:
     return study.teleport if sweep == "teleport" else study.teleport.null
 
 
-def features(name: str, study: Study, sampler: str, skip: int | str, sweep: str = "teleport") -> list[str]:
-    """Return the feature shards of one sampler and skip."""
-    pattern = folder(name, sampler, skip, sweep) + "/features/seeds_{first}-{stop}.zarr.zip"
+def features(name: str, study: Study, sampler: str, skipped_steps: int | str, sweep: str = "teleport") -> list[str]:
+    """Return the feature shards of one sampler and number of skipped steps."""
+    pattern = folder(name, sampler, skipped_steps, sweep) + "/features/seeds_{first}-{stop}.zarr.zip"
     return stages.shards(pattern, stage(study, sweep))
 
 
-def plain_features(name: str, study: Study, sampler: str, skip: str, sweep: str = "teleport") -> list[str]:
-    """Return a sampler's feature shards without a jump for comparison with a skip: those with any of its seeds."""
-    if not int(skip) or 0 not in study.teleport.skips:
+def plain_features(name: str, study: Study, sampler: str, skipped_steps: str, sweep: str = "teleport") -> list[str]:
+    """Return a sampler's feature shards without a jump for comparison with a jump: those with any of its seeds."""
+    if not int(skipped_steps) or 0 not in study.teleport.skipped_steps:
         return []
     pattern = folder(name, sampler, 0) + "/features/seeds_{first}-{stop}.zarr.zip"
     seeds = stage(study, sweep).seed_range
     return stages.shards(pattern, study.teleport, seeds)
 
 
-def solved_samples(name: str, study: Study, sampler: str, skip: str, sweep: str = "teleport") -> list[str]:
+def solved_samples(name: str, study: Study, sampler: str, skipped_steps: str, sweep: str = "teleport") -> list[str]:
     """Return the sample shards with any of the seeds for which the flow is solved; none of a stochastic sampler."""
     choice = next(choice for choice in study.teleport.samplers if choice.id == sampler)
     if choice.kind.stochastic:
         return []
-    return stages.shards(samples(skip, name, sampler, sweep), stage(study, sweep), solution.seeds(study))
+    return stages.shards(samples(skipped_steps, name, sampler, sweep), stage(study, sweep), solution.seeds(study))
 
 
-def plain_samples(name: str, study: Study, sampler: str, skip: str) -> list[str]:
-    """Return the same sampler's shards without a jump, for comparison with a skip."""
-    return solved_samples(name, study, sampler, "0") if int(skip) and 0 in study.teleport.skips else []
+def plain_samples(name: str, study: Study, sampler: str, skipped_steps: str) -> list[str]:
+    """Return the same sampler's shards without a jump, for comparison with a jump."""
+    return solved_samples(name, study, sampler, "0") if int(skipped_steps) and 0 in study.teleport.skipped_steps else []
 
 
 def rows(name: str, study: Study) -> list[str]:
-    """Return the fidelity files of all samplers and skips."""
+    """Return the fidelity files of all samplers and numbers of skipped steps."""
     sweep = study.teleport
-    own = [folder(name, choice.id, skip) + "/fidelity.json" for choice in sweep.samplers for skip in sweep.skips]
-    null = [
-        folder(name, choice.id, skip, "null") + "/fidelity.json"
+    own = [
+        folder(name, choice.id, skipped) + "/fidelity.json"
         for choice in sweep.samplers
-        for skip in sweep.skips
-        if skip
+        for skipped in sweep.skipped_steps
+    ]
+    null = [
+        folder(name, choice.id, skipped, "null") + "/fidelity.json"
+        for choice in sweep.samplers
+        for skipped in sweep.skipped_steps
+        if skipped
     ]
     return own + null
