@@ -1,10 +1,10 @@
 """What the paper's own sweep costs, from measured network calls: `python -m benchmarks.paper_sweep`.
 
 Table 5: Heun with 18 steps, 35 calls without a jump, 11 numbers of skipped steps, 50,000 images each. The network is
-google/ddpm-cifar10-32's architecture with random weights (the paper's own, of Karras et al. 2022, is half as large again). Its operations are
-counted by torch; the time of a call is compared with a bare matrix product of as many operations (on CPUs with Winograd's
-convolutions, which take fewer, a call can be the faster one). GPU hours follow from the operations and from what a device
-sustains.
+google/ddpm-cifar10-32's architecture with random weights (the paper's own, of Karras et al. 2022, is half as large
+again). Its operations are counted by torch; the time of a call is compared with a bare matrix product of as many
+operations (on CPUs with Winograd's convolutions, which take fewer, a call can be the faster one). GPU hours follow from
+the operations and from what a device sustains.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ rule sample_low_nfe:
         code=code_of("sample_low_nfe"),
         packages=packages_of("sample_low_nfe"),
         config=lambda wildcards: {
-            "skipped_percent": list(study(wildcards).low_nfe.skipped_percent(wildcards.jump)),
+            "skipped_percent": list(
+                study(wildcards).low_nfe.skipped_percent(wildcards.jump)
+            ),
             "batch_size": study(wildcards).low_nfe.batch_size,
             "extractor": study(wildcards).teleport.extractor.name,
             "compute": study(wildcards).compute(),

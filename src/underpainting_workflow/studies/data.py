@@ -47,14 +47,14 @@ class DatasetBase(Model):
     LABELS: ClassVar[str] = "set dataset.label_column"
 
     image_size: int = Field(ge=1, le=4096, description="Height and width of the images, in pixels.")
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for RGB; images are converted.")
+    channels: Literal[1, 3] = Field(description="Number of channels, 1 for grey or 3 for RGB; images are converted.")
     resize: Literal["none", "crop", "pad"] = Field(
         "none",
         description="What to do with images of another size: refuse them (none), crop the centre square and resample it "
         "(crop), or pad smaller ones with the darkest value (pad).",
     )
-    limit: int | None = Field(None, ge=1, description="Use only the first so many images.")
-    obtain: str = Field("", description="How to get the data: reported where they are missing.")
+    limit: int | None = Field(None, ge=1, description="Number of images to use, the first ones; all if not given.")
+    obtain: str = Field("", description="How to obtain the data; shown if they are missing.")
 
     @property
     def place(self) -> str:
@@ -111,7 +111,7 @@ class PictureDataset(DatasetBase):
 
     background: Colour | None = Field(
         None,
-        description="What lies behind transparent pixels: a grey level, or [red, green, blue], 0 to 255; without it an image "
+        description="Background of transparent pixels: a grey level, or [red, green, blue], 0 to 255; without it an image "
         "that is not opaque is refused.",
     )
 

@@ -26,16 +26,16 @@ class Architecture(Model):
         description="Width of each resolution level, the finest first. Images of an odd size have one level by default.",
     )
     layers_per_block: int = Field(1, ge=1, description="Residual blocks per level.")
-    attention_levels: int = Field(0, ge=0, description="How many of the coarsest levels have self-attention.")
+    attention_levels: int = Field(0, ge=0, description="Number of the coarsest levels that have self-attention.")
     attention_head_dim: int = Field(
         16,
         ge=1,
-        description="Channels per attention head; divides every width that attends, by default as large as can be.",
+        description="Channels per attention head, a divisor of every width with self-attention; by default the largest.",
     )
     norm_num_groups: int = Field(
         8,
         ge=1,
-        description="Groups of group normalisation; divides every width, by default one of 8, 4, 2 and 1 that does.",
+        description="Groups of group normalisation, a divisor of every width; by default the largest of 8, 4, 2 and 1.",
     )
 
     @model_validator(mode="after")
@@ -96,7 +96,7 @@ class TrainingRecipe(Model):
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
     ema_decay: float = Field(0.995, ge=0, lt=1, description="Decay of the averaged weights, which become the network.")
     flip: bool = Field(False, description="Mirror images at random.")
-    seed: int = Field(0, ge=0, lt=2**31, description="Of the weights, batches, times and noise.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Random seed of the weights, batches, times and noise.")
     prediction_type: Literal["epsilon", "v_prediction", "sample", "edm", "flow"] = Field(
         "epsilon",
         description="What the network predicts: noise, velocity or image on the variance-preserving path; `edm` for a "
@@ -104,7 +104,7 @@ class TrainingRecipe(Model):
     )
     residual: ResidualForm = Field(
         "none",
-        description="Let the network learn only what the Gaussian of the study's eigenbasis leaves over, for `v_prediction`: "
+        description="Train the network only on what the Gaussian of the study's eigenbasis does not explain (`v_prediction`): "
         "`blend` weighs the Gaussian's endpoint estimate by the power of the noise and the network's by that of the signal; "
         "`velocity` adds the network to the Gaussian's velocity, which learns late (docs/weights.md).",
     )
@@ -160,12 +160,12 @@ class OwnDenoiser(Model):
     edm: EdmNoise = Field(
         default_factory=EdmNoise, description="Noise levels and preconditioning, for `prediction_type: edm`."
     )
-    training: TrainingRecipe = Field(description="The recipe.")
+    training: TrainingRecipe = Field(description="Settings of the training.")
     threads: int = Field(
         1,
         ge=1,
-        description="Processor threads of the training; more pay for larger networks, and round differently. No network is "
-        "trained again for another number.",
+        description="CPU threads of the training; more are faster for larger networks, and round differently. A change does "
+        "not train a network again.",
     )
 
     @property
@@ -199,7 +199,9 @@ class TrainedDenoiser(OwnDenoiser):
     """A network trained by the workflow on the study's data set."""
 
     source: Literal["train"]
-    folder: Place | None = Field(None, description="Not used; where `source: reference` finds the network.")
+    folder: Place | None = Field(
+        None, description="Not used here; the folder in which `source: reference` finds the network."
+    )
 
     def settings(self) -> dict[str, Any]:
         """Return the keys that the training depends on besides the data."""
@@ -244,7 +246,7 @@ class PathDenoiser(Model):
 
     source: Literal["path"]
     path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
-    obtain: str = Field("", description="How to get the network: reported where it is missing.")
+    obtain: str = Field("", description="How to obtain the network; shown if it is missing.")
 
     @property
     def place(self) -> str:
@@ -263,7 +265,7 @@ class PickledDenoiser(Model):
     path: Place = Field(description="The file (`.pkl`), relative to where snakemake runs; may begin with `{data}`.")
     sha256: str = Field(
         "",
-        description="Of the file, 64 hexadecimal digits, as `sha256sum FILE` prints them; without it the file is not opened.",
+        description="Digest of the file, 64 hexadecimal digits as from `sha256sum FILE`; without it the file is not opened.",
     )
     trust_pickle: bool = Field(
         False,
@@ -273,7 +275,7 @@ class PickledDenoiser(Model):
     code: Place = Field(
         description="The folder of the official code, with `dnnlib`, `torch_utils` and `training`; may begin with `{data}`."
     )
-    obtain: str = Field("", description="How to get file and code: reported where they are missing.")
+    obtain: str = Field("", description="How to obtain file and code; shown if they are missing.")
 
     @property
     def place(self) -> str:

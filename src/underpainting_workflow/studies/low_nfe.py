@@ -74,7 +74,7 @@ class LowNfeConfig(Seeded):
     nfe: tuple[int, ...] = Field(
         (5, 6, 8, 10, 12, 15, 20),
         min_length=1,
-        description="Network calls per image. A sampler takes as many steps as they pay for; what it really called is counted.",
+        description="Network calls per image. A sampler takes the most steps that need no more; the table has the calls counted.",
     )
     reference: int | None = Field(
         50,

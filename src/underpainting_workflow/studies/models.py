@@ -42,7 +42,7 @@ class FiguresConfig(Model):
 
     seed: int | None = Field(None, ge=0, description="The trajectory shown; the first one if not given.")
     gallery: int = Field(8, ge=1, le=32, description="Samples shown side by side.")
-    snapshots: int = Field(9, ge=3, le=20, description="Moments of a trajectory shown.")
+    snapshots: int = Field(9, ge=3, le=20, description="Steps of a trajectory shown.")
     dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG files.")
 
 
@@ -50,7 +50,7 @@ class Study(Model):
     """One study: data, denoiser, theory, sampling, comparison."""
 
     title: str = Field(
-        min_length=1, max_length=200, pattern=r"\S", description="Shown in the report, as it is written."
+        min_length=1, max_length=200, pattern=r"\S", description="Title in the report, shown as it is written."
     )
     description: str = Field(
         "", max_length=2000, description="One or two sentences for the report, shown as they are written."
@@ -69,7 +69,9 @@ class Study(Model):
         None,
         description="Trainings with and without the Gaussian compared at equal training steps; not measured if not given.",
     )
-    planner: PlannerConfig = Field(default_factory=PlannerConfig, description="How far to jump, without a sweep.")
+    planner: PlannerConfig = Field(
+        default_factory=PlannerConfig, description="How far to jump, estimated without a sweep."
+    )
     mixture: MixtureConfig = Field(default_factory=MixtureConfig, description="Gaussian mixture.")
     comparison: ComparisonConfig = Field(default_factory=ComparisonConfig, description="Theories against the sampler.")
     emergence: EmergenceConfig = Field(default_factory=EmergenceConfig, description="Order of emergence.")
@@ -84,8 +86,8 @@ class Study(Model):
     figures: FiguresConfig = Field(default_factory=FiguresConfig, description="Figures.")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="Where networks run; auto takes CUDA if there is one. No result is made again for another device, though "
-        "devices round differently.",
+        description="Device of the networks; auto: CUDA if there is one. A change makes no result again, though devices round "
+        "differently.",
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",

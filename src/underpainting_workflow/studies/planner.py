@@ -11,23 +11,23 @@ from underpainting_workflow.studies.base import Model
 class PlannerConfig(Model):
     """Noisy training images, on which the network and the model of each jump are compared."""
 
-    images: int = Field(48, ge=4, description="Training images; each is asked about once per level.")
+    images: int = Field(48, ge=4, description="Training images; one network call for each at each level.")
     levels: int = Field(20, ge=3, description="Noise levels, evenly spaced in log(sigma / alpha).")
     noisiest: float = Field(
-        40.0, gt=0, description="The first sigma / alpha; above it a jump loses nothing worth counting."
+        40.0, gt=0, description="The highest sigma / alpha; above it the loss of a jump is negligible."
     )
-    least: float = Field(0.1, gt=0, description="The last sigma / alpha.")
+    least: float = Field(0.1, gt=0, description="The lowest sigma / alpha.")
     max_loss: float = Field(
         0.02,
         gt=0,
-        description="Information that may be lost beyond the least for a longer jump, nats per image.",
+        description="Tolerated loss of information beyond the minimum, for a longer jump, nats per image.",
     )
     seen: float = Field(
         1.0,
         gt=0,
-        description="Noise through which the errors of a sampler's own steps are seen, image units; finer details do not count.",
+        description="Standard deviation of the noise that hides finer errors of a sampler's own steps, image units.",
     )
-    seed: int = Field(0, ge=0, description="Of the images drawn and of their noise.")
+    seed: int = Field(0, ge=0, description="Random seed of the images drawn and of their noise.")
 
     @model_validator(mode="after")
     def _descends(self) -> PlannerConfig:

@@ -144,9 +144,9 @@ class ClassifierExtractor(Model):
         64, ge=2, description="Length of the feature vector; by default less where half of `dataset.limit` is no more."
     )
     epochs: int = Field(20, ge=1, description="Passes through the data.")
-    seed: int = Field(0, ge=0, description="Of the weights and batches.")
+    seed: int = Field(0, ge=0, description="Random seed of the weights and batches.")
     labels: Literal["dataset", "mixture"] = Field(
-        "dataset", description="What is learned: the data set's labels or, where it has none, the mixture's clusters."
+        "dataset", description="Labels to learn: those of the data set or, where it has none, the mixture's clusters."
     )
 
 
@@ -166,7 +166,7 @@ class AutoencoderConfig(Model):
         32, ge=2, description="Length of the code; by default no more than the features of the study's extractor."
     )
     epochs: int = Field(20, ge=1, description="Passes through the data.")
-    seed: int = Field(0, ge=0, description="Of the weights and batches.")
+    seed: int = Field(0, ge=0, description="Random seed of the weights and batches.")
 
 
 class SolutionConfig(Model):
@@ -177,8 +177,8 @@ class SolutionConfig(Model):
         200,
         ge=2,
         le=1000,
-        description="Steps of Heun's method, on the grid of Karras et al. (2022), two calls each; after a jump as large a part "
-        "of them as the jump leaves.",
+        description="Steps of Heun's method, on the grid of Karras et al. (2022), two calls each; after a jump, the "
+        "fraction of them that the jump leaves.",
     )
 
     def steps_after(self, skipped_fraction: float) -> int:
@@ -202,7 +202,8 @@ class TeleportConfig(Seeded):
         default_factory=AutoencoderConfig, description="Where the second set of features comes from."
     )
     solution: SolutionConfig = Field(
-        default_factory=SolutionConfig, description="What images are compared with one by one, from the same noise."
+        default_factory=SolutionConfig,
+        description="The network's own images, from the same noise, with which others are compared.",
     )
     null_seeds: int = Field(
         500,
@@ -221,12 +222,12 @@ class TeleportConfig(Seeded):
         3, ge=1, description="Neighbours in precision and recall; by default fewer where there are fewer seeds."
     )
     neighbours_among: int = Field(
-        10_000, ge=10, description="Images of each set that these neighbours are looked for among, at most."
+        10_000, ge=10, description="Images of each set, at most, among which these neighbours are searched."
     )
     resamples: int = Field(
         200,
         ge=20,
-        description="Resamples of the seeds behind the intervals of the Frechet distance; slow with 2,048 features.",
+        description="Resamples of the seeds for the intervals of the Frechet distance; slow with 2,048 features.",
     )
 
     @field_validator("samplers")

@@ -31,11 +31,11 @@ class EigenbasisConfig(Model):
         "dense",
         description="dense: D x D covariance; gram: few images of many pixels; randomized: leading components only.",
     )
-    rank: int | None = Field(None, ge=1, description="Keep at most so many components; all if not given.")
+    rank: int | None = Field(None, ge=1, description="Number of components to keep, at most; all if not given.")
     explained_variance: float | None = Field(
         None, gt=0, le=1, description="Keep the components that reach this fraction of the variance."
     )
-    seed: int = Field(0, ge=0, description="Of the randomized method.")
+    seed: int = Field(0, ge=0, description="Random seed of the randomized method.")
 
     def used(self) -> dict[str, object]:
         """Return the keys that the chosen method uses; the others cannot change its result."""
@@ -63,7 +63,7 @@ class MixtureConfig(Model):
         "full", description="Covariance of a mode; low_rank keeps the leading components and the mean of the rest."
     )
     rank: int | None = Field(None, ge=1, description="Components of each mode; needed by low_rank, used by it alone.")
-    seed: int = Field(0, ge=0, description="Of the clustering.")
+    seed: int = Field(0, ge=0, description="Random seed of the clustering.")
 
     def used(self) -> dict[str, Any]:
         """Return the keys that the mixture depends on."""
@@ -84,13 +84,15 @@ class ComparisonConfig(Model):
     models: tuple[TheoryName, ...] = Field(
         COMPARED,
         min_length=1,
-        description="What is compared with the main sampler; by default not a mixture of full covariances where "
-        "eigenbasis.method forms none.",
+        description="Theories compared with the main sampler; by default without a mixture of full covariances where "
+        "eigenbasis.method computes none.",
     )
     ode_method: Literal["rk4", "dopri5"] = Field(
         "rk4", description="rk4: fixed steps on the sampler's own grid; dopri5: adaptive, for a check."
     )
-    batch_size: int = Field(128, ge=1, description="Trajectories at once; does not change the result beyond rounding.")
+    batch_size: int = Field(
+        128, ge=1, description="Trajectories per batch; does not change the result beyond rounding."
+    )
 
     @field_validator("models")
     @classmethod
@@ -126,15 +128,15 @@ class PerturbationConfig(Model):
     components: tuple[int, ...] = Field(
         (1, 2, 4, 8, 16),
         min_length=1,
-        description="Components perturbed, counted from 1, the largest variance (arrays count from 0); by default those that "
-        "there are.",
+        description="Components to perturb, from 1, the one of largest variance (arrays count from 0); by default those of "
+        "these that exist.",
     )
     random: int = Field(2, ge=0, description="Random directions.")
     off_manifold: int = Field(2, ge=0, description="Random directions among those of least variance.")
     strength: float = Field(
         0.5, gt=0, description="Size of a perturbation in standard deviations of the state along its direction."
     )
-    seed: int = Field(0, ge=0, description="Of the random directions.")
+    seed: int = Field(0, ge=0, description="Random seed of the random directions.")
 
     @field_validator("progress")
     @classmethod
