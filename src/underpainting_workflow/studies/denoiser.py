@@ -30,7 +30,7 @@ class Architecture(Model):
     attention_head_dim: int = Field(
         16,
         ge=1,
-        description="Channels per attention head, a divisor of every width with self-attention; by default the largest.",
+        description="Channels per attention head, a divisor of every width with self-attention; by default the largest up to 16.",
     )
     norm_num_groups: int = Field(
         8,
