@@ -187,5 +187,7 @@ def test_a_basis_of_samples_needs_samples_without_a_jump(tmp_path: Path) -> None
     content["teleport"]["skipped_steps"] = [2]
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with pytest.raises(InputError, match=r"(?s)samples needs the samples without a jump.*add 0 to teleport\.skips"):
+    with pytest.raises(
+        InputError, match=r"(?s)samples needs the samples without a jump.*add 0 to teleport\.skipped_steps"
+    ):
         load_study(path)

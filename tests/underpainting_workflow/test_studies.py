@@ -158,6 +158,18 @@ def test_the_json_schema_accepts_what_loads_and_refuses_unknown_keys() -> None:
 
 # id: (study, key named, text of the problem, text of the remedy)
 SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "skips of the sweep": (
+        changed("teleport.skips", [0]),
+        "teleport.skips",
+        "unknown key",
+        "it is named 'skipped_steps' now",
+    ),
+    "skips of a jump": (
+        changed("low_nfe", {"samplers": ["ddim"], "jumps": [{"name": "gaussian", "skips": [50]}]}),
+        "low_nfe.jumps[0].skips",
+        "unknown key",
+        "it is named 'skipped_percent' now",
+    ),
     "key of another name now": (changed("budget", {}), "budget", "unknown key", "it is named 'low_nfe' now"),
     "key of another name now, in a section": (
         changed("planner", {"wanted": 1.0}),

@@ -66,4 +66,4 @@ def test_options_that_do_not_fit_are_refused(fresh: Project) -> None:
     command = [sys.executable, "-m", "underpainting_workflow", "forecast", "tiny", "--skipped-steps", "0,9"]
     result = subprocess.run(command, cwd=fresh.folder, check=False, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "the options given: teleport.skipped_steps: [9] skipped steps leave none" in result.stderr
+    assert "the options given: teleport.skipped_steps: [9] leave no step" in result.stderr

@@ -123,5 +123,5 @@ def _checked_fraction(design: DesignName, fraction: float | None, steps: int | N
 def _checked_steps(skipped: int, steps: int) -> int:
     """Return a number of steps to skip; refuse it where no step remains."""
     if int(skipped) != skipped or not 0 <= skipped < steps:
-        raise ValueError(f"cannot skip {skipped} of {steps} steps; give a whole number from 0 to {steps - 1}")
+        raise ValueError(f"cannot skip {skipped} of {steps} steps; give a number of steps from 0 to {steps - 1}")
     return int(skipped)

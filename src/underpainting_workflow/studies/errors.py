@@ -115,7 +115,11 @@ def _dotted(keys: Iterable[str | int]) -> str:
 
 
 def _follows(entry: Any, entries: Sequence[Any]) -> bool:
-    """Return whether a list is too short only because pydantic left out its invalid entries."""
+    """Return whether a list is too short only because pydantic left out its invalid entries, or a key has its old name."""
     place = entry["loc"]
+    if entry["type"] == "missing":
+        *section, key = place
+        unknown = [other["loc"] for other in entries if other["type"] == "extra_forbidden"]
+        return any([*section] == [*above] and key in RENAMED.get(old, ()) for *above, old in unknown)
     within = [other for other in entries if other is not entry and other["loc"][: len(place)] == place]
     return entry["type"] == "too_short" and bool(within)

@@ -252,7 +252,7 @@ class TeleportConfig(Seeded):
     def _a_step_remains(self) -> TeleportConfig:
         for sampler in self.samplers:
             if too_many := [steps for steps in self.skipped_steps if steps >= sampler.steps]:
-                problem = f"{quote(too_many)} skipped steps leave none of {sampler.id}'s {sampler.steps}"
+                problem = f"{quote(too_many)} leave no step of {sampler.id}'s {sampler.steps}"
                 raise InputError(Problem(problem, f"keep every number below {sampler.steps}", "skipped_steps"))
         self.default_to(
             kid_subset_size=min(1000, self.seeds),
