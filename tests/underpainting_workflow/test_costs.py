@@ -89,16 +89,16 @@ def test_calls_of_perturbations_are_those_made(basis: Eigenbasis, name: str) -> 
     study = study_with(
         trajectories={"samplers": [{"name": name, "steps": 6}]}, perturbation={"progress": [0.0, 0.5, 0.9]}
     )
-    push, sampler = study.perturbation, Sampler(name, 6, DDIMScheduler())
-    pushes = perturbation.make_directions(
-        basis, [number - 1 for number in push.components], push.random, push.off_manifold, seed=0
+    settings, sampler = study.perturbation, Sampler(name, 6, DDIMScheduler())
+    directions = perturbation.make_directions(
+        basis, [number - 1 for number in settings.components], settings.random, settings.off_manifold, seed=0
     )
-    counting, steps = ImageCounter(GaussianDenoiser(basis)), push.steps(6)
-    noise = initial_noise(range(push.seeds), basis.image_shape).double()
+    counting, steps = ImageCounter(GaussianDenoiser(basis)), settings.steps(6)
+    noise = initial_noise(range(settings.seeds), basis.image_shape).double()
     with torch.inference_mode():
         states = perturbation.unperturbed_states(sampler, counting, noise, steps)
         for step in steps:
-            perturbation.perturb(sampler, counting, states[step], step, pushes, 0.5)
+            perturbation.perturb(sampler, counting, states[step], step, directions, 0.5)
     assert costs.network_calls("perturb_trajectories", study, {"sampler": f"{name}-6"}) == counting.images
 
 

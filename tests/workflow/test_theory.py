@@ -74,7 +74,7 @@ def test_early_checkpoints_get_closer_to_the_trained_one(built: Project) -> None
     assert table[(table["training_step"] == 6) & (table["skipped_steps"] == 0)]["error"].item() == 0
 
 
-def test_another_strength_pushes_again_and_nothing_else(copy: Project) -> None:
+def test_another_strength_perturbs_again_and_nothing_else(copy: Project) -> None:
     study = copy.study()
     study["perturbation"]["strength"] = 0.25
     copy.write(study)

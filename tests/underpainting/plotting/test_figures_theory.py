@@ -24,11 +24,11 @@ LABELS = {
 GREY, RGB = (1, 8, 8), (3, 6, 6)
 
 
-def pushed(kinds: list[str], size: float = 2.0, pushes: int = 4) -> xr.Dataset:
-    """Gains that go from one to their ends, NaN before the push, with seeds 10 % around the prediction."""
-    random, steps = np.random.default_rng(0), 5 * pushes
+def perturbed(kinds: list[str], size: float = 2.0, count: int = 4) -> xr.Dataset:
+    """Gains that go from one to their ends, NaN before the perturbation, with seeds 10 % around the prediction."""
+    random, steps = np.random.default_rng(0), 5 * count
     ends = np.append(np.geomspace(size, 0.2, len(kinds) - 1), 1e-3)
-    at, time = 5 * np.arange(pushes), np.arange(steps + 1)
+    at, time = 5 * np.arange(count), np.arange(steps + 1)
     part = np.clip((time - at[:, None]) / (steps - at[:, None]), 0, 1)[:, None]
     gain = 1 + (ends[:, None] - 1) * part
     gain[np.broadcast_to(time < at[:, None, None], gain.shape)] = np.nan
@@ -136,9 +136,9 @@ def trainings(forms: list[str], extractor: str) -> Figure:
 
 KINDS = [*["component"] * 5, "random", "random", "off_manifold", "off_manifold"]
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "perturbation": lambda: perturbation.perturbation(pushed(KINDS), LABELS["network"]),
-    "perturbation, large": lambda: perturbation.perturbation(pushed(KINDS[3:], 80), LABELS["network"]),
-    "perturbation, one push": lambda: perturbation.perturbation(pushed(KINDS[4:6], pushes=1), LABELS["network"]),
+    "perturbation": lambda: perturbation.perturbation(perturbed(KINDS), LABELS["network"]),
+    "perturbation, large": lambda: perturbation.perturbation(perturbed(KINDS[3:], 80), LABELS["network"]),
+    "perturbation, a single one": lambda: perturbation.perturbation(perturbed(KINDS[4:6], count=1), LABELS["network"]),
     "emergence": lambda: emergence.emergence(emerging(20)),
     "emergence, few": lambda: emergence.emergence(emerging(3)),
     "score": lambda: score.score(explained(["gaussian", "mixture", "point_cloud"]), LABELS, {}),
@@ -158,26 +158,26 @@ def test_a_figure_is_legible(name: str) -> None:
 
 
 def test_gains_are_those_of_the_group_at_its_times() -> None:
-    data = pushed(KINDS)
+    data = perturbed(KINDS)
     (group,) = [found for found in perturbation.groups(data) if found.label == "at random"]
     assert group.chosen == [5, 6]
     times = np.array([20, 20, 19, 18])
     found = perturbation.gains(data, group, "endpoint", times)
-    for push, time in enumerate(times):
-        at = data.isel(step=push, time=time, direction=[5, 6])
-        np.testing.assert_allclose(found.mean[push], at["endpoint"].mean())
-        np.testing.assert_allclose(found.predicted[push], at["predicted_endpoint"].mean())
+    for number, time in enumerate(times):
+        at = data.isel(step=number, time=time, direction=[5, 6])
+        np.testing.assert_allclose(found.mean[number], at["endpoint"].mean())
+        np.testing.assert_allclose(found.predicted[number], at["predicted_endpoint"].mean())
     assert (found.low < found.mean).all() and (found.mean < found.high).all()
 
 
 def test_directions_are_grouped_by_kind() -> None:
-    found = perturbation.groups(pushed(KINDS))
+    found = perturbation.groups(perturbed(KINDS))
     assert [group.label for group in found] == [*(f"$u_{{{k}}}$" for k in range(1, 6)), "at random", "off the manifold"]
     assert sorted(place for group in found for place in group.chosen) == list(range(9))
 
 
 def test_the_line_of_equality_passes_through_exact_predictions() -> None:
-    data = pushed(KINDS)
+    data = perturbed(KINDS)
     data["state"][:] = data["predicted_state"].expand_dims(sample=9, axis=1)
     axes = perturbation.perturbation(data, "DDIM").axes[2]
     points = np.concatenate([line.get_xydata() for line in axes.lines if line.get_marker() in ("o", "s", "^")])
@@ -238,5 +238,5 @@ def test_the_null_model_of_the_score_is_not_drawn() -> None:
 
 
 def test_components_are_named_from_one() -> None:
-    labels = [group.label for group in perturbation.groups(pushed(KINDS))]
+    labels = [group.label for group in perturbation.groups(perturbed(KINDS))]
     assert labels[:2] == ["$u_{1}$", "$u_{2}$"]
