@@ -108,12 +108,13 @@ def make_design(
 
 
 def _checked_fraction(design: DesignName, fraction: float | None, steps: int | None) -> float:
-    """Return the fraction to skip, `SKIPPED_FRACTION` if none is given; refuse what is not in [0, 1), or not alone."""
-    if steps is not None and (fraction is not None or design == "regrid"):
+    """Return the fraction to skip, `SKIPPED_FRACTION` if none is given; refuse one not in [0, 1) or beside a number of steps."""
+    if steps is not None and design == "regrid":
         raise ValueError(
-            "skipped_steps is for the design truncate, in place of skipped_fraction; leave out one of the two, or for "
-            "the design regrid give skipped_fraction"
+            "the design regrid takes skipped_fraction, a fraction of the network's time, not skipped_steps"
         )
+    if steps is not None and fraction is not None:
+        raise ValueError("skipped_steps and skipped_fraction are both given; give one of them")
     fraction = SKIPPED_FRACTION if fraction is None else float(fraction)
     if not 0 <= fraction < 1:
         raise ValueError(f"skipped_fraction is {fraction:g}; give a number from 0 to less than 1")

@@ -384,7 +384,7 @@ def test_a_basis_of_another_range_is_refused_at_construction() -> None:
         ({"skipped_steps": 3}, "cannot skip 3 of 3 steps; give a number of steps from 0 to 2"),
         ({"skipped_steps": 1.5}, r"cannot skip 1\.5 of 3 steps"),
         ({"skipped_steps": None, "skipped_fraction": 1.5}, r"skipped_fraction is 1\.5; give a number from 0 to less"),
-        ({"skipped_fraction": 0.5}, "skipped_steps is for the design truncate, in place of skipped_fraction"),
+        ({"skipped_fraction": 0.5}, "skipped_steps and skipped_fraction are both given"),
         ({"skipped_steps": -1}, "cannot skip -1 of 3 steps"),
         ({"batch_size": 3}, "2 seeds are given for 3 images"),
         ({"generator": torch.Generator()}, "seeds and generator both say"),

@@ -195,7 +195,7 @@ def test_a_new_grid_without_a_jump_begins_at_the_noisiest_level() -> None:
     ("options", "message"),
     [
         ({"design": "halve"}, "design 'halve' is unknown; use truncate or regrid"),
-        ({"design": "regrid", "skipped_steps": 3}, "for the design regrid give skipped_fraction"),
+        ({"design": "regrid", "skipped_steps": 3}, "the design regrid takes skipped_fraction, a fraction"),
         ({"design": "regrid", "skipped_fraction": 1.0}, "skipped_fraction is 1; give a number from 0"),
         ({"sampler": "plms"}, "unknown sampler 'plms'; known are ddim"),
     ],
