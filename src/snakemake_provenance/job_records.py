@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from snakemake_provenance import memory as memories
+from snakemake_provenance import packages
 from snakemake_provenance.hashes import Hashes, Stamp
 from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.settings import MEMORY
@@ -26,7 +27,7 @@ FOLDER = "job_records"
 
 
 class ChangedDuringJobError(ProvenanceError):
-    """An input or the code changed while a job ran, so the origin of its outputs is unknown."""
+    """An input, the code or a package changed while a job ran, so the origin of its outputs is unknown."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,20 @@ class JobRecord:
 def file_of(path: str, memory: Path = MEMORY) -> Path:
     """Return the file in which a job records an output."""
     return memory / FOLDER / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:40]}.json"
+
+
+def check_packages(name: str, started_with: Mapping[str, str]) -> None:
+    """Check that packages still have the versions with which the workflow started; reads their metadata on disk.
+
+    Args:
+        name: of the code that uses them, for the message.
+        started_with: versions by name, from `packages.versions`.
+
+    Raises:
+        ChangedDuringJobError: a version has changed.
+    """
+    if changed := packages.changed(started_with):
+        raise ChangedDuringJobError(f"{name}: {'; '.join(changed)} as when the workflow started; start it again")
 
 
 @contextmanager

@@ -72,3 +72,14 @@ def versions(imported: Iterable[str], implied: Mapping[str, Sequence[str]] | Non
         waiting.extend(known.get(name, ()))
     found = {name: _version(name) for name in sorted(names)}
     return {name: text for name, text in found.items() if text}
+
+
+def changed(started_with: Mapping[str, str]) -> list[str]:
+    """Describe each package that is not installed in the given version, reading what is on disk now.
+
+    Args:
+        started_with: versions by name, from `versions`.
+    """
+    _version.cache_clear()
+    now = {name: _version(name) or "missing" for name in started_with}
+    return [f"{name} is {now[name]}, no longer {text}" for name, text in started_with.items() if now[name] != text]

@@ -29,7 +29,7 @@ from snakemake_provenance.settings import MEMORY, PARSED, SNAKEMAKE, Settings
 log = logging.getLogger(__name__)
 
 SHOWN = 5  # ignored lines of manifests that are reported at a start
-_STARTED = "code_at_start.json"
+_STARTED = "started_with.json"
 _WORD = re.compile(r"[\w.@%+=,/-]+")  # words of a shell command
 _NOT_FILES = ("directory", "pipe", "service", "temp", "update")  # flags of outputs that are not lasting files
 _reading = threading.Lock()  # jobs run in threads, which share the code that is found
@@ -104,7 +104,7 @@ class Tracker:
             locks.join(SNAKEMAKE)
             return
         session.take_over(self.settings, self.files_of_code)
-        started = {" ".join(key): found.digest for key, found in self._known.items()}
+        started = {" ".join(key): [found.digest, dict(found.versions)] for key, found in self._known.items()}
         memory.remember(self.memory / _STARTED, started)
 
     # code of rules
@@ -174,13 +174,14 @@ class Tracker:
         rule.run_func = run_and_record
 
     def _made(self, rule: Any, wildcards: Any) -> dict[str, str]:
-        """Return the circumstances for a job record: the code, which has to be that with which the run started."""
+        """Return the circumstances for a job record: the code, after a check that it and its packages are as at the start."""
         with _reading:
             code.refresh()
             found = self._read_code(rule, wildcards)
-        started = memory.recall(self.memory / _STARTED) or {}
-        key = f"{rule.name} {_path(rule, wildcards)}"
-        if started.get(key, found.digest) != found.digest:
+            started = memory.recall(self.memory / _STARTED) or {}
+            digest, versions = started.get(f"{rule.name} {_path(rule, wildcards)}", (found.digest, {}))
+            job_records.check_packages(found.name, versions)
+        if digest != found.digest:
             raise ChangedDuringJobError(
                 f"{found.name}, or what it imports, changed after the workflow started; start it again"
             )

@@ -30,13 +30,13 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from snakemake_provenance import code, locks
-from snakemake_provenance.job_records import ChangedDuringJobError, recording
+from snakemake_provenance.job_records import ChangedDuringJobError, check_packages, recording
 from snakemake_provenance.settings import PARSED
 from underpainting.io import writing
 from underpainting_workflow.jobs import code_of
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEBUG_FOLDER = "debug"
+_ATTEMPT = "attempt"  # first word that each attempt logs
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def run(main: Callable[..., None]) -> None:
     with recorded(task), _logging(job.log), recording(job.all_inputs, job.all_outputs, {"code": job.code}):
         job.save()
         check_code(Path(task.scriptdir), job.code)
+        check_packages(job.code.split()[0], task.params.packages)
         _call(main, job)
 
 
@@ -232,17 +234,15 @@ def check_code(folder: Path, started_with: str) -> None:
 
 @contextmanager
 def _logging(log_file: str | Path) -> Iterator[None]:
-    Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-    Path(log_file).write_text("", encoding="utf-8")
+    attempt = _start_log(Path(log_file))
     handler = logging.FileHandler(log_file, mode="a", encoding="utf-8")  # a program that the job starts may append, too
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler], force=True
     )
     logging.captureWarnings(True)
     warnings.simplefilter("default")
-    log.info(
-        "python %s, %s", platform.python_version(), ", ".join(f"{name} {text}" for name, text in versions().items())
-    )
+    found = ", ".join(f"{name} {text}" for name, text in versions().items())
+    log.info("%s %d: python %s, %s", _ATTEMPT, attempt, platform.python_version(), found)
     try:
         yield
     except BaseException as error:
@@ -251,3 +251,21 @@ def _logging(log_file: str | Path) -> Iterator[None]:
     finally:
         handler.flush()
     log.info("done")
+    _unfinished(Path(log_file)).unlink(missing_ok=True)
+
+
+def _unfinished(file: Path) -> Path:
+    """Return the second name of a log while its job has not succeeded; Snakemake removes the first before a retry."""
+    return file.with_suffix(".unfinished")
+
+
+def _start_log(file: Path) -> int:
+    """Create a log that begins with those of attempts that failed or were killed; return the number of this attempt."""
+    kept = _unfinished(file)
+    text = kept.read_text(encoding="utf-8", errors="replace") if kept.is_file() else ""
+    kept.unlink(missing_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    with suppress(OSError):  # a file system without hard links
+        kept.hardlink_to(file)
+    return text.count(f"{__name__}: {_ATTEMPT} ") + 1

@@ -150,3 +150,52 @@ def test_a_script_without_a_job_file_says_how_it_is_started(tmp_path: Path) -> N
     done = by_hand(tmp_path)
     assert done.returncode == 1
     assert "usage: mix.py logs/.../NAME.job.json [FOLDER]" in done.stderr
+
+
+WORKFLOW = """
+from pathlib import Path
+from snakemake_provenance import code
+from underpainting_workflow import jobs
+HERE = Path(workflow.basedir)
+rule mix:
+    output: csv="results/out.csv"
+    log: "logs/mix.log"
+    retries: 2
+    params:
+        code=f"mix {code.combined(jobs.code_of(HERE, 'mix'))}",
+        packages=jobs.packages_of(HERE, "mix"),
+        config={"shade": 0.5},
+    script: "mix.py"
+"""
+FAILING = """
+import logging, os, signal
+from pathlib import Path
+from underpainting_workflow.runner import run
+
+def main(csv: str, shade: float) -> None:
+    logging.info("mixing")
+    if not Path("first").exists():
+        Path("first").touch()
+        raise RuntimeError("the pigment is lumpy")
+    if not Path("second").exists():
+        Path("second").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    Path(csv).write_text(f"{shade}")
+
+if __name__ == "__main__":
+    run(main)
+"""
+
+
+def test_a_log_begins_with_those_of_failed_and_killed_attempts(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(WORKFLOW)
+    (tmp_path / "mix.py").write_text(FAILING)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "results/out.csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, killed, last = (tmp_path / "logs/mix.log").read_text().split(" attempt ")[1:]
+    assert first.startswith("1: ") and "RuntimeError: the pigment is lumpy" in first
+    assert killed.startswith("2: ") and "mixing" in killed and "done" not in killed
+    assert last.startswith("3: ") and "done" in last
+    subprocess.run([*command, "--forceall"], cwd=tmp_path, capture_output=True, check=True)
+    assert "lumpy" not in (tmp_path / "logs/mix.log").read_text()
