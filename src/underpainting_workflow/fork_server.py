@@ -59,6 +59,8 @@ THREADS = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+INHERITED = "FORK_SERVER_BYTES"
+"""Environment variable of a job: resident memory, in bytes, that it has from the server, as `usage.recorder` knows."""
 _ANSWER_BYTES = 8
 _REAP_SECONDS = 5.0
 
@@ -183,10 +185,16 @@ def _take_over(request: dict[str, Any], streams: list[int]) -> str:
     os.umask(request["umask"])
     os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update(request["environment"], **{INHERITED: str(_resident())})
     time.tzset()
     tempfile.tempdir = None  # look for it again
     return str(request["script"])
+
+
+def _resident() -> int:
+    """Return the resident memory of this process, in bytes."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _run_script(script: str) -> int:

@@ -101,6 +101,18 @@ def test_it_ends_as_the_script_ends(
     assert said in errors
 
 
+def test_the_memory_of_a_job_is_without_what_the_server_takes(tmp_path: Path) -> None:
+    script = "from underpainting_workflow.usage.recorder import peak_memory; before = peak_memory();"
+    script += "ballast = bytearray(100 * 2**20); print(before, peak_memory())"
+    server = fork_server.ForkServer(["torch"])
+    status, output, errors = run(tmp_path, server.socket, script)
+    server._process.stdin.close()  # type: ignore[union-attr]
+    assert status == 0, errors
+    before, after = map(float, output.split())
+    assert 0 < before < 60, "less than torch"
+    assert 95 < after - before < 110
+
+
 def test_what_is_done_at_exit_is_done(tmp_path: Path, server: fork_server.ForkServer) -> None:
     run(tmp_path, server.socket, "import atexit; atexit.register(open('left', 'w').close)")
     assert (tmp_path / "left").exists()

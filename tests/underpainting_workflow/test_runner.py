@@ -187,6 +187,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_log_begins_with_those_of_failed_and_killed_attempts(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(WORKFLOW)
     (tmp_path / "mix.py").write_text(FAILING)

@@ -50,7 +50,7 @@ def test_times_are_within_one_another(records: list[Record]) -> None:
         assert 0 < one.startup_seconds < one.wall_seconds
         assert one.busy_seconds <= one.wall_seconds - one.startup_seconds
         assert one.threads == 1
-        assert 50 < one.memory_mb < 4000
+        assert 1 < one.memory_mb < 4000
     assert 0 < efficiency.occupied_seconds(records) <= sum(one.wall_seconds for one in records)
 
 

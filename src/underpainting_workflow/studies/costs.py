@@ -179,6 +179,7 @@ _CALLS: dict[str, Callable[[Study, Wildcards], int]] = {
 _BYTES: dict[str, Callable[[Study, Wildcards], float]] = {
     "sample_trajectories": _trajectory_bytes,
     "sample_teleport": _sample_bytes,
+    "solve_flow": lambda study, _: study.teleport.solution.seeds * _image_bytes(study),
     "extract_features": _feature_bytes,
     "sample_low_nfe": _low_nfe_bytes,
     "jump_ahead": _jump_bytes,

@@ -46,7 +46,7 @@ class Record:
         startup_seconds: from the creation of the process until the job began: the interpreter and imports.
         wall_seconds: since the creation of the process.
         cpu_seconds: processor time, ended children included.
-        memory_mb: peak resident memory, MB of 2^20 bytes as Slurm counts them.
+        memory_mb: peak resident memory, MB of 2^20 bytes as Slurm counts them; without what is shared with the job server.
         threads, requested_mb, requested_minutes: requests of the job; None where it set no limit.
         work: network calls and training steps, done and planned.
         slurm: number of the Slurm job, if it runs in one.

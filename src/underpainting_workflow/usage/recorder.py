@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _JOIN_TIMEOUT = 2.0  # seconds that the end of a job waits for a file system that hangs
 _KIB = 1024
+_INHERITED = "FORK_SERVER_BYTES"  # as `fork_server`, whose import would take time, calls it
 
 
 @contextmanager
@@ -107,7 +108,8 @@ def process_age() -> float:
 def peak_memory() -> float:
     """Return the peak resident memory of this process or of one of its ended children, MB of 2^20 bytes.
 
-    A process inherits `ru_maxrss` from its parent, here Snakemake, but not Linux's VmHWM.
+    A process inherits `ru_maxrss` from its parent, here Snakemake, but not Linux's VmHWM. What a fork of the job server has from
+    it is left out: pages that both share, and that hold the packages which a job of its own process would have to import.
     """
     unit = _KIB**2 if sys.platform == "darwin" else _KIB
     own, children = (
@@ -115,7 +117,7 @@ def peak_memory() -> float:
     )
     status = Path("/proc/self/status")
     if status.is_file() and (found := re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))):
-        own = int(found[1]) / _KIB
+        own = int(found[1]) / _KIB - int(os.environ.get(_INHERITED, 0)) / _KIB**2
     return max(own, children)
 
 
