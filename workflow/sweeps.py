@@ -195,23 +195,28 @@ def has_sweep(folder: Path) -> bool:
     return file.is_file() and "network_loss" in pd.read_csv(file, nrows=1).columns
 
 
-def swept(root: Path) -> list[str]:
-    """The studies whose sweeps or compared trainings are built."""
-    names = [path.stem for path in sorted((root / "config" / "studies").glob("*.yaml"))]
-    folders = {name: root / "results" / name for name in names}
-    return [name for name, folder in folders.items() if has_sweep(folder) or (folder / "residual.csv").is_file()]
+def is_built(folder: Path) -> bool:
+    """Are a study's sweep or compared trainings built?"""
+    return has_sweep(folder) or (folder / "residual.csv").is_file()
+
+
+def chosen(built: list[str], others: list[str]) -> str:
+    """Which studies the page shows, and which not."""
+    return f"Shown are the studies that were built on that machine: {', '.join(built)}. Not built on it: {', '.join(others) or 'none'}.\n"
 
 
 def main(root: Path = ROOT) -> None:
     """Write the page."""
     results, docs = root / "results", root / "docs"
-    if not (studies := swept(root)):
+    names = [path.stem for path in sorted((root / "config" / "studies").glob("*.yaml"))]
+    if not (studies := [name for name in names if is_built(results / name)]):
         sys.exit("no sweep is built: run `snakemake --cores 2 teleport` first")
     with_plans = [name for name in studies if (results / name / "plan.csv").is_file()]
     short = pd.DataFrame([row for name in with_plans for row in in_short(name, results / name)])
     plans = pd.DataFrame([planned(name, results / name) for name in with_plans])
     parts = [
         HEAD,
+        chosen(studies, [name for name in names if name not in studies]),
         f"## In short\n\nUp to {FEW} network calls, the best landing of each jump: at how many pairs of sampler and number of "
         "calls its whole interval is below, or above, that of no jump.\n",
         markdown(short) + "\n",
