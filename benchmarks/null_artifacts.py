@@ -37,7 +37,6 @@ Place = Literal["inside", "at", "outside", "holds"]
 PLACES: tuple[Place, ...] = ("inside", "at", "outside")
 SEEDS, STEPS, PIXELS, RANK, COMPONENTS = 48, 11, 64, 40, 20
 BELOW = {"inside": 0.5, "at": 1.0, "outside": 2.0, "holds": 0.3}
-ABOVE = {"inside": 1.5, "at": 1.0, "outside": 0.5, "holds": 1.6}
 
 
 def positive(random: np.random.Generator, mean: float, *shape: int) -> FloatArray:

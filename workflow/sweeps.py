@@ -202,7 +202,8 @@ def is_built(folder: Path) -> bool:
 
 def chosen(built: list[str], others: list[str]) -> str:
     """Which studies the page shows, and which not."""
-    return f"Shown are the studies that were built on that machine: {', '.join(built)}. Not built on it: {', '.join(others) or 'none'}.\n"
+    missing = ", ".join(others) or "none"
+    return f"Shown are the studies that were built on that machine: {', '.join(built)}. Not built on it: {missing}.\n"
 
 
 def main(root: Path = ROOT) -> None:

@@ -159,10 +159,6 @@ class Plan:
         """The jobs of rules; all, if none is named."""
         return {name for name, job in self.jobs.items() if not rules or job["rule"] in rules}
 
-    def with_code(self, reached: Collection[str]) -> set[str]:
-        """The jobs of rules whose script is among `reached`."""
-        return {name for name, job in self.jobs.items() if job["rule"] in reached}
-
     def behind(self, first: Collection[str]) -> set[str]:
         """Jobs, and all that is made of what they make."""
         found = set(first)

@@ -134,19 +134,6 @@ def find_crossings(slopes: FloatArray, ratio: FloatArray, threshold: float = THR
     return Emergence(log[before] + fraction * (log[after] - log[before]), before + fraction)
 
 
-def predicted_emergence(variances: FloatArray, grid: NoiseGrid) -> Emergence:
-    """Predict where each component emerges on a grid; the step is NaN where the grid does not reach the ratio.
-
-    Args:
-        variances: lambda, shape (component,); both fields are NaN for zero variance.
-        grid: the sampler's noise levels.
-    """
-    variances = _positive(variances)
-    return Emergence(
-        np.log(gaussian.critical_ratio(variances)), gaussian.critical_step(variances, noise_to_signal(grid))
-    )
-
-
 def critical_period(
     variances: FloatArray, grid: NoiseGrid, begin: float = 0.1, end: float = 0.9
 ) -> tuple[FloatArray, FloatArray]:

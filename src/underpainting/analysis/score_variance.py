@@ -19,8 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting.analysis import statistics
-from underpainting.analysis.statistics import DEFAULT_RESAMPLING, Interval, Resampling
 from underpainting.denoisers import noise_prediction
 from underpainting.noise.levels import NoiseLevel
 from underpainting.samplers.randomness import initial_noise
@@ -78,15 +76,3 @@ def squared_norms(reference: Tensor, model: Tensor, images: Tensor, level: Noise
     first, second = (noise_prediction(images.double(), endpoint.double(), level) for endpoint in (reference, model))
     residual, total = ((first - second).square(), first.square())
     return SquaredNorms(residual.flatten(1).sum(1).cpu().numpy(), total.flatten(1).sum(1).cpu().numpy())
-
-
-def explained_fraction(norms: SquaredNorms, resampling: Resampling = DEFAULT_RESAMPLING) -> Interval:
-    """Compute the fraction of the reference score's variance that the model explains, with its interval over images.
-
-    Args:
-        norms: of all images.
-        resampling: how the images are resampled.
-    """
-    return statistics.confidence_interval(
-        np.stack([norms.residual, norms.total], 1), lambda mean: np.asarray(1 - mean[0] / mean[1]), resampling
-    )

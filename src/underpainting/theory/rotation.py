@@ -294,13 +294,3 @@ def conserved(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
     if level.sigma <= 0:
         raise ValueError("nothing is conserved at sigma = 0: the noise is gone; ask at a level with noise")
     return (images - level.alpha * endpoint) / level.sigma
-
-
-def conserved_drift(endpoint_rate: Tensor, level: NoiseLevel) -> Tensor:
-    """Compute the time derivative of `conserved` where x0_hat moves, -(alpha / sigma) d x0_hat / dt, for any path.
-
-    Args:
-        endpoint_rate: d x0_hat(x_t) / dt along the flow, shape (sample, ...).
-        level: level of the state, sigma > 0.
-    """
-    return -(level.alpha / level.sigma) * endpoint_rate

@@ -77,10 +77,8 @@ def test_closed_form_has_the_slope_of_theory(basis: Eigenbasis) -> None:
 def test_components_emerge_where_predicted(basis: Eigenbasis) -> None:
     coefficients, ratio = coefficients_of(basis, FINE), emergence.noise_to_signal(FINE)
     found = emergence.find_crossings(emergence.slopes(coefficients), ratio)
-    predicted = emergence.predicted_emergence(basis.variances.numpy(), FINE)
-    assert np.allclose(predicted.log_ratio, 0.5 * np.log(basis.variances.numpy()), atol=1e-14)
-    assert np.allclose(found.log_ratio, predicted.log_ratio, atol=1e-4)
-    assert np.allclose(found.step, predicted.step, atol=0.01)
+    assert np.allclose(found.log_ratio, 0.5 * np.log(basis.variances.numpy()), atol=1e-4)
+    assert np.allclose(found.step, gaussian.critical_step(basis.variances.numpy(), ratio), atol=0.01)
     interval = emergence.measured_emergence_steps(coefficients, FINE, resampling=Resampling(resamples=50))
     assert np.allclose(interval.low, found.step, atol=1e-6) and np.allclose(interval.high, found.step, atol=1e-6)
 
@@ -91,8 +89,8 @@ def test_a_real_sampler_has_nearly_the_predicted_steps(basis: Eigenbasis) -> Non
     walk = [step.endpoint for step in sampler.walk(GaussianDenoiser(basis), sampler.start(noise))]
     coefficients = torch.stack([basis.coefficients(endpoint) for endpoint in walk], 1).numpy()
     found = emergence.measured_emergence_steps(coefficients, sampler.grid, resampling=Resampling(resamples=20))
-    predicted = emergence.predicted_emergence(basis.variances.numpy(), sampler.grid)
-    assert np.abs(found.estimate - predicted.step).max() < 2
+    predicted = gaussian.critical_step(basis.variances.numpy(), emergence.noise_to_signal(sampler.grid))
+    assert np.abs(found.estimate - predicted).max() < 2
     order = emergence.order_correlation(
         coefficients, basis.variances.numpy(), sampler.grid, resampling=Resampling(resamples=20)
     )
@@ -200,7 +198,7 @@ def test_order_tells_the_reverse_from_the_predicted(basis: Eigenbasis) -> None:
 @pytest.mark.filterwarnings("error")
 def test_nothing_is_predicted_without_variance() -> None:
     variances = np.array([1.0, 0.0])
-    for values in (*emergence.predicted_emergence(variances, FINE), *emergence.critical_period(variances, FINE)):
+    for values in emergence.critical_period(variances, FINE):
         assert np.isfinite(values[0]) and np.isnan(values[1])
 
 

@@ -482,7 +482,7 @@ def test_otherwise_it_drifts_with_the_endpoint(
         endpoint = gaussian.endpoint(basis, there, when)
         values.append((rotation.conserved(there, endpoint, when), endpoint))
     drift, endpoint_rate = ((after - before) / (2 * delta) for after, before in zip(*values, strict=True))
-    expected = rotation.conserved_drift(endpoint_rate, level)
+    expected = -(level.alpha / level.sigma) * endpoint_rate
     assert torch.allclose(drift, expected, rtol=1e-4, atol=1e-5 * float(1e-2 + expected.abs().max()))
 
 
