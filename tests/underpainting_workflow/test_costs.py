@@ -141,6 +141,8 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
     settings = files.solution.settings(study)
     solve_flow.main(inputs, inputs["solution"], "tiny", settings, Compute("cpu"))
     assert spent() == costs.network_calls("solve_flow", study, {}) == 6 * 9
+    estimated = costs.stored_bytes("solve_flow", study, {})
+    assert estimated and 1 / 1.3 < estimated / Path(inputs["solution"]).stat().st_size < 1.3
     own = artifacts.load(inputs["solution"])
     assert own["seed"].values.tolist() == [3, 4, 5, 6, 7, 8]
 

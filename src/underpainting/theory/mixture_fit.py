@@ -75,12 +75,7 @@ def fit(
         ValueError: fewer images than modes, an unknown method, or a mode with too few images.
     """
     mixture_moments.check_covariance(covariance, rank)
-    if not 1 <= modes <= len(images):
-        raise ValueError(
-            f"{modes} modes cannot be fitted to {len(images)} images; take 1 to {len(images)}, or add images"
-        )
-    if method not in ("kmeans", "em"):
-        raise ValueError(f"method {method!r} is unknown; use kmeans or em")
+    _check_request(len(images), modes, method)
     coefficients = _coefficients(images, image_shape, _components(images, modes, method), seed)
     shares = _shares(coefficients, modes, method, covariance, seed)
     clusters = [_Cluster(images, share) for share in shares.T]
@@ -88,6 +83,13 @@ def fit(
     sizes = np.array([cluster.size for cluster in clusters])
     fitted = [_mode(cluster, image_shape, covariance, rank, seed) for cluster in clusters]
     return Mixture(torch.from_numpy(sizes / sizes.sum()), fitted, image_shape), shares.argmax(1).astype(np.int64)
+
+
+def _check_request(count: int, modes: int, method: str) -> None:
+    if not 1 <= modes <= count:
+        raise ValueError(f"{modes} modes cannot be fitted to {count} images; take 1 to {count}, or add images")
+    if method not in ("kmeans", "em"):
+        raise ValueError(f"method {method!r} is unknown; use kmeans or em")
 
 
 def _components(images: Images, modes: int, method: Method) -> int:
