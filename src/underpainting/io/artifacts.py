@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -155,6 +156,13 @@ def _checked(dataset: xr.Dataset, path: Path) -> xr.Dataset:
     return dataset
 
 
+def _write(part: xr.Dataset, store: Path, **options: Any) -> None:
+    """Write a dataset that is `_checked`, so without the warning that integers have no NaN."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "saving variable .* as an integer dtype", xr.SerializationWarning)
+        part.to_zarr(store, consolidated=False, write_empty_chunks=True, **options)
+
+
 def save(dataset: xr.Dataset, path: str | Path, provenance: Mapping[str, Any] | None = None) -> None:
     """Write a dataset atomically as one reproducible file.
 
@@ -190,16 +198,15 @@ def save_stream(
     scratch = f".{path.name}.{os.getpid()}."
     with tempfile.TemporaryDirectory(prefix=scratch, suffix=".tmp", dir=path.parent) as folder:
         store = Path(folder) / "store"
-        options: Any = {"consolidated": False, "write_empty_chunks": True}
         written, names = 0, set[Any]()
         for part in parts:
             part = _checked(part.assign_attrs(attributes), path)
             names |= set(part.variables)
             if written == 0:
                 encoding = _encoding(part, dim)
-                part.to_zarr(store, mode="w", zarr_format=3, encoding=encoding, **options)
+                _write(part, store, mode="w", zarr_format=3, encoding=encoding)
             else:
-                part.to_zarr(store, append_dim=dim, **options)
+                _write(part, store, append_dim=dim)
             written += 1
         if not written:
             raise ArtifactError(f"{path}: nothing to write")

@@ -187,7 +187,8 @@ def training_grid(scheduler: Any) -> NoiseGrid:
         times = (np.arange(config["num_train_timesteps"])[::-1] + 0.5) / config["num_train_timesteps"]
         return NoiseGrid(1.0 - times, times)
     square = np.asarray(scheduler.alphas_cumprod, np.float64)[::-1]
-    return NoiseGrid(np.sqrt(square), np.sqrt(1.0 - square))
+    with np.errstate(invalid="ignore"):  # a table that leaves [0, 1] is refused by the checks of its values
+        return NoiseGrid(np.sqrt(square), np.sqrt(1.0 - square))
 
 
 def grid_rate(grid: NoiseGrid, time: ArrayLike) -> tuple[FloatArray, FloatArray]:

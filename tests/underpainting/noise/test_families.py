@@ -98,6 +98,7 @@ def test_betas_that_are_given_are_followed(name: str, betas: list[float], tmp_pa
     assert torch.equal(loaded.alphas_cumprod, expected)
 
 
+@pytest.mark.filterwarnings("ignore:Casting complex values:UserWarning:diffusers.*")  # of a negative sigma_min
 @pytest.mark.parametrize(
     ("config", "message"),
     [

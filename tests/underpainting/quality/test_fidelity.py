@@ -120,6 +120,7 @@ def autoencoder_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning:torch.*")  # torch-fidelity's own number
 @pytest.mark.parametrize("kind", ["classifier", "autoencoder"])
 def test_torch_fidelity_computes_the_same_distance_from_images(kind: str, request: pytest.FixtureRequest) -> None:
     from torch.utils.data import Dataset
@@ -192,6 +193,7 @@ class Payload:
         return (Path.touch, (self.file,))
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning:torch.*")
 def test_a_malicious_pickle_is_refused_as_inception_weights(tmp_path: Path) -> None:
     mark = tmp_path / "executed"
     (tmp_path / "weights.pth").write_bytes(pickle.dumps(Payload(mark)))
