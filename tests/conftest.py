@@ -12,9 +12,12 @@ settings.register_profile("repeatable", deadline=None, max_examples=40, derandom
 settings.load_profile("repeatable")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Give one worker more than there are cores: the tests with a cluster and with remotes wait for most of their time."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Give one worker more than there are cores, since the tests with a cluster and with remotes mostly wait.
+
+    Without those a further worker only costs its imports.
+    """
+    return (os.cpu_count() or 1) + (config.option.markexpr != "not slow")
 
 
 SLOW = {

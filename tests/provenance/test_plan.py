@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from snakemake_provenance.plan import plan
 from snakemake_provenance.variant import variant
 
@@ -21,6 +23,7 @@ rule part:
 """
 
 
+@pytest.mark.slow
 def test_jobs_tell_what_they_ask_for_in_the_project_and_in_a_variant(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "results").mkdir()

@@ -27,6 +27,7 @@ rule mark:
 """
 
 
+@pytest.mark.slow
 def test_what_is_no_file_is_not_recorded_and_a_warning_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

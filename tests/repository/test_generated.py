@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from underpainting_workflow.studies.__main__ import GENERATED
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def schema() -> Draft202012Validator:
+    """The schema that editors read."""
+    content = json.loads((ROOT / "workflow/schemas/study.schema.json").read_text())
+    Draft202012Validator.check_schema(content)
+    return Draft202012Validator(content)
 
 
 @pytest.mark.parametrize("path", GENERATED)
@@ -19,10 +30,5 @@ def test_a_generated_file_is_as_its_models_say(path: str) -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "config/studies").glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_shipped_study_satisfies_the_schema(file: Path) -> None:
-    import json
-
-    import jsonschema
-
-    schema = json.loads((ROOT / "workflow/schemas/study.schema.json").read_text())
-    jsonschema.validate(yaml.safe_load(file.read_text()), schema)
+    schema().validate(yaml.safe_load(file.read_text()))
     assert file.read_text().splitlines()[0].endswith("$schema=../../workflow/schemas/study.schema.json")

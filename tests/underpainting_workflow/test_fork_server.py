@@ -149,6 +149,7 @@ def test_without_a_server_the_client_runs_the_script_itself(tmp_path: Path) -> N
     assert run(tmp_path, str(tmp_path / "no.sock"), "print(6 * 7)") == (0, "42\n", "")
 
 
+@pytest.mark.slow
 def test_the_packages_leave_no_thread_and_no_cuda_behind_that_a_fork_would_lack() -> None:
     script = (
         "import importlib, sys, threading\n"

@@ -110,6 +110,7 @@ TAKEN: dict[str, Callable[[Tensors, str, int], Tensors]] = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(data=st.data(), layout=st.sampled_from(LAYOUTS), number=st.integers(0, 100))
 def test_what_is_loaded_is_what_the_files_hold(

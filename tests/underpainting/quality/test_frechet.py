@@ -141,6 +141,7 @@ def test_the_distance_at_infinite_n_does_not_depend_on_n() -> None:
     assert finite[few] - finite[many] > 8 * error
 
 
+@pytest.mark.slow
 def test_intervals_at_infinite_n_cover_the_distance_of_the_distribution() -> None:
     """Which those at n miss: there the distance is larger by several of its errors."""
     real, sets = RealMoments.of(decaying(2000, 0)), 200

@@ -37,7 +37,7 @@ LAST_NOISE = {"variance_type": "fixed_small"}  # where diffusers, too, adds none
 
 @cache
 def network() -> Any:
-    return unet()
+    return unet(block_out_channels=(8,), down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",))
 
 
 def own_config(prediction: str = "v_prediction", **settings: Any) -> DDPMScheduler:

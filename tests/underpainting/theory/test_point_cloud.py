@@ -239,6 +239,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 def test_memory_does_not_grow_with_the_number_of_points() -> None:
     """Twenty times as many points as in the first call; in float64 they would take 160 MiB, their differences 10 GiB."""
