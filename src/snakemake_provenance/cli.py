@@ -6,8 +6,6 @@ Thin wrappers around git, DVC and Snakemake. A package that has a command line c
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +13,10 @@ from typing import Any
 
 from snakemake_provenance import garbage, hooks, locks, merging, session, sharing, stages, verifying
 from snakemake_provenance import manifest as manifests
+from snakemake_provenance.command_line import Commands, add, run
 from snakemake_provenance.freshness import State, latest
 from snakemake_provenance.hashes import Hashes
 from snakemake_provenance.ledger import Ledger
-from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.plan import plan
 from snakemake_provenance.restoring import Report
 from snakemake_provenance.settings import MEMORY, SNAKEMAKE, Settings
@@ -28,8 +26,6 @@ from snakemake_provenance.why import why
 
 SHOWN, REASONS, PROBLEMS = 30, 4, 20  # lines that are printed
 GOOD = (Condition.FRESH, Condition.ELSEWHERE)
-Action = Callable[[argparse.Namespace], int]
-Commands = Any  # the result of add_subparsers, whose type is private in argparse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,45 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     register(commands, Settings.read, "section")
     return run(parser, arguments)
-
-
-def run(
-    parser: argparse.ArgumentParser,
-    arguments: Sequence[str] | None,
-    errors: tuple[type[Exception], ...] = (ProvenanceError,),
-) -> int:
-    """Run the chosen command in the project's folder, and print errors in one line.
-
-    Args:
-        errors: types that the user can correct; others show their traceback.
-
-    Returns:
-        the exit code.
-    """
-    from snakemake_provenance.refusal import of_system
-
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    if not options.anywhere and not any(map(Path.is_file, map(Path, ("Snakefile", "workflow/Snakefile")))):
-        print(f"{parser.prog}: no Snakefile in this folder; change to the folder of the project", file=sys.stderr)
-        return 2
-    try:
-        return int(options.action(options))
-    except BrokenPipeError:  # as in `why FILE | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        print(f"{parser.prog} {options.command}: {of_system(error)}", file=sys.stderr)
-    except errors as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
-    return 2
-
-
-def add(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:
-    """Add a command without options."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(action=action, anywhere=False)
-    return command
 
 
 def register(commands: Commands, settings: Callable[[], Settings], word: str) -> None:

@@ -172,6 +172,11 @@ def karras_grid_from(schedule: Schedule, ratio: float, steps: int) -> NoiseGrid:
         ratio: sigma / alpha of the first level.
         steps: number of levels before the image.
     """
-    least = min(schedule.level(0.0).ratio or schedule.level(1e-3).ratio, ratio)
+    least = min(least_ratio(schedule), ratio)
     ratios = EDMSchedule(least, ratio).grid(steps).sigma
     return NoiseGrid.of([*(schedule.at(float(one)) for one in ratios[:-1]), DATA])
+
+
+def least_ratio(schedule: Schedule) -> float:
+    """Return sigma / alpha of the least noisy level of a network's training, or of time 0.001 where that has no noise."""
+    return schedule.level(0.0).ratio or schedule.level(1e-3).ratio

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snakemake_provenance.cli import Commands, add
+from snakemake_provenance.command_line import Commands, add
 from underpainting.samplers.registry import SAMPLERS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from snakemake_provenance.cli import Commands, add
+from snakemake_provenance.command_line import Commands, add
 from snakemake_provenance.plan import plan
 from snakemake_provenance.variant import variant
 from underpainting.io.errors import InputError, problems_of

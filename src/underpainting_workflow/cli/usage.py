@@ -9,7 +9,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snakemake_provenance.cli import Commands, add
+from snakemake_provenance.command_line import Commands, add
 from snakemake_provenance.plan import plan
 from underpainting_workflow.cli import project
 from underpainting_workflow.cli.project import UNKNOWN
