@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from underpainting import denoisers
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.io import artifacts
+from underpainting.noise.levels import NoiseGrid, vp_level
 from underpainting.pipeline import TeleportPipeline
+from underpainting.samplers.walk import Sampler, sample
 from underpainting_workflow import cli
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 ARTIFACTS = README.parent / "docs/artifacts.md"
+PIPELINE = README.parent / "docs/pipeline.md"
 
 
 def block(language: str, word: str, file: Path = README) -> str:
@@ -76,6 +80,30 @@ def test_the_pipeline_in_three_lines(network: UNet2DModel, tmp_path: Path, monke
     assert isinstance(images, list)
     assert [image.size for image in images] == [(8, 8)] * 4
     assert torch.equal(TeleportPipeline.from_pretrained("teleport").basis.vectors, names["pipe"].basis.vectors)  # type: ignore[attr-defined]
+
+
+def test_levels_from_a_basis_in_diffusers(
+    network: UNet2DModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The images are near those of Euler's steps on these levels here, where the network's time is interpolated otherwise."""
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path, network)
+    assert cli.main(commands()["results/digits/eigenbasis.zarr.zip"]) == 0
+    capsys.readouterr()
+    arguments, _, target = block("sh", "underpainting grid", PIPELINE).partition(" > ")
+    assert cli.main(arguments.split()[1:]) == 0
+    Path(target.strip()).write_text(levels := capsys.readouterr().out, encoding="utf-8")
+    torch.manual_seed(0)
+    names: dict[str, object] = {}
+    exec(block("python", "set_timesteps", PIPELINE), names)
+    grid = NoiseGrid.of([vp_level(ratio) for ratio in json.loads(levels)["sigmas"]])
+    denoiser, _ = denoisers.load_denoiser("results/digits/denoiser")
+    torch.manual_seed(0)
+    sampler = Sampler.on("euler", grid)
+    with torch.no_grad():
+        expected = sample(sampler, denoiser, sampler.start(torch.randn(4, 1, 8, 8)))
+    assert len(grid) == 9
+    torch.testing.assert_close(names["images"], expected, rtol=0, atol=0.05)
 
 
 def test_a_basis_of_images_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

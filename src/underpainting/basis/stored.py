@@ -22,13 +22,13 @@ from torch import Tensor
 
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.variances import FORMAT
 from underpainting.io import tensor_files
-from underpainting.io.conventions import IMAGE_RANGE
+from underpainting.io.conventions import IMAGE_RANGE, KEY
 from underpainting.io.messages import describe_error
-from underpainting.io.tensor_files import KEY, digest
+from underpainting.io.tensor_files import digest
 from underpainting.io.writing import replacing
 
-FORMAT = "underpainting.basis/1"
 Precision = Literal["float64", "float32"]
 _PARTS = ("mean", "vectors", "variances")
 _REMEDY = "make the file again with `underpainting basis` or `underpainting.basis.stored.save_basis`"

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from underpainting.io.conventions import IMAGE_RANGE
+from underpainting.io.conventions import IMAGE_RANGE, KEY
 from underpainting.io.errors import InputError, MissingFileError, Problem
 from underpainting.io.messages import describe_error
 
 FORMAT = "underpainting.basis/1"
-KEY = "underpainting"
 _REMEDY = "give a file that `underpainting basis` wrote"
 _ROUNDING = 1e-6  # relative
 

@@ -13,10 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from underpainting.io.conventions import KEY
 from underpainting.io.messages import describe_error
 from underpainting.io.writing import replacing
-
-KEY = "underpainting"  # a single key, since safetensors writes several in an order that varies between calls
 
 
 class TensorFileError(ValueError):

@@ -1,5 +1,6 @@
 """Noise paths x_t = alpha_t x_0 + sigma_t noise: levels, grids of levels, and the schedule of a network.
 
 `levels` holds paths and grids, `schedules` the levels that a network was trained on, as functions of its time,
-`families` the diffusers schedulers whose path is known. Depends on no sampler and no network; builds upon `io`.
+`families` the diffusers schedulers whose path is known,
+`training_range` the ends of a schedule, without torch. Depends on no sampler and no network; builds upon `io`.
 """

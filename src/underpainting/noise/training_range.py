@@ -49,8 +49,8 @@ def _range(config: Mapping[str, Any]) -> tuple[float, float]:
 def _of_betas(config: Mapping[str, Any]) -> tuple[float, float]:
     """Compute the range from beta, some power of which is linear in time; diffusers' table of it needs torch."""
     power = _POWERS[config["beta_schedule"]]
-    ends = (config[key] ** power for key in ("beta_start", "beta_end"))
-    kept = np.cumprod(1 - np.linspace(*ends, config["num_train_timesteps"]) ** (1 / power))
+    first, last = (float(config[key]) ** power for key in ("beta_start", "beta_end"))
+    kept = np.cumprod(1 - np.linspace(first, last, config["num_train_timesteps"]) ** (1 / power))
     if not (kept > 0).all():
         raise families.UnknownPathError(families.ZERO_TERMINAL_SNR)
     return float(np.sqrt(1 / kept[-1] - 1)), float(np.sqrt(1 / kept[0] - 1))

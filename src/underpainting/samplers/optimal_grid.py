@@ -13,9 +13,9 @@ so images that N steps make of exact states at the first level have standard dev
 The loss is the expected squared distance, summed over the pixels, between the sampler's image and that of the exact flow from
 the same noise; it is also the squared Wasserstein distance between the images and the data. A component without variance
 loses nothing. No cosine exceeds 1, so the errors of the steps add up and cannot cancel. Those of samplers of a higher order
-can: the grid that is best for Gaussian data then relies on a cancellation that no network shows.
+can, and the grid that is best for Gaussian data is then fitted to that, which need not hold for a network.
 
-The levels depend on the variances alone. Depends on numpy alone, so that a command needs no second.
+Imports numpy alone, so that a command takes less than a second.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def loss(variances: ArrayLike, ratios: ArrayLike) -> float:
     Returns:
         the sum over pixels, in squared image units.
     """
-    kept, counts = _positive(variances), 1.0
-    return _loss(kept, np.full(len(kept), counts), np.asarray(ratios, np.float64))[0]
+    kept = _positive(variances)
+    return _loss(kept, np.ones(len(kept)), np.asarray(ratios, np.float64))[0]
 
 
 def optimal_ratios(variances: ArrayLike, steps: int, sigma_max: float, sigma_min: float) -> FloatArray:

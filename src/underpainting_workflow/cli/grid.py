@@ -20,8 +20,8 @@ DDPM_RANGE = (157.40724, 0.0100005)
 """sigma / alpha of the noisiest and the least noisy level of DDPM's schedule, beta from 1e-4 to 0.02 in 1,000 times."""
 
 _CANCELS = (
-    "on Gaussian data the errors of its steps cancel, and the best grid is fitted to that; on networks they do not, and "
-    "that grid is worse than the usual ones"
+    "on Gaussian data the errors of its steps cancel, and the grid that is best there is fitted to that; a network's errors "
+    "do not cancel in the same way, and with that grid they can be larger than with a usual one"
 )
 _STOCHASTIC = "it adds noise during sampling, and the loss is that of a sampler without"
 _REMEDY = "use --sampler euler or ddim, or give that sampler one of its usual grids"
@@ -91,7 +91,9 @@ def _range(options: argparse.Namespace) -> tuple[float, float]:
     from underpainting.noise.training_range import training_range
 
     first, least = training_range(options.schedule) if options.schedule else DDPM_RANGE
-    return options.sigma_max or first, options.sigma_min or least
+    given = (options.sigma_max, options.sigma_min)
+    high, low = (one if one is not None else other for one, other in zip(given, (first, least), strict=True))
+    return high, low
 
 
 def _object(options: argparse.Namespace, levels: list[float], variances: FloatArray) -> str:
