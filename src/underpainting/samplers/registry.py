@@ -24,6 +24,8 @@ class SamplerKind(NamedTuple):
         karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
         noise: source of added noise: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.
         fixed: settings of its scheduler that are not the user's to choose.
+        relative: whether it integrates the Gaussian's flow exactly, so that it needs the data's eigenbasis (`samplers.relative`);
+            its scheduler is ours.
     """
 
     label: str
@@ -39,6 +41,7 @@ class SamplerKind(NamedTuple):
     karras: bool = False
     noise: Literal["none", "scheduler", "churn"] = "none"
     fixed: Mapping[str, bool] = MappingProxyType({})
+    relative: bool = False
 
     @property
     def stochastic(self) -> bool:
@@ -73,6 +76,7 @@ SAMPLERS: dict[str, SamplerKind] = {
     "edmheun": _EDM_HEUN,
     "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, clips=True, noise="scheduler"),
     "edmchurn": _EDM_HEUN._replace(label="EDM churn", noise="churn"),
+    "relative": SamplerKind("Relative", "", "RelativeScheduler", relative=True),
 }
 CLIPPING = ", ".join(name for name, kind in SAMPLERS.items() if kind.clips)
 """Names of the samplers that can clip, for messages."""

@@ -114,11 +114,20 @@ def on_grid(name: str, grid: NoiseGrid, **options: Any) -> Any:
         ValueError: an unknown sampler, or a grid that ends with noise.
     """
     kind = kind_of(name)
-    if grid.sigma[-1] != 0:
-        raise ValueError(f"a sampler's grid ends at sigma = 0, not at {grid.sigma[-1]}")
+    require_image(grid)
     ratios = grid.sigma / grid.alpha
     options = {key: value for key, value in options.items() if key not in SPACING_KEYS}
     return _on_table(kind, ratios, options) if kind.tabled else _on_ratios(kind, ratios, options)
+
+
+def require_image(grid: NoiseGrid) -> None:
+    """Check that a grid ends with the image.
+
+    Raises:
+        ValueError: it ends with noise.
+    """
+    if grid.sigma[-1] != 0:
+        raise ValueError(f"a sampler's grid ends at sigma = 0, not at {grid.sigma[-1]}")
 
 
 def _on_table(kind: SamplerKind, ratios: NDArray[np.float64], options: dict[str, Any]) -> Any:

@@ -12,6 +12,9 @@ multistep samplers then start with their first-order step, as from noise. Their 
 
 A sampler that clips (`clip_sample`) makes its step with the endpoint estimate clipped to the image range, and its `Step`s hold
 the clipped one; DDIM computes the noise from the unclipped estimate, as diffusers' pipelines do.
+
+The relative sampler is ours (`relative`). It needs the data's eigenbasis. Its own grid leaves out the levels where the Gaussian
+decides all: the noise is carried from the network's noisiest level to the grid's first along the Gaussian's flow.
 """
 
 from __future__ import annotations
@@ -25,11 +28,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import Denoiser, noise_prediction
+from underpainting.noise.covariance_grid import covariance_grid
 from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
+from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import churn, registry
 from underpainting.samplers.randomness import added_noise
-from underpainting.samplers.schedulers import followed, kind_of, on_grid, own_grid, spread, start_scale
+from underpainting.samplers.relative import RelativeIntegrator, variances_of
+from underpainting.samplers.schedulers import followed, kind_of, on_grid, own_grid, require_image, spread, start_scale
 
 
 @dataclass(frozen=True)
@@ -56,47 +63,76 @@ class Sampler:
         name: a key of `SAMPLERS`.
         steps: number of steps N.
         schedule: the network's diffusers scheduler or its configuration.
+        basis: of the data, for a relative sampler.
         options: settings of the diffusers scheduler, e.g. `timestep_spacing`; they override `followed`.
 
     Attributes:
         grid: the N + 1 levels.
+        origin: level of the noise that `start` carries to the grid's first level; None if the grid begins with the noise.
 
     Raises:
-        ValueError: an unknown sampler, `clip_sample` for one that cannot clip, or a number of steps that the schedule lacks.
+        ValueError: an unknown sampler, `clip_sample` for one that cannot clip, a number of steps that the schedule lacks, or a
+            relative sampler without a basis.
     """
 
-    def __init__(self, name: str, steps: int, schedule: Any, **options: Any) -> None:
+    def __init__(self, name: str, steps: int, schedule: Any, basis: Eigenbasis | None = None, **options: Any) -> None:
+        if kind_of(name).relative:
+            network = schedule_of(schedule)
+            grid = covariance_grid(network, steps, variances_of(_required(basis, name)), after_jump=True)
+            self._place(name, grid, spread(network.level(1.0)), options, basis, network.level(1.0))
+            return
         options = followed(name, schedule) | options
         grid = own_grid(name, steps, schedule, **options)
         self._place(name, grid, start_scale(name, steps, schedule, grid, **options), options)
 
-    def _place(self, name: str, grid: NoiseGrid, noise_scale: float, options: dict[str, Any]) -> None:
-        self.name, self.kind, self.grid = name, kind_of(name), grid
+    def _place(
+        self,
+        name: str,
+        grid: NoiseGrid,
+        noise_scale: float,
+        options: dict[str, Any],
+        basis: Eigenbasis | None = None,
+        origin: NoiseLevel | None = None,
+    ) -> None:
+        self.name, self.kind, self.grid, self.origin = name, kind_of(name), grid, origin
         self.steps = len(grid) - 1
-        self._noise_scale, self._options = noise_scale, options
+        self._noise_scale, self._options, self._basis = noise_scale, options, basis
 
     @classmethod
-    def on(cls, name: str, grid: NoiseGrid, **options: Any) -> Sampler:
+    def on(
+        cls,
+        name: str,
+        grid: NoiseGrid,
+        basis: Eigenbasis | None = None,
+        origin: NoiseLevel | None = None,
+        **options: Any,
+    ) -> Sampler:
         """Create a sampler on any grid that ends at sigma = 0.
 
         Args:
             name: a key of `SAMPLERS`.
             grid: N + 1 levels.
+            basis: of the data, for a relative sampler.
+            origin: for a relative sampler, level of the noise, if the grid begins at a less noisy one.
             options: settings of the diffusers scheduler.
 
         Raises:
-            ValueError: an unknown sampler, or a grid that ends with noise.
+            ValueError: an unknown sampler, a grid that ends with noise, or a relative sampler without a basis.
         """
-        on_grid(name, grid, **options)
+        if kind_of(name).relative:
+            _required(basis, name)
+            require_image(grid)
+        else:
+            on_grid(name, grid, **options)
         sampler = cls.__new__(cls)
-        sampler._place(name, grid, spread(grid[0]), options)
+        sampler._place(name, grid, spread(origin or grid[0]), options, basis, origin)
         return sampler
 
     def unclipped(self) -> Sampler:
         """Return the same sampler on the same grid without clipping, for states that are not pixels."""
         free = Sampler.__new__(Sampler)
         options = {key: value for key, value in self._options.items() if key not in ("clip_sample", "thresholding")}
-        free._place(self.name, self.grid, self._noise_scale, options)
+        free._place(self.name, self.grid, self._noise_scale, options, self._basis, self.origin)
         return free
 
     def _scale(self, step: int) -> float:
@@ -104,8 +140,14 @@ class Sampler:
         return level.alpha if self.kind.scaled else float(np.hypot(*level))
 
     def start(self, noise: Tensor) -> Tensor:
-        """Scale standard normal noise, shape (sample, channel, height, width), to the state at step 0."""
-        return noise * self._noise_scale
+        """Turn standard normal noise, shape (sample, channel, height, width), into the state at step 0."""
+        state = noise * self._noise_scale
+        if self.origin is None or self._basis is None:
+            return state
+        flat = (state / self.origin.alpha).flatten(1)
+        integrator = RelativeIntegrator(self._basis, flat)
+        moved = integrator.carry(flat, self.origin.ratio, self.grid[0].ratio)
+        return moved.reshape(noise.shape) * self.grid[0].alpha
 
     def calls(self, begin: int = 0) -> int:
         """Count the denoiser calls of a walk from step `begin` to the image: the NFE of one image."""
@@ -134,7 +176,7 @@ class Sampler:
     def _walk(
         self, denoiser: Denoiser, state: Tensor, begin: int, streams: Sequence[torch.Generator]
     ) -> Iterator[Step]:
-        scheduler = _Driven(self, begin, streams)
+        scheduler = _Relative(self, begin, state) if self.kind.relative else _Driven(self, begin, streams)
         for index in range(begin, self.steps):
             here, arriving = self.grid[index], state
             state, here = scheduler.prepared(state, index)
@@ -142,6 +184,33 @@ class Sampler:
             yield Step(index, arriving, scheduler.used(endpoint), self.grid[index])
             state = scheduler.advance(index, state, endpoint, here, denoiser)
         yield Step(self.steps, state, state / self.grid[self.steps].alpha, self.grid[self.steps])
+
+
+def _required(basis: Eigenbasis | None, name: str) -> Eigenbasis:
+    if basis is None:
+        raise ValueError(f"{name} integrates the Gaussian of the data exactly; give it the eigenbasis of the data")
+    return basis
+
+
+class _Relative:
+    """The relative sampler in the course of a walk through its grid; as `_Driven`, without churn and clipping."""
+
+    def __init__(self, sampler: Sampler, begin: int, state: Tensor) -> None:
+        assert sampler._basis is not None
+        origin = sampler.origin.ratio if sampler.origin and begin == 0 else None
+        self._integrator, self._grid = RelativeIntegrator(sampler._basis, state, origin), sampler.grid
+
+    def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
+        return state, self._grid[index]
+
+    def used(self, endpoint: Tensor) -> Tensor:
+        return endpoint
+
+    def advance(self, index: int, state: Tensor, endpoint: Tensor, here: NoiseLevel, denoiser: Denoiser) -> Tensor:  # noqa: ARG002
+        """Compute the state at the next step."""
+        there = self._grid[index + 1]
+        flat, estimate = (state / here.alpha).flatten(1), endpoint.flatten(1)
+        return self._integrator.step(flat, estimate, here.ratio, there.ratio).reshape(state.shape) * there.alpha
 
 
 class _Driven:

@@ -1,0 +1,209 @@
+r"""Relative integration: the Gaussian part of the probability flow exactly, the network's departure from it in few calls.
+
+In r = sigma / alpha and y = U^T (x / alpha - mu), the flow of a denoiser D with the Gaussian's denoiser D_G split off is
+
+    dy_k / dr = r y_k / (r^2 + lambda_k) - R_k / r,          R = U^T (D(x) - D_G(x))
+
+    z_k = y_k / sqrt(r^2 + lambda_k),   phi_k = arctan(r / sqrt(lambda_k)):       dz_k / dphi_k = v_k
+    v_k = - R_k / (sqrt(lambda_k) sin phi_k),     sin phi_k = r / sqrt(r^2 + lambda_k)
+
+z is standard normal for Gaussian data, whose v vanishes: any step is then exact. For other data v is the departure of the
+network from the Gaussian in units of the Gaussian's posterior standard deviation, sqrt(lambda) sin phi. A step needs
+
+    z_k(1) - z_k(0) = - int s_k r dl / (r^2 + lambda_k),     s_k = R_k / sin phi_k,     l = ln r
+
+since dphi_k = sqrt(lambda_k) r dl / (r^2 + lambda_k). The weights of s are regular at lambda = 0, where a constant s makes the step
+that of DDIM (Song et al. 2021). Here
+
+    first step   from pure noise the Gaussian's flow leads to the first call; s = 0 at the origin
+    predictor    s linear in phi_1, the angle of the first component, through the last two calls; constant at the first call
+    corrector    once s at the target is known, the step is made again with s linear in l, at no further call
+    last step    to r = 0, the Gaussian's flow and all of R: y_k = sqrt(lambda_k) z_k + R_k
+
+The last steps of a grid are long in l and short in phi_1, which therefore bounds the extrapolation. The last step is exact for an
+R that vanishes with r where lambda << r^2. Directions outside a truncated basis share one variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from underpainting.basis.eigenbasis import Eigenbasis, FloatArray
+
+_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
+_ROUNDING = 1e-10  # of the largest variance; less is no variance
+
+
+class Split(NamedTuple):
+    """A vector of pixel space, by what is inside and outside of the span of the components.
+
+    Attributes:
+        inside: coefficients along the components, shape (sample, component).
+        outside: a vector whose part orthogonal to the components counts, shape (sample, pixel); None for a complete basis.
+    """
+
+    inside: Tensor
+    outside: Tensor | None
+
+
+class Call(NamedTuple):
+    """What a call of the network tells: r = sigma / alpha, and the departure R of its endpoint estimate."""
+
+    ratio: float
+    departure: Split
+
+
+def variances_of(basis: Eigenbasis) -> FloatArray:
+    """Return lambda of every component, and the mean variance of the directions outside: shape (component + 1,)."""
+    inside = basis.variances.cpu().numpy()
+    outside = (basis.total_variance - inside.sum()) / max(basis.pixels - basis.rank, 1)
+    known = np.append(inside, outside)
+    return np.where(known > _ROUNDING * known.max(initial=0.0), known, 0.0)
+
+
+def weights(
+    variances: FloatArray,
+    here: float,
+    there: float,
+    ratios: Sequence[float],
+    variable: Callable[[FloatArray], FloatArray],
+) -> list[FloatArray]:
+    """Compute the weight of each departure in z(there) - z(here), with s a polynomial through the calls.
+
+    Args:
+        variances: lambda, shape (component,).
+        here, there: r at both ends, 0 < there <= here.
+        ratios: r of the calls, each different.
+        variable: of r, in which s is a polynomial.
+
+    Returns:
+        for each call, shape (component,).
+    """
+    ends = np.log([there, here])
+    log_ratio = ends.mean() + 0.5 * (ends[1] - ends[0]) * _NODES
+    ratio = np.exp(log_ratio)
+    density = 0.5 * (ends[1] - ends[0]) * _NODE_WEIGHTS * ratio / (ratio**2 + variances[:, None])
+    place, places = variable(ratio), variable(np.asarray(ratios))
+    found = []
+    for index, at in enumerate(ratios):
+        others = np.delete(places, index)
+        lagrange = np.prod((place - others[:, None]) / (places[index] - others[:, None]), axis=0)
+        found.append((density @ lagrange) * np.sqrt(at**2 + variances) / at)
+    return found
+
+
+class RelativeIntegrator:
+    """The relative sampler along one walk.
+
+    States are x / alpha, shape (sample, pixel). Arithmetic is in their dtype and on their device.
+
+    Args:
+        basis: of the data.
+        like: a tensor of the dtype and on the device of the states.
+        origin: r of the pure noise from which the Gaussian's flow led to the first call; None if the state came otherwise.
+    """
+
+    def __init__(self, basis: Eigenbasis, like: Tensor, origin: float | None = None) -> None:
+        self._mean, self._vectors = (tensor.to(like) for tensor in (basis.mean, basis.vectors))
+        self._variances = variances_of(basis)
+        self._scale = float(np.sqrt(self._variances.max(initial=0.0))) or 1.0
+        self._complete = basis.rank == basis.pixels
+        self._origin = origin
+        self._calls: list[Call] = []
+        self._corrected: Split | None = None
+        self._predicted: tuple[Tensor, Split] | None = None
+
+    def step(self, state: Tensor, endpoint: Tensor, here: float, there: float) -> Tensor:
+        """Compute the state at `there` from the network's endpoint estimate at `here`.
+
+        Args:
+            state: x / alpha at `here`, shape (sample, pixel).
+            endpoint: x0_hat(x), shape (sample, pixel).
+            here: r = sigma / alpha, positive.
+            there: r of the target, at most `here`; 0 for the image.
+        """
+        arrived = self._split_state(state)
+        shrinking = -self._variances / (here**2 + self._variances)
+        call = Call(here, self._sum(self._split(endpoint), self._times(arrived, shrinking)))
+        self._corrected = self._correct(arrived, call)
+        self._calls = [call, *self._calls[:1]]
+        moved = self._finish(call) if there == 0 else self._predict(here, there)
+        joined = self._join(moved)
+        self._predicted = (joined, moved)
+        return joined
+
+    def carry(self, state: Tensor, here: float, there: float) -> Tensor:
+        """Carry states x / alpha, shape (sample, pixel), from one r to another along the Gaussian's flow."""
+        return self._join(self._carry(self._split(state), here, there))
+
+    def _correct(self, arrived: Split, call: Call) -> Split:
+        """Make the step that led here again, with what the call tells."""
+        if self._corrected is not None:
+            return self._move(self._corrected, self._calls[0].ratio, call.ratio, [call, self._calls[0]], np.log)
+        if self._origin is None or self._origin <= call.ratio:
+            return arrived
+        noise = self._carry(arrived, call.ratio, self._origin)
+        none = Call(self._origin, self._times(call.departure, 0.0 * self._variances))
+        return self._move(noise, self._origin, call.ratio, [call, none], np.log)
+
+    def _predict(self, here: float, there: float) -> Split:
+        assert self._corrected is not None
+        return self._move(self._corrected, here, there, self._calls, lambda ratio: np.arctan(ratio / self._scale))
+
+    def _finish(self, call: Call) -> Split:
+        assert self._corrected is not None
+        return self._sum(self._carry(self._corrected, call.ratio, 0.0), call.departure)
+
+    def _carry(self, state: Split, here: float, there: float) -> Split:
+        """Carry a state along the Gaussian's flow."""
+        return self._times(state, np.sqrt((there**2 + self._variances) / (here**2 + self._variances)))
+
+    def _move(
+        self,
+        state: Split,
+        here: float,
+        there: float,
+        calls: Sequence[Call],
+        variable: Callable[[FloatArray], FloatArray],
+    ) -> Split:
+        """Carry a state along the flow, with s a polynomial in a variable through the calls."""
+        moved, ratios = self._carry(state, here, there), [call.ratio for call in calls]
+        if there == here:
+            return moved
+        for call, weight in zip(calls, weights(self._variances, here, there, ratios, variable), strict=True):
+            moved = self._sum(moved, self._times(call.departure, weight * np.sqrt(there**2 + self._variances)))
+        return moved
+
+    def _split_state(self, state: Tensor) -> Split:
+        """Split a state; the one that was predicted is known already, unless it was changed on its way."""
+        if self._predicted is not None:
+            made, split = self._predicted
+            tolerance = 8 * torch.finfo(made.dtype).eps * float(made.abs().max())
+            if made.shape == state.shape and float((made - state).abs().max()) <= tolerance:
+                return split
+        return self._split(state)
+
+    def _split(self, images: Tensor) -> Split:
+        centred = images - self._mean
+        return Split(centred @ self._vectors, None if self._complete else centred)
+
+    def _join(self, split: Split) -> Tensor:
+        if split.outside is None:
+            return torch.addmm(self._mean, split.inside, self._vectors.T)
+        missing = split.inside - split.outside @ self._vectors
+        return torch.addmm(split.outside + self._mean, missing, self._vectors.T)
+
+    def _times(self, split: Split, gains: FloatArray) -> Split:
+        """Multiply each component, and what is outside, by its gain; `gains` has shape (component + 1,)."""
+        inside = split.inside * torch.from_numpy(gains[:-1]).to(split.inside)
+        return Split(inside, None if split.outside is None else split.outside * float(gains[-1]))
+
+    @staticmethod
+    def _sum(first: Split, second: Split) -> Split:
+        outside = None if first.outside is None or second.outside is None else first.outside + second.outside
+        return Split(first.inside + second.inside, outside)

@@ -1,0 +1,217 @@
+"""The relative sampler: exact for Gaussian data, second order for others, and its network calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad, solve_ivp
+from torch import Tensor
+
+from tests.helpers.bases import make_basis
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.denoisers import CountingDenoiser
+from underpainting.noise.covariance_grid import covariance_grid
+from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, vp_level
+from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, schedule_of
+from underpainting.samplers.relative import RelativeIntegrator, variances_of, weights
+from underpainting.samplers.walk import Sampler, sample
+from underpainting.theory import gaussian
+from underpainting.theory.gaussian import GaussianDenoiser
+
+PIXELS = 12
+SCHEDULES: dict[str, Schedule] = {
+    "variance preserving": schedule_of(DDIMScheduler()),
+    "EDM": EDMSchedule(),
+    "flow matching": FlowSchedule(),
+}
+BASES = {
+    "complete": make_basis(PIXELS, [9.0, 4.0, 2.0, *np.linspace(1, 0.01, PIXELS - 3)], 0),
+    "directions without variance": make_basis(PIXELS, [9.0, 1.0, 0.3, *[0.0] * (PIXELS - 3)], 1),
+    "low rank": make_basis(PIXELS, [5.0, 0.5, 0.02], 2),
+    "a point": make_basis(PIXELS, [0.0] * PIXELS, 3),
+}
+ratios = st.lists(st.floats(0.02, 100.0), min_size=1, max_size=10, unique_by=lambda one: round(np.log(one), 2))
+
+
+def noise_of(basis: Eigenbasis, count: int = 3) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, *basis.image_shape, generator=generator, dtype=torch.float64)
+
+
+def grid_of(schedule: Schedule, ratios: list[float]) -> NoiseGrid:
+    return NoiseGrid.of([*(schedule.at(ratio) for ratio in sorted(ratios, reverse=True)), DATA])
+
+
+def closed_form(basis: Eigenbasis, state: Tensor, source: NoiseLevel) -> Tensor:
+    return gaussian.state(basis, state, source, DATA)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("basis", BASES)
+@given(ratios=ratios)
+@settings(max_examples=20)
+def test_gaussian_data_are_exact_on_any_grid(basis: str, schedule: str, ratios: list[float]) -> None:
+    data, path = BASES[basis], SCHEDULES[schedule]
+    grid, origin = grid_of(path, ratios), path.at(150.0)
+    sampler = Sampler.on("relative", grid, data, origin)
+    noise = noise_of(data)
+    expected = closed_form(data, noise * sampler._noise_scale, origin)
+    found = sample(sampler, GaussianDenoiser(data), sampler.start(noise))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@given(ratios=ratios, begin=st.integers(0, 9))
+@settings(max_examples=20)
+def test_gaussian_data_are_exact_after_any_jump(ratios: list[float], begin: int) -> None:
+    data, begin = BASES["complete"], min(begin, len(ratios) - 1)
+    grid = grid_of(SCHEDULES["EDM"], ratios)
+    state = 2.0 * noise_of(data) + 1.0  # of no Gaussian
+    found = sample(Sampler.on("relative", grid, data), GaussianDenoiser(data), state, begin)
+    torch.testing.assert_close(found, closed_form(data, state, grid[begin]), rtol=1e-10, atol=1e-10)
+
+
+class Pair:
+    """Exact denoiser of two points with noise around them: a mixture of two Gaussians of one covariance."""
+
+    def __init__(self, basis: Eigenbasis, gap: float) -> None:
+        self.basis, self.gap = basis, gap * basis.vectors[:, 0]
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        level, flat = NoiseLevel(alpha, sigma), images.flatten(1)
+        gain = alpha / gaussian.marginal_variance(self.basis.variances, level)
+        centred = flat - alpha * self.basis.mean
+        weight = torch.sigmoid(2 * ((centred @ self.basis.vectors) * gain) @ (self.basis.vectors.T @ self.gap))[:, None]
+        total = torch.zeros_like(flat)
+        for sign, share in ((1, weight), (-1, 1 - weight)):
+            shifted = (flat - sign * alpha * self.gap).reshape(images.shape)
+            total += share * (gaussian.endpoint(self.basis, shifted, level).flatten(1) + sign * self.gap)
+        return total.reshape(images.shape)
+
+
+def solution(denoiser: Callable[[Tensor, float, float], Tensor], state: Tensor, here: float, there: float) -> Tensor:
+    """The flow in r = sigma / alpha at alpha = 1, integrated by scipy."""
+    shape = state.shape
+
+    def slope(log_ratio: float, flat: np.ndarray) -> np.ndarray:
+        images = torch.from_numpy(flat).reshape(shape)
+        return (images - denoiser(images, 1.0, float(np.exp(log_ratio)))).numpy().ravel()
+
+    end = solve_ivp(slope, np.log([here, there]), state.numpy().ravel(), rtol=1e-10, atol=1e-12).y[:, -1]
+    return torch.from_numpy(end).reshape(shape)
+
+
+def mixture() -> tuple[Pair, Eigenbasis]:
+    """Two Gaussians, and the Gaussian of all their data."""
+    components = make_basis(PIXELS, [1.0, 0.5, 0.3, *np.linspace(0.2, 0.02, PIXELS - 3)], 4)
+    variances = components.variances + torch.tensor([4.0, *[0.0] * (PIXELS - 1)])
+    data = Eigenbasis(
+        components.mean, components.vectors, variances, float(variances.sum()), components.image_shape
+    )
+    return Pair(components, 2.0), data
+
+
+def rms(images: Tensor, others: Tensor) -> float:
+    return float((images - others).square().mean().sqrt())
+
+
+def test_it_is_of_second_order_on_a_mixture() -> None:
+    denoiser, data = mixture()
+    state = 10.0 * noise_of(data, 40)
+    expected, errors = solution(denoiser, state, 10.0, 0.2), []
+    for steps in (16, 32, 64):
+        ratios = np.append(np.geomspace(10.0, 0.2, steps + 1), 0.0)
+        sampler = Sampler.on("relative", NoiseGrid(np.ones_like(ratios), ratios), data)
+        errors.append(rms(list(sampler.walk(denoiser, state))[steps].state, expected))
+    orders = [np.log2(one / other) for one, other in pairwise(errors)]
+    assert min(orders) > 1.9, (errors, orders)
+
+
+def test_eight_calls_come_closer_to_the_flow_of_a_mixture_than_others_do() -> None:
+    denoiser, data = mixture()
+    schedule, noise = EDMSchedule(), noise_of(data, 40)
+    expected = solution(denoiser, 80.0 * noise, 80.0, 1e-6)
+    grid = covariance_grid(schedule, 8, variances_of(data), after_jump=True)
+    ours = Sampler.on("relative", grid, data, schedule.level(1.0))
+    peers = [Sampler.on(name, schedule.grid(8)) for name in ("ddim", "dpmsolverpp", "unipc")]
+    errors = [rms(sample(one, denoiser, one.start(noise)), expected) for one in (ours, *peers)]
+    assert errors[0] < 0.1 * min(errors[1:]), errors
+
+
+def test_without_variance_its_first_step_is_that_of_ddim() -> None:
+    data, grid = BASES["a point"], grid_of(SCHEDULES["variance preserving"], [20.0, 1.0])
+    state = noise_of(data)
+
+    def denoiser(images: Tensor, alpha: float, sigma: float) -> Tensor:
+        return torch.tanh(images / (alpha + sigma))
+
+    first, expected = (
+        list(Sampler.on(name, grid, data).walk(denoiser, state))[1].state for name in ("relative", "ddim")
+    )
+    torch.testing.assert_close(first, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_it_calls_the_network_once_per_step(steps: int) -> None:
+    data = BASES["complete"]
+    denoiser = CountingDenoiser(GaussianDenoiser(data))
+    sampler = Sampler("relative", steps, DDIMScheduler(), data)
+    sample(sampler, denoiser, sampler.start(noise_of(data)))
+    assert denoiser.calls == sampler.calls() == steps
+
+
+def test_a_state_that_was_changed_on_its_way_counts() -> None:
+    data = BASES["low rank"]
+    integrator = RelativeIntegrator(data, noise_of(data))
+    denoiser, state = GaussianDenoiser(data), noise_of(data).flatten(1)
+    moved = integrator.step(state, denoiser(state, 1.0, 3.0), 3.0, 1.0) + 0.5
+    expected = closed_form(data, moved, NoiseLevel(1.0, 1.0))
+    fresh = RelativeIntegrator(data, moved)
+    torch.testing.assert_close(fresh.step(moved, denoiser(moved, 1.0, 1.0), 1.0, 0.0), expected)
+    known = integrator._split_state(moved)
+    torch.testing.assert_close(integrator._join(known), moved)
+
+
+def test_the_rest_of_a_truncated_basis_shares_one_variance() -> None:
+    whole = BASES["complete"]
+    kept = 4
+    part = Eigenbasis(
+        whole.mean, whole.vectors[:, :kept], whole.variances[:kept], float(whole.variances.sum()), whole.image_shape
+    )
+    assert variances_of(part)[-1] == pytest.approx(float(whole.variances[kept:].mean()))
+    assert variances_of(whole)[-1] == 0
+
+
+@given(
+    variance=st.sampled_from([0.0, 1e-6, 0.3, 40.0]),
+    ends=st.tuples(st.floats(0.02, 100.0), st.floats(0.02, 100.0)).filter(lambda pair: pair[0] != pair[1]),
+    nodes=st.lists(st.floats(0.1, 120.0), min_size=1, max_size=3, unique_by=lambda one: round(np.log(one), 1)),
+)
+@settings(max_examples=40)
+def test_weights_integrate_the_polynomial_through_the_calls(
+    variance: float, ends: tuple[float, float], nodes: list[float]
+) -> None:
+    here, there = max(ends), min(ends)
+    found = weights(np.array([variance]), here, there, nodes, np.log)
+    for index, node in enumerate(nodes):
+
+        def integrand(log_ratio: float, index: int = index) -> float:
+            others = np.log(np.delete(nodes, index))
+            polynomial = np.prod((log_ratio - others) / (np.log(nodes[index]) - others))
+            return float(polynomial * np.exp(log_ratio) / (np.exp(2 * log_ratio) + variance))
+
+        expected = quad(integrand, np.log(there), np.log(here), epsrel=1e-10)[0] * np.sqrt(node**2 + variance) / node
+        assert found[index][0] == pytest.approx(expected, rel=1e-6, abs=1e-8)
+
+
+def test_it_needs_a_basis() -> None:
+    with pytest.raises(ValueError, match="give it the eigenbasis of the data"):
+        Sampler("relative", 5, DDIMScheduler())
+    with pytest.raises(ValueError, match="give it the eigenbasis of the data"):
+        Sampler.on("relative", NoiseGrid.of([vp_level(1.0), DATA]))
