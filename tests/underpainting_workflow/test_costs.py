@@ -38,7 +38,7 @@ from underpainting_workflow.studies import SamplerChoice, Study, costs, files
 from underpainting_workflow.usage.record import Record, State, write
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
-NAMES = list(SAMPLERS)
+NAMES = [name for name, kind in SAMPLERS.items() if not kind.relative]
 DETERMINISTIC = [name for name in NAMES if not SAMPLERS[name].stochastic]
 TABLE_5 = {0: 35, 1: 33, 2: 31, 3: 29, 4: 27, 5: 25, 6: 23, 7: 21, 8: 19, 10: 15, 12: 11}
 

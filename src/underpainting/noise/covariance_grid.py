@@ -1,7 +1,7 @@
 r"""Grid of noise levels from the variances of the data: equal steps along the path of the Gaussian's angles.
 
-With r = sigma / alpha, the angle phi_k = arctan(r / sqrt(lambda_k)) of a component turns near r = sqrt(lambda_k), where the component
-emerges from the noise (Sec. 4.2). The levels have equal distances in
+With r = sigma / alpha, the angle phi_k = arctan(r / sqrt(lambda_k)) of a component turns near r = sqrt(lambda_k), where the
+component emerges from the noise (Sec. 4.2). The levels have equal distances in
 
     ds = sqrt( sum_k lambda_k^(3/4) (dphi_k / dl)^2 ) dl,      dphi_k / dl = sqrt(lambda_k) r / (r^2 + lambda_k),      l = ln r
 

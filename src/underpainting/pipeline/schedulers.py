@@ -34,7 +34,7 @@ def sampler_name(scheduler: Any) -> str:
     Raises:
         ValueError: no sampler uses its class.
     """
-    plain = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras}
+    plain = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras and not kind.relative}
     names = plain | dict.fromkeys(NETWORK_KEYS, "euler")
     on_karras = {kind.scheduler: name for name, kind in SAMPLERS.items() if kind.karras and not kind.stochastic}
     given = type(scheduler).__name__

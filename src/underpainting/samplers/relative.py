@@ -12,8 +12,8 @@ network from the Gaussian in units of the Gaussian's posterior standard deviatio
 
     z_k(1) - z_k(0) = - int s_k r dl / (r^2 + lambda_k),     s_k = R_k / sin phi_k,     l = ln r
 
-since dphi_k = sqrt(lambda_k) r dl / (r^2 + lambda_k). The weights of s are regular at lambda = 0, where a constant s makes the step
-that of DDIM (Song et al. 2021). Here
+since dphi_k = sqrt(lambda_k) r dl / (r^2 + lambda_k). The weights of s are regular at lambda = 0, where a constant s makes the
+step that of DDIM (Song et al. 2021). Here
 
     first step   from pure noise the Gaussian's flow leads to the first call; s = 0 at the origin
     predictor    s linear in phi_1, the angle of the first component, through the last two calls; constant at the first call

@@ -72,7 +72,9 @@ def _of_network(group: Any) -> None:
     text = "folder of a diffusers pipeline: variance-preserving, EDM or flow matching"
     group.add_argument("--network", type=Path, metavar="FOLDER", help=text)
     group.add_argument("--samples", type=_positive, metavar="N", help="number of samples")
-    group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim")
+    group.add_argument(
+        "--sampler", choices=tuple(name for name, kind in SAMPLERS.items() if not kind.relative), default="ddim"
+    )
     group.add_argument("--steps", type=_positive, default=50, metavar="N")
     group.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="images per network call")
 

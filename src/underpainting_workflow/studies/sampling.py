@@ -22,7 +22,7 @@ from underpainting_workflow.studies.base import Model, Place, ascending
 if TYPE_CHECKING:
     SamplerName = str
 else:
-    SamplerName = Literal[tuple(SAMPLERS)]
+    SamplerName = Literal[tuple(name for name, kind in SAMPLERS.items() if not kind.relative)]
 Spacing = Literal["linspace", "leading", "trailing"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -44,7 +46,7 @@ def test_levels_have_equal_distances_along_the_path() -> None:
         return float(np.sqrt((kept**EXPONENT * kept * square / (square + kept) ** 2).sum()))
 
     ends = np.log(np.append(80.0, grid.sigma[:-1]))
-    lengths = [quad(speed, low, high, epsrel=1e-8)[0] for high, low in zip(ends[:-1], ends[1:], strict=True)]
+    lengths = [quad(speed, low, high, epsrel=1e-8)[0] for high, low in itertools.pairwise(ends)]
     lengths.append(quad(speed, ends[-1] - 20, ends[-1], epsrel=1e-8)[0])
     np.testing.assert_allclose(lengths, np.mean(lengths), rtol=0.01)
 

@@ -111,9 +111,7 @@ def mixture() -> tuple[Pair, Eigenbasis]:
     """Two Gaussians, and the Gaussian of all their data."""
     components = make_basis(PIXELS, [1.0, 0.5, 0.3, *np.linspace(0.2, 0.02, PIXELS - 3)], 4)
     variances = components.variances + torch.tensor([4.0, *[0.0] * (PIXELS - 1)])
-    data = Eigenbasis(
-        components.mean, components.vectors, variances, float(variances.sum()), components.image_shape
-    )
+    data = Eigenbasis(components.mean, components.vectors, variances, float(variances.sum()), components.image_shape)
     return Pair(components, 2.0), data
 
 

@@ -39,7 +39,7 @@ from underpainting.theory.gaussian import GaussianDenoiser
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 SHAPE = (1, 8, 8)
-NAMES = list(SAMPLERS)
+NAMES = [name for name, kind in SAMPLERS.items() if not kind.relative]
 PREDICTIONS: list[PredictionType] = ["epsilon", "v_prediction", "sample"]
 SPACINGS = ["linspace", "leading", "trailing"]
 OURS = ["edmheun", "edmchurn"]  # the levels of these are not diffusers' own

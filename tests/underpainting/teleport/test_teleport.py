@@ -22,7 +22,7 @@ from underpainting.theory.gaussian import GaussianDenoiser
 
 SCHEDULE = DDIMScheduler(clip_sample=False)
 STEPS = 20
-NAMES = list(SAMPLERS)
+NAMES = [name for name, kind in SAMPLERS.items() if not kind.relative]
 DETERMINISTIC = [name for name in NAMES if not SAMPLERS[name].stochastic]
 
 
