@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from diffusers.models.unets.unet_2d import UNet2DModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from benchmarks import coverage
+from benchmarks import coverage, optimal_grid
 from benchmarks.measure import Ratio, print_each, table
+from tests.helpers.bases import make_basis
+from underpainting import denoisers
 from underpainting.analysis.statistics import Interval
+from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.stored import StoredBasis, save_basis
 
 
 def row(name: str) -> Ratio:
@@ -60,3 +67,14 @@ def test_every_case_draws_an_interval_of_the_shape_of_its_truth() -> None:
         case = next(iter(cases()))
         found = case.draw(np.random.default_rng(0))
         assert found.low.shape == found.high.shape == case.truth.shape and found.n == case.n, case.name
+
+
+def test_levels_from_the_variances_stand_beside_the_best_hand_made_grid(network: UNet2DModel, tmp_path: Path) -> None:
+    one = make_basis(64, [3.0, 1.0, 0.5], 0)
+    basis = Eigenbasis(one.mean, one.vectors, one.variances, one.total_variance, (1, 8, 8))
+    save_basis(StoredBasis.of(basis, "three components"), tmp_path / "basis.safetensors")
+    denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "network")
+    (row,) = optimal_grid.compare(tmp_path / "basis.safetensors", tmp_path / "network", 3, 4, (4,))
+    steps, _, on_gaussian, _, on_network, interval = row
+    low, high = map(float, interval.split(" to "))
+    assert steps == "4" and float(on_gaussian) < 1 and low <= float(on_network) <= high
