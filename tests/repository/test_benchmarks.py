@@ -74,7 +74,7 @@ def test_levels_from_the_variances_stand_beside_the_best_hand_made_grid(network:
     basis = Eigenbasis(one.mean, one.vectors, one.variances, one.total_variance, (1, 8, 8))
     save_basis(StoredBasis.of(basis, "three components"), tmp_path / "basis.safetensors")
     denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "network")
-    (row,) = optimal_grid.compare(tmp_path / "basis.safetensors", tmp_path / "network", 3, 4, (4,))
+    (row,) = optimal_grid.compare(tmp_path / "basis.safetensors", tmp_path / "network", 3, 4, "euler", (4,))
     steps, _, on_gaussian, _, on_network, interval = row
     low, high = map(float, interval.split(" to "))
     assert steps == "4" and float(on_gaussian) < 1 and low <= float(on_network) <= high

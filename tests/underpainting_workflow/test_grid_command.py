@@ -44,7 +44,7 @@ def test_it_prints_the_levels_of_the_library(basis: Path, capsys: pytest.Capture
     for sampler in SAMPLERS:
         assert cli.main(["grid", str(basis), "--sampler", sampler, "--steps", "5"]) == 0
         printed = [float(line) for line in capsys.readouterr().out.splitlines()]
-        np.testing.assert_allclose(printed, optimal_ratios(FULL.variances, 5, *DDPM_RANGE), rtol=1e-5)
+        np.testing.assert_allclose(printed, optimal_ratios(FULL.variances, 5, *DDPM_RANGE, sampler), rtol=1e-5)
 
 
 def test_json_and_a_range_of_ones_own(basis: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +103,7 @@ def test_other_samplers_are_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sampler", "eular"], "'eular' is not known. Remedy: choose one of euler, ddim"),
+        (["--sampler", "eular"], "'eular' is not known. Remedy: choose one of euler, ddim, heun"),
         (["--sigma-max", "0.001"], "0 < sigma_min < sigma_max"),
         (["--sigma-min", "0"], "0 < sigma_min < sigma_max"),
         (["--schedule", "nowhere"], "there is no nowhere/scheduler_config.json"),

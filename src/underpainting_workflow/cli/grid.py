@@ -1,4 +1,4 @@
-"""The command `grid`: print the noise levels that suit a basis best, for Euler's and DDIM's steps of any network.
+"""The command `grid`: print the noise levels that suit a basis best, for steps of Euler, DDIM or Heun of any network.
 
 Imports neither torch nor Snakemake, so that it answers within a second.
 """
@@ -24,17 +24,19 @@ _CANCELS = (
     "do not cancel in the same way, and with that grid they can be larger than with a usual one"
 )
 _STOCHASTIC = "it adds noise during sampling, and the loss is that of a sampler without"
-_REMEDY = "use --sampler euler or ddim, or give that sampler one of its usual grids"
+_REMEDY = "use --sampler euler, ddim or heun, or give that sampler one of its usual grids"
 
 
 def register(commands: Commands) -> None:
     """Add the command `grid`."""
-    text = "print sigma / alpha of the levels at which Euler's or DDIM's steps lose least on images of a basis"
+    text = "print sigma / alpha of the levels at which steps of Euler, DDIM or Heun lose least on images of a basis"
     command = add(commands, "grid", _grid, text)
     command.set_defaults(anywhere=True)
     command.add_argument("basis", type=Path, metavar="BASIS", help="*.safetensors, of `underpainting basis`")
-    command.add_argument("--sampler", default="euler", metavar="NAME", help="euler (default) or ddim: the same levels")
-    command.add_argument("--steps", type=_steps, required=True, metavar="N", help="number of steps: network calls")
+    command.add_argument(
+        "--sampler", default="euler", metavar="NAME", help="euler (default), ddim (the same levels) or heun"
+    )
+    command.add_argument("--steps", type=_steps, required=True, metavar="N", help="number of steps")
     text = "sigma / alpha of the first level: the noisiest that the network knows; default: {:g}, as of DDPM"
     command.add_argument("--sigma-max", type=float, metavar="SIGMA", help=text.format(DDPM_RANGE[0]))
     text = "sigma / alpha that the last level before the image stays above; default: {:g}, as of DDPM"
@@ -56,11 +58,11 @@ def _grid(options: argparse.Namespace) -> int:
     from underpainting.basis.variances import read_variances
     from underpainting.samplers import optimal_grid
 
-    _require_first_order(options.sampler)
+    _require_closed_form(options.sampler)
     first, least = _range(options)
     variances = read_variances(options.basis)
     try:
-        ratios = optimal_grid.optimal_ratios(variances, options.steps, first, least)
+        ratios = optimal_grid.optimal_ratios(variances, options.steps, first, least, options.sampler)
     except ValueError as error:
         raise InputError(Problem(str(error), "correct the options, or give another basis")) from error
     levels = [float(f"{ratio:.6g}") for ratio in ratios]
@@ -68,7 +70,7 @@ def _grid(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_first_order(sampler: str) -> None:
+def _require_closed_form(sampler: str) -> None:
     """Check that the closed form holds for a sampler, and that its best grid is of use."""
     from underpainting.samplers import optimal_grid, registry
 
@@ -99,7 +101,7 @@ def _range(options: argparse.Namespace) -> tuple[float, float]:
 def _object(options: argparse.Namespace, levels: list[float], variances: FloatArray) -> str:
     from underpainting.samplers import optimal_grid
 
-    loss = optimal_grid.loss(variances, levels)
+    loss = optimal_grid.loss(variances, levels, options.sampler)
     return json.dumps(
         {"sampler": options.sampler, "steps": options.steps, "sigmas": levels, "loss": float(f"{loss:.6g}")}
     )

@@ -42,7 +42,7 @@ def test_the_loss_is_that_of_the_sampler_s_walk(
     lam = torch.tensor(variances, dtype=torch.float64)
     made = made_variances(lam, Sampler.on(name, NoiseGrid.of([vp_level(ratio) for ratio in ratios])))
     expected = float((made.sqrt() - lam.sqrt()).square().sum())
-    assert loss(variances, ratios) == pytest.approx(expected, rel=1e-4, abs=1e-9 * sum(variances))
+    assert loss(variances, ratios, name) == pytest.approx(expected, rel=1e-4, abs=1e-9 * sum(variances))
 
 
 def test_diffusers_euler_with_these_sigmas_has_this_loss() -> None:
@@ -60,32 +60,37 @@ def test_diffusers_euler_with_these_sigmas_has_this_loss() -> None:
 
 
 @given(VARIANCES, STEPS, FIRST, LEAST)
+@pytest.mark.parametrize("name", ["euler", "heun"])
 def test_levels_decrease_strictly_within_their_bounds(
-    variances: list[float], steps: int, first: float, least: float
+    name: str, variances: list[float], steps: int, first: float, least: float
 ) -> None:
-    found = optimal_ratios(variances, steps, first, least)
+    found = optimal_ratios(variances, steps, first, least, name)
     assert found.shape == (steps + 1,) and found[0] == pytest.approx(first) and found[-1] == 0
     assert (np.diff(found) < 0).all()
     assert found[-2] >= least * (1 - 1e-12)
 
 
 @given(VARIANCES, STEPS, FIRST, LEAST)
-def test_no_hand_made_grid_loses_less(variances: list[float], steps: int, first: float, least: float) -> None:
+@pytest.mark.parametrize("name", ["euler", "heun"])
+def test_no_hand_made_grid_loses_less(
+    name: str, variances: list[float], steps: int, first: float, least: float
+) -> None:
     """But for the last level, which may come near sigma_min, not reach it."""
-    found = loss(variances, optimal_ratios(variances, steps, first, least))
-    lost = {name: loss(variances, ratios) for name, ratios in hand_made(steps, first, least).items()}
-    assert found <= min(lost.values()) * (1 + 1e-3)
+    found = loss(variances, optimal_ratios(variances, steps, first, least, name), name)
+    lost = {kind: loss(variances, ratios, name) for kind, ratios in hand_made(steps, first, least).items()}
+    assert found <= min(lost.values()) * (1 + 1e-3) + 1e-12 * sum(variances)
 
 
+@pytest.mark.parametrize("name", ["euler", "heun"])
 @pytest.mark.parametrize("steps", [2, 5, 12])
-def test_moving_any_level_loses_more(steps: int) -> None:
+def test_moving_any_level_loses_more(steps: int, name: str) -> None:
     variances = 50.0 / np.arange(1, 2000) ** 1.5
-    found = optimal_ratios(variances, steps, 80.0, 0.002)
+    found = optimal_ratios(variances, steps, 80.0, 0.002, name)
     for level in range(1, steps):
         for factor in (0.97, 1.03):
             moved = found.copy()
             moved[level] *= factor
-            assert loss(variances, moved) > loss(variances, found)
+            assert loss(variances, moved, name) > loss(variances, found, name)
 
 
 def test_of_one_component_the_angles_are_even() -> None:
