@@ -15,7 +15,7 @@ noise; with gains above 0 it is also the squared Wasserstein distance between th
 variance loses nothing.
 
 Euler's gain over the exact one is the cosine of a difference of the angles arctan(r / sqrt(lambda)): it never exceeds 1, so the
-errors of its steps add up. Heun's partly cancel, and more so on the best grid; a network's need not, least of all in three or
+errors of its steps add up. Heun's partly cancel; a network's need not, least of all in three or
 four steps. Multistep samplers are left out for that reason.
 
 Imports numpy alone, so that a command takes less than a second.

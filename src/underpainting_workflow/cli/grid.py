@@ -24,6 +24,7 @@ _CANCELS = (
     "do not cancel in the same way, and with that grid they can be larger than with a usual one"
 )
 _STOCHASTIC = "it adds noise during sampling, and the loss is that of a sampler without"
+_KARRAS = "its levels are those of Karras et al. (2022), whatever the basis"
 _REMEDY = "use --sampler euler, ddim or heun, or give that sampler one of its usual grids"
 
 
@@ -85,7 +86,8 @@ def _require_closed_form(sampler: str) -> None:
 def _why(sampler: str) -> str:
     from underpainting.samplers.registry import SAMPLERS
 
-    return _STOCHASTIC if SAMPLERS[sampler].stochastic else _CANCELS
+    kind = SAMPLERS[sampler]
+    return _STOCHASTIC if kind.stochastic else _KARRAS if kind.karras else _CANCELS
 
 
 def _range(options: argparse.Namespace) -> tuple[float, float]:
