@@ -10,7 +10,7 @@ import pytest
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from benchmarks import coverage, optimal_grid
+from benchmarks import coverage, few_calls, optimal_grid
 from benchmarks.measure import Ratio, print_each, table
 from tests.helpers.bases import make_basis
 from underpainting import denoisers
@@ -78,3 +78,19 @@ def test_levels_from_the_variances_stand_beside_the_best_hand_made_grid(network:
     steps, _, on_gaussian, _, on_network, interval = row
     low, high = map(float, interval.split(" to "))
     assert steps == "4" and float(on_gaussian) < 1 and low <= float(on_network) <= high
+
+
+def test_the_relative_sampler_stands_beside_the_best_of_all_others(
+    network: UNet2DModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make_basis(64, [3.0, 1.0, 0.5], 0)
+    basis = Eigenbasis(one.mean, one.vectors, one.variances, one.total_variance, (1, 8, 8))
+    save_basis(StoredBasis.of(basis, "three components"), tmp_path / "basis.safetensors")
+    denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "network")
+    monkeypatch.setattr(few_calls, "CALLS", (3,))
+    task = few_calls.make_task(tmp_path / "basis.safetensors", tmp_path / "network", 16, 8)
+    (row,) = few_calls.compare(task, 2)
+    calls, peer, grid, theirs, ours, ratio, interval, *_ = row
+    low, high = map(float, interval.split(" to "))
+    assert calls == "3" and peer in few_calls.PEERS and grid != "covariance"
+    assert float(ratio) == pytest.approx(float(ours) / float(theirs), rel=0.02) and low <= float(ratio) <= high
