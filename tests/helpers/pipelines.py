@@ -50,8 +50,10 @@ def scheduler_of(name: str, prediction: str = "epsilon", clip: bool = False) -> 
     """Of the class's own settings on the noise schedule of the network; some classes have a default of their own for that."""
     clipping = {"clip_sample": clip} if SAMPLERS[name].clips else {}
     chosen = {key: schedule().config[key] for key in SCHEDULE_KEYS} | {"prediction_type": prediction}
-    spacing = {"use_karras_sigmas": True} if SAMPLERS[name].karras else {}
-    return getattr(schedulers, SAMPLERS[name].scheduler)(**chosen, **spacing, **clipping)
+    spacing = {"use_karras_sigmas": True} if SAMPLERS[name].levels == "karras" else {}
+    order = {"solver_order": 3} if name in ("dpmsolverpp3", "unipc3", "deis3") else {}
+    made = chosen | spacing | clipping | order
+    return getattr(schedulers, SAMPLERS[name].scheduler).from_config(made)
 
 
 def images_of(shape: tuple[int, int, int], seed: int = 0, rank: int = 6) -> Eigenbasis:

@@ -28,7 +28,7 @@ from underpainting_workflow.studies.models import Study
 
 LOSSES = {0: 0.0, 10: -0.02, 15: 0.03, 20: 0.009, 25: 0.012, 30: 0.5}
 NFE = 5, 6, 8, 10, 12, 15, 20
-MANY = list(registry.SAMPLERS)
+MANY = list(registry.SAMPLERS)[:10]  # a panel for each; more are taller than a page
 ENDS = "", "_low", "_high"
 
 
@@ -75,7 +75,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         low_nfe.low_nfe, ["ddim"], nfe=(7,), reference=False
     ),
     "low_nfe, no null model": lambda: draw_low_nfe(low_nfe.low_nfe, FOUR, jumps=["none", "gaussian", "mixture"]),
-    "low_nfe, all samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
+    "low_nfe, ten samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
     "skipped time": lambda: draw_low_nfe(low_nfe.skipped_percent, FOUR),
     "skipped time, one sampler, many calls": lambda: draw_low_nfe(low_nfe.skipped_percent, ["heun"], nfe=(20,)),
     "few calls, grey": lambda: draw_few((1, 8, 8)),

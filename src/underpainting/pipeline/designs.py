@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, get_args
 from torch import Tensor
 
 from underpainting.noise.schedules import Schedule, schedule_of
-from underpainting.pipeline.schedulers import sampler_name, scheduler_options
+from underpainting.pipeline.schedulers import sampler_name, scheduler_options, with_noise_schedule
 from underpainting.samplers.schedulers import followed
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import hybrid_sampler
@@ -98,12 +98,12 @@ def make_design(
     if design not in get_args(DesignName):
         raise ValueError(f"design {design!r} is unknown; use {' or '.join(get_args(DesignName))}")
     settings = ({} if sampler else scheduler_options(scheduler)) | ({} if clip is None else {"clip_sample": clip})
-    name = sampler or sampler_name(scheduler)
+    name, network = sampler or sampler_name(scheduler), with_noise_schedule(scheduler)
     fraction = _checked_fraction(design, skipped_fraction, skipped_steps)
     if design == "truncate":
         skipped = int(fraction * steps + 1e-9) if skipped_steps is None else _checked_steps(skipped_steps, steps)
-        return Truncated(Sampler(name, steps, scheduler, **settings), skipped)
-    schedule, settings = schedule_of(scheduler), followed(name, scheduler) | settings
+        return Truncated(Sampler(name, steps, network, **settings), skipped)
+    schedule, settings = schedule_of(network), followed(name, network) | settings
     return Regridded(hybrid_sampler.regridded(name, schedule, steps, 1 - fraction, **settings), schedule, fraction)
 
 

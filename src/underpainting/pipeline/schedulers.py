@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ipndm import IPNDMScheduler
+
 from underpainting.noise import families
 from underpainting.noise.families import Family
 from underpainting.samplers.registry import SAMPLERS
@@ -25,18 +28,27 @@ def network_kind(scheduler: Any) -> Family:
     Raises:
         ValueError: the path is unknown.
     """
-    return families.family_of_config({**scheduler.config, "_class_name": type(scheduler).__name__})
+    described = with_noise_schedule(scheduler)
+    return families.family_of_config({**described.config, "_class_name": type(described).__name__})
+
+
+def with_noise_schedule(scheduler: Any) -> Any:
+    """Return a scheduler with the network's noise schedule: itself, or DDIM's for iPNDM's, which only keeps the settings."""
+    return DDIMScheduler.from_config(scheduler.config) if isinstance(scheduler, IPNDMScheduler) else scheduler
 
 
 def sampler_name(scheduler: Any) -> str:
-    """Find the key in `registry.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
+    """Find the first key in `registry.SAMPLERS` of a scheduler; Heun's on the levels of Karras et al. is `edmheun`.
 
     Raises:
         ValueError: no sampler uses its class.
     """
-    plain = {kind.scheduler: name for name, kind in SAMPLERS.items() if not kind.karras and not kind.relative}
+    known = {name: kind for name, kind in SAMPLERS.items() if not kind.relative}
+    plain = {kind.scheduler: name for name, kind in reversed(known.items()) if kind.levels != "karras"}
     names = plain | dict.fromkeys(NETWORK_KEYS, "euler")
-    on_karras = {kind.scheduler: name for name, kind in SAMPLERS.items() if kind.karras and not kind.stochastic}
+    on_karras = {
+        kind.scheduler: name for name, kind in SAMPLERS.items() if kind.levels == "karras" and not kind.stochastic
+    }
     given = type(scheduler).__name__
     if given not in names:
         raise ValueError(

@@ -33,7 +33,7 @@ from underpainting.pipeline.class_conditional import LabelledNetwork
 from underpainting.pipeline.compatibility import require_basis, require_kind, written_by_the_library
 from underpainting.pipeline.designs import Design, DesignName
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
-from underpainting.pipeline.schedulers import network_kind
+from underpainting.pipeline.schedulers import network_kind, with_noise_schedule
 from underpainting.samplers.walk import Step, last
 from underpainting.teleport.jumps import ClassJump, GaussianJump, Jump
 
@@ -191,7 +191,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
     def _denoiser(self, labels: Tensor | None) -> NetworkDenoiser:
         conditional = labels is not None and self._known_classes["network"] > 0
         network = LabelledNetwork(self.unet, labels) if conditional and labels is not None else self.unet
-        return denoisers.make_denoiser(network, self.scheduler)
+        return denoisers.make_denoiser(network, with_noise_schedule(self.scheduler))
 
     def _start(self, plan: Design, noise: Tensor, jump: Jump | None, labels: Tensor | None) -> Tensor:
         """Compute the state at which the sampler begins, on the network's device."""

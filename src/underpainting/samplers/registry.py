@@ -17,11 +17,14 @@ class SamplerKind(NamedTuple):
         scaled: whether its coordinates are x / alpha; else they are those of the variance-preserving path.
         tabled: whether it finds its levels in a table of alpha^2 by time; else in a list of sigma / alpha.
         corrects: which steps call the denoiser a second time, at their target: `every` but the last, the `first`, or `none`.
-        takes: input of its scheduler; with `epsilon`, velocities if the network predicts those.
+        takes: input of its scheduler; with `epsilon`, velocities if the network predicts those; with `velocity` always.
         clips: whether it can clip the endpoint estimate to the image range.
         strides: whether it moves by T // N of a network's T times at each of N steps, even where its own grid does not.
         repeats: whether its own grid visits a time twice where it takes as many steps as there are times.
-        karras: whether its own grid is that of Karras et al. (2022), whatever the network's.
+        levels: where its own grid comes from: its `scheduler`; the time of the `network`, whatever the spacing; or `karras`:
+            that of Karras et al. (2022), whatever the network's.
+        least: sigma / alpha that stands for 0 at the last level, if its scheduler takes logarithms there.
+        order: most noise predictions that a step uses, if its scheduler has no setting for that.
         noise: source of added noise: the `scheduler`, or `churn` before each step (`sampling.churn`); or `none`.
         fixed: settings of its scheduler that are not the user's to choose.
         relative: whether it integrates the Gaussian's flow exactly, so that it needs the data's eigenbasis (`samplers.relative`);
@@ -34,13 +37,15 @@ class SamplerKind(NamedTuple):
     scaled: bool = False
     tabled: bool = False
     corrects: Literal["none", "first", "every"] = "none"
-    takes: Literal["sample", "epsilon"] = "sample"
+    takes: Literal["sample", "epsilon", "velocity"] = "sample"
     clips: bool = False
     strides: bool = False
     repeats: bool = False
-    karras: bool = False
+    levels: Literal["scheduler", "network", "karras"] = "scheduler"
+    least: float = 0.0
+    order: int | None = None
     noise: Literal["none", "scheduler", "churn"] = "none"
-    fixed: Mapping[str, bool] = MappingProxyType({})
+    fixed: Mapping[str, bool | int] = MappingProxyType({})
     relative: bool = False
 
     @property
@@ -52,16 +57,19 @@ class SamplerKind(NamedTuple):
 _HEUN = SamplerKind(
     "Heun", "scheduling_heun_discrete", "HeunDiscreteScheduler", scaled=True, corrects="every", clips=True
 )
-_EDM_HEUN = _HEUN._replace(label="EDM Heun", karras=True)
+_EDM_HEUN = _HEUN._replace(label="EDM Heun", levels="karras")
+_DPM_SOLVER = SamplerKind("DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler", repeats=True)
+_UNIPC = SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler", repeats=True)
+_DEIS = SamplerKind("DEIS", "scheduling_deis_multistep", "DEISMultistepScheduler", repeats=True, least=1e-30)
+_IPNDM = SamplerKind("iPNDM", "scheduling_ipndm", "IPNDMScheduler", takes="velocity", levels="network", order=4)
+_THIRD_ORDER = {"solver_order": 3}
 
 SAMPLERS: dict[str, SamplerKind] = {
     "ddim": SamplerKind("DDIM", "scheduling_ddim", "DDIMScheduler", tabled=True, clips=True, strides=True),
     "euler": SamplerKind("Euler", "scheduling_euler_discrete", "EulerDiscreteScheduler", scaled=True),
     "heun": _HEUN,
-    "dpmsolverpp": SamplerKind(
-        "DPM-Solver++", "scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler", repeats=True
-    ),
-    "unipc": SamplerKind("UniPC", "scheduling_unipc_multistep", "UniPCMultistepScheduler", repeats=True),
+    "dpmsolverpp": _DPM_SOLVER,
+    "unipc": _UNIPC,
     "pndm": SamplerKind(
         "PNDM",
         "scheduling_pndm",
@@ -73,6 +81,13 @@ SAMPLERS: dict[str, SamplerKind] = {
         fixed={"skip_prk_steps": True, "set_alpha_to_one": True},
     ),
     "lms": SamplerKind("LMS", "scheduling_lms_discrete", "LMSDiscreteScheduler", scaled=True),
+    "dpmsolverpp3": _DPM_SOLVER._replace(label="DPM-Solver++ 3M", fixed=_THIRD_ORDER),
+    "unipc3": _UNIPC._replace(label="UniPC-3", fixed=_THIRD_ORDER),
+    "deis": _DEIS,
+    "deis3": _DEIS._replace(label="DEIS-3", fixed=_THIRD_ORDER),
+    "ipndm": _IPNDM,
+    "ipndm2": _IPNDM._replace(label="iPNDM-2", order=2),
+    "ipndm3": _IPNDM._replace(label="iPNDM-3", order=3),
     "edmheun": _EDM_HEUN,
     "ddpm": SamplerKind("DDPM", "scheduling_ddpm", "DDPMScheduler", tabled=True, clips=True, noise="scheduler"),
     "edmchurn": _EDM_HEUN._replace(label="EDM churn", noise="churn"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections import deque
 from itertools import pairwise
 from typing import Any
 
@@ -61,7 +62,8 @@ def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
         )
     clipping = {"clip_sample": options.get("clip_sample", False)} if kind.clips else {}
     chosen = {key: value for key, value in options.items() if key != "clip_sample"}
-    return {"prediction_type": kind.takes, **chosen, **clipping, **kind.fixed}
+    predicted = {} if kind.takes == "velocity" else {"prediction_type": kind.takes}
+    return {**predicted, **chosen, **clipping, **kind.fixed}
 
 
 def followed(name: str, schedule: Any) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def make_scheduler(name: str, schedule: Any, **options: Any) -> Any:
     """Create a diffusers scheduler for endpoint estimates (PNDM: predictions), on the noise schedule of a network.
 
     Args:
-        name: a key of `SAMPLERS`.
+        name: a key of `SAMPLERS`, with levels of its scheduler.
         schedule: a diffusers scheduler with betas, or its configuration: the noise schedule is taken from it, nothing else.
         options: further settings of the scheduler class (`timestep_spacing`, `clip_sample`, ...).
 
@@ -117,7 +119,8 @@ def on_grid(name: str, grid: NoiseGrid, **options: Any) -> Any:
     require_image(grid)
     ratios = grid.sigma / grid.alpha
     options = {key: value for key, value in options.items() if key not in SPACING_KEYS}
-    return _on_table(kind, ratios, options) if kind.tabled else _on_ratios(kind, ratios, options)
+    on = _on_table if kind.tabled else _on_path if kind.takes == "velocity" else _on_ratios
+    return on(kind, ratios, options)
 
 
 def require_image(grid: NoiseGrid) -> None:
@@ -139,8 +142,19 @@ def _on_table(kind: SamplerKind, ratios: NDArray[np.float64], options: dict[str,
     return scheduler
 
 
+def _on_path(kind: SamplerKind, ratios: NDArray[np.float64], options: dict[str, Any]) -> Any:
+    """Create a scheduler of the given order that lists alpha and sigma of each level."""
+    scheduler = _class_of(kind)(**_settings(kind, options))
+    scheduler.set_timesteps(len(ratios) - 1)
+    scheduler.alphas, scheduler.betas = torch.tensor([vp_level(ratio) for ratio in ratios], dtype=torch.float64).T
+    scheduler.ets = deque(maxlen=kind.order)  # a step is of the order of its history, at most four
+    scheduler.set_begin_index(0)
+    return scheduler
+
+
 def _on_ratios(kind: SamplerKind, ratios: NDArray[np.float64], options: dict[str, Any]) -> Any:
     steps = len(ratios) - 1
+    ratios = np.append(ratios[:-1], kind.least)
     scheduler = _class_of(kind)(**_settings(kind, options))
     scheduler.set_timesteps(max(steps, 2))
     scheduler.num_inference_steps = steps
@@ -169,9 +183,10 @@ def own_grid(name: str, steps: int, schedule: Any, **options: Any) -> NoiseGrid:
         ValueError: an unknown sampler, or a number of steps that the schedule cannot give.
     """
     kind, network = kind_of(name), schedule_of(schedule)
-    if kind.karras:
+    _settings(kind, options)  # refuses clipping
+    if kind.levels == "karras":
         return karras_grid(network, steps)
-    if not isinstance(network, VariancePreservingSchedule):
+    if kind.levels == "network" or not isinstance(network, VariancePreservingSchedule):
         return network.grid(steps)
     scheduler = make_scheduler(name, schedule, **options)
     if not 1 <= steps <= scheduler.config.num_train_timesteps:
@@ -197,7 +212,7 @@ def start_scale(name: str, steps: int, schedule: Any, grid: NoiseGrid, **options
         grid: result of `own_grid`.
     """
     kind, first = kind_of(name), grid[0]
-    if not kind.karras and isinstance(schedule_of(schedule), VariancePreservingSchedule):
+    if kind.levels == "scheduler" and isinstance(schedule_of(schedule), VariancePreservingSchedule):
         scheduler = make_scheduler(name, schedule, **options)
         scheduler.set_timesteps(steps)
         return float(scheduler.init_noise_sigma) * (first.alpha if kind.scaled else 1.0)
@@ -212,6 +227,7 @@ def spread(level: NoiseLevel) -> float:
 def _ratio_grid(kind: SamplerKind, scheduler: Any) -> NoiseGrid:
     ratios = scheduler.sigmas.double().tolist()
     ratios = [ratios[0], *ratios[1:-1:2], ratios[-1]] if kind.corrects == "every" else ratios
+    ratios = [*ratios[:-1], 0.0] if kind.least else ratios  # such a scheduler ends at the first level of training
     return NoiseGrid.of([vp_level(ratio) for ratio in ratios])
 
 

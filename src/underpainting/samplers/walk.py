@@ -4,7 +4,8 @@ The arithmetic of each sampler is diffusers' own; a `Sampler` gives its schedule
 denoiser (prediction type "sample") and translates between its coordinates and ours. Two kinds of coordinates occur:
 
     x_t / sqrt(alpha_t^2 + sigma_t^2)   DDIM (Song et al. 2021), PNDM (Liu et al. 2022), DPM-Solver++ (Lu et al. 2022),
-                                        UniPC (Zhao et al. 2023), DDPM (Ho et al. 2020): the variance-preserving path
+                                        UniPC (Zhao et al. 2023), DEIS and iPNDM (Zhang & Chen 2023), DDPM (Ho et al.
+                                        2020): the variance-preserving path
     x_t / alpha_t                       Euler, Heun, churn (Karras et al. 2022) and LMS, which use sigma / alpha
 
 A sampler of N steps visits N + 1 levels: step 0 is noise, step N the image. It can begin at any step (Sec. 6.1);
@@ -267,7 +268,7 @@ class _Driven:
     def _prediction(self, state: Tensor, endpoint: Tensor, level: NoiseLevel) -> Tensor:
         """Compute noise, or the velocity on the variance-preserving path, as the scheduler requires."""
         noise = noise_prediction(state, endpoint, level)
-        if self._scheduler.config["prediction_type"] == "epsilon":
+        if self._scheduler.config.get("prediction_type") == "epsilon":
             return noise
         alpha, sigma = vp_level(level.ratio)
         return alpha * noise - sigma * endpoint

@@ -87,7 +87,7 @@ def _why(sampler: str) -> str:
     from underpainting.samplers.registry import SAMPLERS
 
     kind = SAMPLERS[sampler]
-    return _STOCHASTIC if kind.stochastic else _KARRAS if kind.karras else _CANCELS
+    return _STOCHASTIC if kind.stochastic else _KARRAS if kind.levels == "karras" else _CANCELS
 
 
 def _range(options: argparse.Namespace) -> tuple[float, float]:

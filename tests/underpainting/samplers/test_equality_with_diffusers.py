@@ -20,13 +20,15 @@ from torch import Tensor
 from tests.helpers.pipelines import pipeline, unet
 from underpainting import denoisers
 from underpainting.denoisers import PredictionType
+from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import added_noise, initial_noise
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
 
 SEEDS, STEPS, SHAPE = range(2), 10, (1, 8, 8)
-OF_DIFFUSERS = sorted({*SAMPLERS} - {"edmheun", "edmchurn", "relative"})
+OF_DIFFUSERS = sorted(name for name, kind in SAMPLERS.items() if kind.levels == "scheduler" and not kind.relative)
+IPNDM = ["ipndm", "ipndm2", "ipndm3"]
 CLIPPING = sorted(name for name in OF_DIFFUSERS if SAMPLERS[name].clips)
 PREDICTIONS: list[PredictionType] = ["epsilon", "v_prediction", "sample"]
 SPACINGS = ["leading", "trailing", "linspace"]
@@ -54,8 +56,11 @@ def by_diffusers(name: str, own: Any, steps: int = STEPS, **settings: Any) -> Te
 
 
 @torch.inference_mode()
-def loop(scheduler: Any, steps: int) -> Tensor:
+def loop(scheduler: Any, steps: int, to_image: bool = True) -> Tensor:
+    """The images of diffusers' loop; DEIS' too end at the image then, near which it takes a logarithm."""
     scheduler.set_timesteps(steps)
+    if to_image and isinstance(scheduler, schedulers.DEISMultistepScheduler):
+        scheduler.sigmas[-1] = 1e-10
     images = initial_noise(SEEDS, SHAPE) * scheduler.init_noise_sigma
     adding = {"generator": added_noise(SEEDS)} if isinstance(scheduler, DDPMScheduler) else {}
     for time in scheduler.timesteps:
@@ -89,8 +94,8 @@ def tolerance(name: str) -> float:
 
 
 def as_run(name: str) -> dict[str, Any]:
-    """What a row of the table says of PNDM."""
-    return AS_PNDM_IS_RUN if name == "pndm" else {}
+    """What a row of the table says of PNDM, and the order that a sampler's name says."""
+    return AS_PNDM_IS_RUN if name == "pndm" else {"solver_order": 3} if name.endswith("3") else {}
 
 
 # --- equal -----------------------------------------------------------------------------------------------------------
@@ -169,7 +174,7 @@ def test_row_clipping(name: str) -> None:
     assert distance(by_study(name, own_config(), clip_sample=True), expected) <= 1e-5
 
 
-@pytest.mark.parametrize("name", ["ddim", "ddpm", "dpmsolverpp", "unipc"])
+@pytest.mark.parametrize("name", ["ddim", "ddpm", "dpmsolverpp", "unipc", "deis"])
 def test_row_thresholding(name: str) -> None:
     """Never by a study; by a pipeline as its scheduler says."""
     own = own_config(thresholding=True, sample_max_value=1.5, clip_sample=False)
@@ -196,6 +201,24 @@ def test_row_final_sigmas_type(name: str) -> None:
     assert distance(by_study(name, own), by_diffusers(name, own, final_sigmas_type="zero")) <= 1e-5
     with pytest.raises(ValueError, match="would leave noise in the images; use 'zero'"):
         by_pipeline(own)
+
+
+def test_row_last_level_of_deis() -> None:
+    own = schedulers.DEISMultistepScheduler(prediction_type="v_prediction")
+    assert distance(by_study("deis", own), loop(own, STEPS, to_image=False)) > 1e-5
+    assert np.abs(by_pipeline(own) - loop(own, STEPS).clamp(-1, 1).numpy()).max() <= 1e-4
+
+
+@pytest.mark.parametrize("name", IPNDM)
+def test_row_ipndm(name: str) -> None:
+    """Diffusers gives the network fractions of 1 as times and ignores its noise schedule; here it is the network's time."""
+    own = own_config()
+    scheduler, found = schedulers.IPNDMScheduler.from_config(own.config), by_study(name, own)
+    for choice in ({}, {"timestep_spacing": "trailing"}):
+        grid = Sampler(name, STEPS, own, **choice).grid
+        np.testing.assert_array_equal(grid.sigma, schedule_of(own).grid(STEPS).sigma)
+    assert distance(found, loop(scheduler, STEPS)) > 0.01
+    assert (np.abs(by_pipeline(scheduler) - found.clamp(-1, 1).numpy()).max() <= 1e-5) == (name == "ipndm")
 
 
 def test_row_runge_kutta() -> None:
@@ -230,7 +253,7 @@ def test_row_other_settings(setting: dict[str, Any]) -> None:
     assert np.abs(by_pipeline(own) - expected.clamp(-1, 1).numpy()).max() <= 1e-4
 
 
-@pytest.mark.parametrize("name", ["euler", "heun", "lms", "dpmsolverpp", "unipc"])
+@pytest.mark.parametrize("name", ["euler", "heun", "lms", "dpmsolverpp", "unipc", "deis"])
 def test_row_levels_between_times(name: str) -> None:
     """The network is given another time at a level between two of training: ours interpolates sigma, diffusers its logarithm."""
     own = getattr(schedulers, SAMPLERS[name].scheduler)(prediction_type="v_prediction", use_karras_sigmas=True)
@@ -276,7 +299,7 @@ def test_row_noise_of_ddpm() -> None:
 # --- refusals and the table itself -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted({*OF_DIFFUSERS} - {*CLIPPING}))
+@pytest.mark.parametrize("name", sorted({*OF_DIFFUSERS, *IPNDM} - {*CLIPPING}))
 def test_a_sampler_that_cannot_clip_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"cannot clip endpoint estimates; leave clip_sample out, or take ddim, heun,"):
         Sampler(name, STEPS, own_config(), clip_sample=True)

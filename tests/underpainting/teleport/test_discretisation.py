@@ -30,7 +30,7 @@ def test_components_walk_as_images_do(name: str, begin: int, basis: Eigenbasis) 
     state = (level.alpha * basis.mean + away).reshape(1, *basis.image_shape)
     image = sample(sampler, GaussianDenoiser(basis), state, begin)
     made = discretisation.made_variances(basis.variances, sampler, begin)
-    np.testing.assert_allclose(basis.coefficients(image)[0].square(), made, rtol=1e-6)
+    np.testing.assert_allclose(basis.coefficients(image)[0].square(), made, rtol=1e-5)  # DPM-Solver++ steps in float32
 
 
 def loss_of(name: str, steps: int, start: float, variances: torch.Tensor) -> float:
