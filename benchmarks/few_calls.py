@@ -32,7 +32,9 @@ from underpainting.samplers.walk import Sampler, sample
 
 CALLS = (4, 5, 6, 8, 10)
 FINALISTS = 3
-PEERS = [name for name, kind in SAMPLERS.items() if not kind.stochastic and not kind.relative and not kind.karras]
+PEERS = [
+    name for name, kind in SAMPLERS.items() if not kind.stochastic and not kind.relative and kind.levels != "karras"
+]
 HEADINGS = ("calls", "best peer", "grid", "RMSE", "relative", "ratio", "95 %", "best peer on our grid", "ratio")
 
 
