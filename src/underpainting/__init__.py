@@ -26,9 +26,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from underpainting.pipeline import TeleportBasis, TeleportPipeline
+    from underpainting.pipeline import RelativeScheduler, TeleportBasis, TeleportPipeline
 
-__all__ = ["TeleportBasis", "TeleportPipeline", "__version__"]
+__all__ = ["RelativeScheduler", "TeleportBasis", "TeleportPipeline", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -82,6 +82,19 @@ def test_the_pipeline_in_three_lines(network: UNet2DModel, tmp_path: Path, monke
     assert torch.equal(TeleportPipeline.from_pretrained("teleport").basis.vectors, names["pipe"].basis.vectors)  # type: ignore[attr-defined]
 
 
+def test_the_relative_sampler_in_a_pipeline_of_diffusers(
+    network: UNet2DModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path, network)
+    assert cli.main(commands()["results/digits/eigenbasis.zarr.zip"]) == 0
+    names: dict[str, object] = {}
+    exec(block("python", "RelativeScheduler", PIPELINE), names)
+    images = names["images"]
+    assert isinstance(images, list)
+    assert [image.size for image in images] == [(8, 8)] * 4
+
+
 def test_levels_from_a_basis_in_diffusers(
     network: UNet2DModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from underpainting.denoisers.networks import (
     Preconditioning,
     PredictionType,
     TimeTable,
+    endpoint_of_prediction,
 )
 from underpainting.denoisers.protocol import CountingDenoiser, Denoiser, noise_prediction
 
@@ -35,6 +36,7 @@ __all__ = [
     "Preconditioning",
     "PredictionType",
     "TimeTable",
+    "endpoint_of_prediction",
     "fetch",
     "find_cached",
     "load_denoiser",

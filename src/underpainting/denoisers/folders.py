@@ -134,9 +134,9 @@ def _require_levels(schedule: Any, config: Mapping[str, Any]) -> None:
 
 def _vp_schedule(config: Mapping[str, Any]) -> Any:
     """Build a DDIMScheduler with the exact table that the configured class makes of the same settings."""
-    own = _diffusers_class(config["_class_name"]).from_config(dict(config))
-    schedule = own
-    if config["_class_name"] != "DDIMScheduler":
+    name = "DDIMScheduler" if config["_class_name"] == families.RELATIVE else config["_class_name"]
+    schedule = own = _diffusers_class(name).from_config(dict(config))
+    if name != "DDIMScheduler":
         schedule = _with_table_of(own, config)
     if float(schedule.alphas_cumprod.min()) <= 0:
         raise families.UnknownPathError(families.ZERO_TERMINAL_SNR)

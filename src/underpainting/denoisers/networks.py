@@ -28,7 +28,7 @@ from underpainting import meter
 from underpainting.denoisers.adaptive_batches import AdaptiveBatches
 from underpainting.denoisers.compute import Compute
 from underpainting.io.network_config import image_size
-from underpainting.noise.levels import NoiseGrid, vp_level
+from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
 
 PredictionType = Literal["epsilon", "v_prediction", "sample"]
 _SNAP = 1e-4
@@ -115,6 +115,15 @@ class NetworkDenoiser(ABC):
         """Compute x0_hat from the network's input and output."""
 
 
+def endpoint_of_prediction(prediction: PredictionType, images: Tensor, output: Tensor, level: NoiseLevel) -> Tensor:
+    """Compute x0_hat from x_t on the variance-preserving path and what a network predicts of it."""
+    if prediction == "epsilon":
+        return (images - level.sigma * output) / level.alpha
+    if prediction == "v_prediction":
+        return level.alpha * images - level.sigma * output
+    return output
+
+
 class DiffusersDenoiser(NetworkDenoiser):
     """A network of the variance-preserving path that predicts noise (epsilon), velocity (v) or the image (sample).
 
@@ -145,12 +154,7 @@ class DiffusersDenoiser(NetworkDenoiser):
         return vp_level(ratio).alpha, self._table.time(ratio)
 
     def _endpoint(self, scaled: Tensor, output: Tensor, ratio: float) -> Tensor:
-        level = vp_level(ratio)
-        if self.prediction_type == "epsilon":
-            return (scaled - level.sigma * output) / level.alpha
-        if self.prediction_type == "v_prediction":
-            return level.alpha * scaled - level.sigma * output
-        return output
+        return endpoint_of_prediction(self.prediction_type, scaled, output, vp_level(ratio))
 
 
 class Preconditioning(NamedTuple):

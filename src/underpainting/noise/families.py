@@ -49,6 +49,8 @@ PREDICTIONS: Mapping[Family, tuple[str, ...]] = {
     "EDM": ("epsilon",),
     "flow matching": (),
 }
+RELATIVE = "RelativeScheduler"
+"""Scheduler of this library (`pipeline.relative_scheduler`), on the variance-preserving path, with the table of DDIMScheduler."""
 # settings that change the family's path, or the network's time, and the values that they must have
 _USUAL = {"use_flow_sigmas": False, "invert_sigmas": False, "timestep_type": "discrete"}
 ZERO_TERMINAL_SNR = Problem(
@@ -68,6 +70,8 @@ def family_of(name: str) -> Family:
     Raises:
         UnknownPathError: the class belongs to no family.
     """
+    if name == RELATIVE:
+        return "variance preserving"
     for family, names in FAMILIES.items():
         if name in names:
             return family

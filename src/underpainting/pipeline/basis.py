@@ -106,20 +106,33 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
         Raises:
             BasisFileError: as `basis.stored.load_basis`.
         """
-        folder = Path(pretrained_model_name_or_path)
-        if folder.is_dir():
-            return cls.from_file(folder / subfolder / SAFETENSORS_WEIGHTS_NAME)
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+        return cls.from_file(
+            component_file(pretrained_model_name_or_path, SAFETENSORS_WEIGHTS_NAME, subfolder, options)
+        )
 
-        chosen = {key: options[key] for key in HUB_OPTIONS if options.get(key) is not None}
-        try:
-            file = hf_hub_download(
-                str(pretrained_model_name_or_path), SAFETENSORS_WEIGHTS_NAME, subfolder=subfolder or None, **chosen
-            )
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-            raise BasisFileError(
-                f"{pretrained_model_name_or_path}: neither a folder with a basis nor one on the Hub or in its cache ({error}); "
-                "check name, subfolder and network"
-            ) from error
-        return cls.from_file(file)
+
+def component_file(name: str | Path, file: str, subfolder: str, options: Mapping[str, Any]) -> Path:
+    """Find a file of a component in a folder on disk or in a repository of the Hub.
+
+    Args:
+        name: folder or repository.
+        file: name of the file.
+        subfolder: of the component; empty if its files lie in the folder itself.
+        options: of diffusers, of which those for the Hub count.
+
+    Raises:
+        BasisFileError: there is neither a folder nor such a repository.
+    """
+    if Path(name).is_dir():
+        return Path(name) / subfolder / file
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    chosen = {key: options[key] for key in HUB_OPTIONS if options.get(key) is not None}
+    try:
+        return Path(hf_hub_download(str(name), file, subfolder=subfolder or None, **chosen))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise BasisFileError(
+            f"{name}: neither a folder with a basis nor one on the Hub or in its cache ({error}); "
+            "check name, subfolder and network"
+        ) from error

@@ -121,13 +121,15 @@ class RelativeIntegrator:
     def step(self, state: Tensor, endpoint: Tensor, here: float, there: float) -> Tensor:
         """Compute the state at `there` from the network's endpoint estimate at `here`.
 
+        The state is that of the last step, at its `there`; with any other the walk begins anew.
+
         Args:
             state: x / alpha at `here`, shape (sample, pixel).
             endpoint: x0_hat(x), shape (sample, pixel).
             here: r = sigma / alpha, positive.
             there: r of the target, at most `here`; 0 for the image.
         """
-        arrived = self._split_state(state)
+        arrived = self._arrive(state)
         shrinking = -self._variances / (here**2 + self._variances)
         call = Call(here, self._sum(self._split(endpoint), self._times(arrived, shrinking)))
         self._corrected = self._correct(arrived, call)
@@ -179,13 +181,15 @@ class RelativeIntegrator:
             moved = self._sum(moved, self._times(call.departure, weight * np.sqrt(there**2 + self._variances)))
         return moved
 
-    def _split_state(self, state: Tensor) -> Split:
-        """Split a state; the one that was predicted is known already, unless it was changed on its way."""
-        if self._predicted is not None:
-            made, split = self._predicted
-            tolerance = 8 * torch.finfo(made.dtype).eps * float(made.abs().max())
-            if made.shape == state.shape and float((made - state).abs().max()) <= tolerance:
-                return split
+    def _arrive(self, state: Tensor) -> Split:
+        """Split a state; the one that was predicted is known already. Another one, changed on its way, has no history."""
+        if self._predicted is None:
+            return self._split(state)
+        made, split = self._predicted
+        tolerance = 8 * torch.finfo(made.dtype).eps * float(made.abs().max())
+        if made.shape == state.shape and float((made - state).abs().max()) <= tolerance:
+            return split
+        self._origin, self._corrected, self._calls = None, None, []
         return self._split(state)
 
     def _split(self, images: Tensor) -> Split:

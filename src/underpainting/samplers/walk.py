@@ -69,6 +69,7 @@ class Sampler:
 
     Attributes:
         grid: the N + 1 levels.
+        basis: of the data, for a relative sampler.
         origin: level of the noise that `start` carries to the grid's first level; None if the grid begins with the noise.
 
     Raises:
@@ -95,9 +96,9 @@ class Sampler:
         basis: Eigenbasis | None = None,
         origin: NoiseLevel | None = None,
     ) -> None:
-        self.name, self.kind, self.grid, self.origin = name, kind_of(name), grid, origin
+        self.name, self.kind, self.grid, self.origin, self.basis = name, kind_of(name), grid, origin, basis
         self.steps = len(grid) - 1
-        self._noise_scale, self._options, self._basis = noise_scale, options, basis
+        self._noise_scale, self._options = noise_scale, options
 
     @classmethod
     def on(
@@ -133,7 +134,7 @@ class Sampler:
         """Return the same sampler on the same grid without clipping, for states that are not pixels."""
         free = Sampler.__new__(Sampler)
         options = {key: value for key, value in self._options.items() if key not in ("clip_sample", "thresholding")}
-        free._place(self.name, self.grid, self._noise_scale, options, self._basis, self.origin)
+        free._place(self.name, self.grid, self._noise_scale, options, self.basis, self.origin)
         return free
 
     def _scale(self, step: int) -> float:
@@ -143,10 +144,10 @@ class Sampler:
     def start(self, noise: Tensor) -> Tensor:
         """Turn standard normal noise, shape (sample, channel, height, width), into the state at step 0."""
         state = noise * self._noise_scale
-        if self.origin is None or self._basis is None:
+        if self.origin is None or self.basis is None:
             return state
         flat = (state / self.origin.alpha).flatten(1)
-        integrator = RelativeIntegrator(self._basis, flat)
+        integrator = RelativeIntegrator(self.basis, flat)
         moved = integrator.carry(flat, self.origin.ratio, self.grid[0].ratio)
         return moved.reshape(noise.shape) * self.grid[0].alpha
 
@@ -197,9 +198,9 @@ class _Relative:
     """The relative sampler in the course of a walk through its grid; as `_Driven`, without churn and clipping."""
 
     def __init__(self, sampler: Sampler, begin: int, state: Tensor) -> None:
-        assert sampler._basis is not None
+        assert sampler.basis is not None
         origin = sampler.origin.ratio if sampler.origin and begin == 0 else None
-        self._integrator, self._grid = RelativeIntegrator(sampler._basis, state, origin), sampler.grid
+        self._integrator, self._grid = RelativeIntegrator(sampler.basis, state, origin), sampler.grid
 
     def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
         return state, self._grid[index]
