@@ -17,16 +17,16 @@ step that of DDIM (Song et al. 2021). Here
 
     first step   from pure noise the Gaussian's flow leads to the first call; s = 0 at the origin
     predictor    s linear in phi_1, the angle of the first component, through the last two calls; constant at the first call
-    corrector    once s at the target is known, the step is made again with s linear in l, at no further call
+    corrector    once s at the target is known, the step is made again with s linear between its ends, at no further call
     last step    to r = 0, the Gaussian's flow and all of R: y_k = sqrt(lambda_k) z_k + R_k
 
-The last steps of a grid are long in l and short in phi_1, which therefore bounds the extrapolation. The last step is exact for an
+The last steps of a grid are long in l and short in phi_1, which bounds the extrapolation. The last step is exact for an
 R that vanishes with r where lambda << r^2. Directions outside a truncated basis share one variance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,19 +67,15 @@ def variances_of(basis: Eigenbasis) -> FloatArray:
 
 
 def weights(
-    variances: FloatArray,
-    here: float,
-    there: float,
-    ratios: Sequence[float],
-    variable: Callable[[FloatArray], FloatArray],
+    variances: FloatArray, here: float, there: float, ratios: Sequence[float], scale: float
 ) -> list[FloatArray]:
-    """Compute the weight of each departure in z(there) - z(here), with s a polynomial through the calls.
+    """Compute the weight of each departure in z(there) - z(here), with s a polynomial in arctan(r / scale) through the calls.
 
     Args:
         variances: lambda, shape (component,).
         here, there: r at both ends, 0 < there <= here.
         ratios: r of the calls, each different.
-        variable: of r, in which s is a polynomial.
+        scale: square root of the largest variance.
 
     Returns:
         for each call, shape (component,).
@@ -88,7 +84,7 @@ def weights(
     log_ratio = ends.mean() + 0.5 * (ends[1] - ends[0]) * _NODES
     ratio = np.exp(log_ratio)
     density = 0.5 * (ends[1] - ends[0]) * _NODE_WEIGHTS * ratio / (ratio**2 + variances[:, None])
-    place, places = variable(ratio), variable(np.asarray(ratios))
+    place, places = np.arctan(ratio / scale), np.arctan(np.asarray(ratios) / scale)
     found = []
     for index, at in enumerate(ratios):
         others = np.delete(places, index)
@@ -146,16 +142,16 @@ class RelativeIntegrator:
     def _correct(self, arrived: Split, call: Call) -> Split:
         """Make the step that led here again, with what the call tells."""
         if self._corrected is not None:
-            return self._move(self._corrected, self._calls[0].ratio, call.ratio, [call, self._calls[0]], np.log)
+            return self._move(self._corrected, self._calls[0].ratio, call.ratio, [call, self._calls[0]])
         if self._origin is None or self._origin <= call.ratio:
             return arrived
         noise = self._carry(arrived, call.ratio, self._origin)
         none = Call(self._origin, self._times(call.departure, 0.0 * self._variances))
-        return self._move(noise, self._origin, call.ratio, [call, none], np.log)
+        return self._move(noise, self._origin, call.ratio, [call, none])
 
     def _predict(self, here: float, there: float) -> Split:
         assert self._corrected is not None
-        return self._move(self._corrected, here, there, self._calls, lambda ratio: np.arctan(ratio / self._scale))
+        return self._move(self._corrected, here, there, self._calls)
 
     def _finish(self, call: Call) -> Split:
         assert self._corrected is not None
@@ -165,19 +161,12 @@ class RelativeIntegrator:
         """Carry a state along the Gaussian's flow."""
         return self._times(state, np.sqrt((there**2 + self._variances) / (here**2 + self._variances)))
 
-    def _move(
-        self,
-        state: Split,
-        here: float,
-        there: float,
-        calls: Sequence[Call],
-        variable: Callable[[FloatArray], FloatArray],
-    ) -> Split:
-        """Carry a state along the flow, with s a polynomial in a variable through the calls."""
+    def _move(self, state: Split, here: float, there: float, calls: Sequence[Call]) -> Split:
+        """Carry a state along the flow, with s a polynomial through the calls."""
         moved, ratios = self._carry(state, here, there), [call.ratio for call in calls]
         if there == here:
             return moved
-        for call, weight in zip(calls, weights(self._variances, here, there, ratios, variable), strict=True):
+        for call, weight in zip(calls, weights(self._variances, here, there, ratios, self._scale), strict=True):
             moved = self._sum(moved, self._times(call.departure, weight * np.sqrt(there**2 + self._variances)))
         return moved
 

@@ -196,12 +196,12 @@ def test_weights_integrate_the_polynomial_through_the_calls(
     variance: float, ends: tuple[float, float], nodes: list[float]
 ) -> None:
     here, there = max(ends), min(ends)
-    found = weights(np.array([variance]), here, there, nodes, np.log)
+    found = weights(np.array([variance]), here, there, nodes, 2.0)
     for index, node in enumerate(nodes):
 
         def integrand(log_ratio: float, index: int = index) -> float:
-            others = np.log(np.delete(nodes, index))
-            polynomial = np.prod((log_ratio - others) / (np.log(nodes[index]) - others))
+            angle, others = np.arctan(np.exp(log_ratio) / 2), np.arctan(np.delete(nodes, index) / 2)
+            polynomial = np.prod((angle - others) / (np.arctan(nodes[index] / 2) - others))
             return float(polynomial * np.exp(log_ratio) / (np.exp(2 * log_ratio) + variance))
 
         expected = quad(integrand, np.log(there), np.log(here), epsrel=1e-10)[0] * np.sqrt(node**2 + variance) / node
