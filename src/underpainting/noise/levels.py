@@ -40,6 +40,7 @@ class NoiseLevel(NamedTuple):
 
 
 DATA = NoiseLevel(1.0, 0.0)
+PURE_NOISE = NoiseLevel(0.0, 1.0)
 
 
 def vp_level(ratio: float) -> NoiseLevel:

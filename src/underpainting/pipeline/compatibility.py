@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from underpainting.basis.stored import require_range
+from underpainting.basis.stored import StoredBasis, require_range
 from underpainting.noise.families import Family
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.schedulers import network_kind
@@ -14,7 +14,7 @@ from underpainting.pipeline.schedulers import network_kind
 OF_DIFFUSERS = "UNet2DModel"
 
 
-def require_basis(unet: Any, basis: TeleportBasis | None) -> None:
+def require_basis(unet: Any, basis: TeleportBasis | StoredBasis | None) -> None:
     """Check that a basis is of images like the network's.
 
     Raises:

@@ -7,16 +7,18 @@ from typing import Any, Literal, Protocol, get_args
 
 from torch import Tensor
 
+from underpainting.noise.covariance_grid import covariance_grid
 from underpainting.noise.schedules import Schedule, schedule_of
 from underpainting.pipeline.schedulers import sampler_name, scheduler_options, with_noise_schedule
-from underpainting.samplers.schedulers import followed
+from underpainting.samplers.relative import Bases, variances_of
+from underpainting.samplers.schedulers import followed, kind_of
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import hybrid_sampler
 from underpainting.teleport.jumps import Jump
 
 DesignName = Literal["truncate", "regrid"]
 SKIPPED_FRACTION = 0.4
-"""Skipped fraction of a call that gives none."""
+"""Skipped fraction of a call that gives none, except with the relative sampler: its own first step is a jump."""
 
 
 class Design(Protocol):
@@ -35,8 +37,8 @@ class Design(Protocol):
         """Skipped fraction of the sampler's steps (`truncate`) or of the network's time (`regrid`)."""
         ...
 
-    def state(self, jump: Jump, noise: Tensor) -> Tensor:
-        """Compute the state at which the sampler begins from standard normal noise, shape (sample, channel, height, width)."""
+    def state(self, jump: Jump, noise: Tensor, coloured_by: Jump | None) -> Tensor:
+        """Compute the state at which the sampler begins; arguments as for `hybrid_sampler.state_at_step`."""
         ...
 
 
@@ -51,8 +53,8 @@ class Truncated:
     def skipped_fraction(self) -> float:
         return self.skipped_steps / self.sampler.steps
 
-    def state(self, jump: Jump, noise: Tensor) -> Tensor:
-        return hybrid_sampler.state_at_step(jump, self.sampler, noise, self.skipped_steps)
+    def state(self, jump: Jump, noise: Tensor, coloured_by: Jump | None) -> Tensor:
+        return hybrid_sampler.state_at_step(jump, self.sampler, noise, self.skipped_steps, coloured_by)
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,10 @@ class Regridded:
     skipped_fraction: float
     skipped_steps: int = 0
 
-    def state(self, jump: Jump, noise: Tensor) -> Tensor:
+    def state(self, jump: Jump, noise: Tensor, coloured_by: Jump | None) -> Tensor:
         start = 1 - self.skipped_fraction
-        return hybrid_sampler.state_at_time(jump if self.skipped_fraction else None, self.schedule, noise, start)
+        needed = jump if self.skipped_fraction else None
+        return hybrid_sampler.state_at_time(needed, self.schedule, noise, start, coloured_by)
 
 
 def make_design(
@@ -77,6 +80,7 @@ def make_design(
     skipped_steps: int | None = None,
     sampler: str | None = None,
     clip: bool | None = None,
+    basis: Bases | None = None,
 ) -> Design:
     """Make the design that a call of the pipeline requests.
 
@@ -84,12 +88,14 @@ def make_design(
         design: `truncate` or `regrid`.
         scheduler: of diffusers, with the network's noise schedule.
         steps: number of steps of the sampler.
-        skipped_fraction: of the steps for `truncate`, of the network's time for `regrid`; by default 0.4.
+        skipped_fraction: of the steps for `truncate`, of the network's time for `regrid`; by default 0.4, 0 with the relative
+            sampler.
         skipped_steps: number of steps, instead of a fraction, for `truncate`.
         sampler: a key of `registry.SAMPLERS`, with the default settings of its class; if not given, the sampler of the
             scheduler, with the scheduler's settings.
         clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler is set, and not
             if `sampler` is given.
+        basis: of the data, for the relative sampler.
 
     Raises:
         ValueError: design or sampler are unknown, the sampler cannot clip as requested, or the number of steps or what
@@ -99,23 +105,28 @@ def make_design(
         raise ValueError(f"design {design!r} is unknown; use {' or '.join(get_args(DesignName))}")
     settings = ({} if sampler else scheduler_options(scheduler)) | ({} if clip is None else {"clip_sample": clip})
     name, network = sampler or sampler_name(scheduler), with_noise_schedule(scheduler)
-    fraction = _checked_fraction(design, skipped_fraction, skipped_steps)
-    if design == "truncate":
+    relative = kind_of(name).relative
+    fraction = _checked_fraction(design, skipped_fraction, skipped_steps, 0.0 if relative else SKIPPED_FRACTION)
+    if design == "truncate" or (relative and not fraction):
         skipped = int(fraction * steps + 1e-9) if skipped_steps is None else _checked_steps(skipped_steps, steps)
-        return Truncated(Sampler(name, steps, network, **settings), skipped)
+        return Truncated(Sampler(name, steps, network, basis if relative else None, **settings), skipped)
     schedule, settings = schedule_of(network), followed(name, network) | settings
-    return Regridded(hybrid_sampler.regridded(name, schedule, steps, 1 - fraction, **settings), schedule, fraction)
+    start = 1 - fraction
+    if relative and basis is not None:
+        grid = covariance_grid(schedule, steps, variances_of(basis), start)
+        return Regridded(Sampler.on(name, grid, basis, **settings), schedule, fraction)
+    return Regridded(hybrid_sampler.regridded(name, schedule, steps, start, **settings), schedule, fraction)
 
 
-def _checked_fraction(design: DesignName, fraction: float | None, steps: int | None) -> float:
-    """Return the fraction to skip, `SKIPPED_FRACTION` if none is given; refuse one not in [0, 1) or beside a number of steps."""
+def _checked_fraction(design: DesignName, fraction: float | None, steps: int | None, default: float) -> float:
+    """Return the fraction to skip, `default` if none is given; refuse one not in [0, 1) or beside a number of steps."""
     if steps is not None and design == "regrid":
         raise ValueError(
             "the design regrid takes skipped_fraction, a fraction of the network's time, not skipped_steps"
         )
     if steps is not None and fraction is not None:
         raise ValueError("skipped_steps and skipped_fraction are both given; give one of them")
-    fraction = SKIPPED_FRACTION if fraction is None else float(fraction)
+    fraction = default if fraction is None else float(fraction)
     if not 0 <= fraction < 1:
         raise ValueError(f"skipped_fraction is {fraction:g}; give a number from 0 to less than 1")
     return fraction

@@ -34,11 +34,10 @@ from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis, load_basis, require_range, save_basis
 from underpainting.denoisers import PredictionType, TimeTable, endpoint_of_prediction
 from underpainting.noise import families
-from underpainting.noise.covariance_grid import covariance_grid
 from underpainting.noise.levels import training_grid, vp_level
 from underpainting.noise.schedules import VariancePreservingSchedule, schedule_of
 from underpainting.pipeline.basis import TeleportBasis, component_file
-from underpainting.samplers.relative import RelativeIntegrator, variances_of
+from underpainting.samplers.relative import RelativeIntegrator
 from underpainting.samplers.walk import Sampler
 
 BASIS_FILE = "basis.safetensors"
@@ -154,9 +153,7 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
 
     def sampler(self, steps: int) -> Sampler:
         """Return the library's sampler with the same steps."""
-        jump = bool(self.config.jump_first)
-        grid = covariance_grid(self._schedule, steps, variances_of(self.basis), after_jump=jump)
-        return Sampler.on("relative", grid, self.basis, self._schedule.level(1.0) if jump else None)
+        return Sampler("relative", steps, self, self.basis, jump_first=self.config.jump_first)
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         """Choose the levels and forget all former steps.

@@ -43,8 +43,7 @@ def sampler_name(scheduler: Any) -> str:
     Raises:
         ValueError: no sampler uses its class.
     """
-    known = {name: kind for name, kind in SAMPLERS.items() if not kind.relative}
-    plain = {kind.scheduler: name for name, kind in reversed(known.items()) if kind.levels != "karras"}
+    plain = {kind.scheduler: name for name, kind in reversed(SAMPLERS.items()) if kind.levels != "karras"}
     names = plain | dict.fromkeys(NETWORK_KEYS, "euler")
     on_karras = {
         kind.scheduler: name for name, kind in SAMPLERS.items() if kind.levels == "karras" and not kind.stochastic

@@ -33,7 +33,10 @@ from underpainting.pipeline.class_conditional import LabelledNetwork
 from underpainting.pipeline.compatibility import require_basis, require_kind, written_by_the_library
 from underpainting.pipeline.designs import Design, DesignName
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
-from underpainting.pipeline.schedulers import network_kind, with_noise_schedule
+from underpainting.pipeline.relative_scheduler import RelativeScheduler
+from underpainting.pipeline.schedulers import network_kind, sampler_name, with_noise_schedule
+from underpainting.samplers.relative import Bases, ClassBases
+from underpainting.samplers.schedulers import kind_of
 from underpainting.samplers.walk import Step, last
 from underpainting.teleport.jumps import ClassJump, GaussianJump, Jump
 
@@ -119,6 +122,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         sampler: str | None = None,
         class_labels: Labels | None = None,
         clip_sample: bool | None = None,
+        coloured_start: bool = False,
         output_type: OutputType = "pil",
         callback_on_step_end: Callback | None = None,
         return_trajectory: bool = False,
@@ -133,7 +137,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             generator: instead of seeds; the noise is then drawn as in diffusers' pipelines.
             num_inference_steps: steps of the sampler, including those that `truncate` skips.
             skipped_fraction: how far to jump, in [0, 1): fraction of the steps, rounded down, for `truncate`, of the
-                network's time for `regrid`; by default 0.4.
+                network's time for `regrid`; by default 0.4, and 0 with the relative sampler, whose own first step is a jump.
             skipped_steps: number of steps to skip, in place of `skipped_fraction`; for `truncate` alone.
             design: `truncate` omits the first steps of the sampler's own grid; `regrid` places all steps in the network's
                 time after the jump.
@@ -143,6 +147,8 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
             class_labels: one per image, or one for all; for a network with classes, for a basis with classes, or both.
             clip_sample: clip endpoint estimates to the image range; if not given, as the scheduler is set, and not if
                 `sampler` is given.
+            coloured_start: begin with noise that has the signal of the noisiest level, N(alpha mu, alpha^2 Sigma + sigma^2 I) of
+                the basis, or of each image's class, in place of white noise.
             output_type: `pil`, `np` or `pt`; see `TeleportPipelineOutput`.
             callback_on_step_end: called after each step as `callback(pipe, step, timestep, tensors)`, with `latents`, the
                 state, and `endpoint`, the estimate made from it. It cannot change them: it must return the same tensors.
@@ -155,14 +161,14 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         if output_type not in get_args(OutputType):
             raise ValueError(f"output_type {output_type!r} is unknown; use {', '.join(get_args(OutputType))}")
         require_kind(self.scheduler, self._kind)
-        plan = designs.make_design(
-            design, self.scheduler, num_inference_steps, skipped_fraction, skipped_steps, sampler, clip_sample
-        )
-        random = self._randomness(batch_size, seeds, generator, plan.sampler.kind.stochastic)
+        stochastic = kind_of(sampler or sampler_name(self.scheduler)).stochastic
+        random = self._randomness(batch_size, seeds, generator, stochastic)
         labels = checked_labels(class_labels, len(random.noise), self._known_classes)
+        skipped, basis = (skipped_fraction, skipped_steps), self._bases(sampler, labels)
+        plan = designs.make_design(design, self.scheduler, num_inference_steps, *skipped, sampler, clip_sample, basis)
         network = self._denoiser(labels)
         counting = CountingDenoiser(network)
-        start = self._start(plan, random.noise, jump, labels)
+        start = self._start(plan, random.noise, jump, labels, coloured_start)
         steps = plan.sampler.walk(counting, start, plan.skipped_steps, random.seeds)
         watched = self._watched(steps, plan, network, callback_on_step_end)
         kept = list(watched) if return_trajectory else [last(watched)]
@@ -193,11 +199,20 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         network = LabelledNetwork(self.unet, labels) if conditional and labels is not None else self.unet
         return denoisers.make_denoiser(network, with_noise_schedule(self.scheduler))
 
-    def _start(self, plan: Design, noise: Tensor, jump: Jump | None, labels: Tensor | None) -> Tensor:
+    def _start(self, plan: Design, noise: Tensor, jump: Jump | None, labels: Tensor | None, coloured: bool) -> Tensor:
         """Compute the state at which the sampler begins, on the network's device."""
-        place = self.basis.device if jump is None else "cpu"
-        state = plan.state(jump or self._own_jump(labels), noise.to(place))
+        place, own = self.basis.device if jump is None else "cpu", self._own_jump(labels)
+        state = plan.state(jump or own, noise.to(place), own if coloured else None)
         return state.to(next(self.unet.parameters()).device)
+
+    def _bases(self, sampler: str | None, labels: Tensor | None) -> Bases:
+        """Return the basis for the relative sampler: its scheduler's, else the pipeline's, for each class if it has classes."""
+        if sampler is None and isinstance(self.scheduler, RelativeScheduler):
+            require_basis(self.unet, self.scheduler.stored_basis)
+            return self.scheduler.basis
+        if labels is None or not self.basis.classes:
+            return self.basis.gaussian()
+        return ClassBases(self.basis.gaussian(), self.basis.stored.classes, labels)
 
     def _own_jump(self, labels: Tensor | None) -> Jump:
         """Return the jump by the Gaussian of the basis, or of each image's class if there are any."""

@@ -22,6 +22,7 @@ step that of DDIM (Song et al. 2021). Here
 
 The last steps of a grid are long in l and short in phi_1, which bounds the extrapolation. The last step is exact for an
 R that vanishes with r where lambda << r^2. Directions outside a truncated basis share one variance.
+Images of classes may each have the basis of their class (`ClassBases`).
 """
 
 from __future__ import annotations
@@ -58,8 +59,29 @@ class Call(NamedTuple):
     departure: Split
 
 
-def variances_of(basis: Eigenbasis) -> FloatArray:
-    """Return lambda of every component, and the mean variance of the directions outside: shape (component + 1,)."""
+class ClassBases(NamedTuple):
+    """Bases of images that belong to classes.
+
+    Attributes:
+        all_images: basis of the images of all classes.
+        classes: basis of each class.
+        labels: class of each image of a walk, shape (sample,).
+    """
+
+    all_images: Eigenbasis
+    classes: Sequence[Eigenbasis]
+    labels: Tensor
+
+
+Bases = Eigenbasis | ClassBases
+
+
+def variances_of(basis: Bases) -> FloatArray:
+    """Return lambda of every component, and the mean variance of the directions outside: shape (component + 1,).
+
+    They are those of all images, whatever their classes.
+    """
+    basis = basis if isinstance(basis, Eigenbasis) else basis.all_images
     inside = basis.variances.cpu().numpy()
     outside = (basis.total_variance - inside.sum()) / max(basis.pixels - basis.rank, 1)
     known = np.append(inside, outside)
@@ -200,3 +222,34 @@ class RelativeIntegrator:
     def _sum(first: Split, second: Split) -> Split:
         outside = None if first.outside is None or second.outside is None else first.outside + second.outside
         return Split(first.inside + second.inside, outside)
+
+
+class ClassIntegrator:
+    """The relative sampler along one walk, with the basis of each image's class; used as `RelativeIntegrator`."""
+
+    def __init__(self, bases: ClassBases, like: Tensor, origin: float | None = None) -> None:
+        self._groups = [
+            (bases.labels == label, RelativeIntegrator(bases.classes[label], like, origin))
+            for label in bases.labels.unique().tolist()
+        ]
+
+    def step(self, state: Tensor, endpoint: Tensor, here: float, there: float) -> Tensor:
+        """Compute the state at `there` from the network's endpoint estimate at `here`."""
+        moved = torch.empty_like(state)
+        for rows, integrator in self._groups:
+            moved[rows] = integrator.step(state[rows], endpoint[rows], here, there)
+        return moved
+
+    def carry(self, state: Tensor, here: float, there: float) -> Tensor:
+        """Carry states x / alpha from one r to another along the flow of their class' Gaussian."""
+        moved = torch.empty_like(state)
+        for rows, integrator in self._groups:
+            moved[rows] = integrator.carry(state[rows], here, there)
+        return moved
+
+
+def make_integrator(basis: Bases, like: Tensor, origin: float | None = None) -> RelativeIntegrator | ClassIntegrator:
+    """Make the integrator of one walk; arguments as for `RelativeIntegrator`."""
+    if isinstance(basis, ClassBases):
+        return ClassIntegrator(basis, like, origin)
+    return RelativeIntegrator(basis, like, origin)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections import deque
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -54,12 +55,22 @@ def _class_of(kind: SamplerKind) -> Any:
     return getattr(importlib.import_module(f"diffusers.schedulers.{kind.module}"), kind.scheduler)
 
 
+def require_clipping(kind: SamplerKind, options: Mapping[str, Any]) -> None:
+    """Check that a sampler can clip endpoint estimates if that is requested.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if options.get("clip_sample") and not kind.clips:
+        owner = "" if kind.relative else " of diffusers"
+        raise ValueError(
+            f"{kind.label}{owner} cannot clip endpoint estimates; leave clip_sample out, or take {CLIPPING}"
+        )
+
+
 def _settings(kind: SamplerKind, options: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a scheduler other than its schedule."""
-    if options.get("clip_sample") and not kind.clips:
-        raise ValueError(
-            f"{kind.label} of diffusers cannot clip endpoint estimates; leave clip_sample out, or take {CLIPPING}"
-        )
+    require_clipping(kind, options)
     clipping = {"clip_sample": options.get("clip_sample", False)} if kind.clips else {}
     chosen = {key: value for key, value in options.items() if key != "clip_sample"}
     predicted = {} if kind.takes == "velocity" else {"prediction_type": kind.takes}
@@ -77,6 +88,8 @@ def followed(name: str, schedule: Any) -> dict[str, Any]:
         schedule: the network's diffusers scheduler or its configuration.
     """
     kind, config = kind_of(name), getattr(schedule, "config", schedule)
+    if kind.relative:
+        return {}
     known = inspect.signature(_class_of(kind).__init__).parameters
     found = {key: config[key] for key in FOLLOWED if key in known and config.get(key) is not None}
     if str(found.get("variance_type", "")).startswith("learned"):  # does not apply to endpoint estimates

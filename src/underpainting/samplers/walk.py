@@ -29,15 +29,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import Denoiser, noise_prediction
 from underpainting.noise.covariance_grid import covariance_grid
 from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
 from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import churn, registry
 from underpainting.samplers.randomness import added_noise
-from underpainting.samplers.relative import RelativeIntegrator, variances_of
-from underpainting.samplers.schedulers import followed, kind_of, on_grid, own_grid, require_image, spread, start_scale
+from underpainting.samplers.relative import Bases, make_integrator, variances_of
+from underpainting.samplers.schedulers import (
+    followed,
+    kind_of,
+    on_grid,
+    own_grid,
+    require_clipping,
+    require_image,
+    spread,
+    start_scale,
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,13 @@ class Sampler:
         name: a key of `SAMPLERS`.
         steps: number of steps N.
         schedule: the network's diffusers scheduler or its configuration.
-        basis: of the data, for a relative sampler.
-        options: settings of the diffusers scheduler, e.g. `timestep_spacing`; they override `followed`.
+        basis: of the data, or of each image's class, for a relative sampler.
+        options: settings of the diffusers scheduler, e.g. `timestep_spacing`; they override `followed`. Of a relative sampler
+            `jump_first`: whether the Gaussian's flow leads from the noisiest level to the first call, or that is there.
 
     Attributes:
         grid: the N + 1 levels.
-        basis: of the data, for a relative sampler.
+        basis: of the data, or of each image's class, for a relative sampler.
         origin: level of the noise that `start` carries to the grid's first level; None if the grid begins with the noise.
 
     Raises:
@@ -77,11 +86,13 @@ class Sampler:
             relative sampler without a basis.
     """
 
-    def __init__(self, name: str, steps: int, schedule: Any, basis: Eigenbasis | None = None, **options: Any) -> None:
+    def __init__(self, name: str, steps: int, schedule: Any, basis: Bases | None = None, **options: Any) -> None:
         if kind_of(name).relative:
-            network = schedule_of(schedule)
-            grid = covariance_grid(network, steps, variances_of(_required(basis, name)), after_jump=True)
-            self._place(name, grid, spread(network.level(1.0)), options, basis, network.level(1.0))
+            require_clipping(kind_of(name), options)
+            network, jump = schedule_of(schedule), bool(options.get("jump_first", True))
+            grid = covariance_grid(network, steps, variances_of(_required(basis, name)), after_jump=jump)
+            noisiest = network.level(1.0)
+            self._place(name, grid, spread(noisiest), {}, basis, noisiest if jump else None)
             return
         options = followed(name, schedule) | options
         grid = own_grid(name, steps, schedule, **options)
@@ -93,7 +104,7 @@ class Sampler:
         grid: NoiseGrid,
         noise_scale: float,
         options: dict[str, Any],
-        basis: Eigenbasis | None = None,
+        basis: Bases | None = None,
         origin: NoiseLevel | None = None,
     ) -> None:
         self.name, self.kind, self.grid, self.origin, self.basis = name, kind_of(name), grid, origin, basis
@@ -105,7 +116,7 @@ class Sampler:
         cls,
         name: str,
         grid: NoiseGrid,
-        basis: Eigenbasis | None = None,
+        basis: Bases | None = None,
         origin: NoiseLevel | None = None,
         **options: Any,
     ) -> Sampler:
@@ -114,7 +125,7 @@ class Sampler:
         Args:
             name: a key of `SAMPLERS`.
             grid: N + 1 levels.
-            basis: of the data, for a relative sampler.
+            basis: of the data, or of each image's class, for a relative sampler.
             origin: for a relative sampler, level of the noise, if the grid begins at a less noisy one.
             options: settings of the diffusers scheduler.
 
@@ -123,6 +134,7 @@ class Sampler:
         """
         if kind_of(name).relative:
             _required(basis, name)
+            require_clipping(kind_of(name), options)
             require_image(grid)
         else:
             on_grid(name, grid, **options)
@@ -147,7 +159,7 @@ class Sampler:
         if self.origin is None or self.basis is None:
             return state
         flat = (state / self.origin.alpha).flatten(1)
-        integrator = RelativeIntegrator(self.basis, flat)
+        integrator = make_integrator(self.basis, flat)
         moved = integrator.carry(flat, self.origin.ratio, self.grid[0].ratio)
         return moved.reshape(noise.shape) * self.grid[0].alpha
 
@@ -188,7 +200,7 @@ class Sampler:
         yield Step(self.steps, state, state / self.grid[self.steps].alpha, self.grid[self.steps])
 
 
-def _required(basis: Eigenbasis | None, name: str) -> Eigenbasis:
+def _required(basis: Bases | None, name: str) -> Bases:
     if basis is None:
         raise ValueError(f"{name} integrates the Gaussian of the data exactly; give it the eigenbasis of the data")
     return basis
@@ -200,7 +212,7 @@ class _Relative:
     def __init__(self, sampler: Sampler, begin: int, state: Tensor) -> None:
         assert sampler.basis is not None
         origin = sampler.origin.ratio if sampler.origin and begin == 0 else None
-        self._integrator, self._grid = RelativeIntegrator(sampler.basis, state, origin), sampler.grid
+        self._integrator, self._grid = make_integrator(sampler.basis, state, origin), sampler.grid
 
     def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
         return state, self._grid[index]

@@ -15,13 +15,16 @@ from typing import Any
 from torch import Tensor
 
 from underpainting.denoisers import Denoiser
+from underpainting.noise.levels import PURE_NOISE
 from underpainting.noise.schedules import Schedule
 from underpainting.samplers.schedulers import spread
 from underpainting.samplers.walk import Sampler, Step
 from underpainting.teleport.jumps import Jump
 
 
-def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skipped_steps: int) -> Tensor:
+def state_at_step(
+    jump: Jump, sampler: Sampler, noise: Tensor, skipped_steps: int, coloured_by: Jump | None = None
+) -> Tensor:
     """Compute the state at step `skipped_steps` of a sampler's grid.
 
     Args:
@@ -29,6 +32,8 @@ def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skipped_steps: in
         sampler: sampler with the grid.
         noise: standard normal, shape (sample, channel, height, width).
         skipped_steps: number of steps that the jump replaces, 0 <= skipped_steps < steps; 0 gives the sampler's own start.
+        coloured_by: carries the noise from alpha = 0 to the first step, so that the sampler starts with signal where alpha is
+            not 0 there (`gaussian.coloured_noise`); None for a start with white noise.
 
     Raises:
         ValueError: the sampler has too few steps.
@@ -37,8 +42,9 @@ def state_at_step(jump: Jump, sampler: Sampler, noise: Tensor, skipped_steps: in
         raise ValueError(
             f"cannot skip {skipped_steps} of {sampler.steps} steps: at least one step must be left to the sampler"
         )
-    state = sampler.start(noise)
-    return jump(state, sampler.grid[0], sampler.grid[skipped_steps]) if skipped_steps else state
+    first = sampler.grid[0]
+    state = coloured_by(noise, PURE_NOISE, first) if coloured_by else sampler.start(noise)
+    return jump(state, first, sampler.grid[skipped_steps]) if skipped_steps else state
 
 
 def walk(
@@ -64,7 +70,9 @@ def start_after(skipped_percent: int) -> float:
     return 1 - skipped_percent / 100
 
 
-def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: float) -> Tensor:
+def state_at_time(
+    jump: Jump | None, schedule: Schedule, noise: Tensor, start: float, coloured_by: Jump | None = None
+) -> Tensor:
     """Compute the state at the time `start` of a network's schedule, from its noisiest level: the design "re-grid".
 
     Args:
@@ -72,12 +80,13 @@ def state_at_time(jump: Jump | None, schedule: Schedule, noise: Tensor, start: f
         schedule: of the network.
         noise: standard normal, shape (sample, channel, height, width).
         start: in (0, 1], 1 for the noisiest level.
+        coloured_by: as for `state_at_step`, to the noisiest level.
 
     Raises:
         ValueError: `jump` is None and `start` is not 1.
     """
     first = schedule.level(1.0)
-    state = noise * spread(first)
+    state = coloured_by(noise, PURE_NOISE, first) if coloured_by else noise * spread(first)
     if jump is None:
         if start != 1.0:
             raise ValueError(f"a start at {start} needs a jump; without one, start at 1")

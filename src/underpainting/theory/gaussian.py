@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from underpainting.noise.levels import DATA, FloatArray, NoiseLevel
+from underpainting.noise.levels import DATA, PURE_NOISE, FloatArray, NoiseLevel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -138,6 +138,21 @@ def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLe
     gain = psi(basis.variances, source, target)
     moved = _scaled(basis, centred, gain, target.sigma / source.sigma) + target.alpha * basis.mean
     return moved.reshape(images.shape).to(images.dtype)
+
+
+def coloured_noise(basis: Eigenbasis, noise: Tensor, level: NoiseLevel) -> Tensor:
+    """Turn white noise into states of x_t ~ N(alpha_t mu, alpha_t^2 Sigma + sigma_t^2 I), along the flow from alpha = 0.
+
+    Where alpha_T is not 0, a network was trained on such states at its noisiest level, not on white noise.
+
+    Args:
+        noise: standard normal, shape (sample, channel, height, width) or (sample, pixel).
+        level: (alpha_t, sigma_t).
+
+    Returns:
+        x_t, in the shape and dtype of `noise`.
+    """
+    return state(basis, noise, PURE_NOISE, level)
 
 
 def endpoint(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from underpainting.noise.levels import FloatArray, NoiseLevel, vp_level
+from underpainting.noise.levels import PURE_NOISE, FloatArray, NoiseLevel, vp_level
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import Values
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from underpainting.basis.eigenbasis import Eigenbasis
 
-PURE_NOISE = NoiseLevel(0.0, 1.0)
 SLACK = 2.0 - 2.0**0.5
 _SMALLEST = 1e-300
 

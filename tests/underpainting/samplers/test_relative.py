@@ -18,9 +18,9 @@ from tests.helpers.bases import make_basis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser
 from underpainting.noise.covariance_grid import covariance_grid
-from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, vp_level
+from underpainting.noise.levels import DATA, PURE_NOISE, NoiseGrid, NoiseLevel, vp_level
 from underpainting.noise.schedules import EDMSchedule, FlowSchedule, Schedule, schedule_of
-from underpainting.samplers.relative import RelativeIntegrator, variances_of, weights
+from underpainting.samplers.relative import ClassBases, RelativeIntegrator, variances_of, weights
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.theory import gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
@@ -213,3 +213,53 @@ def test_it_needs_a_basis() -> None:
         Sampler("relative", 5, DDIMScheduler())
     with pytest.raises(ValueError, match="give it the eigenbasis of the data"):
         Sampler.on("relative", NoiseGrid.of([vp_level(1.0), DATA]))
+
+
+def test_classes_have_the_gaussian_of_each_image_s_class() -> None:
+    classes = (BASES["complete"], BASES["directions without variance"])
+    labels = torch.tensor([1, 0, 1])
+    sampler = Sampler("relative", 3, DDIMScheduler(), ClassBases(BASES["low rank"], classes, labels))
+    noise, first = noise_of(classes[0]), schedule_of(DDIMScheduler()).level(1.0)
+
+    def denoiser(images: Tensor, alpha: float, sigma: float) -> Tensor:
+        each = zip(images.split(1), labels.tolist(), strict=True)
+        return torch.cat([GaussianDenoiser(classes[label])(image, alpha, sigma) for image, label in each])
+
+    expected = torch.cat(
+        [closed_form(classes[label], one, first) for one, label in zip(noise.split(1), labels.tolist(), strict=True)]
+    )
+    found = sample(sampler, denoiser, sampler.start(noise))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_it_cannot_clip() -> None:
+    for make in (
+        lambda: Sampler("relative", 3, DDIMScheduler(), BASES["complete"], clip_sample=True),
+        lambda: Sampler.on("relative", grid_of(SCHEDULES["EDM"], [1.0]), BASES["complete"], clip_sample=True),
+    ):
+        with pytest.raises(ValueError, match="Relative cannot clip endpoint estimates"):
+            make()
+
+
+def test_the_first_call_is_at_the_noisiest_level_if_it_is_told_so() -> None:
+    data, first = BASES["complete"], schedule_of(DDIMScheduler()).level(1.0)
+    sampler = Sampler("relative", 4, DDIMScheduler(), data, jump_first=False)
+    assert sampler.grid[0].ratio == pytest.approx(first.ratio)
+    assert sampler.origin is None
+    assert torch.equal(sampler.start(noise_of(data)), noise_of(data))
+
+
+@pytest.mark.parametrize("name", ["relative", "heun", "dpmsolverpp"])
+def test_from_coloured_noise_gaussian_data_are_sampled_without_bias(name: str) -> None:
+    """The complete way, from a noisiest level with much signal: every image is that of the flow from alpha = 0."""
+    data, first = BASES["complete"], vp_level(3.0)
+    steps = 2 if name == "relative" else 200
+    ratios = [*np.geomspace(first.ratio, 0.003, steps)]
+    sampler = Sampler.on(name, grid_of(SCHEDULES["variance preserving"], ratios), data)
+    noise = noise_of(data)
+    found = sample(sampler, GaussianDenoiser(data), gaussian.coloured_noise(data, noise, sampler.grid[0]))
+    expected = gaussian.state(data, noise, PURE_NOISE, DATA)
+    tolerance = 1e-10 if name == "relative" else 0.02
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+    white = sample(sampler, GaussianDenoiser(data), sampler.start(noise))
+    assert float((white - expected).abs().max()) > 0.3

@@ -361,3 +361,30 @@ def test_gains_take_numbers_arrays_and_tensors_alike(gain: Callable[..., object]
     assert isinstance(from_array, np.ndarray) and isinstance(from_tensor, Tensor)
     np.testing.assert_allclose(from_array, from_numbers, rtol=1e-14)
     np.testing.assert_allclose(from_tensor.numpy(), from_numbers, rtol=1e-14)
+
+
+@pytest.mark.parametrize("level", [vp_level(3.0), NoiseLevel(1.0, 2.0), NoiseLevel(0.1, 0.9)], ids=str)
+def test_coloured_noise_has_the_marginal_s_mean_and_covariance(level: NoiseLevel) -> None:
+    """The map of the noise is linear, so that its columns tell the covariance."""
+    basis = make_basis(7, [4.0, 1.0, 0.1], 0)
+    whole = basis.vectors @ torch.diag(basis.variances) @ basis.vectors.T
+    centre = gaussian.coloured_noise(basis, torch.zeros(1, 7, dtype=torch.float64), level)
+    columns = gaussian.coloured_noise(basis, torch.eye(7, dtype=torch.float64), level) - centre
+    torch.testing.assert_close(centre[0], level.alpha * basis.mean)
+    expected = level.alpha**2 * whole + level.sigma**2 * torch.eye(7, dtype=torch.float64)
+    torch.testing.assert_close(columns.T @ columns, expected)
+
+
+def test_from_coloured_noise_the_flow_ends_with_the_data_s_covariance() -> None:
+    """From white noise it does not, where alpha is not 0 at the start."""
+    basis, first = make_basis(7, [4.0, 1.0, 0.1], 0), vp_level(3.0)
+    noise = torch.eye(7, dtype=torch.float64)
+
+    def covariance(start: Tensor, centre: Tensor) -> Tensor:
+        columns = gaussian.state(basis, start, first, DATA) - gaussian.state(basis, centre, first, DATA)
+        return basis.vectors.T @ columns.T @ columns @ basis.vectors
+
+    coloured = [gaussian.coloured_noise(basis, one, first) for one in (noise, 0 * noise[:1])]
+    torch.testing.assert_close(covariance(*coloured), torch.diag(basis.variances))
+    white = covariance(noise, 0 * noise[:1]).diagonal()
+    torch.testing.assert_close(white, basis.variances / gaussian.marginal_variance(basis.variances, first))
