@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from benchmarks import coverage, few_calls, optimal_grid
+from benchmarks import coverage, few_calls, optimal_grid, relative
 from benchmarks.measure import Ratio, print_each, table
 from tests.helpers.bases import make_basis
+from tests.helpers.pipelines import SMALL
 from underpainting import denoisers
 from underpainting.analysis.statistics import Interval
 from underpainting.basis.eigenbasis import Eigenbasis
@@ -94,3 +96,19 @@ def test_the_relative_sampler_stands_beside_the_best_of_all_others(
     low, high = map(float, interval.split(" to "))
     assert calls == "3" and peer in few_calls.PEERS and grid != "covariance"
     assert float(ratio) == pytest.approx(float(ours) / float(theirs), rel=0.02) and low <= float(ratio) <= high
+
+
+def test_the_relative_sampler_s_own_cost_stands_beside_as_many_calls_for_as_many_images() -> None:
+    called: list[int] = []
+
+    class Network(UNet2DModel):  # type: ignore[misc]  # diffusers has no types
+        def forward(self, images: Any, times: Any) -> None:
+            called.append(len(images))
+
+    network = Network(**SMALL)
+    basis = make_basis(64, [3.0, 1.0, 0.5], 0)
+    found = relative.cost(basis, 8, relative.Peer("a network", network, 4), pairs=2)
+    assert called == [4, 4, 4]
+    assert found.name == "relative, 6 steps, 64 pixels, 8 images, rank 3"
+    assert found.peer == "6 calls of a network (2 x 4 images)"
+    assert found.low <= found.value <= found.high

@@ -37,7 +37,6 @@ from underpainting.noise import families
 from underpainting.noise.levels import training_grid, vp_level
 from underpainting.noise.schedules import VariancePreservingSchedule, schedule_of
 from underpainting.pipeline.basis import TeleportBasis, component_file
-from underpainting.samplers.relative import RelativeIntegrator
 from underpainting.samplers.walk import Sampler
 
 BASIS_FILE = "basis.safetensors"
@@ -289,7 +288,7 @@ class _Walk:
         if origin is not None:
             self._require_carried()
             state = self._sampler.start(state)
-        self._integrator = RelativeIntegrator(self._basis, state, origin.ratio if origin else None)
+        self._integrator = self._sampler.integrator(state, origin.ratio if origin else None)
         return state
 
     def _require_carried(self) -> None:

@@ -28,7 +28,8 @@ Images of classes may each have the basis of their class (`ClassBases`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -46,10 +47,12 @@ class Split(NamedTuple):
     Attributes:
         inside: coefficients along the components, shape (sample, component).
         outside: a vector whose part orthogonal to the components counts, shape (sample, pixel); None for a complete basis.
+        excess: coefficients of `outside` along the components, which do not count, shape (sample, component); None as well.
     """
 
     inside: Tensor
-    outside: Tensor | None
+    outside: Tensor | None = None
+    excess: Tensor | None = None
 
 
 class Call(NamedTuple):
@@ -205,23 +208,26 @@ class RelativeIntegrator:
 
     def _split(self, images: Tensor) -> Split:
         centred = images - self._mean
-        return Split(centred @ self._vectors, None if self._complete else centred)
+        inside = centred @ self._vectors
+        return Split(inside) if self._complete else Split(inside, centred, inside)
 
     def _join(self, split: Split) -> Tensor:
-        if split.outside is None:
+        if split.outside is None or split.excess is None:
             return torch.addmm(self._mean, split.inside, self._vectors.T)
-        missing = split.inside - split.outside @ self._vectors
-        return torch.addmm(split.outside + self._mean, missing, self._vectors.T)
+        return torch.addmm(split.outside + self._mean, split.inside - split.excess, self._vectors.T)
 
     def _times(self, split: Split, gains: FloatArray) -> Split:
         """Multiply each component, and what is outside, by its gain; `gains` has shape (component + 1,)."""
         inside = split.inside * torch.from_numpy(gains[:-1]).to(split.inside)
-        return Split(inside, None if split.outside is None else split.outside * float(gains[-1]))
+        if split.outside is None or split.excess is None:
+            return Split(inside)
+        return Split(inside, split.outside * float(gains[-1]), split.excess * float(gains[-1]))
 
     @staticmethod
     def _sum(first: Split, second: Split) -> Split:
-        outside = None if first.outside is None or second.outside is None else first.outside + second.outside
-        return Split(first.inside + second.inside, outside)
+        if first.outside is None or first.excess is None or second.outside is None or second.excess is None:
+            return Split(first.inside + second.inside)
+        return Split(first.inside + second.inside, first.outside + second.outside, first.excess + second.excess)
 
 
 class ClassIntegrator:
@@ -246,6 +252,17 @@ class ClassIntegrator:
         for rows, integrator in self._groups:
             moved[rows] = integrator.carry(state[rows], here, there)
         return moved
+
+
+def basis_like(basis: Bases, like: Tensor) -> Bases:
+    """Return a basis with mean and vectors in the dtype and on the device of the states."""
+    if isinstance(basis, ClassBases):
+        return basis._replace(classes=[replace(one, **_arrays_like(one, like)) for one in basis.classes])
+    return replace(basis, **_arrays_like(basis, like))
+
+
+def _arrays_like(basis: Eigenbasis, like: Tensor) -> dict[str, Any]:
+    return {"mean": basis.mean.to(like), "vectors": basis.vectors.to(like)}
 
 
 def make_integrator(basis: Bases, like: Tensor, origin: float | None = None) -> RelativeIntegrator | ClassIntegrator:

@@ -35,7 +35,14 @@ from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
 from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import churn, registry
 from underpainting.samplers.randomness import added_noise
-from underpainting.samplers.relative import Bases, make_integrator, variances_of
+from underpainting.samplers.relative import (
+    Bases,
+    ClassIntegrator,
+    RelativeIntegrator,
+    basis_like,
+    make_integrator,
+    variances_of,
+)
 from underpainting.samplers.schedulers import (
     followed,
     kind_of,
@@ -110,6 +117,7 @@ class Sampler:
         self.name, self.kind, self.grid, self.origin, self.basis = name, kind_of(name), grid, origin, basis
         self.steps = len(grid) - 1
         self._noise_scale, self._options = noise_scale, options
+        self._bases: dict[tuple[torch.dtype, torch.device], Bases] = {}
 
     @classmethod
     def on(
@@ -156,12 +164,20 @@ class Sampler:
     def start(self, noise: Tensor) -> Tensor:
         """Turn standard normal noise, shape (sample, channel, height, width), into the state at step 0."""
         state = noise * self._noise_scale
-        if self.origin is None or self.basis is None:
+        if self.origin is None:
             return state
         flat = (state / self.origin.alpha).flatten(1)
-        integrator = make_integrator(self.basis, flat)
-        moved = integrator.carry(flat, self.origin.ratio, self.grid[0].ratio)
+        moved = self.integrator(flat).carry(flat, self.origin.ratio, self.grid[0].ratio)
         return moved.reshape(noise.shape) * self.grid[0].alpha
+
+    def integrator(self, like: Tensor, origin: float | None = None) -> RelativeIntegrator | ClassIntegrator:
+        """Make the integrator of one walk of a relative sampler; arguments as for `RelativeIntegrator`.
+
+        The basis as the states need it is kept for the next walk.
+        """
+        if (key := (like.dtype, like.device)) not in self._bases:
+            self._bases = {key: basis_like(_required(self.basis, self.name), like)}
+        return make_integrator(self._bases[key], like, origin)
 
     def calls(self, begin: int = 0) -> int:
         """Count the denoiser calls of a walk from step `begin` to the image: the NFE of one image."""
@@ -210,9 +226,8 @@ class _Relative:
     """The relative sampler in the course of a walk through its grid; as `_Driven`, without churn and clipping."""
 
     def __init__(self, sampler: Sampler, begin: int, state: Tensor) -> None:
-        assert sampler.basis is not None
         origin = sampler.origin.ratio if sampler.origin and begin == 0 else None
-        self._integrator, self._grid = make_integrator(sampler.basis, state, origin), sampler.grid
+        self._integrator, self._grid = sampler.integrator(state, origin), sampler.grid
 
     def prepared(self, state: Tensor, index: int) -> tuple[Tensor, NoiseLevel]:
         return state, self._grid[index]
