@@ -102,7 +102,7 @@ def test_the_relative_sampler_s_own_cost_stands_beside_as_many_calls_for_as_many
     called: list[int] = []
 
     class Network(UNet2DModel):  # type: ignore[misc]  # diffusers has no types
-        def forward(self, images: Any, times: Any) -> None:
+        def forward(self, images: Any, times: Any) -> None:  # noqa: ARG002
             called.append(len(images))
 
     network = Network(**SMALL)
