@@ -54,8 +54,8 @@ def covariance_grid(
 
 def _path(log_ratio: FloatArray, variances: FloatArray) -> FloatArray:
     """Integrate ds from the noisiest level, shape (point,)."""
-    kept = variances[variances > 0]
-    square = np.exp(2 * log_ratio)
-    speed = np.array([np.sqrt((kept**EXPONENT * kept * one / (one + kept) ** 2).sum()) for one in square])
+    kept, counts = np.unique(variances[variances > 0], return_counts=True)  # a truncated basis has many of one value
+    square, scale = np.exp(2 * log_ratio), counts * kept ** (EXPONENT + 1)
+    speed = np.array([np.sqrt((scale * one / (one + kept) ** 2).sum()) for one in square])
     pieces = 0.5 * (speed[1:] + speed[:-1]) * -np.diff(log_ratio)
     return np.append(0.0, np.cumsum(pieces))

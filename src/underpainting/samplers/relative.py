@@ -80,11 +80,17 @@ Bases = Eigenbasis | ClassBases
 
 
 def variances_of(basis: Bases) -> FloatArray:
-    """Return lambda of every component, and the mean variance of the directions outside: shape (component + 1,).
+    """Return lambda of every direction of pixel space, of those outside of a truncated basis their mean: shape (pixel,).
 
     They are those of all images, whatever their classes.
     """
     basis = basis if isinstance(basis, Eigenbasis) else basis.all_images
+    *inside, outside = _distinct_variances(basis)
+    return np.append(inside, np.full(basis.pixels - basis.rank, outside))
+
+
+def _distinct_variances(basis: Eigenbasis) -> FloatArray:
+    """Return lambda of every component, and the mean variance of the directions outside: shape (component + 1,)."""
     inside = basis.variances.cpu().numpy()
     outside = (basis.total_variance - inside.sum()) / max(basis.pixels - basis.rank, 1)
     known = np.append(inside, outside)
@@ -131,7 +137,7 @@ class RelativeIntegrator:
 
     def __init__(self, basis: Eigenbasis, like: Tensor, origin: float | None = None) -> None:
         self._mean, self._vectors = (tensor.to(like) for tensor in (basis.mean, basis.vectors))
-        self._variances = variances_of(basis)
+        self._variances = _distinct_variances(basis)
         self._scale = float(np.sqrt(self._variances.max(initial=0.0))) or 1.0
         self._complete = basis.rank == basis.pixels
         self._origin = origin

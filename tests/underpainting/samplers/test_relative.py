@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -182,8 +183,12 @@ def test_the_rest_of_a_truncated_basis_shares_one_variance() -> None:
     part = Eigenbasis(
         whole.mean, whole.vectors[:, :kept], whole.variances[:kept], float(whole.variances.sum()), whole.image_shape
     )
-    assert variances_of(part)[-1] == pytest.approx(float(whole.variances[kept:].mean()))
-    assert variances_of(whole)[-1] == 0
+    rest = float(whole.variances[kept:].mean())
+    np.testing.assert_allclose(variances_of(part), [*whole.variances[:kept], *[rest] * (PIXELS - kept)])
+    np.testing.assert_array_equal(variances_of(whole), whole.variances)
+    levels = Sampler("relative", 4, DDIMScheduler(), part).grid.alpha
+    even = replace(whole, variances=torch.from_numpy(variances_of(part)))
+    np.testing.assert_allclose(levels, Sampler("relative", 4, DDIMScheduler(), even).grid.alpha, rtol=1e-10)
 
 
 @given(
