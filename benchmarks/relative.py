@@ -24,7 +24,7 @@ from underpainting.denoisers import load_network
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.walk import Sampler, sample
 
-STEPS, BATCH, RANK, LARGE_BATCH = 6, 64, 512, 4
+STEPS, BATCH, RANKS, LARGE_BATCH = 6, 64, (512, 32), 4
 LARGE = (3, 256, 256)
 SHIPPED = Path(__file__).parents[1] / "config/networks/cifar10"
 GOAL = "at most 0.02"
@@ -70,7 +70,7 @@ def small_images() -> list[Ratio]:
     complete = random_basis(3, 32)
     shipped = Peer("the CIFAR-10 network that ships", load_network(SHIPPED)[0].eval(), BATCH)
     peers = [shipped, Peer("DDPM CIFAR-10", cifar_network(), 16)]
-    bases = [complete, eigenbasis.truncate(complete, rank=RANK)]
+    bases = [complete, *(eigenbasis.truncate(complete, rank=rank) for rank in RANKS)]
     return [cost(basis, BATCH, peer) for peer in peers for basis in bases]
 
 
@@ -78,7 +78,7 @@ def large_images() -> list[Ratio]:
     """At 196,608 pixels, beside the paper's network of CelebA-HQ with random weights."""
     with TemporaryDirectory() as folder:
         network, _ = load_network(write("ddpm_celebahq", Path(folder)))
-    return [cost(low_rank_basis(LARGE, RANK), LARGE_BATCH, Peer("DDPM CelebA-HQ", network.eval(), 1), pairs=3)]
+    return [cost(low_rank_basis(LARGE, RANKS[0]), LARGE_BATCH, Peer("DDPM CelebA-HQ", network.eval(), 1), pairs=3)]
 
 
 def main() -> None:

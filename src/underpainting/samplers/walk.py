@@ -162,7 +162,10 @@ class Sampler:
         return level.alpha if self.kind.scaled else float(np.hypot(*level))
 
     def start(self, noise: Tensor) -> Tensor:
-        """Turn standard normal noise, shape (sample, channel, height, width), into the state at step 0."""
+        """Turn standard normal noise, shape (sample, channel, height, width), into the state at step 0.
+
+        A walk may begin with `gaussian.coloured_noise(basis, noise, grid[0])` as well, which has the signal of that level.
+        """
         state = noise * self._noise_scale
         if self.origin is None:
             return state
