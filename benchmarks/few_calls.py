@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.optimal_grid import hand_made, interval
+from benchmarks.optimal_grid import interval
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import load_basis
 from underpainting.denoisers import Denoiser, load_denoiser
-from underpainting.noise.covariance_grid import covariance_grid
+from underpainting.noise.grid_names import COVARIANCE, GRIDS
+from underpainting.noise.grids import make_grid
 from underpainting.noise.levels import FloatArray, NoiseGrid
 from underpainting.noise.schedules import Schedule, karras_grid, schedule_of
 from underpainting.quality.reference_solution import solve, squared_errors
@@ -55,11 +56,7 @@ class Task(NamedTuple):
 
 def grids_of(task: Task, steps: int) -> dict[str, NoiseGrid]:
     """Every grid of so many steps, by name."""
-    usual = {
-        name: NoiseGrid.of([task.schedule.at(float(ratio)) for ratio in ratios])
-        for name, ratios in hand_made(task.schedule, steps).items()
-    }
-    return usual | {"covariance": covariance_grid(task.schedule, steps, variances_of(task.basis))}
+    return {name: make_grid(name, task.schedule, steps, variances=variances_of(task.basis)) for name in GRIDS}
 
 
 def errors(task: Task, sampler: Sampler) -> FloatArray:
@@ -75,8 +72,8 @@ def finalists(task: Task, calls: int) -> dict[tuple[str, str], FloatArray]:
         for grid, levels in grids_of(task, steps_within(name, calls)).items()
     }
     order = sorted(found, key=lambda pair: float(np.nan_to_num(found[pair].mean(), nan=np.inf)))
-    usual = [pair for pair in order if pair[1] != "covariance"]
-    ours = [pair for pair in order if pair[1] == "covariance"]
+    usual = [pair for pair in order if pair[1] != COVARIANCE]
+    ours = [pair for pair in order if pair[1] == COVARIANCE]
     return {pair: found[pair] for pair in [*usual[:FINALISTS], *ours[:1]]}
 
 
@@ -93,9 +90,9 @@ def compare(task: Task, screened: int) -> Iterator[list[str]]:
     for calls in CALLS:
         ours = errors(task, Sampler("relative", calls, task.scheduler, task.basis))
         found = run_all(task, calls, finalists(task.first(screened), calls))
-        usual = {pair: values for pair, values in found.items() if pair[1] != "covariance"}
+        usual = {pair: values for pair, values in found.items() if pair[1] != COVARIANCE}
         best = min(usual, key=lambda pair: float(usual[pair].mean()))
-        (aided,) = (pair for pair in found if pair[1] == "covariance")
+        (aided,) = (pair for pair in found if pair[1] == COVARIANCE)
         low, high = interval(ours, found[best])
         yield [
             str(calls),

@@ -17,6 +17,8 @@ import torch
 
 from underpainting.basis.variances import read_variances
 from underpainting.denoisers import Denoiser, load_denoiser
+from underpainting.noise.grid_names import COVARIANCE, GRIDS
+from underpainting.noise.grids import make_grid
 from underpainting.noise.levels import NoiseGrid
 from underpainting.noise.schedules import Schedule, karras_grid, least_ratio, schedule_of
 from underpainting.quality.reference_solution import solve, squared_errors
@@ -31,14 +33,8 @@ HEADINGS = ("steps", "best hand-made on Gaussian data", "ratio", "best hand-made
 
 def hand_made(schedule: Schedule, steps: int) -> dict[str, FloatArray]:
     """sigma / alpha of each level of the usual grids, by name."""
-    first, least = schedule.level(1.0).ratio, least_ratio(schedule)
-    grids = {"time": schedule.grid(steps), "karras": karras_grid(schedule, steps)}
-    angles = np.linspace(np.arctan(first), np.arctan(least), steps)
-    levels = {name: np.tan(grid.angle) for name, grid in grids.items()}
-    return levels | {
-        "log": np.append(np.geomspace(first, least, steps), 0.0),
-        "tangent": np.append(np.tan(angles), 0.0),
-    }
+    grids = {name: make_grid(name, schedule, steps) for name in GRIDS if name != COVARIANCE}
+    return {name: grid.sigma / grid.alpha for name, grid in grids.items()}
 
 
 def errors(

@@ -50,12 +50,13 @@ ACROSS_STUDIES = files.products.ACROSS_STUDIES if len(STUDIES) > 1 else ()
 
 wildcard_constraints:
     study="|".join(STUDIES),
-    sampler=r"[a-z]+-\d+(-[a-z]+)*",
+    sampler=r"[a-z]+\d*-\d+(-[a-z]+)*",
     first=r"\d+",
     stop=r"\d+",
     skipped_steps=r"\d+",
-    sampler_name=r"[a-z]+",
+    sampler_name=r"[a-z]+\d*",
     steps=r"\d+",
+    mark=r"(-[a-z]+)?",
     jump=r"[a-z]+\d*",
 
 

@@ -1,4 +1,4 @@
-# Few network calls: every sampler at every number of calls, from noise or from where a jump has landed.
+# Few network calls: every sampler at every number of calls on every grid, from noise or from where a jump has landed.
 rule jump_ahead:
     input:
         unpack(files_of(files.low_nfe.jump_inputs)),
@@ -24,27 +24,21 @@ rule sample_low_nfe:
     input:
         **NETWORK,
         landed=files_of(files.low_nfe.landed),
+        eigenbasis=files_of(files.low_nfe.basis),
         extractor=files_of(files.sources.of_extractor),
         autoencoder="results/{study}/autoencoder.safetensors",
         solution="results/{study}/solution.zarr.zip",
     output:
         files.low_nfe.features_of("{steps}"),
     log:
-        "logs/{study}/low_nfe/{sampler_name}-{steps}/{jump}_{first}-{stop}.log",
+        "logs/{study}/low_nfe/{sampler_name}-{steps}{mark}/{jump}_{first}-{stop}.log",
     resources:
         **needs("sample_low_nfe"),
         device=of_study(lambda study: study.device),
     params:
         code=code_of("sample_low_nfe"),
         packages=packages_of("sample_low_nfe"),
-        config=lambda wildcards: {
-            "skipped_percent": list(
-                study(wildcards).low_nfe.skipped_percent(wildcards.jump)
-            ),
-            "batch_size": study(wildcards).low_nfe.batch_size,
-            "extractor": study(wildcards).teleport.extractor.name,
-            "compute": study(wildcards).compute(),
-        },
+        config=files_of(files.low_nfe.run_settings),
     script:
         "../scripts/sample_low_nfe.py"
 

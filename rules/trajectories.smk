@@ -2,6 +2,7 @@
 rule sample_trajectories:
     input:
         **NETWORK,
+        eigenbasis=files_of(files.trajectories.basis),
     output:
         "results/{study}/trajectories/{sampler}/seeds_{first}-{stop}.zarr.zip",
     log:

@@ -1,4 +1,4 @@
-"""Measure the image quality of one sampler at every NFE and after every jump."""
+"""Measure the image quality of one sampler at every NFE, on every grid and after every jump."""
 
 from typing import Any, NamedTuple
 
@@ -12,9 +12,10 @@ from underpainting_workflow.runner import run
 
 
 class Run(NamedTuple):
-    """The files of one NFE and jump, shard by shard, and what they contain."""
+    """The files of one NFE, grid and jump, shard by shard, and what they contain."""
 
     steps: int
+    grid: str
     jump: str
     files: list[str]
 
@@ -38,7 +39,15 @@ def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> li
         found = distances.measure_distances(chosen, real, config["resamples"])
         level = {name: shards[0][name].values[place].item() for name in ("nfe", "alpha", "sigma")}
         scores = fidelity.compare_features(chosen[""], real[""].features, **config["scores"])._asdict()
-        about = {"steps": run.steps, "jump": run.jump, "skipped_percent": percent, **level, **scores, "n": len(errors)}
+        about = {
+            "steps": run.steps,
+            "grid": run.grid,
+            "jump": run.jump,
+            "skipped_percent": percent,
+            **level,
+            **scores,
+            "n": len(errors),
+        }
         known = errors[~np.isnan(errors[:, place]), place]
         near = (
             distances.interval_columns("rmse_to_network", *reference_solution.rmse_interval(known)[:3])
@@ -49,9 +58,18 @@ def measured(run: Run, real: dict[str, Reference], config: dict[str, Any]) -> li
     return rows
 
 
+def best_plain(rows: list[Row]) -> dict[int, Row]:
+    """Return the row without a jump on the grid with the least distance, by the number of steps."""
+    found: dict[int, Row] = {}
+    for row in sorted(rows, key=lambda row: row.found.judged("")):
+        if row.columns["jump"] == "none":
+            found.setdefault(row.columns["steps"], row)
+    return found
+
+
 def compared(row: Row, rows: list[Row], reference: int | None) -> dict[str, Any]:
-    """Add the losses to a row: relative to as many steps without a jump, and to many calls without a jump."""
-    plain = {other.columns["steps"]: other for other in rows if other.columns["jump"] == "none"}
+    """Add the losses to a row: relative to as many steps and to many calls without a jump, each on its best grid."""
+    plain = best_plain(rows)
     same = plain[row.columns["steps"]]
     columns = {**row.columns, **row.found.losses(same.found, "loss")}
     if len(row.errors) > 1:
@@ -66,8 +84,8 @@ def main(generated: list[str], real: str, output: str, sampler_name: str, config
     references = distances.load_references(real)
     shards = len(generated) // len(config["runs"])
     runs = [
-        Run(steps, jump, generated[number * shards : (number + 1) * shards])
-        for number, (steps, jump) in enumerate(config["runs"])
+        Run(steps, grid, jump, generated[number * shards : (number + 1) * shards])
+        for number, (steps, grid, jump) in enumerate(config["runs"])
     ]
     rows = [row for run in runs for row in measured(run, references, config)]
     complete = [compared(row, rows, config["reference"]) for row in rows]

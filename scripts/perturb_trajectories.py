@@ -93,7 +93,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     """Perturb, continue sampling, compare with theory, write the gains."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
-    sampler = trajectories.make_sampler(config["sampler"], schedule)
+    sampler = trajectories.make_sampler(config["sampler"], schedule, basis)
     directions = perturbation.make_directions(
         basis,
         [number - 1 for number in config["components"]],  # study files count from 1

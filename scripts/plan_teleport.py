@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -22,6 +22,7 @@ from underpainting_workflow.runner import run
 HEADINGS = {
     "sampler": "Sampler",
     "design": "Design",
+    "grid": "Grid",
     "jump": "Jump",
     "planned": "Planned jump",
     "best": "Best by FD",
@@ -51,6 +52,15 @@ FORMATS = {
 }
 
 
+class Place(NamedTuple):
+    """Where a row of the sweep samples: its sampler, its grid (of the design regrid), and how far it jumps."""
+
+    design: str
+    sampler: str
+    grid: str
+    length: int
+
+
 def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
     """Read the measured shortfalls, by jump."""
     data = artifacts.load(file)
@@ -61,32 +71,36 @@ def shortfalls_of(file: str) -> dict[str, planner.Shortfall]:
     }
 
 
-def walk_of(design: str, sampler: str, length: int, scheduler: str, choices: dict[str, Any]) -> tuple[Sampler, int]:
+def walk_of(row: Place, scheduler: str, basis: eigenbasis.Eigenbasis, choices: dict[str, Any]) -> tuple[Sampler, int]:
     """Return the sampler of a row of the sweep, and the step at which it begins."""
     settings = json.loads(Path(scheduler).read_text(encoding="utf-8"))
-    if design == "truncate":
-        return trajectories.make_sampler(choices[sampler], settings), length
-    name, steps = sampler.split("-")
-    schedule, start = schedules.schedule_of(settings), hybrid_sampler.start_after(length)
-    return hybrid_sampler.regridded(name, schedule, int(steps), start, **followed(name, settings)), 0
+    if row.design == "truncate":
+        return trajectories.make_sampler(choices[row.sampler], settings), row.length
+    name, steps = row.sampler.split("-")
+    schedule, start, options = (
+        schedules.schedule_of(settings),
+        hybrid_sampler.start_after(row.length),
+        followed(name, settings),
+    )
+    return hybrid_sampler.regridded(name, schedule, int(steps), start, row.grid, basis, **options), 0
 
 
 def step_losses(sweep: pd.DataFrame, inputs: dict[str, str], config: dict[str, Any]) -> list[float]:
     """Return the loss by the sampler's steps in each row of the sweep, nats."""
-    variances = eigenbasis.load(inputs["eigenbasis"]).variances
-    lengths = jump_lengths(sweep)
-    rows = list(sweep[["design", "sampler"]].assign(length=lengths).itertuples(index=False, name=None))
+    basis = eigenbasis.load(inputs["eigenbasis"])
+    places = sweep[["design", "sampler", "grid"]].assign(length=jump_lengths(sweep))
+    rows = [Place(*row) for row in places.itertuples(index=False, name=None)]
     lost = {}
     with torch.inference_mode():
-        for design, sampler, length in dict.fromkeys(rows):
-            walk, begin = walk_of(design, sampler, length, inputs["scheduler"], config["samplers"])
-            lost[design, sampler, length] = discretisation.loss(variances, walk, begin, config["seen"])
+        for row in dict.fromkeys(rows):
+            walk, begin = walk_of(row, inputs["scheduler"], basis, config["samplers"])
+            lost[row] = discretisation.loss(basis.variances, walk, begin, config["seen"])
     return [lost[row] for row in rows]
 
 
 def main(inputs: dict[str, str], csv: str, html: str, config: dict[str, Any]) -> None:
     """Compare planned and best jumps, a row per sampler and jump of each design; write CSV and HTML."""
-    sweep, found = pd.read_csv(inputs["sweep"]), shortfalls_of(inputs["shortfall"])
+    sweep, found = pd.read_csv(inputs["sweep"]).fillna({"grid": ""}), shortfalls_of(inputs["shortfall"])
     swept = sweep.assign(step_loss=step_losses(sweep, inputs, config))
     table = plan_table.compare(swept, found, config["max_loss"], config["calls"])
     write_text(tables.csv(table), csv)

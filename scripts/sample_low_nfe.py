@@ -10,10 +10,12 @@ import xarray as xr
 from torch import Tensor
 
 from underpainting import denoisers, meter
+from underpainting.basis import eigenbasis
 from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise import schedules
+from underpainting.noise.grid_names import TIME
 from underpainting.quality import fidelity, reference_solution
 from underpainting.quality.extractors import Extractor, Extractors
 from underpainting.samplers.randomness import initial_noise, seed_batches
@@ -34,15 +36,12 @@ class Batch(NamedTuple):
     states: Tensor
 
 
-def starting(
-    landed: list[str], schedule: schedules.Schedule, seeds: range, shape: tuple[int, ...], size: int
-) -> Iterator[Batch]:
+def starting(landed: list[str], sampler: Sampler, seeds: range, shape: tuple[int, ...], size: int) -> Iterator[Batch]:
     """Yield the states at which sampling starts, batch by batch: noise without a jump."""
     states = artifacts.load(landed[0])["state"] if landed else None
     for number, batch in enumerate(seed_batches(seeds, size)):
         if states is None:
-            noise = hybrid_sampler.state_at_time(None, schedule, initial_noise(batch, shape), 1.0)
-            yield Batch(batch, noise[:, None])
+            yield Batch(batch, sampler.start(initial_noise(batch, shape))[:, None])
         else:
             yield Batch(batch, torch.from_numpy(states[number * size : number * size + len(batch)].values))
 
@@ -117,8 +116,8 @@ def solved(file: str) -> dict[int, Tensor]:
 
 
 def with_levels(data: xr.Dataset, samplers: list[Sampler], percents: list[int]) -> xr.Dataset:
-    """Add the levels at which sampling started to the features."""
-    levels = np.array([sampler.grid[0] for sampler in samplers])
+    """Add the levels at which sampling started to the features; a relative sampler starts with noise, too."""
+    levels = np.array([sampler.origin or sampler.grid[0] for sampler in samplers])
     return data.assign(
         skipped_percent=array(
             np.array(percents), "skipped_percent", "share of the network's time that is skipped", "percent"
@@ -145,10 +144,13 @@ def main(
     extractors = Extractors(config["extractor"], inputs.get("extractor"), inputs["autoencoder"]).load()
     own = {} if SAMPLERS[sampler_name].stochastic else solved(inputs["solution"])
     starts = [hybrid_sampler.start_after(percent) for percent in config["skipped_percent"]]
-    settings = followed(sampler_name, scheduler)
-    walks = [hybrid_sampler.regridded(sampler_name, schedule, steps, start, **settings) for start in starts]
+    basis = eigenbasis.load(inputs["eigenbasis"]) if "eigenbasis" in inputs else None
+    grid, settings = config.get("grid", TIME), followed(sampler_name, scheduler)
+    walks = [
+        hybrid_sampler.regridded(sampler_name, schedule, steps, start, grid, basis, **settings) for start in starts
+    ]
     meter.plan(evaluations=len(seeds) * sum(sampler.calls() for sampler in walks))
-    batches = starting(landed, schedule, seeds, denoiser.image_shape, config["batch_size"])
+    batches = starting(landed, walks[0], seeds, denoiser.image_shape, config["batch_size"])
     parts = list(generated(batches, walks, denoiser, extractors, own))
     data = xr.concat(parts, "sample", data_vars="minimal", coords="minimal", compat="override")
     run_config = {"sampler": sampler_name, **config, "steps": steps}

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from underpainting import denoisers, meter
+from underpainting.basis import eigenbasis
 from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.samplers import trajectories
@@ -13,13 +14,16 @@ from underpainting.samplers.randomness import seed_batches
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
+READ = "weights", "scheduler", "eigenbasis"
+
 
 def main(
     inputs: dict[str, str], output: str, study: str, seeds: range, config: dict[str, Any], compute: Compute
 ) -> None:
     """Sample batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
-    sampler = trajectories.make_sampler(config["sampler"], schedule)
+    basis = eigenbasis.load(inputs["eigenbasis"]) if "eigenbasis" in inputs else None
+    sampler = trajectories.make_sampler(config["sampler"], schedule, basis)
     shape = denoiser.image_shape
     meter.plan(evaluations=len(seeds) * sampler.calls())
     batches = seed_batches(seeds, config["batch_size"])
@@ -28,7 +32,7 @@ def main(
         provenance = origin(
             study,
             seeds=[seeds.start, seeds.stop],
-            model={name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler")},
+            model={name: artifacts.digest(inputs[name]) for name in READ if name in inputs},
             sampler=config["sampler"],
         )
         artifacts.save_stream(parts, output, "sample", provenance)

@@ -5,11 +5,14 @@ from typing import Any
 import pandas as pd
 
 from underpainting.io.writing import write_text
+from underpainting.noise.grid_names import TIME
 from underpainting.teleport import sweep
 from underpainting_workflow import tables
 from underpainting_workflow.runner import run
 
 OTHERS = {"autoencoder_loss": "autoencoder", "network_loss": "RMSE"}
+
+ON_OTHERS = " The grid is the best of those tried, too, and named in the brackets unless it is the network's time."
 
 
 def cell(rows: pd.DataFrame, nfe: int | None = None) -> str:
@@ -18,6 +21,7 @@ def cell(rows: pd.DataFrame, nfe: int | None = None) -> str:
         return ""
     row = rows.iloc[0]
     remarks = [f"{row['skipped_percent']} %"] if row["skipped_percent"] else []
+    remarks += [row["grid"]] if row["grid"] != TIME else []
     remarks += [f"NFE {row['nfe']}"] if row["nfe"] != nfe else []
     bracket = f" ({', '.join(remarks)})" if remarks else ""
     ends = f"{row['fd_infinite_low']:.3f} to {row['fd_infinite_high']:.3f}"
@@ -56,7 +60,8 @@ def main(table: str, output: str, config: dict[str, Any]) -> None:
         "jump, of the same distance in the features of an autoencoder, which is trained without labels, and of the root "
         "mean squared difference (RMSE) from the network's own images."
     )
-    write_text(tables.pages(parts, "Image quality at low NFE", note), output)
+    on_others = ON_OTHERS if (found["grid"] != TIME).any() else ""
+    write_text(tables.pages(parts, "Image quality at low NFE", note + on_others), output)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ NETWORK_COLUMNS = ["rmse_to_network", "network_loss", "rmse_of_jump"]
 SKIPPED = ["skipped_steps", "skipped_percent"]  # of the designs truncate and regrid; the other is empty
 EXACT = {"floor", "floor_infinite"}  # no interval
 COLUMNS = [
-    *["sampler", "design", "jump", *SKIPPED, "nfe", "sigma", "alpha"],
+    *["sampler", "design", "grid", "jump", *SKIPPED, "nfe", "sigma", "alpha"],
     *(
         f"{name}{end}"
         for name in [*(f"{prefix}{name}" for prefix in FEATURES for name in FEATURE_COLUMNS), *NETWORK_COLUMNS]

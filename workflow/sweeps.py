@@ -111,6 +111,7 @@ def low_nfe(table: pd.DataFrame) -> pd.DataFrame:
             "sampler": rows["sampler_name"],
             "NFE": rows["nfe"],
             "jump": rows["jump"],
+            **({"grid": rows["grid"]} if "grid" in rows else {}),  # studies built before there were grids have none
             "skipped (%)": rows["skipped_percent"],
             **texts(rows, JUDGED, ".3f"),
             **losses(rows, "+.0%"),
@@ -122,7 +123,8 @@ def low_nfe(table: pd.DataFrame) -> pd.DataFrame:
 def plan(file: Path) -> pd.DataFrame:
     """The planner's choices beside the best of the sweep."""
     rows = pd.read_csv(file)
-    shown = rows[["sampler", "design", "jump", "planned"]].copy()
+    names = [name for name in ("sampler", "design", "grid", "jump", "planned") if name in rows]
+    shown = rows[names].fillna({"grid": ""})
     for prefix, text in zip(plan_table.MEASURES, JUDGED.values(), strict=True):
         pairs = zip(rows[f"{prefix}best"], rows[f"{prefix}excess"], strict=True)
         shown[f"best by {text}"] = ["" if pd.isna(best) else f"{best:.0f}, {excess:+.1%}" for best, excess in pairs]

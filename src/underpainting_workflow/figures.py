@@ -451,9 +451,9 @@ seeds.
 Image quality of *{{ snakemake.wildcards.study }}* with few network calls (low NFE), from noise (no jump) and after each
 kind of jump: Fréchet distance to held-out real images, extrapolated to infinitely many images and drawn no lower than
 that of real images (dotted), lower is better; a panel per sampler. All steps are spread over the time that a jump
-leaves (the design "re-grid"). Of each jump the length with the smallest distance is shown; bars are 95 % intervals by
-resampling seeds, and points are offset sideways to keep these apart. Dashed, with its interval in grey: the same
-sampler without a jump and with many calls. The isotropic Gaussian is the null model: it has the mean and the total
+leaves (the design "re-grid"). Of each jump the length and the grid with the smallest distance are shown; bars are
+95 % intervals by resampling seeds, and points are offset sideways to keep these apart. Dashed, with its interval in
+grey: the same sampler without a jump and with many calls. The isotropic Gaussian is the null model: it has the mean and the total
 variance alone. **Last panel**: all of these, and the Pareto front: no run with as few calls lies below it. Both axes
 are logarithmic.
 """,
@@ -470,9 +470,9 @@ are logarithmic.
         caption="""
 How far to jump, for *{{ snakemake.wildcards.study }}* at about five and ten network calls: Fréchet distance to held-out
 real images, extrapolated to infinitely many images and drawn no lower than that of real images (dotted), against the
-skipped share of the network's time, lower is better; a panel per sampler and number of calls. Bars are 95 % intervals
-by resampling seeds; points are offset sideways to keep these apart. Solid black line: no jump, the same number of
-calls; dashed: no jump, many calls; each with its interval in grey.
+skipped share of the network's time, lower is better; a panel per sampler and number of calls, each point on its best
+grid. Bars are 95 % intervals by resampling seeds; points are offset sideways to keep these apart. Solid black line: no
+jump, the same number of calls; dashed: no jump, many calls; each with its interval in grey.
 """,
     ),
     Figure(
@@ -483,6 +483,7 @@ calls; dashed: no jump, many calls; each with its interval in grey.
         inputs={"table": _SWEEP, "samples": low_nfe.pictures},
         config=lambda study: {
             "sampler": low_nfe.shown_sampler(study),
+            "grid": low_nfe.shown_grid(study),
             "runs": low_nfe.shown(study),
             **low_nfe.names(study),
         },

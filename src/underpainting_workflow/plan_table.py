@@ -13,14 +13,14 @@ from underpainting.teleport.planner import Shortfall
 MEASURES = {"": "fd_infinite", "autoencoder_": "autoencoder_fd_infinite", "network_": "rmse_to_network"}
 """Measures that judge the planner's choices, by the prefix of their columns; see `sweep.LOSSES`."""
 COLUMNS = [
-    *["sampler", "design", "jump", "planned"],
+    *["sampler", "design", "grid", "jump", "planned"],
     *(f"{prefix}{name}" for prefix in MEASURES for name in ("best", "excess")),
     *["fd", "best_fd", "jump_loss", "step_loss", "cost"],
 ]
 
 
 def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance: float, calls: int) -> pd.DataFrame:
-    """Compare the length of jump that the planner chooses with the best one, for each sampler and jump of a sweep.
+    """Compare the length of jump that the planner chooses with the best one, for each sampler, grid and jump of a sweep.
 
     The best length has the smallest value of a measure; in the design "truncate" no jump is a candidate, too. Frechet
     distances are extrapolated to infinitely many images and not counted below the floor.
@@ -39,13 +39,12 @@ def compare(table: pd.DataFrame, shortfalls: Mapping[str, Shortfall], tolerance:
     swept = table[table["jump"] != sweep.NULL]
     spent = (swept["nfe"] * swept["n"]).groupby(swept["design"]).sum().to_dict()
     rows = []
-    for (design, sampler), group in table.groupby(["design", "sampler"], sort=False):
+    for (design, sampler, grid), group in table.groupby(["design", "sampler", "grid"], sort=False, dropna=False):
         for jump in [name for name in shortfalls if (group["jump"] == name).any()]:
             plain = group["skipped_steps"].eq(0) & group["design"].eq("truncate")
             chosen = _choice(group[(group["jump"] == jump) | plain], shortfalls[jump], tolerance)
-            rows.append(
-                {"sampler": sampler, "design": design, "jump": jump, **chosen, "cost": calls / spent[str(design)]}
-            )
+            place = {"sampler": sampler, "design": design, "grid": grid, "jump": jump}
+            rows.append({**place, **chosen, "cost": calls / spent[str(design)]})
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 

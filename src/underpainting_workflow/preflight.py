@@ -361,6 +361,8 @@ def check_grids(study: Study, schedule: Mapping[str, Any]) -> None:
     from underpainting.samplers import trajectories
 
     for key, choice in study.choices():
+        if choice.kind.relative:
+            continue
         try:
             trajectories.make_sampler(choice.model_dump(), schedule)
         except ValueError as error:

@@ -115,6 +115,7 @@ def regridded(
                     behind = relative("behind", fd / PLAIN - 1) if reference else {}
                     place = {
                         "sampler": f"{sampler_name}-{steps}",
+                        "grid": "time",
                         "jump": jump,
                         "skipped_percent": percent,
                         "nfe": calls,
@@ -124,7 +125,7 @@ def regridded(
                         known |= from_network(loss, WIDTH if percent else 0.0, jump, 1 / calls)
                     rows.append(row(fd, design="regrid", **place, **known, **behind))
         if reference:
-            place = {"sampler": f"{sampler_name}-50", "jump": "none", "skipped_percent": 0, "nfe": 50}
+            place = {"sampler": f"{sampler_name}-50", "grid": "time", "jump": "none", "skipped_percent": 0, "nfe": 50}
             same = {**relative("loss", 0.0, 0.0), **relative("behind", 0.0, 0.0)}
             rows.append(row(PLAIN, design="regrid", **place, **same))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -54,8 +54,20 @@ def test_numbers_of_calls_that_pay_for_the_same_steps_are_one() -> None:
 def test_every_run_is_made_once_and_the_plain_one_without_a_jump() -> None:
     runs = low_nfe_with().runs()
     assert len(runs) == len(set(runs)) == (3 + 2) * 3 + 2
-    assert [run for run in runs if run[1] in (20, 10)] == [("ddim", 20, NO_JUMP), ("heun", 10, NO_JUMP)]
-    assert {jump for _, _, jump in runs} == {NO_JUMP, "gaussian", "lowrank8"}
+    assert [run for run in runs if run.steps in (20, 10)] == [
+        ("ddim", 20, "time", NO_JUMP),
+        ("heun", 10, "time", NO_JUMP),
+    ]
+    assert {run.jump for run in runs} == {NO_JUMP, "gaussian", "lowrank8"}
+
+
+def test_samplers_run_on_every_grid_and_the_relative_one_on_its_own() -> None:
+    low_nfe = low_nfe_with(samplers=["relative", "ddim"], grids=["covariance", "time", "karras"], nfe=[5])
+    assert low_nfe.grids == ("time", "karras", "covariance")
+    grids = [(run.sampler_name, run.grid) for run in low_nfe.runs() if run.jump == NO_JUMP and run.steps == 5]
+    assert grids == [("ddim", "time"), ("ddim", "karras"), ("ddim", "covariance"), ("relative", "covariance")]
+    plain = [(run.sampler_name, run.grid, run.jump) for run in low_nfe.runs() if run.steps == 20]
+    assert plain == [("ddim", "time", NO_JUMP), ("relative", "covariance", NO_JUMP)]
 
 
 def test_a_plain_run_that_is_swept_anyway_is_no_other() -> None:
@@ -86,11 +98,25 @@ def test_the_files_of_a_sampler_stand_in_the_order_of_its_runs(sampler_name: str
     runs: Any = settings["runs"]
     shards = len(listed) // len(runs)
     assert shards == 3
-    for number, (steps, jump) in enumerate(runs):
+    for number, (steps, grid, jump) in enumerate(runs):
+        assert grid == "time"
         folder = f"results/mine/low_nfe/{sampler_name}-{steps}/{jump}"
         part = listed[number * shards : (number + 1) * shards]
         assert part == [f"{folder}/seeds_{first}-{min(first + 20, 50)}.zarr.zip" for first in (0, 20, 40)]
-    assert [settings["reference"], NO_JUMP] in runs
+    assert [settings["reference"], "time", NO_JUMP] in runs
+
+
+def test_runs_on_other_grids_have_folders_of_their_own_and_the_inputs_that_they_need() -> None:
+    study = study_with(samplers=["ddim", "relative"], grids=["time", "karras", "covariance"], nfe=[5], reference=None)
+    for sampler_name, marks in {"ddim": ("", "-karras", "-covariance"), "relative": ("-covariance",)}.items():
+        folders = {file.split("/")[3] for file in files.low_nfe.features("mine", study, sampler_name)}
+        assert folders == {f"{sampler_name}-5{mark}" for mark in marks}
+        for mark in marks:
+            needed = mark == "-covariance"
+            found = files.low_nfe.basis("mine", study, sampler_name, mark)
+            assert found == ["results/mine/eigenbasis.zarr.zip"] * needed
+    assert files.low_nfe.run_settings("mine", study, "-karras", NO_JUMP)["grid"] == "karras"
+    assert "grid" not in files.low_nfe.run_settings("mine", study, "", NO_JUMP)
 
 
 def test_runs_of_a_jump_begin_with_its_states() -> None:
@@ -128,6 +154,8 @@ def test_a_study_without_the_section_has_no_such_rows() -> None:
     ("changes", "key", "problem", "remedy"),
     [
         ({"samplers": ["ddim", "ddim"]}, "low_nfe.samplers", "a sampler is listed twice", "list each sampler once"),
+        ({"grids": ["time", "time"]}, "low_nfe.grids", "a grid is listed twice", "list each grid once"),
+        ({"grids": ["linear"]}, "low_nfe.grids[0]", "'linear' is not allowed", "karras"),
         ({"samplers": ["plms"]}, "low_nfe.samplers[0]", "'plms' is not allowed", "ddim"),
         ({"samplers": []}, "low_nfe.samplers", "at least 1", ""),
         ({"nfe": [0, 5]}, "low_nfe.nfe", "[0] are no numbers of network calls", "give numbers of 1 or more"),
@@ -180,6 +208,24 @@ def test_a_slip_is_told_with_key_and_remedy(
         load_study(path)
     told = str(caught.value)
     assert all(text in told for text in ("mine.yaml", key, problem, remedy)), told
+
+
+def test_a_relative_sampler_is_refused_where_its_first_steps_would_be_skipped(tmp_path: Path) -> None:
+    content = content_with()
+    content["teleport"]["samplers"] = [{"name": "ddim", "steps": 6}, {"name": "relative", "steps": 6}]
+    content["trajectories"]["samplers"] = [{"name": "relative", "steps": 4, "timestep_spacing": "leading"}]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_study(path)
+    told = str(caught.value)
+    for text in ("mine.yaml", "teleport.samplers", "relative-6 follows the Gaussian", "list it in low_nfe.samplers"):
+        assert text in told, told
+    assert "trajectories.samplers[0].timestep_spacing" in told and "takes its levels from the eigenbasis" in told
+    del content["trajectories"]["samplers"][0]["timestep_spacing"]
+    content["teleport"]["samplers"].pop()
+    study = Study.model_validate(content)
+    assert files.trajectories.basis("mine", study, "relative-4") == ["results/mine/eigenbasis.zarr.zip"]
 
 
 def test_a_basis_of_samples_needs_samples_without_a_jump(tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "clipping by a sampler that cannot": (
         changed("trajectories.samplers", [{"name": "dpmsolverpp", "steps": 5, "clip_sample": True}]),
         "trajectories.samplers[0].clip_sample",
-        "diffusers' DPM-Solver++ cannot clip",
+        "DPM-Solver++ cannot clip",
         "take one of ddim, heun, edmheun, ddpm, edmchurn",
     ),
     "spacing that DDIM does not follow": (

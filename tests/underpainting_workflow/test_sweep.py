@@ -187,6 +187,30 @@ def test_the_best_jump_has_the_least_distance() -> None:
     }
 
 
+def on_grids(table: pd.DataFrame, factors: dict[str, dict[int, float]]) -> pd.DataFrame:
+    """The same rows on several grids: distances multiplied by factors, by grid and number of calls."""
+    parts = [
+        table.assign(grid=grid, fd_infinite=table["fd_infinite"] * table["nfe"].map(by_calls))
+        for grid, by_calls in factors.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_of_several_grids_the_best_counts_at_each_number_of_calls() -> None:
+    table = on_grids(
+        sweeps.regridded(["ddim"], [5, 10], reference=False), {"time": {5: 1.0, 10: 1.0}, "karras": {5: 0.9, 10: 1.1}}
+    )
+    rows = sweep.regridded(table)
+    expected = {5: "karras", 10: "time"}
+    for chosen in (sweep.best(rows), sweep.winners(rows), sweep.best(rows, low_nfe.EACH_JUMP)):
+        assert chosen["grid"].tolist() == [expected[calls] for calls in chosen["nfe"]]
+    assert len(sweep.best(rows)) == 2 * len(sweeps.JUMPS)
+    assert len(sweep.best(rows, low_nfe.EACH_JUMP)) == len(rows) / 2
+    figure = low_nfe.skipped_percent(table, names(["ddim"]))
+    lines = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert all(len(set(line.get_xdata())) == len(line.get_xdata()) for line in lines), "one point for each jump"
+
+
 def test_a_low_nfe_pays_for_the_most_calls_below_it() -> None:
     best = sweep.best(sweep.regridded(sweeps.regridded(["ddim", "heun"], NFE)))
     assert sweep.within(best, 10).groupby("sampler_name")["nfe"].unique().map(list).to_dict() == {
@@ -366,6 +390,8 @@ def test_a_cell_says_where_the_jump_landed_and_what_it_took() -> None:
         "NFE 10": "0.667 (80 %, NFE 9)\n0.647 to 0.687\nautoencoder -40%\nRMSE -40%",
         "No jump, many calls": "",
     }
+    elsewhere = tabulate_low_nfe.cell(best[best["jump"] == "mixture"].assign(grid="karras"), 5)
+    assert elsewhere.startswith("1.200 (80 %, karras)\n")
     low = best[best["jump"] == "none"].assign(fd_infinite=0.01)
     assert tabulate_low_nfe.cell(sweep.within(low, 5), 5).startswith("0.010, at the floor\n")
 

@@ -53,6 +53,25 @@ def test_the_table_repeats_the_metrics(built: Project) -> None:
     assert (table["extractor"] == "classifier").all()
 
 
+def test_few_calls_are_swept_on_every_grid_and_by_the_relative_sampler_on_its_own(built: Project) -> None:
+    rows = pd.read_csv(built.folder / "results/tiny/teleport.csv").query("design == 'regrid'")
+    swept = {("unipc-2", "time"), ("unipc-2", "karras"), ("relative-2", "covariance")}
+    starts = {("none", 0), ("gaussian", 50), ("gaussian", 80), ("mixture", 80), ("isotropic", 50)}
+    assert set(rows[["sampler", "grid", "jump", "skipped_percent"]].itertuples(index=False, name=None)) == {
+        (*run, *start) for run in swept for start in starts
+    }
+    assert len(rows) == 15 and (rows["nfe"] == 2).all()
+    assert rows[["fd_infinite", "loss", "network_loss", "sigma"]].notna().all(axis=None)
+    starting = rows.groupby(["jump", "skipped_percent"])["sigma"]
+    assert (starting.max() - starting.min()).max() < 1e-9, "all start where the jump ends"
+    assert rows.query("sampler == 'unipc-2' and jump == 'none'")["loss"].min() == 0
+    distances = rows.query("jump == 'none'")["fd_infinite"]
+    assert distances.nunique() == len(distances), "each grid has images of its own"
+    plans = pd.read_csv(built.folder / "results/tiny/plan.csv").query("design == 'regrid'")
+    assert set(plans[["sampler", "grid"]].itertuples(index=False, name=None)) == swept
+    assert (plans.query("sampler == 'relative-2'")["step_loss"] == 0).all()
+
+
 def test_a_frechet_distance_of_a_classifier_is_never_called_fid(built: Project) -> None:
     page = (built.folder / "results/tiny/tables/teleport.html").read_text()
     assert "FD (classifier)" in page

@@ -137,12 +137,23 @@ def _(world: World) -> tuple[Plan, set[str]]:
     )
 
 
-@row("more seeds, sampler added")
+@row("more seeds, samplers added")
 def _(world: World) -> tuple[Plan, set[str]]:
-    samplers = [{"name": "ddim", "steps": 6}, {"name": "heun", "steps": 4}, {"name": "euler", "steps": 5}]
+    chosen = {"ddim": 6, "heun": 4, "euler": 5, "relative": 4}
+    samplers = [{"name": name, "steps": steps} for name, steps in chosen.items()]
     world.colleague.study({"trajectories.seeds": 16, "trajectories.samplers": samplers})
     plan = world.colleague.plan()
-    new = {name for name in plan.jobs if "/trajectories/" in name and ("seeds_8-16" in name or "euler-5" in name)}
+    sampled = {name for name in plan.jobs if "/trajectories/" in name}
+    new = {name for name in sampled if any(part in name for part in ("seeds_8-16", "euler-5", "relative-4"))}
+    return plan, plan.behind(new)
+
+
+@row("grid of the sweep at few calls added")
+def _(world: World) -> tuple[Plan, set[str]]:
+    world.colleague.study({"low_nfe.grids": ["covariance", "time", "karras"]})
+    plan = world.colleague.plan()
+    new = {name for name in plan.jobs if "/low_nfe/unipc-2-covariance/" in name}
+    assert len(new) == 4, "without a jump and after three"
     return plan, plan.behind(new)
 
 

@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol, get_args
 
 from torch import Tensor
 
-from underpainting.noise.covariance_grid import covariance_grid
+from underpainting.noise.grid_names import COVARIANCE, TIME
 from underpainting.noise.schedules import Schedule, schedule_of
 from underpainting.pipeline.schedulers import sampler_name, scheduler_options, with_noise_schedule
-from underpainting.samplers.relative import Bases, variances_of
+from underpainting.samplers.relative import Bases
 from underpainting.samplers.schedulers import followed, kind_of
 from underpainting.samplers.walk import Sampler
 from underpainting.teleport import hybrid_sampler
@@ -111,11 +111,9 @@ def make_design(
         skipped = int(fraction * steps + 1e-9) if skipped_steps is None else _checked_steps(skipped_steps, steps)
         return Truncated(Sampler(name, steps, network, basis if relative else None, **settings), skipped)
     schedule, settings = schedule_of(network), followed(name, network) | settings
-    start = 1 - fraction
-    if relative and basis is not None:
-        grid = covariance_grid(schedule, steps, variances_of(basis), start)
-        return Regridded(Sampler.on(name, grid, basis, **settings), schedule, fraction)
-    return Regridded(hybrid_sampler.regridded(name, schedule, steps, start, **settings), schedule, fraction)
+    grid = COVARIANCE if relative else TIME
+    walk = hybrid_sampler.regridded(name, schedule, steps, 1 - fraction, grid, basis if relative else None, **settings)
+    return Regridded(walk, schedule, fraction)
 
 
 def _checked_fraction(design: DesignName, fraction: float | None, steps: int | None, default: float) -> float:

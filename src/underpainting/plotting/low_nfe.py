@@ -19,6 +19,7 @@ MARKERS = "os^Dv<>Pp*"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN_NFE = 5, 10
 TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
+EACH_JUMP = "sampler_name", "jump", "skipped_percent", "nfe"
 _DODGE = 0.013  # between the lines of a panel, as a share of a value on a logarithmic axis
 
 
@@ -72,7 +73,7 @@ def skipped_percent(table: pd.DataFrame, names: Names) -> Figure:
         table, names: as for `low_nfe`.
     """
     table = _drawn(table)
-    rows, plain = sweep.regridded(table), sweep.references(table)
+    rows, plain = sweep.best(sweep.regridded(table), EACH_JUMP), sweep.references(table)
     at = {calls: [_within(rows[rows["sampler_name"] == name], calls) for name in names.samplers] for calls in SHOWN_NFE}
     distinct = {tuple(int(own["nfe"].iloc[0]) for own in runs): runs for runs in at.values()}
     shown = [entry for runs in distinct.values() for entry in zip(names.samplers, runs, strict=True)]

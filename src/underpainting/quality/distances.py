@@ -54,6 +54,10 @@ class MeasuredDistances(NamedTuple):
             found |= {f"{prefix}floor": floor.at_n, f"{prefix}floor_infinite": floor.infinite}
         return found
 
+    def judged(self, prefix: str) -> float:
+        """Return the distance at infinitely many images, raised to the floor of real images."""
+        return max(float(self.distances[prefix].infinite), self.floors[prefix].infinite)
+
     def losses(self, reference: MeasuredDistances, name: str) -> Columns:
         """Return the relative increase of the distances at infinitely many images over those of other images from the same seeds.
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import Denoiser
 from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise.levels import NoiseGrid
@@ -19,15 +20,16 @@ from underpainting.samplers.walk import Sampler
 TRAJECTORY_DIMS = ("sample", "step", *IMAGE_DIMS)
 
 
-def make_sampler(choice: Mapping[str, Any], schedule: Any) -> Sampler:
+def make_sampler(choice: Mapping[str, Any], schedule: Any, basis: Eigenbasis | None = None) -> Sampler:
     """Create the sampler that a study chose, on a network's noise schedule.
 
     Args:
         choice: `name`, `steps` and, if not the default, `timestep_spacing` and `clip_sample`.
         schedule: the network's diffusers scheduler.
+        basis: of the data; a relative sampler needs it.
     """
     options = {key: choice[key] for key in ("timestep_spacing", "clip_sample") if choice.get(key)}
-    return Sampler(choice["name"], choice["steps"], schedule, **options)
+    return Sampler(choice["name"], choice["steps"], schedule, basis, **options)
 
 
 def as_run(schedule: Any, choice: Mapping[str, Any]) -> Any:

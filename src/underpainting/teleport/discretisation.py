@@ -43,11 +43,15 @@ class _Components:
 def made_variances(variances: Tensor, sampler: Sampler, begin: int = 0) -> Tensor:
     """Compute the variances v_k of a sampler's images from states exact at step `begin`, shape (component,).
 
+    A relative sampler is exact on Gaussian data.
+
     Args:
         variances: lambda, shape (component,), float64.
         sampler: with N steps.
         begin: the step at which its states are exact, 0 <= begin < N.
     """
+    if sampler.kind.relative:
+        return variances
     sampler = sampler.unclipped()  # coefficients have no image range
     exact = gaussian.marginal_variance(variances, sampler.grid[begin]).sqrt().reshape(1, 1, 1, -1)
     if not sampler.kind.stochastic:

@@ -15,9 +15,12 @@ from typing import Any
 from torch import Tensor
 
 from underpainting.denoisers import Denoiser
+from underpainting.noise.grid_names import COVARIANCE, TIME
+from underpainting.noise.grids import make_grid
 from underpainting.noise.levels import PURE_NOISE
 from underpainting.noise.schedules import Schedule
-from underpainting.samplers.schedulers import spread
+from underpainting.samplers.relative import Bases, variances_of
+from underpainting.samplers.schedulers import kind_of, spread
 from underpainting.samplers.walk import Sampler, Step
 from underpainting.teleport.jumps import Jump
 
@@ -94,14 +97,32 @@ def state_at_time(
     return jump(state, first, schedule.level(start))
 
 
-def regridded(name: str, schedule: Schedule, steps: int, start: float, **options: Any) -> Sampler:
+def regridded(
+    name: str,
+    schedule: Schedule,
+    steps: int,
+    start: float,
+    grid: str = TIME,
+    basis: Bases | None = None,
+    **options: Any,
+) -> Sampler:
     """Create a sampler whose N steps lead from the time `start` to the image.
+
+    From the network's noisiest level, the Gaussian's flow leads a relative sampler to its first call.
 
     Args:
         name: a key of `registry.SAMPLERS`.
         schedule: of the network.
         steps: number of steps N.
         start: in (0, 1].
+        grid: a key of `grid_names.GRIDS`.
+        basis: of the data, for the grid `covariance`; that, or of each image's class, for a relative sampler.
         options: settings of the diffusers scheduler; those that spread its steps do not count.
+
+    Raises:
+        ValueError: an unknown sampler or grid, or one that needs a basis without one.
     """
-    return Sampler.on(name, schedule.grid(steps, start), **options)
+    variances = variances_of(basis) if basis else None
+    carried = kind_of(name).relative and grid == COVARIANCE and start == 1.0
+    levels = make_grid(grid, schedule, steps, start, variances, after_jump=carried)
+    return Sampler.on(name, levels, basis, schedule.level(1.0) if carried else None, **options)

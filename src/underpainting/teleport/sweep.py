@@ -134,14 +134,19 @@ def _with_sampler_names(table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(sampler_name=rows["sampler"].str.split("-").str[0])
 
 
-def best(rows: pd.DataFrame) -> pd.DataFrame:
-    """Select the row with the least distance for each sampler, jump and number of calls, in the order of `rows`."""
-    chosen = judged(rows).groupby([rows["sampler_name"], rows["jump"], rows["nfe"]]).idxmin()
+def best(rows: pd.DataFrame, by: Sequence[str] = ("sampler_name", "jump", "nfe")) -> pd.DataFrame:
+    """Select the row with the least distance for each sampler, jump and number of calls, in the order of `rows`.
+
+    Args:
+        rows: of the design "re-grid", see `regridded`; of all grids.
+        by: columns; with `skipped_percent` too, the best grid of each jump.
+    """
+    chosen = judged(rows).groupby([rows[name] for name in by]).idxmin()
     return rows.loc[chosen.sort_values()]
 
 
 def winners(rows: pd.DataFrame) -> pd.DataFrame:
-    """Select the row with the least distance for each number of calls, over all samplers and jumps."""
+    """Select the row with the least distance for each number of calls, over all samplers, grids and jumps."""
     return rows.loc[judged(rows).groupby(rows["nfe"]).idxmin()]
 
 

@@ -13,10 +13,10 @@ from underpainting.plotting import few_calls
 from underpainting.teleport import sweep
 
 
-def best_percents(table: str, sampler: str) -> dict[tuple[int, str], int]:
-    """Return the percentage of the network's time that is best skipped with a sampler, by NFE and jump."""
-    rows = sweep.best(sweep.regridded(pd.read_csv(table)))
-    own = rows[rows["sampler_name"] == sampler]
+def best_percents(table: str, sampler: str, grid: str) -> dict[tuple[int, str], int]:
+    """Return the percentage of the network's time that is best skipped with a sampler on a grid, by NFE and jump."""
+    rows = sweep.regridded(pd.read_csv(table))
+    own = sweep.best(rows[(rows["sampler_name"] == sampler) & (rows["grid"] == grid)])
     return {
         (calls, jump): percent for calls, jump, percent in own[["nfe", "jump", "skipped_percent"]].to_numpy().tolist()
     }
@@ -24,7 +24,7 @@ def best_percents(table: str, sampler: str) -> dict[tuple[int, str], int]:
 
 def draw(files: dict[str, list[str]], config: dict[str, Any]) -> Figure:
     """Draw the images of the first seeds, a row per run, each jump at its best length."""
-    best, rows, labels = best_percents(files["table"][0], config["sampler"]), [], []
+    best, rows, labels = best_percents(files["table"][0], config["sampler"], config["grid"]), [], []
     for file, (_, jump) in zip(files["samples"], config["runs"], strict=True):
         data = artifacts.load(file)
         calls = int(data["nfe"][0])

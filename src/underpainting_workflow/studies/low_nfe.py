@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from itertools import product
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import quote, shorten
+from underpainting.noise.grid_names import COVARIANCE, GRIDS, TIME
 from underpainting.samplers import registry
 from underpainting.teleport.registry import JUMPS, NO_JUMP, JumpKind
 from underpainting_workflow.studies.base import Model, ascending
 from underpainting_workflow.studies.sampling import SamplerName, Seeded
 
 if TYPE_CHECKING:
+    GridName = str
     JumpName = str
 else:
+    GridName = Literal[tuple(GRIDS)]
     JumpName = Literal[tuple(JUMPS)]
 Percent = Annotated[int, Field(ge=1, le=99)]
 _RANKED = " or ".join(name for name, kind in JUMPS.items() if kind.ranked)
@@ -67,10 +71,25 @@ class JumpChoice(Model):
         return {key: value for key, value in values(self).items() if value is not None}
 
 
+class Run(NamedTuple):
+    """A sampler with its number of steps, on a grid, after a jump: a job per shard."""
+
+    sampler_name: SamplerName
+    steps: int
+    grid: GridName
+    jump: str
+
+
 class LowNfeConfig(Seeded):
     """Image quality at low NFE (the design "re-grid"), without a jump and after each jump."""
 
     samplers: tuple[SamplerName, ...] = Field(min_length=1, description="The samplers, in any order.")
+    grids: tuple[GridName, ...] = Field(
+        (TIME,),
+        min_length=1,
+        description="The grids on which the steps are spread over what a jump leaves, in any order; a relative sampler takes "
+        f"{COVARIANCE} alone. " + "; ".join(f"{name}: {text}" for name, text in GRIDS.items()) + ".",
+    )
     nfe: tuple[int, ...] = Field(
         (5, 6, 8, 10, 12, 15, 20),
         min_length=1,
@@ -79,7 +98,8 @@ class LowNfeConfig(Seeded):
     reference: int | None = Field(
         50,
         ge=1,
-        description="Network calls of a plain run, without a jump, that the others are compared with; none if null.",
+        description="Network calls of a plain run, on the first grid without a jump, that the others are compared with; none if "
+        "null.",
     )
     jumps: tuple[JumpChoice, ...] = Field(min_length=1, description="The jumps, beside none, in any order.")
     seeds: int = Field(1000, ge=2, le=10**7, description="Images per row of the table.")
@@ -107,6 +127,17 @@ class LowNfeConfig(Seeded):
             raise InputError(Problem("a sampler is listed twice", "list each sampler once"))
         return tuple(sorted(value, key=list(registry.SAMPLERS).index))
 
+    @field_validator("grids")
+    @classmethod
+    def _grids_once(cls, value: tuple[GridName, ...]) -> tuple[GridName, ...]:
+        if len(set(value)) < len(value):
+            raise InputError(Problem("a grid is listed twice", "list each grid once"))
+        return tuple(sorted(value, key=list(GRIDS).index))
+
+    def grids_of(self, sampler: SamplerName) -> tuple[GridName, ...]:
+        """Return the grids on which a sampler runs; its plain run is on the first."""
+        return (COVARIANCE,) if registry.SAMPLERS[sampler].relative else self.grids
+
     def steps(self, sampler: SamplerName) -> list[int]:
         """Return the numbers of steps of a sampler, ascending; each once, even if several numbers of calls allow it."""
         return sorted({registry.steps_within(sampler, calls) for calls in self.nfe})
@@ -129,9 +160,13 @@ class LowNfeConfig(Seeded):
         paid = [[steps for steps in swept if registry.calls(sampler, steps) <= most] for most in numbers]
         return list(dict.fromkeys(steps[-1] for steps in paid if steps)) or swept[:1]
 
-    def runs(self) -> list[tuple[SamplerName, int, str]]:
-        """Return (sampler, steps, jump) of every job per shard."""
-        names = [NO_JUMP, *(jump.id for jump in self.jumps)]
-        swept = [(name, steps, jump) for name in self.samplers for steps in self.steps(name) for jump in names]
-        plain = [(name, steps, NO_JUMP) for name in self.samplers if (steps := self.reference_steps(name))]
-        return list(dict.fromkeys([*swept, *plain]))
+    def runs(self) -> list[Run]:
+        """Return every run of every sampler, each once."""
+        return [run for name in self.samplers for run in self.runs_of(name)]
+
+    def runs_of(self, sampler: SamplerName) -> list[Run]:
+        """Return every run of a sampler, each once; the plain one is last unless it is swept."""
+        grids, plain = self.grids_of(sampler), self.reference_steps(sampler)
+        jumps = [NO_JUMP, *(jump.id for jump in self.jumps)]
+        swept = [Run(sampler, steps, *where) for steps in self.steps(sampler) for where in product(grids, jumps)]
+        return list(dict.fromkeys([*swept, *([Run(sampler, plain, grids[0], NO_JUMP)] if plain else [])]))

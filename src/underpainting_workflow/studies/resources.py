@@ -33,7 +33,7 @@ _HOLDS: dict[str, dict[str, float]] = {
     "estimate_moments": {"scatter": 1},
     "decompose_covariance": {"solve": 1},
     "fit_mixture": {"fit": 1, "modes": 2},
-    "sample_trajectories": {"call": 1, "weights": 1, "shard": 3},
+    "sample_trajectories": {"call": 1, "weights": 1, "shard": 3, "samplers": 3},
     "sample_teleport": {"call": 1, "weights": 1, "basis": 2, "sweep": 20},
     "compare_with_theory": {"blocks": 1, "basis": 2, "modes": 3, "stored": 1, "shard": 4},
     "measure_geometry": {"shard": 7},
@@ -50,7 +50,7 @@ _HOLDS: dict[str, dict[str, float]] = {
     "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "low_nfe": 24},
     "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
     "jump_ahead": {"basis": 2, "modes": 3, "low_nfe": 24},
-    "sample_low_nfe": {"extractor": 1, "call": 1, "weights": 1, "low_nfe": 24},
+    "sample_low_nfe": {"extractor": 1, "call": 1, "weights": 1, "low_nfe": 24, "samplers": 3},
     "measure_low_nfe": {"pairs": 4},
     "extract_features": {"extractor": 1, "sweep": 4},
     "extract_reference_features": {"extractor": 1, "sweep": 4, "stored": 5},
@@ -75,7 +75,10 @@ def _evaluations(rule: str, study: Study) -> float:
     """Return the network calls of the largest job of a rule, over all its images."""
     if rule == "sample_low_nfe" and study.low_nfe:
         first, stop = study.low_nfe.shards[0]
-        runs = [{"sampler_name": name, "steps": str(steps), "jump": jump} for name, steps, jump in study.low_nfe.runs()]
+        runs = [
+            {"sampler_name": run.sampler_name, "steps": str(run.steps), "jump": run.jump}
+            for run in study.low_nfe.runs()
+        ]
         return max(costs.network_calls(rule, study, {**run, "first": str(first), "stop": str(stop)}) for run in runs)
     stage = study.teleport if rule in ("sample_teleport", "measure_early_checkpoints") else study.trajectories
     slowest = max(stage.samplers, key=costs.calls)

@@ -22,7 +22,7 @@ from underpainting_workflow.studies.base import Model, Place, ascending
 if TYPE_CHECKING:
     SamplerName = str
 else:
-    SamplerName = Literal[tuple(name for name, kind in SAMPLERS.items() if not kind.relative)]
+    SamplerName = Literal[tuple(SAMPLERS)]
 Spacing = Literal["linspace", "leading", "trailing"]
 
 
@@ -43,12 +43,20 @@ class SamplerChoice(Model):
         "does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
     )
 
+    @field_validator("timestep_spacing")
+    @classmethod
+    def _can_spread(cls, value: Spacing | None, info: ValidationInfo) -> Spacing | None:
+        name = info.data.get("name")
+        if value and name and SAMPLERS[name].relative:
+            raise InputError(Problem(f"{name} takes its levels from the eigenbasis, not from diffusers", "remove it"))
+        return value
+
     @field_validator("clip_sample")
     @classmethod
     def _can_clip(cls, value: bool, info: ValidationInfo) -> bool:
         name = info.data.get("name")
         if value and name and not SAMPLERS[name].clips:
-            problem = f"diffusers' {SAMPLERS[name].label} cannot clip"
+            problem = f"{SAMPLERS[name].label} cannot clip"
             raise InputError(Problem(problem, f"remove it, or take one of {CLIPPING}"))
         return value
 
@@ -192,7 +200,9 @@ Extractor = Annotated[ClassifierExtractor | InceptionExtractor, Field(discrimina
 class TeleportConfig(Seeded):
     """The sweep over skipped steps: image quality when a jump replaces the first steps."""
 
-    samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers to start after the jump.")
+    samplers: tuple[SamplerChoice, ...] = Field(
+        min_length=1, description="The samplers to start after the jump; no relative ones."
+    )
     skipped_steps: tuple[int, ...] = Field(
         min_length=1, description="Numbers of steps that a jump replaces; 0 is the sampler without a jump."
     )
@@ -232,7 +242,10 @@ class TeleportConfig(Seeded):
 
     @field_validator("samplers")
     @classmethod
-    def _once(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+    def _on_own_grid(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        if relative := [choice.id for choice in value if choice.kind.relative]:
+            problem = f"{shorten(', '.join(relative))} follows the Gaussian to its first call: no step is left to skip"
+            raise InputError(Problem(problem, "remove it here, and list it in low_nfe.samplers"))
         return _distinct(value)
 
     @property

@@ -6,6 +6,7 @@ The Snakefile imports this module, so it imports nothing heavy.
 from __future__ import annotations
 
 from underpainting_workflow.studies.denoiser import OwnDenoiser
+from underpainting_workflow.studies.files import low_nfe
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import InceptionExtractor, Seeded
 
@@ -46,7 +47,8 @@ def _kept(study: Study) -> dict[str, float]:
     """Return the sizes of arrays that many rules read, in MiB.
 
     `stored`: the data set, as bytes; `basis`: the eigenbasis, in float64; `modes`: the covariances of a mixture;
-    `weights`: the network; `gaussian`: the Gaussian of a network trained on one.
+    `weights`: the network; `gaussian`: the Gaussian of a network trained on one; `samplers`: the eigenbasis, where a sampler or
+    its grid needs it.
     """
     pixels, own = image_values(study), _own(study)
     basis = 8 * components(study) * pixels / MIB
@@ -56,6 +58,7 @@ def _kept(study: Study) -> dict[str, float]:
         "modes": 8 * _clusters(study) * min(study.mixture.rank or pixels, pixels) * pixels / MIB,
         "weights": _OWN_WEIGHTS if own else _USUAL_WEIGHTS,
         "gaussian": basis if own and own.training.residual != "none" else 0.0,
+        "samplers": basis if _samplers_need_basis(study) else 0.0,
     }
 
 
@@ -66,10 +69,10 @@ def _in_batches(study: Study) -> dict[str, float]:
     `low_nfe`: those of a batch at every level where a jump lands; `call`: the feature maps of a network call;
     `training`: those of a training step.
     """
-    pixels, own, low_nfe = image_values(study), _own(study), study.low_nfe
+    pixels, own, few = image_values(study), _own(study), study.low_nfe
     walked, swept = (_batch(stage) for stage in (study.trajectories, study.teleport))
-    low_nfe_batch = _batch(low_nfe) if low_nfe else 0
-    landings = max((len(jump.skipped_percent) for jump in low_nfe.jumps), default=1) if low_nfe else 0
+    low_nfe_batch = _batch(few) if few else 0
+    landings = max((len(jump.skipped_percent) for jump in few.jumps), default=1) if few else 0
     steps = max(choice.steps for choice in study.trajectories.samplers)
     values = map_values(study)
     return {
@@ -101,6 +104,12 @@ def _of_one_rule(study: Study) -> dict[str, float]:
 
 def _own(study: Study) -> OwnDenoiser | None:
     return study.denoiser if isinstance(study.denoiser, OwnDenoiser) else None
+
+
+def _samplers_need_basis(study: Study) -> bool:
+    runs = study.low_nfe.runs() if study.low_nfe else []
+    walked = any(choice.kind.relative for choice in study.trajectories.samplers)
+    return walked or any(low_nfe.needs_basis(run.sampler_name, run.grid) for run in runs)
 
 
 def _clusters(study: Study) -> int:

@@ -91,6 +91,18 @@ def test_a_jump_is_compared_with_as_many_steps_and_with_the_plain_run() -> None:
     assert "behind" not in measure_low_nfe.compared(rows[1], rows, None)
 
 
+def test_losses_count_from_the_best_grid() -> None:
+    """Else a jump would seem to help where it mends what a bad grid spoils."""
+    random = np.random.default_rng(1)
+    real = {prefix: distances.Reference(random.standard_normal((80, 3))) for prefix in ("", "autoencoder_")}
+    errors = random.gamma(2.0, 0.01, 9)
+    bad, good, jumped = (
+        low_nfe_row(5, jump, shift, real, errors) for jump, shift in (("none", 3.0), ("none", 1.0), ("mixture", 2.0))
+    )
+    found = [measure_low_nfe.compared(row, [bad, good, jumped], None)["loss"] for row in (bad, good, jumped)]
+    assert found[0] > found[2] > found[1] == 0
+
+
 def test_differences_are_those_of_the_library(tmp_path: Path) -> None:
     found = files(tmp_path, [range(12)], 0.0, [])
     stored(Path(found["samples"][0]), range(100, 112))

@@ -9,6 +9,7 @@ from diffusers import DDIMScheduler
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise import schedules
+from underpainting.noise.grid_names import COVARIANCE
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.teleport import discretisation, hybrid_sampler
@@ -43,6 +44,12 @@ def test_the_loss_falls_with_twice_the_order(name: str, order: int) -> None:
     variances = torch.tensor([4.0, 1.0, 0.2], dtype=torch.float64)
     lost = [loss_of(name, steps, 0.5, variances) for steps in (40, 80)]
     assert np.log2(lost[0] / lost[1]) == pytest.approx(2 * order, abs=0.5)
+
+
+def test_the_relative_sampler_loses_nothing(basis: Eigenbasis) -> None:
+    for start in (1.0, 0.5):
+        sampler = hybrid_sampler.regridded("relative", NETWORK, 3, start, COVARIANCE, basis)
+        assert discretisation.loss(basis.variances, sampler) == 0
 
 
 @pytest.mark.parametrize("name", DETERMINISTIC)

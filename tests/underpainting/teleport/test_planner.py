@@ -101,7 +101,8 @@ def test_few_steps_begin_later_than_many(basis: Eigenbasis) -> None:
 def sweep(**columns: list[float]) -> pd.DataFrame:
     """Rows of one sampler; in features of the autoencoder, and from the network's own images, the shortest jump is the best."""
     rows = len(columns["skipped_steps"])
-    base = {"sampler": ["ddim-9"] * rows, "design": ["truncate"] * rows, "alpha": [1.0] * rows, "n": [100] * rows}
+    base = {"sampler": ["ddim-9"] * rows, "design": ["truncate"] * rows, "grid": [np.nan] * rows}
+    base |= {"alpha": [1.0] * rows, "n": [100] * rows}
     jumps = ["gaussian" if skipped else "none" for skipped in columns["skipped_steps"]]
     others = {"skipped_percent": np.nan, "floor_infinite": 0.5, "autoencoder_floor_infinite": 0.0}
     measures = {
@@ -130,6 +131,17 @@ def test_the_plan_is_compared_with_the_best_of_the_sweep() -> None:
     assert (bolder["planned"], bolder["excess"]) == (6, 3.0)
     longer = plan_table.compare(rows.assign(step_loss=[0.2, 9.0, 8.0]), SHORTFALL, tolerance=0.01, calls=9)
     assert longer.iloc[0]["planned"] == 6, "steps that lose more than the jump are worth skipping"
+
+
+def test_each_grid_is_planned_for_itself() -> None:
+    rows = (
+        three_rows([4.0, 2.0, 1.0]).iloc[[2, 0]].assign(design="regrid", skipped_percent=[3, 6], skipped_steps=np.nan)
+    )
+    other = rows.assign(grid="karras", step_loss=[50.0, 0.2], fd_infinite=rows["fd_infinite"] / 2)
+    table = pd.concat([rows.assign(grid="time"), other], ignore_index=True)
+    found = plan_table.compare(table, SHORTFALL, tolerance=0.01, calls=9)
+    assert found[["grid", "planned"]].to_numpy().tolist() == [["time", 3], ["karras", 6]]
+    assert (found["best_fd"] == [1.0, 0.5]).all()
 
 
 def test_each_measure_has_its_own_best_skipped_steps() -> None:

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import CountingDenoiser, DiffusersDenoiser
-from underpainting.noise.levels import NoiseGrid, training_grid
+from underpainting.noise.grid_names import COVARIANCE
+from underpainting.noise.levels import DATA, NoiseGrid, training_grid
+from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
+from underpainting.samplers.schedulers import spread
 from underpainting.samplers.walk import Sampler, sample
 from underpainting.teleport import hybrid_sampler
 from underpainting.teleport.jumps import GaussianJump
@@ -131,6 +134,30 @@ def test_a_jump_that_leaves_no_step_is_refused(basis: Eigenbasis, name: str, ski
         hybrid_sampler.state_at_step(
             GaussianJump(basis), Sampler(name, STEPS, SCHEDULE), noise_of(basis), skipped_steps
         )
+
+
+@pytest.mark.parametrize("skipped_percent", [0, 40])
+def test_the_relative_sampler_is_exact_from_wherever_a_jump_lands(basis: Eigenbasis, skipped_percent: int) -> None:
+    scheduler, start = DDIMScheduler(), hybrid_sampler.start_after(skipped_percent)
+    schedule, noise = schedule_of(scheduler), noise_of(basis)
+    sampler = hybrid_sampler.regridded("relative", schedule, 4, start, COVARIANCE, basis)
+    jumped = hybrid_sampler.state_at_time(GaussianJump(basis), schedule, noise, start)
+    state = jumped if skipped_percent else sampler.start(noise)
+    first = schedule.level(1.0)
+    expected = gaussian.state(basis, noise * spread(first), first, DATA)
+    torch.testing.assert_close(sample(sampler, GaussianDenoiser(basis), state), expected, rtol=1e-9, atol=1e-9)
+    if skipped_percent:
+        assert sampler.grid[0] == pytest.approx(schedule.level(start)) and sampler.origin is None
+    else:
+        own = Sampler("relative", 4, scheduler, basis)
+        assert sampler.origin == own.origin == first
+        assert sampler.grid.sigma.tolist() == own.grid.sigma.tolist()
+
+
+def test_what_needs_a_basis_says_so() -> None:
+    for name, grid in (("relative", "time"), ("ddim", COVARIANCE)):
+        with pytest.raises(ValueError, match=r"give the eigenbasis of the data|give it the eigenbasis"):
+            hybrid_sampler.regridded(name, schedule_of(DDIMScheduler()), 4, 1.0, grid)
 
 
 def test_images_of_another_size_are_refused(basis: Eigenbasis) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from underpainting.noise.grid_names import COVARIANCE, TIME
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.teleport.registry import NO_JUMP, kind_of
 from underpainting.theory.theories import COMPARED
 from underpainting_workflow.studies.files import stages, sweep, theories
-from underpainting_workflow.studies.low_nfe import LowNfeConfig
+from underpainting_workflow.studies.low_nfe import LowNfeConfig, Run
 from underpainting_workflow.studies.models import Study
 from underpainting_workflow.studies.sampling import SamplerName
 
@@ -30,29 +31,64 @@ def landed(name: str, _: Study, jump: str, first: str, stop: str) -> list[str]:
     return [] if jump == NO_JUMP else [f"results/{name}/jumps/{jump}/seeds_{first}-{stop}.zarr.zip"]
 
 
+def grid_mark(grid: str) -> str:
+    """Return what a grid adds to the name of a run's folder: nothing for the network's own time."""
+    return "" if grid == TIME else f"-{grid}"
+
+
+def grid_of(mark: str) -> str:
+    """Return the grid with a mark."""
+    return mark.removeprefix("-") or TIME
+
+
+def basis(name: str, _: Study, sampler_name: str, mark: str) -> list[str]:
+    """Return the eigenbasis if a run needs it, for its grid or its sampler."""
+    return [f"results/{name}/eigenbasis.zarr.zip"] * needs_basis(sampler_name, grid_of(mark))
+
+
+def needs_basis(sampler_name: str, grid: str) -> bool:
+    """Return whether a run needs the eigenbasis of the data."""
+    return SAMPLERS[sampler_name].relative or grid == COVARIANCE
+
+
 def features_of(
-    steps: int | str, name: str = "{study}", sampler_name: str = "{sampler_name}", jump: str = "{jump}"
+    steps: int | str,
+    name: str = "{study}",
+    sampler_name: str = "{sampler_name}",
+    mark: str = "{mark}",
+    jump: str = "{jump}",
 ) -> str:
     """Return the path of a run's feature shards, with placeholders `{first}`, `{stop}` and for missing arguments."""
-    return f"results/{name}/low_nfe/{sampler_name}-{steps}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
+    return f"results/{name}/low_nfe/{sampler_name}-{steps}{mark}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
 
 
-def _shards(name: str, study: Study, sampler_name: str, steps: int, jump: str) -> list[str]:
-    return stages.shards(features_of(steps, name, sampler_name, jump), section(study))
+def _shards(name: str, study: Study, run: Run) -> list[str]:
+    pattern = features_of(run.steps, name, run.sampler_name, grid_mark(run.grid), run.jump)
+    return stages.shards(pattern, section(study))
 
 
 def features(name: str, study: Study, sampler_name: str) -> list[str]:
     """Return the features of every run of a sampler, run after run, shard after shard."""
-    runs = [(steps, jump) for sampler, steps, jump in section(study).runs() if sampler == sampler_name]
-    return [file for steps, jump in runs for file in _shards(name, study, sampler_name, steps, jump)]
+    return [file for run in section(study).runs_of(sampler_name) for file in _shards(name, study, run)]
 
 
 def settings(_: str, study: Study, sampler_name: str) -> dict[str, object]:
     """Return the runs of a sampler, and the settings of their measures."""
     low_nfe = section(study)
-    runs = [[steps, jump] for sampler, steps, jump in low_nfe.runs() if sampler == sampler_name]
-    plain = low_nfe.reference_steps(next(sampler for sampler in low_nfe.samplers if sampler == sampler_name))
-    return {"runs": runs, "reference": plain, **sweep.fidelity_settings(study)}
+    runs = [[run.steps, run.grid, run.jump] for run in low_nfe.runs_of(sampler_name)]
+    return {"runs": runs, "reference": low_nfe.reference_steps(sampler_name), **sweep.fidelity_settings(study)}
+
+
+def run_settings(_: str, study: Study, mark: str, jump: str) -> dict[str, object]:
+    """Return the settings of a run; the network's own time is the usual grid, and not among them."""
+    low_nfe = section(study)
+    return {
+        "skipped_percent": list(low_nfe.skipped_percent(jump)),
+        "batch_size": low_nfe.batch_size,
+        "extractor": study.teleport.extractor.name,
+        "compute": study.compute(),
+        **({"grid": grid_of(mark)} if mark else {}),
+    }
 
 
 def rows(name: str, study: Study) -> list[str]:
@@ -90,7 +126,12 @@ def shown(study: Study) -> list[list[int | str]]:
     return [list(run) for run in dict.fromkeys([*runs, *([(plain, NO_JUMP)] if plain else [])])]
 
 
+def shown_grid(study: Study) -> str:
+    """Return the grid of the runs to show."""
+    return section(study).grids_of(shown_sampler(study))[0]
+
+
 def pictures(name: str, study: Study) -> list[str]:
     """Return the first shard of every run whose images are shown; a shard holds images of its first seeds only."""
-    sampler = shown_sampler(study)
-    return [_shards(name, study, sampler, int(steps), str(jump))[0] for steps, jump in shown(study)]
+    sampler, grid = shown_sampler(study), shown_grid(study)
+    return [_shards(name, study, Run(sampler, int(steps), grid, str(jump)))[0] for steps, jump in shown(study)]

@@ -12,6 +12,12 @@ def of_sampler(name: str, study: Study, sampler: str, seeds: range | None = None
     return stages.shards(pattern, study.trajectories, seeds)
 
 
+def basis(name: str, study: Study, sampler: str) -> list[str]:
+    """Return the eigenbasis if a sampler is relative to it."""
+    choice = next(choice for choice in study.trajectories.samplers if choice.id == sampler)
+    return [f"results/{name}/eigenbasis.zarr.zip"] * choice.kind.relative
+
+
 def of_all(name: str, study: Study) -> list[str]:
     """Return all trajectory shards of all samplers."""
     return [file for choice in study.trajectories.samplers for file in of_sampler(name, study, choice.id)]
