@@ -14,7 +14,7 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from scripts import jump_ahead, sample_teleport, solve_flow, solve_jumps
+from scripts import jump_ahead, sample_teleport, sample_trajectories, solve_flow, solve_jumps
 from snakemake_provenance.plan import Job
 from tests.helpers.bases import make_basis
 from underpainting import denoisers, meter
@@ -34,7 +34,7 @@ from underpainting.samplers.walk import Sampler, sample
 from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting.theory.isotropic import IsotropicDenoiser
 from underpainting_workflow import forecast
-from underpainting_workflow.studies import SamplerChoice, Study, costs, files
+from underpainting_workflow.studies import SamplerChoice, Study, costs, files, sizes
 from underpainting_workflow.usage.record import Record, State, write
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny.yaml"
@@ -169,6 +169,37 @@ def test_solutions_cost_what_they_call_and_are_of_the_seeds_that_they_say(tmp_pa
         start = torch.from_numpy(landed["state"].values[:3, 1])
         images = reference_solution.solve(denoiser, schedule, start, level, steps).numpy()
     np.testing.assert_allclose(errors[3, 3:], squared(images, own["images"].values[3:]), rtol=1e-4)
+
+
+def test_trajectories_of_the_relative_sampler_begin_where_the_gaussian_leads(
+    tmp_path: Path, network: UNet2DModel
+) -> None:
+    study = study_with(trajectories={"samplers": [{"name": "ddim", "steps": 6}, {"name": "relative", "steps": 4}]})
+    inputs, output = network_folder(tmp_path, network), str(tmp_path / "seeds_0-8.zarr.zip")
+    config = {"sampler": study.trajectories.samplers[1].model_dump(), "batch_size": 3}
+    meter.reset()
+    sample_trajectories.main(inputs, output, "tiny", range(8), config, Compute("cpu"))
+    wildcards = {"sampler": "relative-4", "first": "0", "stop": "8"}
+    assert spent() == costs.network_calls("sample_trajectories", study, wildcards) == 8 * 4
+    found, basis = artifacts.load(output), eigenbasis.load(inputs["eigenbasis"])
+    sampler = Sampler("relative", 4, DDIMScheduler(clip_sample=False), basis)
+    assert found["sigma"].values.tolist() == sampler.grid.sigma.tolist()
+    assert "eigenbasis" in artifacts.provenance(found)["model"]
+    start = sampler.start(initial_noise(range(8), (1, 8, 8)))
+    np.testing.assert_allclose(found["state"].values[:, 0], start.numpy(), atol=1e-5)
+
+
+def test_a_study_holds_the_eigenbasis_where_a_sampler_or_its_grid_needs_it() -> None:
+    alone = {"samplers": ["unipc"], "grids": ["time"]}
+    held = sizes.sizes(study_with(low_nfe=alone))
+    assert held["samplers"] == 0 < held["basis"]
+    relative = {"samplers": [{"name": "relative", "steps": 4}]}
+    for changes in (
+        {"low_nfe": {**alone, "samplers": ["relative"]}},
+        {"low_nfe": {**alone, "grids": ["covariance"]}},
+        {"low_nfe": alone, "trajectories": relative},
+    ):
+        assert sizes.sizes(study_with(**changes))["samplers"] == held["basis"]
 
 
 def test_sweeps_without_a_seed_in_common_need_no_landings() -> None:
