@@ -439,6 +439,24 @@ seeds.
 """,
     ),
     Figure(
+        draw="quality_by_calls",
+        file="fig_quality_by_calls",
+        category="Teleportation",
+        label="Few calls: the relative sampler and all others",
+        inputs={"table": _SWEEP},
+        config=lambda study: low_nfe.names(study)["samplers"],
+        condition=low_nfe.sweeps_relative,
+        title="Quality by network calls: the relative sampler beside all others",
+        caption="""
+Quality of *{{ snakemake.wildcards.study }}* by network calls (NFE), lower is better: root mean squared difference from
+the network's own images, and Fréchet distances to held-out real images, extrapolated to infinitely many images and
+drawn no lower than those of real images. **In colour**: samplers that integrate the Gaussian of the data exactly and
+ask the network for its departure from it, with 95 % intervals by resampling seeds. **Grey**: the best of all other
+samplers on all grids of the study, with at most so many calls, from noise (solid) and after the best jump (dashed);
+thin lines are the others one by one.
+""",
+    ),
+    Figure(
         draw="low_nfe",
         file="fig_low_nfe",
         category="Teleportation",

@@ -18,6 +18,7 @@ from scripts import tabulate_low_nfe, tabulate_teleport
 from tests.helpers import legible, sweeps
 from underpainting.io import artifacts
 from underpainting.plotting import few_calls, low_nfe, skipping
+from underpainting.plotting.quality_by_calls import quality_by_calls
 from underpainting.samplers import registry
 from underpainting.teleport import sweep
 from underpainting_workflow import figures, tables
@@ -58,6 +59,10 @@ def draw_few(shape: tuple[int, ...]) -> Figure:
     )
 
 
+def draw_by_calls(samplers: list[str]) -> Figure:
+    return quality_by_calls(sweeps.regridded(samplers, NFE), labels(samplers))
+
+
 FOUR = ["ddim", "heun", "dpmsolverpp", "unipc"]
 FIGURES: dict[str, Callable[[], Figure]] = {
     "skipping": lambda: draw_skipping(1, LOSSES),
@@ -78,6 +83,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "low_nfe, ten samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
     "skipped time": lambda: draw_low_nfe(low_nfe.skipped_percent, FOUR),
     "skipped time, one sampler, many calls": lambda: draw_low_nfe(low_nfe.skipped_percent, ["heun"], nfe=(20,)),
+    "quality by calls": lambda: draw_by_calls([*FOUR, "relative"]),
+    "quality by calls, one other": lambda: draw_by_calls(["ddpm", "relative"]),
     "few calls, grey": lambda: draw_few((1, 8, 8)),
     "few calls, colour": lambda: draw_few((3, 6, 6)),
 }
@@ -420,6 +427,17 @@ def test_low_nfe_figures_and_page_are_there_with_a_low_nfe_only() -> None:
     assert len(of_low_nfe) == 2 * sum("low_nfe" in figure.draw for figure in figures.FIGURES) + 1
     assert of_low_nfe <= {*figures.files("x", with_low_nfe), *files.products.tables("x", with_low_nfe)}
     assert not of_low_nfe & {*figures.files("x", without), *files.products.tables("x", without)}
+
+
+def test_the_best_of_all_others_is_drawn_and_gets_no_worse_with_more_calls() -> None:
+    table = sweeps.regridded(["ddim", "unipc", "relative"], (4, 5, 8))
+    worse = (table["sampler"] == "unipc-8") | (table["sampler"] == "ddim-8")
+    table.loc[worse, "fd_infinite"] = 9.0
+    panel = quality_by_calls(table, labels(["ddim", "unipc", "relative"])).axes[1]
+    envelope = next(line for line in panel.lines if line.get_linewidth() > 1.5 and line.get_linestyle() == "-")
+    plain = table[(table["jump"] == "none") & ~table["sampler"].str.startswith("relative") & (table["nfe"] < 50)]
+    at_five = plain[plain["nfe"] <= 5]["fd_infinite"].min()
+    np.testing.assert_allclose(np.asarray(envelope.get_ydata())[-2:], at_five)
 
 
 def test_images_shown_are_of_five_and_ten_calls_and_of_the_plain_run() -> None:

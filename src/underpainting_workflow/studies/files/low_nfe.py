@@ -101,6 +101,11 @@ def swept(study: Study) -> bool:
     return study.low_nfe is not None
 
 
+def sweeps_relative(study: Study) -> bool:
+    """Return whether a relative sampler is measured beside others at low NFE."""
+    return study.low_nfe is not None and {SAMPLERS[name].relative for name in study.low_nfe.samplers} == {True, False}
+
+
 def names(study: Study) -> dict[str, dict[str, str]]:
     """Return the labels of samplers and jumps, in the order of the study; "no jump" is the first of the jumps."""
     low_nfe = section(study)

@@ -1,0 +1,95 @@
+"""Quality by network calls: relative samplers beside the envelope of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from underpainting.plotting import style
+from underpainting.samplers.registry import SAMPLERS
+from underpainting.teleport import sweep
+from underpainting.teleport.registry import NO_JUMP
+
+LETTERS = "ABC"
+OTHERS = {"no jump": "-", "with a jump": "--"}
+_OURS = "#0072B2"
+
+
+@style.styled
+def quality_by_calls(table: pd.DataFrame, samplers: Mapping[str, str]) -> Figure:
+    """Draw each measure by network calls: relative samplers in colour, the best of all others as grey envelopes.
+
+    Args:
+        table: `teleport.csv`.
+        samplers: label of each sampler.
+    """
+    rows = sweep.regridded(table)
+    measures = _measures(rows)
+    figure = style.new_figure(3.1)
+    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    for letter, axes, (measure, label) in zip(LETTERS, panels, measures.items(), strict=False):
+        _draw_measure(axes, _raised(rows, measure), measure)
+        style.panel_title(axes, letter, label)
+        axes.set_xlabel("NFE")
+    figure.legend(handles=_handles(rows, samplers), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _measures(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the column of each measure that was made, with its title."""
+    distances = {
+        "fd_infinite": sweep.distance_name(str(rows["extractor"].iloc[0])),
+        "autoencoder_fd_infinite": sweep.distance_name("autoencoder"),
+    }
+    known = {"rmse_to_network": "RMSE to the network's images"} | distances
+    return {column: label for column, label in known.items() if rows[column].notna().any()}
+
+
+def _raised(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Raise a distance and its interval to the floor of real images."""
+    floor = measure.replace("fd_infinite", "floor_infinite")
+    if floor == measure:
+        return rows
+    return rows.assign(
+        **{f"{measure}{end}": rows[f"{measure}{end}"].clip(lower=rows[floor]) for end in ("", "_low", "_high")}
+    )
+
+
+def _draw_measure(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
+    ours = rows["sampler_name"].map(lambda name: SAMPLERS[name].relative)
+    others = rows[~ours & rows[measure].notna()]
+    for jumped, linestyle in zip((False, True), OTHERS.values(), strict=True):
+        chosen = others[(others["jump"] != NO_JUMP) == jumped]
+        if not jumped:
+            for _, own in chosen.groupby("sampler_name"):
+                best = own.groupby("nfe")[measure].min()
+                axes.plot(best.index, best, color=style.MUTED, lw=0.5, alpha=0.5)
+        envelope = chosen.groupby("nfe")[measure].min().cummin()
+        axes.plot(envelope.index, envelope, color=style.MUTED, ls=linestyle, lw=1.8)
+    for _, own in rows[ours & (rows["jump"] == NO_JUMP)].groupby("sampler_name"):
+        best = own.sort_values("nfe")
+        axes.plot(best["nfe"], best[measure], "o-", color=_OURS)
+        axes.vlines(best["nfe"], best[f"{measure}_low"], best[f"{measure}_high"], color=_OURS, lw=0.9)
+    style.log_y_axis(axes, float(rows[measure].min()), float(rows[measure].max()))
+    calls = sorted(rows["nfe"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks(calls, [str(int(one)) for one in calls])
+    axes.minorticks_off()
+
+
+def _handles(rows: pd.DataFrame, samplers: Mapping[str, str]) -> list[Line2D]:
+    ours = [samplers[name] for name in dict.fromkeys(rows["sampler_name"]) if SAMPLERS[name].relative]
+    jumped = {"no jump": (rows["jump"] == NO_JUMP).any(), "with a jump": (rows["jump"] != NO_JUMP).any()}
+    return [
+        *(Line2D([], [], marker="o", color=_OURS, label=label) for label in ours),
+        *(
+            Line2D([], [], color=style.MUTED, ls=line, lw=1.8, label=f"best of all others, {kind}")
+            for kind, line in OTHERS.items()
+            if jumped[kind]
+        ),
+        Line2D([], [], color=style.MUTED, lw=0.5, alpha=0.5, label="each of the others, no jump"),
+    ]
