@@ -56,7 +56,7 @@ def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
     _front(panels[-1], rows, names)
     style.panel_title(panels[-1], LETTERS[count - 1], "All samplers")
     _distance_axis(panels, pd.concat([rows, plain]), columns, str(table["extractor"].iloc[0]))
-    _call_axis(panels[0], rows["nfe"].unique())
+    call_axis(panels[0], rows["nfe"].unique())
     for axes in panels:
         axes.set_xlabel("NFE")
     figure.legend(handles=list(_handles(names, with_front=True)), loc="outside lower center", ncols=4)
@@ -155,7 +155,7 @@ def _distance_axis(panels: list[Axes], rows: pd.DataFrame, columns: int, extract
         axes.set_ylabel(f"{sweep.distance_name(extractor)}\nn to infinity")
 
 
-def _call_axis(axes: Axes, calls: FloatArray) -> None:
+def call_axis(axes: Axes, calls: FloatArray) -> None:
     """Set a logarithmic x axis with round labels, as far as there is room."""
     axes.set_xscale("log")
     ticks = [tick for tick in TICKS if calls.min() <= tick <= calls.max()] or calls.tolist()

@@ -9,12 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from underpainting.plotting import style
+from underpainting.plotting import low_nfe, style
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.teleport import sweep
 from underpainting.teleport.registry import NO_JUMP
 
 LETTERS = "ABC"
+UNITS = {
+    "rmse_to_network": "difference in image units",
+    "fd_infinite": "squared distance of features",
+    "autoencoder_fd_infinite": "squared distance of codes",
+}
 OTHERS = {"no jump": "-", "with a jump": "--"}
 _OURS = "#0072B2"
 
@@ -34,7 +39,7 @@ def quality_by_calls(table: pd.DataFrame, samplers: Mapping[str, str]) -> Figure
     for letter, axes, (measure, label) in zip(LETTERS, panels, measures.items(), strict=False):
         _draw_measure(axes, _raised(rows, measure), measure)
         style.panel_title(axes, letter, label)
-        axes.set_xlabel("NFE")
+        axes.set(xlabel="NFE", ylabel=UNITS[measure])
     figure.legend(handles=_handles(rows, samplers), loc="outside lower center", ncols=4)
     return figure
 
@@ -75,10 +80,7 @@ def _draw_measure(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
         axes.plot(best["nfe"], best[measure], "o-", color=_OURS)
         axes.vlines(best["nfe"], best[f"{measure}_low"], best[f"{measure}_high"], color=_OURS, lw=0.9)
     style.log_y_axis(axes, float(rows[measure].min()), float(rows[measure].max()))
-    calls = sorted(rows["nfe"].unique())
-    axes.set_xscale("log")
-    axes.set_xticks(calls, [str(int(one)) for one in calls])
-    axes.minorticks_off()
+    low_nfe.call_axis(axes, rows["nfe"].unique())
 
 
 def _handles(rows: pd.DataFrame, samplers: Mapping[str, str]) -> list[Line2D]:

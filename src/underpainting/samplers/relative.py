@@ -10,10 +10,11 @@ In r = sigma / alpha and y = U^T (x / alpha - mu), the flow of a denoiser D with
 z is standard normal for Gaussian data, whose v vanishes: any step is then exact. For other data v is the departure of the
 network from the Gaussian in units of the Gaussian's posterior standard deviation, sqrt(lambda) sin phi. A step needs
 
-    z_k(1) - z_k(0) = - int s_k r dl / (r^2 + lambda_k),     s_k = R_k / sin phi_k,     l = ln r
+    z_k(1) - z_k(0) = - int R_k dl / sqrt(r^2 + lambda_k),        l = ln r
 
-since dphi_k = sqrt(lambda_k) r dl / (r^2 + lambda_k). The weights of s are regular at lambda = 0, where a constant s makes the
-step that of DDIM (Song et al. 2021). Here
+of an R that is known at the calls alone. It is taken as R_k = s_k r / sqrt(r^2 + lambda'_k) with a slow s_k: v is slow in phi_k
+where lambda' = lambda. A network's departure along components of little variance comes from coarser ones, so that lambda' is
+at least 0.3 of the mean variance of a pixel. At lambda' = 0 a constant s makes the step that of DDIM (Song et al. 2021). Here
 
     first step   from pure noise the Gaussian's flow leads to the first call; s = 0 at the origin
     predictor    s linear in phi_1, the angle of the first component, through the last two calls; constant at the first call
@@ -38,6 +39,7 @@ from torch import Tensor
 from underpainting.basis.eigenbasis import Eigenbasis, FloatArray
 
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
+_COARSE = 0.3  # of the mean variance of a pixel: the least lambda'
 _ROUNDING = 1e-10  # of the largest variance; less is no variance
 
 
@@ -98,12 +100,13 @@ def _distinct_variances(basis: Eigenbasis) -> FloatArray:
 
 
 def weights(
-    variances: FloatArray, here: float, there: float, ratios: Sequence[float], scale: float
+    variances: FloatArray, coarse: FloatArray, here: float, there: float, ratios: Sequence[float], scale: float
 ) -> list[FloatArray]:
     """Compute the weight of each departure in z(there) - z(here), with s a polynomial in arctan(r / scale) through the calls.
 
     Args:
         variances: lambda, shape (component,).
+        coarse: lambda', shape (component,).
         here, there: r at both ends, 0 < there <= here.
         ratios: r of the calls, each different.
         scale: square root of the largest variance.
@@ -114,13 +117,14 @@ def weights(
     ends = np.log([there, here])
     log_ratio = ends.mean() + 0.5 * (ends[1] - ends[0]) * _NODES
     ratio = np.exp(log_ratio)
-    density = 0.5 * (ends[1] - ends[0]) * _NODE_WEIGHTS * ratio / (ratio**2 + variances[:, None])
+    shape = ratio / np.sqrt((ratio**2 + variances[:, None]) * (ratio**2 + coarse[:, None]))
+    density = 0.5 * (ends[1] - ends[0]) * _NODE_WEIGHTS * shape
     place, places = np.arctan(ratio / scale), np.arctan(np.asarray(ratios) / scale)
     found = []
     for index, at in enumerate(ratios):
         others = np.delete(places, index)
         lagrange = np.prod((place - others[:, None]) / (places[index] - others[:, None]), axis=0)
-        found.append((density @ lagrange) * np.sqrt(at**2 + variances) / at)
+        found.append((density @ lagrange) * np.sqrt(at**2 + coarse) / at)
     return found
 
 
@@ -138,6 +142,7 @@ class RelativeIntegrator:
     def __init__(self, basis: Eigenbasis, like: Tensor, origin: float | None = None) -> None:
         self._mean, self._vectors = (tensor.to(like) for tensor in (basis.mean, basis.vectors))
         self._variances = _distinct_variances(basis)
+        self._coarse = np.maximum(self._variances, _COARSE * basis.total_variance / basis.pixels)
         self._scale = float(np.sqrt(self._variances.max(initial=0.0))) or 1.0
         self._complete = basis.rank == basis.pixels
         self._origin = origin
@@ -197,7 +202,8 @@ class RelativeIntegrator:
         moved, ratios = self._carry(state, here, there), [call.ratio for call in calls]
         if there == here:
             return moved
-        for call, weight in zip(calls, weights(self._variances, here, there, ratios, self._scale), strict=True):
+        found = weights(self._variances, self._coarse, here, there, ratios, self._scale)
+        for call, weight in zip(calls, found, strict=True):
             moved = self._sum(moved, self._times(call.departure, weight * np.sqrt(there**2 + self._variances)))
         return moved
 

@@ -201,15 +201,17 @@ def test_weights_integrate_the_polynomial_through_the_calls(
     variance: float, ends: tuple[float, float], nodes: list[float]
 ) -> None:
     here, there = max(ends), min(ends)
-    found = weights(np.array([variance]), here, there, nodes, 2.0)
+    coarse = max(variance, 0.1)
+    found = weights(np.array([variance]), np.array([coarse]), here, there, nodes, 2.0)
     for index, node in enumerate(nodes):
 
         def integrand(log_ratio: float, index: int = index) -> float:
             angle, others = np.arctan(np.exp(log_ratio) / 2), np.arctan(np.delete(nodes, index) / 2)
             polynomial = np.prod((angle - others) / (np.arctan(nodes[index] / 2) - others))
-            return float(polynomial * np.exp(log_ratio) / (np.exp(2 * log_ratio) + variance))
+            square = np.exp(2 * log_ratio)
+            return float(polynomial * np.sqrt(square / (square + variance) / (square + coarse)))
 
-        expected = quad(integrand, np.log(there), np.log(here), epsrel=1e-10)[0] * np.sqrt(node**2 + variance) / node
+        expected = quad(integrand, np.log(there), np.log(here), epsrel=1e-10)[0] * np.sqrt(node**2 + coarse) / node
         assert found[index][0] == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
