@@ -57,23 +57,22 @@ def test_a_clipped_study_of_a_model_that_says_otherwise(fresh: Project) -> None:
     assert planned["compare_with_theory"] == 1 and "sample_trajectories" not in planned
 
 
-def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(fresh: Project) -> None:
+def test_a_network_that_ships_serves_a_study_and_one_key_rebuilds_it(copy: Project) -> None:
     """In half precision it is copied as it is; trained again, it is the network that was trained before."""
     weights = "results/tiny/denoiser/unet/diffusion_pytorch_model.safetensors"
-    fresh.build(weights)
-    built = fresh.artifacts()
-    network, _ = denoisers.load_network(fresh.folder / "results/tiny/denoiser")
-    schedule = DDIMScheduler.from_pretrained(fresh.folder / "results/tiny/denoiser/scheduler")
-    denoisers.save_pipeline(network.half(), schedule, fresh.folder / "networks/tiny")
+    built = copy.artifacts()
+    network, _ = denoisers.load_network(copy.folder / "results/tiny/denoiser")
+    schedule = DDIMScheduler.from_pretrained(copy.folder / "results/tiny/denoiser/scheduler")
+    denoisers.save_pipeline(network.half(), schedule, copy.folder / "networks/tiny")
 
-    study = fresh.study()
+    study = copy.study()
     study["denoiser"] |= {"source": "reference", "folder": "networks/tiny"}
-    fresh.write(study)
-    fresh.build(weights)
-    shipped, _ = denoisers.load_network(fresh.folder / "results/tiny/denoiser")
+    copy.write(study)
+    copy.build(weights)
+    shipped, _ = denoisers.load_network(copy.folder / "results/tiny/denoiser")
     assert all(torch.equal(a, b.float()) for a, b in zip(shipped.parameters(), network.parameters(), strict=True))
-    assert fresh.planned(weights) == {}
-    assert fresh.artifacts()[weights] != built[weights]
+    assert copy.planned(weights) == {}
+    assert copy.artifacts()[weights] != built[weights]
 
-    fresh.build(weights, "--config", "retrain=true")
-    assert fresh.artifacts()[weights] == built[weights]
+    copy.build(weights, "--config", "retrain=true")
+    assert copy.artifacts()[weights] == built[weights]
