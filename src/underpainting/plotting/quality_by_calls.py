@@ -71,8 +71,8 @@ def _draw_measure(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
         chosen = others[(others["jump"] != NO_JUMP) == jumped]
         if not jumped:
             for _, own in chosen.groupby("sampler_name"):
-                best = own.groupby("nfe")[measure].min()
-                axes.plot(best.index, best, color=style.MUTED, lw=0.5, alpha=0.5)
+                line = own.groupby("nfe")[measure].min()
+                axes.plot(line.index, line, color=style.MUTED, lw=0.5, alpha=0.5)
         envelope = chosen.groupby("nfe")[measure].min().cummin()
         axes.plot(envelope.index, envelope, color=style.MUTED, ls=linestyle, lw=1.8)
     for _, own in rows[ours & (rows["jump"] == NO_JUMP)].groupby("sampler_name"):
