@@ -49,6 +49,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("matplotlib", "pandas"): (
         "underpainting_workflow.drawing.low_nfe",
         "underpainting_workflow.drawing.low_nfe_skipped",
+        "underpainting_workflow.drawing.quality_by_calls",
         "underpainting_workflow.drawing.fidelity",
         "underpainting_workflow.drawing.residual",
         "underpainting_workflow.drawing.skipping",

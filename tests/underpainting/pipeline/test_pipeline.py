@@ -35,6 +35,8 @@ from underpainting.pipeline.class_conditional import LabelledNetwork
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array_wrap__ must accept")  # diffusers' DEIS hands tensors to NumPy
+
 REVISION = "a" * 40
 HAVE_A_SCHEDULER = sorted({*SAMPLERS} - {"edmchurn", "ipndm2", "ipndm3", "relative"})  # no classes of diffusers
 
