@@ -64,20 +64,19 @@ def errors(task: Task, sampler: Sampler) -> FloatArray:
     return squared_errors(sample(sampler, task.denoiser, sampler.start(task.noise)), task.solution)
 
 
-def finalists(task: Task, calls: int) -> dict[tuple[str, str], FloatArray]:
-    """Errors of the samplers and grids that were best on the first images: of ours too, by its own."""
+def finalists(task: Task, calls: int) -> list[tuple[str, str]]:
+    """Best peers with their hand-made grids, and the best peer on the covariance grid."""
     found = {
-        (name, grid): errors(task, Sampler.on(name, levels))
+        (name, grid): float(errors(task, Sampler.on(name, levels)).mean())
         for name in PEERS
         for grid, levels in grids_of(task, steps_within(name, calls)).items()
     }
-    order = sorted(found, key=lambda pair: float(np.nan_to_num(found[pair].mean(), nan=np.inf)))
-    usual = [pair for pair in order if pair[1] != COVARIANCE]
-    ours = [pair for pair in order if pair[1] == COVARIANCE]
-    return {pair: found[pair] for pair in [*usual[:FINALISTS], *ours[:1]]}
+    order = sorted(found, key=lambda pair: float(np.nan_to_num(found[pair], nan=np.inf)))
+    hand_made = [pair for pair in order if pair[1] != COVARIANCE]
+    return [*hand_made[:FINALISTS], next(pair for pair in order if pair[1] == COVARIANCE)]
 
 
-def run_all(task: Task, calls: int, pairs: dict[tuple[str, str], FloatArray]) -> dict[tuple[str, str], FloatArray]:
+def run_all(task: Task, calls: int, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], FloatArray]:
     """Errors of the finalists on all images."""
     return {
         (name, grid): errors(task, Sampler.on(name, grids_of(task, steps_within(name, calls))[grid]))
@@ -90,9 +89,8 @@ def compare(task: Task, screened: int) -> Iterator[list[str]]:
     for calls in CALLS:
         ours = errors(task, Sampler("relative", calls, task.scheduler, task.basis))
         found = run_all(task, calls, finalists(task.first(screened), calls))
-        usual = {pair: values for pair, values in found.items() if pair[1] != COVARIANCE}
-        best = min(usual, key=lambda pair: float(usual[pair].mean()))
-        (aided,) = (pair for pair in found if pair[1] == COVARIANCE)
+        *hand_made, on_covariance = found
+        best = min(hand_made, key=lambda pair: float(found[pair].mean()))
         low, high = interval(ours, found[best])
         yield [
             str(calls),
@@ -101,8 +99,8 @@ def compare(task: Task, screened: int) -> Iterator[list[str]]:
             f"{np.sqrt(ours.mean()):.4f}",
             f"{np.sqrt(ours.mean() / found[best].mean()):.3f}",
             f"{low:.3f} to {high:.3f}",
-            aided[0],
-            f"{np.sqrt(ours.mean() / found[aided].mean()):.3f}",
+            on_covariance[0],
+            f"{np.sqrt(ours.mean() / found[on_covariance].mean()):.3f}",
         ]
 
 

@@ -206,8 +206,8 @@ def test_a_slip_is_told_with_key_and_remedy(
     path.write_text(yaml.safe_dump(content_with(**changes)), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         load_study(path)
-    told = str(caught.value)
-    assert all(text in told for text in ("mine.yaml", key, problem, remedy)), told
+    message = str(caught.value)
+    assert all(text in message for text in ("mine.yaml", key, problem, remedy)), message
 
 
 def test_a_relative_sampler_is_refused_where_its_first_steps_would_be_skipped(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_a_relative_sampler_is_refused_where_its_first_steps_would_be_skipped(tm
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         load_study(path)
-    told = str(caught.value)
+    message = str(caught.value)
     for text in ("mine.yaml", "teleport.samplers", "relative-6 follows the Gaussian", "list it in low_nfe.samplers"):
-        assert text in told, told
-    assert "trajectories.samplers[0].timestep_spacing" in told and "takes its levels from the eigenbasis" in told
+        assert text in message, message
+    assert "trajectories.samplers[0].timestep_spacing" in message and "takes its levels from the eigenbasis" in message
     del content["trajectories"]["samplers"][0]["timestep_spacing"]
     content["teleport"]["samplers"].pop()
     study = Study.model_validate(content)

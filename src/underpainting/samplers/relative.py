@@ -18,7 +18,7 @@ at least 0.3 of the mean variance of a pixel. At lambda' = 0 a constant s makes 
 
     first step   from pure noise the Gaussian's flow leads to the first call; s = 0 at the origin
     predictor    s linear in phi_1, the angle of the first component, through the last two calls; constant at the first call
-    corrector    once s at the target is known, the step is made again with s linear between its ends, at no further call
+    corrector    once s at the target is known, the step is repeated with s linear between its ends, at no further call
     last step    to r = 0, the Gaussian's flow and all of R: y_k = sqrt(lambda_k) z_k + R_k
 
 The last steps of a grid are long in l and short in phi_1, which bounds the extrapolation. The last step is exact for an
@@ -58,7 +58,7 @@ class Split(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What a call of the network tells: r = sigma / alpha, and the departure R of its endpoint estimate."""
+    """A call of the network: its r = sigma / alpha, and the departure R of its endpoint estimate."""
 
     ratio: float
     departure: Split
@@ -153,7 +153,7 @@ class RelativeIntegrator:
     def step(self, state: Tensor, endpoint: Tensor, here: float, there: float) -> Tensor:
         """Compute the state at `there` from the network's endpoint estimate at `here`.
 
-        The state is that of the last step, at its `there`; with any other the walk begins anew.
+        The state is that of the last step, at its `there`; any other state starts a new walk.
 
         Args:
             state: x / alpha at `here`, shape (sample, pixel).
@@ -176,7 +176,7 @@ class RelativeIntegrator:
         return self._join(self._carry(self._split(state), here, there))
 
     def _correct(self, arrived: Split, call: Call) -> Split:
-        """Make the step that led here again, with what the call tells."""
+        """Repeat the step that led here, now with the departure at its end."""
         if self._corrected is not None:
             return self._move(self._corrected, self._calls[0].ratio, call.ratio, [call, self._calls[0]])
         if self._origin is None or self._origin <= call.ratio:

@@ -118,8 +118,8 @@ def test_each_image_has_the_gaussian_of_its_class() -> None:
     for index, label in enumerate([2, 0]):
         alone = made(pipe, seeds=[SEEDS[index]], class_labels=label)
         assert float((both[index] - last_states(alone)[0]).abs().max()) < 1e-5 * float(both.abs().max())
-    whole = pipeline(unet=unet(num_class_embeds=3), basis=basis())
-    start = made(whole, class_labels=[2, 0]).trajectory.states[:, 0]
+    complete = pipeline(unet=unet(num_class_embeds=3), basis=basis())
+    start = made(complete, class_labels=[2, 0]).trajectory.states[:, 0]
     assert float((made(pipe, class_labels=[2, 0]).trajectory.states[:, 0] - start).abs().max()) > 0.01
 
 

@@ -178,16 +178,20 @@ def test_with_a_state_that_was_changed_on_its_way_the_walk_begins_anew(begin: st
 
 
 def test_the_rest_of_a_truncated_basis_shares_one_variance() -> None:
-    whole = BASES["complete"]
+    complete = BASES["complete"]
     kept = 4
     part = Eigenbasis(
-        whole.mean, whole.vectors[:, :kept], whole.variances[:kept], float(whole.variances.sum()), whole.image_shape
+        complete.mean,
+        complete.vectors[:, :kept],
+        complete.variances[:kept],
+        float(complete.variances.sum()),
+        complete.image_shape,
     )
-    rest = float(whole.variances[kept:].mean())
-    np.testing.assert_allclose(variances_of(part), [*whole.variances[:kept], *[rest] * (PIXELS - kept)])
-    np.testing.assert_array_equal(variances_of(whole), whole.variances)
+    rest = float(complete.variances[kept:].mean())
+    np.testing.assert_allclose(variances_of(part), [*complete.variances[:kept], *[rest] * (PIXELS - kept)])
+    np.testing.assert_array_equal(variances_of(complete), complete.variances)
     levels = Sampler("relative", 4, DDIMScheduler(), part).grid.alpha
-    even = replace(whole, variances=torch.from_numpy(variances_of(part)))
+    even = replace(complete, variances=torch.from_numpy(variances_of(part)))
     np.testing.assert_allclose(levels, Sampler("relative", 4, DDIMScheduler(), even).grid.alpha, rtol=1e-10)
 
 

@@ -367,11 +367,11 @@ def test_gains_take_numbers_arrays_and_tensors_alike(gain: Callable[..., object]
 def test_coloured_noise_has_the_marginal_s_mean_and_covariance(level: NoiseLevel) -> None:
     """The map of the noise is linear, so that its columns tell the covariance."""
     basis = make_basis(7, [4.0, 1.0, 0.1], 0)
-    whole = basis.vectors @ torch.diag(basis.variances) @ basis.vectors.T
+    complete = basis.vectors @ torch.diag(basis.variances) @ basis.vectors.T
     centre = gaussian.coloured_noise(basis, torch.zeros(1, 7, dtype=torch.float64), level)
     columns = gaussian.coloured_noise(basis, torch.eye(7, dtype=torch.float64), level) - centre
     torch.testing.assert_close(centre[0], level.alpha * basis.mean)
-    expected = level.alpha**2 * whole + level.sigma**2 * torch.eye(7, dtype=torch.float64)
+    expected = level.alpha**2 * complete + level.sigma**2 * torch.eye(7, dtype=torch.float64)
     torch.testing.assert_close(columns.T @ columns, expected)
 
 
