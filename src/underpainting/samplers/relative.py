@@ -14,16 +14,26 @@ network from the Gaussian in units of the Gaussian's posterior standard deviatio
 
 of an R that is known at the calls alone. It is taken as R_k = s_k r / sqrt(r^2 + lambda'_k) with a slow s_k: v is slow in phi_k
 where lambda' = lambda. A network's departure along components of little variance comes from coarser ones, so that lambda' is
-at least 0.3 of the mean variance of a pixel. At lambda' = 0 a constant s makes the step that of DDIM (Song et al. 2021). Here
+at least sqrt(lambda m), m the mean variance of a pixel. At lambda = 0 a constant s makes the step that of DDIM
+(Song et al. 2021). Here
 
     first step   from pure noise the Gaussian's flow leads to the first call; s = 0 at the origin
     predictor    s linear in phi_1, the angle of the first component, through the last two calls; constant at the first call
     corrector    once s at the target is known, the step is repeated with s linear between its ends, at no further call
-    last step    to r = 0, the Gaussian's flow and all of R: y_k = sqrt(lambda_k) z_k + R_k
+    last step    to r = 0, between the network's endpoint estimate and the Gaussian's way to go on from it, see below
 
-The last steps of a grid are long in l and short in phi_1, which bounds the extrapolation. The last step is exact for an
-R that vanishes with r where lambda << r^2. Directions outside a truncated basis share one variance.
-Images of classes may each have the basis of their class (`ClassBases`).
+The last steps of a grid are long in l and short in phi_1, which bounds the extrapolation.
+
+Last step: with the noise N = U^T (x / alpha - D), a Gaussian's flow ends at D_k + c_k N_k, c = q / (1 + q) with
+q^2 = lambda / (r^2 + lambda), since its estimate still changes along the noise. A network's estimate changes less: its images are
+not Gaussian around the estimate. How much less shows between the last two calls, at r' and r. There the estimate of a
+Gaussian moves by f_k N'_k, f = lambda (1 / sqrt(r^2 + lambda) - 1 / sqrt(r'^2 + lambda)) sqrt(r'^2 + lambda) / r'^2, so that
+
+    kappa = sum_k c_k N'_k (D - D')_k / sum_k c_k f_k N'_k^2,     y_k = D_k + kappa c_k N_k
+
+with one kappa in [0, 1] for each image: 1 for Gaussian data, 0 where the endpoint estimate is the end.
+
+Directions outside a truncated basis share one variance. Images of classes may each have the basis of their class (`ClassBases`).
 """
 
 from __future__ import annotations
@@ -39,7 +49,6 @@ from torch import Tensor
 from underpainting.basis.eigenbasis import Eigenbasis, FloatArray
 
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
-_COARSE = 0.3  # of the mean variance of a pixel: the least lambda'
 _ROUNDING = 1e-10  # of the largest variance; less is no variance
 
 
@@ -58,9 +67,10 @@ class Split(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call of the network: its r = sigma / alpha, and the departure R of its endpoint estimate."""
+    """A call of the network: its r = sigma / alpha, the state y there, and the departure R of its endpoint estimate."""
 
     ratio: float
+    state: Split
     departure: Split
 
 
@@ -142,7 +152,7 @@ class RelativeIntegrator:
     def __init__(self, basis: Eigenbasis, like: Tensor, origin: float | None = None) -> None:
         self._mean, self._vectors = (tensor.to(like) for tensor in (basis.mean, basis.vectors))
         self._variances = _distinct_variances(basis)
-        self._coarse = np.maximum(self._variances, _COARSE * basis.total_variance / basis.pixels)
+        self._coarse = np.maximum(self._variances, np.sqrt(self._variances * (basis.total_variance / basis.pixels)))
         self._scale = float(np.sqrt(self._variances.max(initial=0.0))) or 1.0
         self._complete = basis.rank == basis.pixels
         self._origin = origin
@@ -162,11 +172,12 @@ class RelativeIntegrator:
             there: r of the target, at most `here`; 0 for the image.
         """
         arrived = self._arrive(state)
-        shrinking = -self._variances / (here**2 + self._variances)
-        call = Call(here, self._sum(self._split(endpoint), self._times(arrived, shrinking)))
-        self._corrected = self._correct(arrived, call)
+        departure = self._sum(self._split(endpoint), self._times(arrived, -self._gain(here)))
+        call = Call(here, arrived, departure)
+        before = self._before(call)
+        self._corrected = self._correct(before, call)
         self._calls = [call, *self._calls[:1]]
-        moved = self._finish(call) if there == 0 else self._predict(here, there)
+        moved = self._finish(before, call) if there == 0 else self._predict(here, there)
         joined = self._join(moved)
         self._predicted = (joined, moved)
         return joined
@@ -175,23 +186,59 @@ class RelativeIntegrator:
         """Carry states x / alpha, shape (sample, pixel), from one r to another along the Gaussian's flow."""
         return self._join(self._carry(self._split(state), here, there))
 
-    def _correct(self, arrived: Split, call: Call) -> Split:
-        """Repeat the step that led here, now with the departure at its end."""
-        if self._corrected is not None:
-            return self._move(self._corrected, self._calls[0].ratio, call.ratio, [call, self._calls[0]])
+    def _gain(self, ratio: float) -> FloatArray:
+        """Compute the factor of y in the Gaussian's endpoint estimate, lambda / (r^2 + lambda)."""
+        gain: FloatArray = self._variances / (ratio**2 + self._variances)
+        return gain
+
+    def _before(self, call: Call) -> Call | None:
+        """Return the call before; before the first, the pure noise, where the network is taken to be the Gaussian's."""
+        if self._calls:
+            return self._calls[0]
         if self._origin is None or self._origin <= call.ratio:
-            return arrived
-        noise = self._carry(arrived, call.ratio, self._origin)
-        none = Call(self._origin, self._times(call.departure, 0.0 * self._variances))
-        return self._move(noise, self._origin, call.ratio, [call, none])
+            return None
+        noise = self._carry(call.state, call.ratio, self._origin)
+        return Call(self._origin, noise, self._times(noise, 0.0 * self._variances))
+
+    def _correct(self, before: Call | None, call: Call) -> Split:
+        """Repeat the step that led to a call, now with the departure at its end."""
+        if before is None:
+            return call.state
+        start = before.state if self._corrected is None else self._corrected
+        return self._move(start, before.ratio, call.ratio, [call, before])
 
     def _predict(self, here: float, there: float) -> Split:
         assert self._corrected is not None
         return self._move(self._corrected, here, there, self._calls)
 
-    def _finish(self, call: Call) -> Split:
+    def _finish(self, before: Call | None, call: Call) -> Split:
+        """Take the last step: the endpoint estimate, and kappa of the Gaussian's way from it."""
         assert self._corrected is not None
-        return self._sum(self._carry(self._corrected, call.ratio, 0.0), call.departure)
+        root = np.sqrt(self._gain(call.ratio))
+        onwards = root / (1.0 + root)
+        correction = self._sum(self._corrected, call.state, -1.0)
+        way = self._sum(self._times(self._noise(call), onwards), self._times(correction, root))
+        return self._sum(self._endpoint(call), self._scale_each(way, self._kappa(before, call, onwards)))
+
+    def _kappa(self, before: Call | None, call: Call, onwards: FloatArray) -> Tensor:
+        """Compare the change of the network's estimate since the call before with a Gaussian's, shape (sample, 1)."""
+        one = torch.ones_like(call.state.inside[:, :1])
+        if before is None:
+            return one
+        then, now = (np.sqrt(ratio**2 + self._variances) for ratio in (before.ratio, call.ratio))
+        expected = self._variances * (1.0 / now - 1.0 / then) * then / before.ratio**2
+        noise = self._noise(before)
+        change = self._sum(self._endpoint(call), self._endpoint(before), -1.0)
+        found, known = self._dot(noise, change, onwards), self._dot(noise, noise, onwards * expected)
+        return torch.where(known > 0, found / known, one).clamp(0.0, 1.0)
+
+    def _endpoint(self, call: Call) -> Split:
+        """Recover the coefficients of the network's endpoint estimate."""
+        return self._sum(call.departure, self._times(call.state, self._gain(call.ratio)))
+
+    def _noise(self, call: Call) -> Split:
+        """Recover the coefficients of the network's estimate of the noise, times r."""
+        return self._sum(self._times(call.state, 1.0 - self._gain(call.ratio)), call.departure, -1.0)
 
     def _carry(self, state: Split, here: float, there: float) -> Split:
         """Carry a state along the Gaussian's flow."""
@@ -235,11 +282,30 @@ class RelativeIntegrator:
             return Split(inside)
         return Split(inside, split.outside * float(gains[-1]), split.excess * float(gains[-1]))
 
+    def _dot(self, first: Split, second: Split, gains: FloatArray) -> Tensor:
+        """Sum the products of all coefficients times `gains`, of shape (component + 1,): shape (sample, 1)."""
+        weighted = self._times(first, gains)
+        total = (weighted.inside * second.inside).sum(1, keepdim=True)
+        if weighted.outside is None or weighted.excess is None or second.outside is None or second.excess is None:
+            return total
+        rest = (weighted.outside * second.outside).sum(1, keepdim=True)
+        return total + rest - (weighted.excess * second.excess).sum(1, keepdim=True)
+
     @staticmethod
-    def _sum(first: Split, second: Split) -> Split:
+    def _scale_each(split: Split, factors: Tensor) -> Split:
+        """Multiply each sample by its factor, shape (sample, 1)."""
+        if split.outside is None or split.excess is None:
+            return Split(split.inside * factors)
+        return Split(split.inside * factors, split.outside * factors, split.excess * factors)
+
+    @staticmethod
+    def _sum(first: Split, second: Split, factor: float = 1.0) -> Split:
+        """Add `factor` times the second to the first."""
+        inside = torch.add(first.inside, second.inside, alpha=factor)
         if first.outside is None or first.excess is None or second.outside is None or second.excess is None:
-            return Split(first.inside + second.inside)
-        return Split(first.inside + second.inside, first.outside + second.outside, first.excess + second.excess)
+            return Split(inside)
+        outside = torch.add(first.outside, second.outside, alpha=factor)
+        return Split(inside, outside, torch.add(first.excess, second.excess, alpha=factor))
 
 
 class ClassIntegrator:

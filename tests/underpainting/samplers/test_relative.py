@@ -78,6 +78,17 @@ def test_gaussian_data_are_exact_after_any_jump(ratios: list[float], begin: int)
     torch.testing.assert_close(found, closed_form(data, state, grid[begin]), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("basis", ["complete", "low rank"])
+@given(ratios=ratios.filter(lambda some: len(some) > 1))
+@settings(max_examples=20)
+def test_a_network_that_knows_its_image_ends_there(basis: str, ratios: list[float]) -> None:
+    """Its estimate does not change along the noise, as that of the data's Gaussian would."""
+    data, image = BASES[basis], 2.0 * noise_of(BASES[basis]) + 1.0
+    sampler = Sampler.on("relative", grid_of(SCHEDULES["EDM"], ratios), data, SCHEDULES["EDM"].at(150.0))
+    found = sample(sampler, lambda *_: image, sampler.start(noise_of(data)))
+    torch.testing.assert_close(found, image, rtol=1e-10, atol=1e-10)
+
+
 class Pair:
     """Exact denoiser of two points with noise around them: a mixture of two Gaussians of one covariance."""
 
