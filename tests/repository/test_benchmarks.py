@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from benchmarks import coverage, few_calls, optimal_grid, relative
 from benchmarks.measure import Ratio, print_each, table
+from scripts import extract_features
 from tests.helpers.bases import make_basis
 from tests.helpers.pipelines import SMALL
 from underpainting import denoisers
 from underpainting.analysis.statistics import Interval
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.stored import StoredBasis, save_basis
+from underpainting.io import artifacts
+from underpainting.quality import autoencoder, classifier, frechet
+from underpainting.quality.autoencoder import AutoencoderShape
+from underpainting.quality.feature_networks import Trained
+from underpainting.quality.frechet import RealMoments
 
 
 def row(name: str) -> Ratio:
@@ -71,31 +78,78 @@ def test_every_case_draws_an_interval_of_the_shape_of_its_truth() -> None:
         assert found.low.shape == found.high.shape == case.truth.shape and found.n == case.n, case.name
 
 
-def test_levels_from_the_variances_stand_beside_the_best_hand_made_grid(network: UNet2DModel, tmp_path: Path) -> None:
+@pytest.fixture
+def saved(network: UNet2DModel, tmp_path: Path) -> tuple[Path, Path]:
+    """A basis of three components, and a network of the same images."""
     one = make_basis(64, [3.0, 1.0, 0.5], 0)
     basis = Eigenbasis(one.mean, one.vectors, one.variances, one.total_variance, (1, 8, 8))
     save_basis(StoredBasis.of(basis, "three components"), tmp_path / "basis.safetensors")
     denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "network")
-    (row,) = optimal_grid.compare(tmp_path / "basis.safetensors", tmp_path / "network", 3, 4, "euler", (4,))
+    return tmp_path / "basis.safetensors", tmp_path / "network"
+
+
+def test_levels_from_the_variances_stand_beside_the_best_hand_made_grid(saved: tuple[Path, Path]) -> None:
+    (row,) = optimal_grid.compare(*saved, 3, 4, "euler", (4,))
     steps, _, on_gaussian, _, on_network, interval = row
     low, high = map(float, interval.split(" to "))
     assert steps == "4" and float(on_gaussian) < 1 and low <= float(on_network) <= high
 
 
 def test_the_relative_sampler_stands_beside_the_best_of_all_others(
-    network: UNet2DModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = make_basis(64, [3.0, 1.0, 0.5], 0)
-    basis = Eigenbasis(one.mean, one.vectors, one.variances, one.total_variance, (1, 8, 8))
-    save_basis(StoredBasis.of(basis, "three components"), tmp_path / "basis.safetensors")
-    denoisers.save_pipeline(network, DDIMScheduler(clip_sample=False), tmp_path / "network")
     monkeypatch.setattr(few_calls, "CALLS", (3,))
-    task = few_calls.make_task(tmp_path / "basis.safetensors", tmp_path / "network", 16, 8)
-    (row,) = few_calls.compare(task, 2)
+    ((row, distances),) = few_calls.compare(few_calls.make_task(*saved, 16, 8), 2)
     calls, peer, grid, theirs, ours, ratio, interval, *_ = row
     low, high = map(float, interval.split(" to "))
-    assert calls == "3" and peer in few_calls.PEERS and grid != "covariance"
+    assert calls == "3" and peer in few_calls.PEERS and grid != "covariance" and not distances
     assert float(ratio) == pytest.approx(float(ours) / float(theirs), rel=0.02) and low <= float(ratio) <= high
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """What a study has of its extractors: their networks, untrained, and their features of real images."""
+    shapes = classifier.ClassifierShape(1, 3, 8, 6), AutoencoderShape(1, 8, 4, 5)
+    classifier.save(Trained(classifier.Classifier(shapes[0]).eval(), 0.5), tmp_path / "classifier.safetensors")
+    autoencoder.save(Trained(autoencoder.Autoencoder(shapes[1]).eval(), 0.5), tmp_path / "autoencoder.safetensors")
+    drawn = np.random.default_rng(0).uniform(-1, 1, (60, 1, 8, 8)).astype(np.float32)
+    images = artifacts.image_array(drawn, ("sample", *artifacts.IMAGE_DIMS), "images")
+    artifacts.save(xr.Dataset({"images": images}), tmp_path / "dataset.zarr.zip")
+    files = [str(tmp_path / name) for name in ("dataset.zarr.zip", "classifier.safetensors", "autoencoder.safetensors")]
+    config = {"reference": True, "extractor": "classifier"}
+    extract_features.main(*files, str(tmp_path / "reference_features.zarr.zip"), "tiny", config)
+    return tmp_path
+
+
+def test_distances_in_both_sets_of_features_are_compared_with_those_of_the_best_finalist(
+    saved: tuple[Path, Path], study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_calls, "CALLS", (3,))
+    monkeypatch.setattr(few_calls, "BATCH", 16)  # batches of 16, 8: what is judged are the images of all
+    task = few_calls.make_task(*saved, 8, 8, few_calls.Judge.of_study(study, 24))
+    ((_, distances),) = few_calls.compare(task, 2)
+    assert [row[:2] for row in distances] == [["3", "classifier"], ["3", "autoencoder"]]
+    for _, prefix, peer, grid, theirs, ours, difference, interval, floor in distances:
+        low, high = map(float, interval.split(" to "))
+        prefix = prefix.replace("classifier", "").replace("autoencoder", "autoencoder_")
+        judge = task.judge
+        assert judge is not None
+        found = few_calls.measure_peer(task, 3, (peer, grid))
+        assert found.distances is not None and len(found.errors) == 8
+        assert float(theirs) == pytest.approx(found.distances.distances[prefix].infinite, abs=1e-4)
+        assert float(difference) == pytest.approx(float(ours) - float(theirs), abs=2e-4)
+        assert low <= float(difference) <= high
+        assert float(floor) == pytest.approx(judge.references[prefix].floor(24).infinite, abs=1e-4)
+
+
+def test_the_difference_of_two_distances_is_paired() -> None:
+    random = np.random.default_rng(0)
+    real, one = RealMoments.of(random.standard_normal((100, 3))), random.standard_normal((80, 3))
+    first, second = (frechet.bootstrap(features, real) for features in (one, one + 0.5))
+    assert few_calls.difference_interval(first, first) == (0, 0)
+    low, high = few_calls.difference_interval(first, second)
+    assert high - low < np.ptp(first.infinite_interval()) + np.ptp(second.infinite_interval())
+    assert low < first.infinite - second.infinite < high < 0
 
 
 def test_the_relative_sampler_s_own_cost_stands_beside_as_many_calls_for_as_many_images() -> None:
