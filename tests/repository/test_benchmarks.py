@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from benchmarks import coverage, few_calls, optimal_grid, relative
+from benchmarks import class_bases, coverage, few_calls, optimal_grid, relative
 from benchmarks.measure import Ratio, print_each, table
 from scripts import extract_features
 from tests.helpers.bases import make_basis
@@ -26,6 +27,7 @@ from underpainting.quality import autoencoder, classifier, frechet
 from underpainting.quality.autoencoder import AutoencoderShape
 from underpainting.quality.feature_networks import Trained
 from underpainting.quality.frechet import RealMoments
+from underpainting.training import objectives
 
 
 def row(name: str) -> Ratio:
@@ -150,6 +152,16 @@ def test_the_difference_of_two_distances_is_paired() -> None:
     low, high = few_calls.difference_interval(first, second)
     assert high - low < np.ptp(first.infinite_interval()) + np.ptp(second.infinite_interval())
     assert low < first.infinite - second.infinite < high < 0
+def test_bases_of_classes_stand_beside_one_of_all_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_bases, "CALLS", (2,))
+    images, labels = class_bases.digits()
+    scheduler = objectives.make_schedule("v_prediction", class_bases.VP, {})
+    network = class_bases.trained(images, labels, scheduler, 2)
+    with torch.inference_mode():
+        (row,) = class_bases.compare(images, labels, network, scheduler, 20, 4)
+    calls, one, other, ratio, interval = row
+    low, high = map(float, interval.split(" to "))
+    assert calls == "2" and one != other and low <= float(ratio) <= high
 
 
 def test_the_relative_sampler_s_own_cost_stands_beside_as_many_calls_for_as_many_images() -> None:
