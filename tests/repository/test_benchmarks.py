@@ -152,6 +152,8 @@ def test_the_difference_of_two_distances_is_paired() -> None:
     low, high = few_calls.difference_interval(first, second)
     assert high - low < np.ptp(first.infinite_interval()) + np.ptp(second.infinite_interval())
     assert low < first.infinite - second.infinite < high < 0
+
+
 def test_bases_of_classes_stand_beside_one_of_all_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(class_bases, "CALLS", (2,))
     images, labels = class_bases.digits()
