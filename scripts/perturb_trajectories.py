@@ -16,7 +16,8 @@ from underpainting.io import artifacts
 from underpainting.io.artifacts import array
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import initial_noise
-from underpainting.samplers.walk import Sampler
+from underpainting.samplers.walk import Flow, Sampler
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
@@ -40,11 +41,12 @@ def measured(
     directions: Directions,
     shape: tuple[int, ...],
     config: dict[str, Any],
+    coloured_by: Flow | None,
 ) -> list[Response]:
     """Measure the response to a perturbation at every selected step."""
     first = config["first_seed"]
     noise = initial_noise(range(first, first + config["seeds"]), shape)
-    states = perturbation.unperturbed_states(sampler, denoiser, noise, config["steps"])
+    states = perturbation.unperturbed_states(sampler, denoiser, noise, config["steps"], coloured_by)
     half = max(config["batch_size"] // 2, 1)
     return [
         perturbation.perturb(sampler, denoiser, states[step], step, directions, config["strength"], batch=half)
@@ -94,6 +96,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
     basis = eigenbasis.load(inputs["eigenbasis"])
     sampler = trajectories.make_sampler(config["sampler"], schedule, basis)
+    coloured_by = GaussianDenoiser(basis).state if config["sampler"].get("coloured_start") else None
     directions = perturbation.make_directions(
         basis,
         [number - 1 for number in config["components"]],  # study files count from 1
@@ -103,7 +106,7 @@ def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any]
     )
     meter.plan(evaluations=perturbation.network_evaluations(sampler, config["seeds"], len(directions), config["steps"]))
     with torch.inference_mode():
-        responses = measured(sampler, denoiser, directions, basis.image_shape, config)
+        responses = measured(sampler, denoiser, directions, basis.image_shape, config, coloured_by)
     predicted = [perturbation.predict_gains(basis, directions, sampler.grid, step) for step in config["steps"]]
     digests = {name: artifacts.digest(inputs[name]) for name in ("weights", "scheduler", "eigenbasis")}
     mean_variance = basis.total_variance / basis.pixels

@@ -11,6 +11,7 @@ from underpainting.denoisers.compute import Compute
 from underpainting.io import artifacts
 from underpainting.samplers import trajectories
 from underpainting.samplers.randomness import seed_batches
+from underpainting.theory.gaussian import GaussianDenoiser
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
@@ -22,13 +23,14 @@ def main(
 ) -> None:
     """Sample batch by batch; one batch is one chunk of the artifact."""
     denoiser, schedule = denoisers.load_denoiser(Path(inputs["index"]).parent, compute)
-    basis = eigenbasis.load(inputs["eigenbasis"]) if "eigenbasis" in inputs else None
+    basis: Any = eigenbasis.load(inputs["eigenbasis"]) if "eigenbasis" in inputs else None
     sampler = trajectories.make_sampler(config["sampler"], schedule, basis)
+    coloured_by = GaussianDenoiser(basis).state if config["sampler"].get("coloured_start") else None
     shape = denoiser.image_shape
     meter.plan(evaluations=len(seeds) * sampler.calls())
     batches = seed_batches(seeds, config["batch_size"])
     with torch.inference_mode():
-        parts = (trajectories.record(sampler, denoiser, batch, shape) for batch in batches)
+        parts = (trajectories.record(sampler, denoiser, batch, shape, coloured_by) for batch in batches)
         provenance = origin(
             study,
             seeds=[seeds.start, seeds.stop],

@@ -14,7 +14,7 @@ from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from scripts import jump_ahead, sample_teleport, sample_trajectories, solve_flow, solve_jumps
+from scripts import jump_ahead, perturb_trajectories, sample_teleport, sample_trajectories, solve_flow, solve_jumps
 from snakemake_provenance.plan import Job
 from tests.helpers.bases import make_basis
 from underpainting import denoisers, meter
@@ -31,7 +31,7 @@ from underpainting.samplers import registry
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.samplers.walk import Sampler, sample
-from underpainting.theory.gaussian import GaussianDenoiser
+from underpainting.theory.gaussian import GaussianDenoiser, coloured_noise
 from underpainting.theory.isotropic import IsotropicDenoiser
 from underpainting_workflow import forecast
 from underpainting_workflow.studies import SamplerChoice, Study, costs, files, sizes
@@ -189,15 +189,40 @@ def test_trajectories_of_the_relative_sampler_begin_where_the_gaussian_leads(
     np.testing.assert_allclose(found["state"].values[:, 0], start.numpy(), atol=1e-5)
 
 
+def test_a_coloured_start_is_that_of_trajectories_and_of_the_perturbed_ones(
+    tmp_path: Path, network: UNet2DModel
+) -> None:
+    samplers = [{"name": "ddim", "steps": 6}, {"name": "ddim", "steps": 6, "coloured_start": True}]
+    study = study_with(trajectories={"samplers": samplers})
+    inputs = network_folder(tmp_path, network)
+    states, gains, output = [], [], str(tmp_path / "found.zarr.zip")
+    for choice in study.trajectories.samplers:
+        needed = ["results/tiny/eigenbasis.zarr.zip"] * choice.coloured_start
+        assert files.trajectories.basis("tiny", study, choice.id) == needed
+        config = {"sampler": choice.model_dump(), "batch_size": 8, "first_seed": 0}
+        sample_trajectories.main(inputs, output, "tiny", range(8), config, Compute("cpu"))
+        states.append(artifacts.load(output)["state"].values)
+        config |= {**study.perturbation.model_dump(exclude={"progress"}), "steps": [2]}
+        perturb_trajectories.main(inputs, output, "tiny", config, Compute("cpu"))
+        gains.append(artifacts.load(output)["state"].values[0, ..., 3:])
+    basis, level = eigenbasis.load(inputs["eigenbasis"]), Sampler("ddim", 6, DDIMScheduler()).grid[0]
+    start = coloured_noise(basis, initial_noise(range(8), (1, 8, 8)), level).numpy()
+    np.testing.assert_allclose(states[1][:, 0], start, atol=1e-6)
+    assert np.abs(states[1][:, 0] - states[0][:, 0]).max() > 1e-3
+    assert gains[0].shape == gains[1].shape and np.abs(gains[1] - gains[0]).max() > 1e-6
+
+
 def test_a_study_holds_the_eigenbasis_where_a_sampler_or_its_grid_needs_it() -> None:
     alone = {"samplers": ["unipc"], "grids": ["time"]}
     held = sizes.sizes(study_with(low_nfe=alone))
     assert held["samplers"] == 0 < held["basis"]
     relative = {"samplers": [{"name": "relative", "steps": 4}]}
+    coloured = {"samplers": [{"name": "ddim", "steps": 4, "coloured_start": True}]}
     for changes in (
         {"low_nfe": {**alone, "samplers": ["relative"]}},
         {"low_nfe": {**alone, "grids": ["covariance"]}},
         {"low_nfe": alone, "trajectories": relative},
+        {"low_nfe": alone, "trajectories": coloured},
     ):
         assert sizes.sizes(study_with(**changes))["samplers"] == held["basis"]
 

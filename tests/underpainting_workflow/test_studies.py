@@ -298,6 +298,14 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "DPM-Solver++ cannot clip",
         "take one of ddim, heun, edmheun, ddpm, edmchurn",
     ),
+    "coloured start in the sweep over skipped steps": (
+        changed(
+            "teleport.samplers", [{"name": "ddim", "steps": 50}, {"name": "heun", "steps": 50, "coloured_start": True}]
+        ),
+        "teleport.samplers",
+        "heun-50-coloured starts elsewhere",
+        "remove coloured_start here, and set it in trajectories.samplers",
+    ),
     "spacing that DDIM does not follow": (
         changed("trajectories.samplers", [{"name": "ddim", "steps": 30, "timestep_spacing": "trailing"}]),
         "trajectories.samplers",
@@ -867,13 +875,17 @@ def test_the_id_of_a_sampler_tells_all_that_distinguishes_it() -> None:
     ids = ["ddim-50", "ddim-50-trailing", "ddim-50-clipped", "ddim-50-trailing-clipped", "ddim-25", "euler-50"]
     assert [choice.id for choice in made] == ids
     assert made[3].label == "DDIM, 50 steps, trailing, clipped"
+    coloured = made[3].model_copy(update={"coloured_start": True})
+    assert (coloured.id, coloured.label) == ("ddim-50-trailing-clipped-coloured", f"{made[3].label}, coloured")
 
 
-def test_a_sampler_that_does_not_clip_is_described_as_before_there_was_clipping() -> None:
+def test_a_sampler_without_options_is_described_as_before_there_were_any() -> None:
     """So that jobs and artifacts of such studies stay as they are."""
     assert SamplerChoice(name="ddim", steps=5).model_dump() == {"name": "ddim", "steps": 5, "timestep_spacing": None}
     clipping = SamplerChoice(name="ddim", steps=5, clip_sample=True)
     assert SamplerChoice.model_validate(clipping.model_dump()) == clipping
+    coloured = SamplerChoice(name="ddim", steps=5, coloured_start=True)
+    assert coloured.model_dump() == {**SamplerChoice(name="ddim", steps=5).model_dump(), "coloured_start": True}
 
 
 # --- shards ----------------------------------------------------------------------------------------------------------

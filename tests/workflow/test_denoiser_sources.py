@@ -11,7 +11,10 @@ from safetensors.torch import load_file, save_file
 from tests.helpers.networks import small_unet
 from tests.workflow.project import Project
 from underpainting import denoisers
+from underpainting.basis import eigenbasis
 from underpainting.io import artifacts
+from underpainting.samplers import trajectories
+from underpainting.theory.gaussian import coloured_noise
 
 
 def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
@@ -31,17 +34,18 @@ def test_a_network_from_a_folder_serves_a_study(copy: Project) -> None:
 
 
 def test_a_clipped_study_of_a_model_that_says_otherwise(fresh: Project) -> None:
-    """Diffusers' pipeline on the copied network makes the images of the study's main sampler."""
+    """Diffusers' pipeline on the copied network makes the images of the study's main sampler; a coloured start, others."""
     network = small_unet()
     network.save_pretrained(fresh.folder / "network/unet")  # type: ignore[operator]
     own = DDPMScheduler(prediction_type="v_prediction", clip_sample=False, variance_type="fixed_large")
     own.save_pretrained(fresh.folder / "network/scheduler")
     study = fresh.study()
     study["denoiser"] = {"source": "path", "path": "network"}
-    study["trajectories"]["samplers"] = [{"name": "ddim", "steps": 6, "clip_sample": True}]
+    clipped = {"name": "ddim", "steps": 6, "clip_sample": True}
+    study["trajectories"]["samplers"] = [clipped, clipped | {"coloured_start": True}]
     fresh.write(study)
     made = "results/tiny/trajectories/{}/seeds_0-8.zarr.zip"
-    fresh.build(made.format("ddim-6-clipped"))
+    fresh.build(made.format("ddim-6-clipped"), made.format("ddim-6-clipped-coloured"))
     pipeline = DDIMPipeline.from_pretrained(fresh.folder / "results/tiny/denoiser")
     generators = [torch.Generator().manual_seed(seed) for seed in range(8)]
     images = pipeline(batch_size=8, generator=generators, num_inference_steps=6, output_type="np").images
@@ -49,6 +53,12 @@ def test_a_clipped_study_of_a_model_that_says_otherwise(fresh: Project) -> None:
     states = found["state"].values[:, -1].clip(-1, 1).transpose(0, 2, 3, 1)
     assert abs(images * 2 - 1 - states).max() <= 1e-5
     assert abs(found["endpoint"].values[:, :-1]).max() <= 1
+
+    coloured = artifacts.load(fresh.folder / made.format("ddim-6-clipped-coloured"))["state"].values
+    basis, level = eigenbasis.load(fresh.folder / "results/tiny/eigenbasis.zarr.zip"), trajectories.grid_of(found)[0]
+    start = coloured_noise(basis, torch.from_numpy(found["state"].values[:, 0]), level).numpy()
+    assert abs(coloured[:, 0] - start).max() <= 1e-6
+    assert (abs(coloured - found["state"].values).max((0, 2, 3, 4)) > 1e-3).all()
 
     study["trajectories"]["samplers"].append({"name": "ddim", "steps": 6})
     fresh.write(study)

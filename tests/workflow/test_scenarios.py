@@ -141,10 +141,12 @@ def _(world: World) -> tuple[Plan, set[str]]:
 def _(world: World) -> tuple[Plan, set[str]]:
     chosen = {"ddim": 6, "heun": 4, "euler": 5, "relative": 4}
     samplers = [{"name": name, "steps": steps} for name, steps in chosen.items()]
+    samplers.append({"name": "ddim", "steps": 6, "coloured_start": True})
     world.colleague.study({"trajectories.seeds": 16, "trajectories.samplers": samplers})
     plan = world.colleague.plan()
     sampled = {name for name in plan.jobs if "/trajectories/" in name}
-    new = {name for name in sampled if any(part in name for part in ("seeds_8-16", "euler-5", "relative-4"))}
+    added = ("seeds_8-16", "euler-5", "relative-4", "ddim-6-coloured")
+    new = {name for name in sampled if any(part in name for part in added)}
     return plan, plan.behind(new)
 
 

@@ -28,7 +28,7 @@ from torch import Tensor
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers import Denoiser
 from underpainting.noise.levels import NoiseGrid, NoiseLevel
-from underpainting.samplers.walk import Sampler
+from underpainting.samplers.walk import Flow, Sampler
 from underpainting.theory import gaussian
 
 FloatArray = NDArray[np.float64]
@@ -140,7 +140,9 @@ def predict_gains(
     return torch.stack(states, 1).numpy(), torch.stack(endpoints, 1).numpy()
 
 
-def unperturbed_states(sampler: Sampler, denoiser: Denoiser, noise: Tensor, steps: Iterable[int]) -> dict[int, Tensor]:
+def unperturbed_states(
+    sampler: Sampler, denoiser: Denoiser, noise: Tensor, steps: Iterable[int], coloured_by: Flow | None = None
+) -> dict[int, Tensor]:
     """Sample unperturbed trajectories and return their states at the requested steps.
 
     Args:
@@ -148,6 +150,7 @@ def unperturbed_states(sampler: Sampler, denoiser: Denoiser, noise: Tensor, step
         denoiser: denoiser that it calls.
         noise: standard normal, shape (sample, channel, height, width).
         steps: indices of the requested steps, from 0 to N.
+        coloured_by: as for `Sampler.start`.
 
     Raises:
         ValueError: the sampler does not have a requested step.
@@ -156,7 +159,7 @@ def unperturbed_states(sampler: Sampler, denoiser: Denoiser, noise: Tensor, step
     if not requested <= set(range(sampler.steps + 1)):
         raise ValueError(f"steps {sorted(requested)} are not all there: the sampler has 0 to {sampler.steps}")
     states = {}
-    for step in sampler.walk(denoiser, sampler.start(noise)):
+    for step in sampler.walk(denoiser, sampler.start(noise, coloured_by)):
         if step.index in requested:
             states[step.index] = step.state
         if len(states) == len(requested):

@@ -15,7 +15,7 @@ from underpainting.io.artifacts import IMAGE_DIMS, array
 from underpainting.noise.levels import NoiseGrid
 from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.registry import SAMPLERS
-from underpainting.samplers.walk import Sampler
+from underpainting.samplers.walk import Flow, Sampler
 
 TRAJECTORY_DIMS = ("sample", "step", *IMAGE_DIMS)
 
@@ -45,7 +45,13 @@ def as_run(schedule: Any, choice: Mapping[str, Any]) -> Any:
     return type(schedule).from_config(schedule.config, **{**usual, **choice})
 
 
-def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Sequence[int]) -> xr.Dataset:
+def record(
+    sampler: Sampler,
+    denoiser: Denoiser,
+    seeds: Sequence[int],
+    shape: Sequence[int],
+    coloured_by: Flow | None = None,
+) -> xr.Dataset:
     """Run the complete walk of a batch of seeds and return it as a dataset.
 
     Args:
@@ -53,12 +59,13 @@ def record(sampler: Sampler, denoiser: Denoiser, seeds: Sequence[int], shape: Se
         denoiser: of images of `shape`.
         seeds: one per image.
         shape: (channel, height, width).
+        coloured_by: as for `Sampler.start`.
 
     Returns:
         `state` and `endpoint` with axes sample, step (0 to N), channel, height, width; `alpha`, `sigma` per step; `seed`.
     """
     noise = initial_noise(seeds, shape)
-    steps = list(sampler.walk(denoiser, sampler.start(noise)))
+    steps = list(sampler.walk(denoiser, sampler.start(noise, coloured_by)))
     states = torch.stack([step.state for step in steps], 1).numpy()
     endpoints = torch.stack([step.endpoint for step in steps], 1).numpy()
     return xr.Dataset(

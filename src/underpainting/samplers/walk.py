@@ -21,7 +21,7 @@ decides all: the noise is carried from the network's noisiest level to the grid'
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ from torch import Tensor
 
 from underpainting.denoisers import Denoiser, noise_prediction
 from underpainting.noise.covariance_grid import covariance_grid
-from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
+from underpainting.noise.levels import PURE_NOISE, NoiseGrid, NoiseLevel, vp_level
 from underpainting.noise.schedules import schedule_of
 from underpainting.samplers import churn, registry
 from underpainting.samplers.randomness import added_noise
@@ -53,6 +53,9 @@ from underpainting.samplers.schedulers import (
     spread,
     start_scale,
 )
+
+Flow = Callable[[Tensor, NoiseLevel, NoiseLevel], Tensor]
+"""A map of states from one noise level to another, such as `GaussianDenoiser.state`."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,19 @@ class Sampler:
         level = self.grid[step]
         return level.alpha if self.kind.scaled else float(np.hypot(*level))
 
-    def start(self, noise: Tensor) -> Tensor:
-        """Turn standard normal noise, shape (sample, channel, height, width), into the state at step 0.
+    def start(self, noise: Tensor, coloured_by: Flow | None = None) -> Tensor:
+        """Turn standard normal noise into the state at step 0.
 
-        A walk may begin with `gaussian.coloured_noise(basis, noise, grid[0])` as well, which has the signal of that level.
+        Args:
+            noise: shape (sample, channel, height, width).
+            coloured_by: carries the noise from alpha = 0 to the first level, so that the state has the signal of that level
+                (`gaussian.coloured_noise`); None for a start with white noise.
+
+        Returns:
+            x at step 0, in the shape and dtype of `noise`.
         """
+        if coloured_by is not None:
+            return coloured_by(noise, PURE_NOISE, self.grid[0])
         state = noise * self._noise_scale
         if self.origin is None:
             return state

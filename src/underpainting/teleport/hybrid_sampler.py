@@ -35,8 +35,7 @@ def state_at_step(
         sampler: sampler with the grid.
         noise: standard normal, shape (sample, channel, height, width).
         skipped_steps: number of steps that the jump replaces, 0 <= skipped_steps < steps; 0 gives the sampler's own start.
-        coloured_by: carries the noise from alpha = 0 to the first step, so that the sampler starts with signal where alpha is
-            not 0 there (`gaussian.coloured_noise`); None for a start with white noise.
+        coloured_by: as for `Sampler.start`.
 
     Raises:
         ValueError: the sampler has too few steps.
@@ -45,9 +44,8 @@ def state_at_step(
         raise ValueError(
             f"cannot skip {skipped_steps} of {sampler.steps} steps: at least one step must be left to the sampler"
         )
-    first = sampler.grid[0]
-    state = coloured_by(noise, PURE_NOISE, first) if coloured_by else sampler.start(noise)
-    return jump(state, first, sampler.grid[skipped_steps]) if skipped_steps else state
+    state = sampler.start(noise, coloured_by)
+    return jump(state, sampler.grid[0], sampler.grid[skipped_steps]) if skipped_steps else state
 
 
 def walk(

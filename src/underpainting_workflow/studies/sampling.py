@@ -42,6 +42,12 @@ class SamplerChoice(Model):
         description=f"Clip endpoint estimates to the image range at every step; {CLIPPING} can. What the network's folder says "
         "does not count; its copy below `results/` says what the main sampler of `trajectories` does.",
     )
+    coloured_start: bool = Field(
+        False,
+        strict=True,
+        description="Start with x_T from N(alpha_T mu, alpha_T^2 Sigma + sigma_T^2 I), of the data's mean and eigenbasis, in "
+        "place of white noise; in `trajectories` alone.",
+    )
 
     @field_validator("timestep_spacing")
     @classmethod
@@ -62,13 +68,18 @@ class SamplerChoice(Model):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Serialize the parameters of a job, without `clip_sample` where it is off, as before the key existed."""
-        return {key: value for key, value in values(self).items() if key != "clip_sample" or value}
+        """Serialize the parameters of a job, without what is off, as before these keys existed."""
+        return {key: value for key, value in values(self).items() if value is not False}
 
     @property
     def kind(self) -> SamplerKind:
         """The kind of sampler, which determines how it is run."""
         return SAMPLERS[self.name]
+
+    @property
+    def needs_basis(self) -> bool:
+        """Whether trajectories of the sampler need the eigenbasis of the data."""
+        return self.kind.relative or self.coloured_start
 
     @property
     def id(self) -> str:
@@ -77,7 +88,8 @@ class SamplerChoice(Model):
 
     @property
     def _marks(self) -> list[str]:
-        return [*([self.timestep_spacing] if self.timestep_spacing else []), *(["clipped"] if self.clip_sample else [])]
+        marks = {"clipped": self.clip_sample, "coloured": self.coloured_start}
+        return [*filter(None, [self.timestep_spacing]), *(mark for mark, on in marks.items() if on)]
 
     def misfit(self, times: int) -> Problem | None:
         """Return the problem of these steps over `times` discrete times in diffusers, if there is one."""
@@ -246,6 +258,9 @@ class TeleportConfig(Seeded):
         if relative := [choice.id for choice in value if choice.kind.relative]:
             problem = f"{shorten(', '.join(relative))} follows the Gaussian to its first call: no step is left to skip"
             raise InputError(Problem(problem, "remove it here, and list it in low_nfe.samplers"))
+        if coloured := [choice.id for choice in value if choice.coloured_start]:
+            problem = f"{shorten(', '.join(coloured))} starts elsewhere than the network's own images, with which it is compared"
+            raise InputError(Problem(problem, "remove coloured_start here, and set it in trajectories.samplers"))
         return _distinct(value)
 
     @property

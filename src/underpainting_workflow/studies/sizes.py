@@ -108,7 +108,7 @@ def _own(study: Study) -> OwnDenoiser | None:
 
 def _samplers_need_basis(study: Study) -> bool:
     runs = study.low_nfe.runs() if study.low_nfe else []
-    walked = any(choice.kind.relative for choice in study.trajectories.samplers)
+    walked = any(choice.needs_basis for choice in study.trajectories.samplers)
     return walked or any(low_nfe.needs_basis(run.sampler_name, run.grid) for run in runs)
 
 

@@ -185,6 +185,11 @@ def test_plain_states_are_those_of_the_walk(basis: Eigenbasis) -> None:
     found = perturbation.unperturbed_states(sampler, GaussianDenoiser(basis), noise, [4, 0])
     walked = {step.index: step.state for step in sampler.walk(GaussianDenoiser(basis), sampler.start(noise))}
     assert sorted(found) == [0, 4] and all(torch.equal(found[step], walked[step]) for step in found)
+    start = gaussian.coloured_noise(basis, noise, sampler.grid[0])
+    coloured = perturbation.unperturbed_states(
+        sampler, GaussianDenoiser(basis), noise, [0], GaussianDenoiser(basis).state
+    )
+    assert torch.equal(coloured[0], start) and not torch.equal(start, found[0])
     with pytest.raises(ValueError, match="0 to 6"):
         perturbation.unperturbed_states(sampler, GaussianDenoiser(basis), noise, [7])
 

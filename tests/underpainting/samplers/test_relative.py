@@ -279,7 +279,7 @@ def test_from_coloured_noise_gaussian_data_are_sampled_without_bias(name: str) -
     ratios = [*np.geomspace(first.ratio, 0.003, steps)]
     sampler = Sampler.on(name, grid_of(SCHEDULES["variance preserving"], ratios), data)
     noise = noise_of(data)
-    found = sample(sampler, GaussianDenoiser(data), gaussian.coloured_noise(data, noise, sampler.grid[0]))
+    found = sample(sampler, GaussianDenoiser(data), sampler.start(noise, GaussianDenoiser(data).state))
     expected = gaussian.state(data, noise, PURE_NOISE, DATA)
     tolerance = 1e-10 if name == "relative" else 0.02
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)

@@ -13,9 +13,9 @@ def of_sampler(name: str, study: Study, sampler: str, seeds: range | None = None
 
 
 def basis(name: str, study: Study, sampler: str) -> list[str]:
-    """Return the eigenbasis if a sampler is relative to it."""
+    """Return the eigenbasis if a sampler needs it."""
     choice = next(choice for choice in study.trajectories.samplers if choice.id == sampler)
-    return [f"results/{name}/eigenbasis.zarr.zip"] * choice.kind.relative
+    return [f"results/{name}/eigenbasis.zarr.zip"] * choice.needs_basis
 
 
 def of_all(name: str, study: Study) -> list[str]:
