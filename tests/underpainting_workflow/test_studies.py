@@ -303,7 +303,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str, str, str]] = {
             "teleport.samplers", [{"name": "ddim", "steps": 50}, {"name": "heun", "steps": 50, "coloured_start": True}]
         ),
         "teleport.samplers",
-        "heun-50-coloured starts elsewhere",
+        "heun-50-coloured would be compared with the network's images from white noise",
         "remove coloured_start here, and set it in trajectories.samplers",
     ),
     "spacing that DDIM does not follow": (

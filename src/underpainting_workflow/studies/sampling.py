@@ -254,12 +254,12 @@ class TeleportConfig(Seeded):
 
     @field_validator("samplers")
     @classmethod
-    def _on_own_grid(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+    def _can_be_swept(cls, value: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
         if relative := [choice.id for choice in value if choice.kind.relative]:
             problem = f"{shorten(', '.join(relative))} follows the Gaussian to its first call: no step is left to skip"
             raise InputError(Problem(problem, "remove it here, and list it in low_nfe.samplers"))
         if coloured := [choice.id for choice in value if choice.coloured_start]:
-            problem = f"{shorten(', '.join(coloured))} starts elsewhere than the network's own images, with which it is compared"
+            problem = f"{shorten(', '.join(coloured))} would be compared with the network's images from white noise"
             raise InputError(Problem(problem, "remove coloured_start here, and set it in trajectories.samplers"))
         return _distinct(value)
 
