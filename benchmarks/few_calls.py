@@ -13,7 +13,7 @@ their difference, from the same resamples of the seeds. `floor` is the distance 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,18 +99,22 @@ def grids_of(task: Task, steps: int) -> dict[str, NoiseGrid]:
     return {name: make_grid(name, task.schedule, steps, variances=variances_of(task.basis)) for name in GRIDS}
 
 
-def measure(task: Task, sampler: Sampler) -> Measured:
+def measure(task: Task, make: Callable[[Tensor], Tensor]) -> Measured:
     """Make images from the noise, in batches, and measure them."""
-    batches = task.noise.split(BATCH)
-    images = torch.cat([sample(sampler, task.denoiser, sampler.start(batch)) for batch in batches])
+    images = torch.cat([make(batch) for batch in task.noise.split(BATCH)])
     apart = squared_errors(images[: len(task.solution)], task.solution)
     return Measured(apart, task.judge.distances(images) if task.judge else None)
+
+
+def measure_sampler(task: Task, sampler: Sampler) -> Measured:
+    """Measure the images of a sampler."""
+    return measure(task, lambda batch: sample(sampler, task.denoiser, sampler.start(batch)))
 
 
 def measure_peer(task: Task, calls: int, pair: Pair) -> Measured:
     """Measure a peer with as many steps as the calls pay for."""
     name, grid = pair
-    return measure(task, Sampler.on(name, grids_of(task, steps_within(name, calls))[grid]))
+    return measure_sampler(task, Sampler.on(name, grids_of(task, steps_within(name, calls))[grid]))
 
 
 def finalists(task: Task, calls: int) -> list[Pair]:
@@ -125,9 +129,9 @@ def finalists(task: Task, calls: int) -> list[Pair]:
 def compare(task: Task, screened: int) -> Iterator[tuple[list[str], list[list[str]]]]:
     """Yield the row of errors and, with a study, the rows of Frechet distances, for each number of calls."""
     for calls in CALLS:
-        ours = measure(task, Sampler("relative", calls, task.scheduler, task.basis))
+        ours = measure_sampler(task, Sampler("relative", calls, task.scheduler, task.basis))
         found = {pair: measure_peer(task, calls, pair) for pair in finalists(task.first(screened), calls)}
-        rows = [[str(calls), *row] for row in distance_rows(ours, found)]
+        rows = [[str(calls), *row] for row in distance_rows(ours, found.items())]
         yield [str(calls), *error_row(ours.errors, {pair: one.errors for pair, one in found.items()})], rows
 
 
@@ -147,9 +151,9 @@ def error_row(ours: FloatArray, found: Mapping[Pair, FloatArray]) -> list[str]:
     ]
 
 
-def distance_rows(ours: Measured, found: Mapping[Pair, Measured]) -> Iterator[list[str]]:
-    """Compare the Frechet distances with those of the best finalist, the one on the covariance grid included."""
-    theirs = {pair: one.distances.distances for pair, one in found.items() if one.distances}
+def distance_rows(ours: Measured, found: Iterable[tuple[tuple[str, ...], Measured]]) -> Iterator[list[str]]:
+    """Compare the Frechet distances with those of the best of others, by their names (here finalists, on any grid)."""
+    theirs = {pair: one.distances.distances for pair, one in found if one.distances}
     for prefix, mine in ours.distances.distances.items() if ours.distances else ():
         best = min(theirs, key=lambda pair: theirs[pair][prefix].infinite)
         low, high = difference_interval(mine, theirs[best][prefix])
@@ -192,31 +196,46 @@ def print_headings(headings: Sequence[str]) -> None:
     print_row(["---"] * len(headings))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def print_tables(
+    headings: Sequence[str], rows: Iterable[tuple[list[str], list[list[str]]]], more: Sequence[str]
+) -> None:
+    """Print the rows of one table as they come, then those of a second one if there are any."""
+    kept: list[list[str]] = []
+    print_headings(headings)
+    for row, others in rows:
+        print_row(row)
+        kept += others
+    if kept:
+        print()
+        print_headings(more)
+    for row in kept:
+        print_row(row)
+
+
+def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Add the options of a task to a parser, and read them."""
     parser.add_argument("basis", type=Path, metavar="BASIS", help="*.safetensors, of `underpainting basis`")
     parser.add_argument("network", type=Path, metavar="NETWORK", help="folder of a diffusers pipeline")
     parser.add_argument("--images", type=int, default=256, metavar="N")
-    parser.add_argument(
-        "--screen", type=int, default=32, metavar="N", help="images from which the best peers are chosen"
-    )
     parser.add_argument("--fine", type=int, default=64, metavar="N", help="steps of Heun's method for the solution")
     parser.add_argument("--study", type=Path, metavar="RESULTS", help="folder of a built study, for Frechet distances")
     parser.add_argument("--fd-images", type=int, default=512, metavar="N", help="images for Frechet distances")
-    options = parser.parse_args()
-    distances: list[list[str]] = []
-    print_headings(HEADINGS)
+    return parser.parse_args()
+
+
+def task_of(options: argparse.Namespace) -> Task:
+    """Make the task of the options."""
+    judge = Judge.of_study(options.study, options.fd_images) if options.study else None
+    return make_task(options.basis, options.network, options.images, options.fine, judge)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    text = "images from which the best peers are chosen"
+    parser.add_argument("--screen", type=int, default=32, metavar="N", help=text)
+    options = options_of(parser)
     with torch.inference_mode():
-        judge = Judge.of_study(options.study, options.fd_images) if options.study else None
-        task = make_task(options.basis, options.network, options.images, options.fine, judge)
-        for row, more in compare(task, options.screen):
-            print_row(row)
-            distances += more
-    if distances:
-        print()
-        print_headings(FD_HEADINGS)
-    for row in distances:
-        print_row(row)
+        print_tables(HEADINGS, compare(task_of(options), options.screen), FD_HEADINGS)
 
 
 if __name__ == "__main__":

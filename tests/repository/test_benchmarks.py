@@ -13,7 +13,7 @@ import xarray as xr
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from benchmarks import class_bases, coverage, few_calls, optimal_grid, relative
+from benchmarks import choice, class_bases, coverage, few_calls, optimal_grid, relative
 from benchmarks.measure import Ratio, print_each, table
 from scripts import extract_features
 from tests.helpers.bases import make_basis
@@ -27,6 +27,7 @@ from underpainting.quality import autoencoder, classifier, frechet
 from underpainting.quality.autoencoder import AutoencoderShape
 from underpainting.quality.feature_networks import Trained
 from underpainting.quality.frechet import RealMoments
+from underpainting.teleport.choice import candidates
 from underpainting.training import objectives
 
 
@@ -142,6 +143,23 @@ def test_distances_in_both_sets_of_features_are_compared_with_those_of_the_best_
         assert float(difference) == pytest.approx(float(ours) - float(theirs), abs=2e-4)
         assert low <= float(difference) <= high
         assert float(floor) == pytest.approx(judge.references[prefix].floor(24).infinite, abs=1e-4)
+
+
+def test_a_choice_stands_beside_the_best_of_all_candidates(
+    saved: tuple[Path, Path], study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "CALLS", (2,))
+    task = few_calls.make_task(*saved, 12, 8, few_calls.Judge.of_study(study, 16))
+    ((row, distances),) = choice.compare(task, 6)
+    calls, spent, *chosen, rmse, sampler, grid, jump, least, ratio, interval = row
+    found = {choice.name_of(one): choice.measure(task, one) for one in candidates(task.schedule, task.basis, 2)}
+    errors = {name: float(np.sqrt(one.errors.mean())) for name, one in found.items()}
+    assert calls == "2" and 16 < float(spent) <= 20 and (sampler, grid, jump) == min(errors, key=errors.__getitem__)
+    assert float(rmse) == pytest.approx(errors[tuple(chosen)], abs=1e-4)
+    assert float(least) == pytest.approx(min(errors.values()), abs=1e-4)
+    low, high = map(float, interval.split(" to "))
+    assert float(ratio) >= 1 and low <= float(ratio) <= high
+    assert len(distances) == 2 and all(float(cells[7]) >= 0 for cells in distances)
 
 
 def test_the_difference_of_two_distances_is_paired() -> None:

@@ -45,12 +45,14 @@ class CountingDenoiser:
 
     Attributes:
         calls: number of calls, the NFE of one image.
+        evaluations: sum of the numbers of images of these calls.
     """
 
     def __init__(self, denoiser: Denoiser) -> None:
         self._denoiser = denoiser
-        self.calls = 0
+        self.calls = self.evaluations = 0
 
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
         self.calls += 1
+        self.evaluations += len(images)
         return self._denoiser(images, alpha, sigma)

@@ -81,6 +81,7 @@ def make_design(
     sampler: str | None = None,
     clip: bool | None = None,
     basis: Bases | None = None,
+    grid: str | None = None,
 ) -> Design:
     """Make the design that a call of the pipeline requests.
 
@@ -95,10 +96,11 @@ def make_design(
             scheduler, with the scheduler's settings.
         clip: whether endpoint estimates are clipped to the image range; if not given, as the scheduler is set, and not
             if `sampler` is given.
-        basis: of the data, for the relative sampler.
+        basis: of the data, for the relative sampler and the grid `covariance`.
+        grid: a key of `grid_names.GRIDS`, for `regrid`; by default the network's time, `covariance` for the relative sampler.
 
     Raises:
-        ValueError: design or sampler are unknown, the sampler cannot clip as requested, or the number of steps or what
+        ValueError: design, sampler or grid are unknown, the sampler cannot clip as requested, or the number of steps or what
             is skipped are not possible.
     """
     if design not in get_args(DesignName):
@@ -107,12 +109,15 @@ def make_design(
     name, network = sampler or sampler_name(scheduler), with_noise_schedule(scheduler)
     relative = kind_of(name).relative
     fraction = _checked_fraction(design, skipped_fraction, skipped_steps, 0.0 if relative else SKIPPED_FRACTION)
-    if design == "truncate" or (relative and not fraction):
+    if design == "truncate" and grid is not None:
+        raise ValueError("the design truncate keeps the sampler's own grid; give grid with design='regrid'")
+    grid = grid or (COVARIANCE if relative else TIME)
+    if design == "truncate" or (relative and not fraction and grid == COVARIANCE):
         skipped = int(fraction * steps + 1e-9) if skipped_steps is None else _checked_steps(skipped_steps, steps)
         return Truncated(Sampler(name, steps, network, basis if relative else None, **settings), skipped)
     schedule, settings = schedule_of(network), followed(name, network) | settings
-    grid = COVARIANCE if relative else TIME
-    walk = hybrid_sampler.regridded(name, schedule, steps, 1 - fraction, grid, basis if relative else None, **settings)
+    needed = basis if relative or grid == COVARIANCE else None
+    walk = hybrid_sampler.regridded(name, schedule, steps, 1 - fraction, grid, needed, **settings)
     return Regridded(walk, schedule, fraction)
 
 

@@ -123,6 +123,7 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         class_labels: Labels | None = None,
         clip_sample: bool | None = None,
         coloured_start: bool = False,
+        grid: str | None = None,
         output_type: OutputType = "pil",
         callback_on_step_end: Callback | None = None,
         return_trajectory: bool = False,
@@ -149,6 +150,8 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
                 `sampler` is given.
             coloured_start: begin with noise that has the signal of the noisiest level, N(alpha mu, alpha^2 Sigma + sigma^2 I) of
                 the basis, or of each image's class, in place of white noise.
+            grid: a key of `grid_names.GRIDS`, for `regrid`: how its steps are spread; by default `time`, for the relative sampler
+                `covariance`.
             output_type: `pil`, `np` or `pt`; see `TeleportPipelineOutput`.
             callback_on_step_end: called after each step as `callback(pipe, step, timestep, tensors)`, with `latents`, the
                 state, and `endpoint`, the estimate made from it. It cannot change them: it must return the same tensors.
@@ -165,7 +168,9 @@ class TeleportPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ha
         random = self._randomness(batch_size, seeds, generator, stochastic)
         labels = checked_labels(class_labels, len(random.noise), self._known_classes)
         skipped, basis = (skipped_fraction, skipped_steps), self._bases(sampler, labels)
-        plan = designs.make_design(design, self.scheduler, num_inference_steps, *skipped, sampler, clip_sample, basis)
+        plan = designs.make_design(
+            design, self.scheduler, num_inference_steps, *skipped, sampler, clip_sample, basis, grid
+        )
         network = self._denoiser(labels)
         counting = CountingDenoiser(network)
         start = self._start(plan, random.noise, jump, labels, coloured_start)

@@ -1,4 +1,4 @@
-"""The command `underpainting`: show the state of a project's results, share them, and compute bases and grids.
+"""The command `underpainting`: show the state of a project's results, share them, compute bases and grids, choose samplers.
 
 The commands on state and sharing are those of `snakemake_provenance.cli`. Each module here defines some of the others.
 """
@@ -30,9 +30,9 @@ def _register_others(commands: Commands) -> tuple[type[Exception], ...]:
     """Add the commands that import Snakemake, which takes a second, and return the errors that their users can correct."""
     from snakemake_provenance import cli as provenance
     from snakemake_provenance.messages import ProvenanceError
-    from underpainting_workflow.cli import basis, forecast, project, usage
+    from underpainting_workflow.cli import basis, forecast, plan, project, usage
 
     provenance.register(commands, project.settings, "study")
-    for module in (forecast, usage, basis):
+    for module in (forecast, usage, basis, plan):
         module.register(commands)
     return ProvenanceError, basis.BasisRefusedError

@@ -20,6 +20,7 @@ from underpainting.samplers.randomness import initial_noise
 from underpainting.samplers.relative import variances_of
 from underpainting.samplers.schedulers import spread
 from underpainting.samplers.walk import Sampler, sample
+from underpainting.teleport import choice
 from underpainting.theory import gaussian
 
 SEEDS = [3, 5]
@@ -55,6 +56,24 @@ def test_the_images_are_the_library_s_without_another_jump(kind: str) -> None:
         found = made(pipeline(scheduler=scheduler), design=design)
         assert float((last_states(found) - expected).abs().max()) < 1e-5
         assert (found.nfe, found.skipped_steps, found.skipped_fraction) == (4, 0, 0.0)
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_every_candidate_of_a_choice_can_be_called(kind: str) -> None:
+    scheduler, data = SCHEDULES[kind], stored().all_images
+    pipe, denoiser = pipeline(scheduler=scheduler), make_denoiser(unet(), scheduler)
+    for candidate in choice.candidates(schedule_of(scheduler), data, 4):
+        with torch.no_grad():
+            expected = choice.make_images(candidate, denoiser, scheduler, data, initial_noise(SEEDS, SHAPE))
+        found = made(pipe, **candidate.arguments())
+        torch.testing.assert_close(last_states(found), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_grid_is_one_of_regrid_and_must_be_known() -> None:
+    with pytest.raises(ValueError, match="truncate keeps the sampler's own grid; give grid with design='regrid'"):
+        made(pipeline(), grid="covariance")
+    with pytest.raises(ValueError, match="unknown grid 'sigmoid'"):
+        made(pipeline(), grid="sigmoid", design="regrid", sampler="ddim")
 
 
 def test_a_fraction_to_skip_is_another_jump_with_all_steps_after_it() -> None:
