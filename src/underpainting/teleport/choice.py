@@ -4,11 +4,12 @@ Candidates are the relative sampler on the grid of the covariance, and strong ot
 time; each once from pure noise, and once after a jump by the Gaussian of the data that replaces the first step of the same grid
 with one step more. All take as many steps as the calls pay for.
 
-A candidate is judged by the root mean squared distance of its images from a finer solution from the same noise: of the relative
+A candidate is judged by the distance of its images from a finer solution from the same noise: of the relative
 sampler, or of iPNDM-3 on the network's time, with `FINER` times the calls. Of these two it is the one that the finer steps change
 less: a basis that is not of the network's images spoils the first. Successive halving (Jamieson & Talwalkar 2016) saves calls:
 all candidates make one image, the best of them the next, and so on in rounds that double the number of images, each with an
-equal share of what is left of the budget.
+equal share of what is left of the budget. The best have the least geometric mean of squared errors: the errors of an image have
+a factor in common, large for a few images, which would decide an arithmetic mean of eight.
 
 What is not measured: the distribution of the images (no Frechet distance can be told from a few of them), and the errors that a
 candidate shares with the finer solution, smaller by about `FINER`^2 than its own. The estimate of the choice is a little too low,
@@ -77,6 +78,12 @@ class Estimate(NamedTuple):
     def rmse(self) -> float:
         """Root mean squared error; infinite where it is not a number."""
         return float(np.nan_to_num(np.sqrt(self.errors.mean()), nan=np.inf))
+
+    @property
+    def typical(self) -> float:
+        """Root of the geometric mean of the squared errors, by which candidates are chosen; infinite as `rmse`."""
+        logarithms = np.log(np.maximum(self.errors, np.finfo(float).tiny))  # keeps what is not a number
+        return float(np.nan_to_num(np.exp(0.5 * logarithms.mean()), nan=np.inf))
 
 
 class Choice(NamedTuple):
@@ -189,7 +196,7 @@ def choose(
         for place, (one, errors) in enumerate(estimates):
             images = make(one, noise=noise[begin:end])
             estimates[place] = Estimate(one, np.append(errors, squared_errors(images, solution[begin:end])))
-        estimates.sort(key=lambda estimate: estimate.rmse)
+        estimates.sort(key=lambda estimate: estimate.typical)
     return Choice([*estimates, *left_out], reference, counting.calls, counting.evaluations)
 
 

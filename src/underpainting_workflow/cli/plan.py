@@ -13,9 +13,10 @@ from underpainting.io.errors import InputError, Problem
 if TYPE_CHECKING:
     from underpainting.teleport.choice import Candidate, Choice, Estimate
 
-HEADINGS = ("sampler", "grid", "steps", "skipped by the jump", "images", "RMSE", "95 %")
+HEADINGS = ("sampler", "grid", "steps", "skipped by the jump", "images", "RMSE", "95 %", "typical error")
 _LIMITS = """\
 RMSE: distance from a finer solution ({}) from the same noise, in images of range [-1, 1]; the interval is over the images.
+The choice has the least typical error, the root of the geometric mean over images, in which no single image decides.
 Not measured: the distribution of the images (Frechet distance); longer jumps, and others than the Gaussian's; errors that a
 candidate shares with the finer solution."""
 
@@ -86,7 +87,16 @@ def _cells(estimate: Estimate) -> list[str]:
     if len(errors) > 1 and estimate.rmse < float("inf"):
         found = clip(rmse_interval(errors), 0)
         between = f"{found.low:.4f} to {found.high:.4f}"
-    return [sampler, grid, str(steps), f"{skipped:.1%}", str(len(errors)), f"{estimate.rmse:.4f}", between]
+    return [
+        sampler,
+        grid,
+        str(steps),
+        f"{skipped:.1%}",
+        str(len(errors)),
+        f"{estimate.rmse:.4f}",
+        between,
+        f"{estimate.typical:.4f}",
+    ]
 
 
 def _words(candidate: Candidate) -> str:

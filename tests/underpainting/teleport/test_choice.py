@@ -126,6 +126,16 @@ def test_candidates_call_the_network_as_often_as_wanted_and_jump_over_one_step(k
             assert landed == pytest.approx(expected, rel=0.02)
 
 
+def test_no_single_image_decides_and_what_is_no_number_is_last() -> None:
+    errors = np.full((2, 8), 0.01) * [[1.0], [4.0]]
+    errors[0, 3] = 1.0
+    better, worse = (choice.Estimate(Candidate("ddim", "time", 4), one) for one in errors)
+    assert better.rmse > worse.rmse and better.typical < worse.typical
+    assert worse.typical == pytest.approx(worse.rmse) == pytest.approx(0.2)
+    assert choice.Estimate(better.candidate, np.append(errors[0], np.nan)).typical == np.inf
+    assert 0 <= choice.Estimate(better.candidate, np.zeros(3)).typical < 1e-100
+
+
 def test_errors_say_what_to_do() -> None:
     denoiser, data = mixture()
     with pytest.raises(ValueError, match="0 network calls make no image; give 1 or more"):
