@@ -66,6 +66,8 @@ def test_samplers_run_on_every_grid_and_the_relative_one_on_its_own() -> None:
     assert low_nfe.grids == ("time", "karras", "covariance")
     grids = [(run.sampler_name, run.grid) for run in low_nfe.runs() if run.jump == NO_JUMP and run.steps == 5]
     assert grids == [("ddim", "time"), ("ddim", "karras"), ("ddim", "covariance"), ("relative", "covariance")]
+    jumped = {(run.sampler_name, run.grid) for run in low_nfe.runs() if run.jump != NO_JUMP}
+    assert jumped == {("ddim", "time"), ("relative", "covariance")}, "after a jump on the first grid alone"
     plain = [(run.sampler_name, run.grid, run.jump) for run in low_nfe.runs() if run.steps == 20]
     assert plain == [("ddim", "time", NO_JUMP), ("relative", "covariance", NO_JUMP)]
 

@@ -1,4 +1,4 @@
-"""Models of the sweep at low NFE: every sampler at every number of network calls, with and without each jump."""
+"""Models of the sweep at low NFE: every sampler at every number of network calls, on every grid and after each jump."""
 
 from __future__ import annotations
 
@@ -87,8 +87,10 @@ class LowNfeConfig(Seeded):
     grids: tuple[GridName, ...] = Field(
         (TIME,),
         min_length=1,
-        description="The grids on which the steps are spread over what a jump leaves, in any order; a relative sampler takes "
-        f"{COVARIANCE} alone. " + "; ".join(f"{name}: {text}" for name, text in GRIDS.items()) + ".",
+        description="The grids on which the steps are spread, in any order. After a jump one alone is used, that which comes "
+        f"first here; a relative sampler takes {COVARIANCE} alone. "
+        + "; ".join(f"{name}: {text}" for name, text in GRIDS.items())
+        + ".",
     )
     nfe: tuple[int, ...] = Field(
         (5, 6, 8, 10, 12, 15, 20),
@@ -135,7 +137,7 @@ class LowNfeConfig(Seeded):
         return tuple(sorted(value, key=list(GRIDS).index))
 
     def grids_of(self, sampler: SamplerName) -> tuple[GridName, ...]:
-        """Return the grids on which a sampler runs; its plain run is on the first."""
+        """Return the grids on which a sampler runs; on the first its plain run, and all runs after a jump."""
         return (COVARIANCE,) if registry.SAMPLERS[sampler].relative else self.grids
 
     def steps(self, sampler: SamplerName) -> list[int]:
@@ -167,6 +169,6 @@ class LowNfeConfig(Seeded):
     def runs_of(self, sampler: SamplerName) -> list[Run]:
         """Return every run of a sampler, each once; the plain one is last unless it is swept."""
         grids, plain = self.grids_of(sampler), self.reference_steps(sampler)
-        jumps = [NO_JUMP, *(jump.id for jump in self.jumps)]
-        swept = [Run(sampler, steps, *where) for steps in self.steps(sampler) for where in product(grids, jumps)]
+        where = [*product(grids, [NO_JUMP]), *((grids[0], jump.id) for jump in self.jumps)]
+        swept = [Run(sampler, steps, *place) for steps in self.steps(sampler) for place in where]
         return list(dict.fromkeys([*swept, *([Run(sampler, plain, grids[0], NO_JUMP)] if plain else [])]))
