@@ -450,7 +450,7 @@ seeds.
         caption="""
 Quality of *{{ snakemake.wildcards.study }}* by network calls (NFE), lower is better: root mean squared difference from
 the network's own images, and Fréchet distances to held-out real images, extrapolated to infinitely many images and
-drawn no lower than those of real images. **In colour**: samplers that integrate the Gaussian of the data exactly and
+drawn no lower than those of real images (dotted). **In colour**: samplers that integrate the Gaussian of the data exactly and
 ask the network for its departure from it, with 95 % intervals by resampling seeds. **Grey**: the best of all other
 samplers on all grids of the study, with at most so many calls, from noise (solid) and after the best jump (dashed);
 thin lines are the others one by one.
@@ -468,12 +468,12 @@ thin lines are the others one by one.
         caption="""
 Image quality of *{{ snakemake.wildcards.study }}* with few network calls (low NFE), from noise (no jump) and after each
 kind of jump: Fréchet distance to held-out real images, extrapolated to infinitely many images and drawn no lower than
-that of real images (dotted), lower is better; a panel per sampler. All steps are spread over the time that a jump
-leaves (the design "re-grid"). Of each jump the length and the grid with the smallest distance are shown; bars are
-95 % intervals by resampling seeds, and points are offset sideways to keep these apart. Dashed, with its interval in
-grey: the same sampler without a jump and with many calls. The isotropic Gaussian is the null model: it has the mean and the total
-variance alone. **Last panel**: all of these, and the Pareto front: no run with as few calls lies below it. Both axes
-are logarithmic.
+that of real images (dotted), lower is better; a panel for DDIM and each of the best other samplers, eight at most. All
+steps are spread over the time that a jump leaves (the design "re-grid"). Of each jump the length, and without a jump
+the grid, with the smallest distance is shown; bars are 95 % intervals by resampling seeds, and points are offset
+sideways to keep these apart. Dashed, with its interval in grey: the same sampler without a jump and with many calls.
+The isotropic Gaussian is the null model: it has the mean and the total variance alone. **Last panel**: all samplers,
+and the Pareto front: no run with as few calls lies below it. Both axes are logarithmic.
 """,
     ),
     Figure(
@@ -488,9 +488,10 @@ are logarithmic.
         caption="""
 How far to jump, for *{{ snakemake.wildcards.study }}* at about five and ten network calls: Fréchet distance to held-out
 real images, extrapolated to infinitely many images and drawn no lower than that of real images (dotted), against the
-skipped share of the network's time, lower is better; a panel per sampler and number of calls, each point on its best
-grid. Bars are 95 % intervals by resampling seeds; points are offset sideways to keep these apart. Solid black line: no
-jump, the same number of calls; dashed: no jump, many calls; each with its interval in grey.
+skipped share of the network's time, lower is better; a panel per number of calls for DDIM and each of the best other
+samplers, four at most. Bars are 95 % intervals by resampling seeds; points are offset sideways to keep these apart.
+Solid black line: no jump, the same number of calls on the best grid; dashed: no jump, many calls; each with its
+interval in grey.
 """,
     ),
     Figure(
@@ -509,9 +510,9 @@ jump, the same number of calls; dashed: no jump, many calls; each with its inter
         title="Images at low NFE",
         caption="""
 Images of *{{ snakemake.wildcards.study }}* from the same seeds at low NFE: from noise (no jump) and after a jump,
-labelled with the percentage of the network's time that it skips (the best of those tried); last, the same sampler
-without a jump and with many calls. Each column starts from the same noise: where an image resembles that of the last
-row, the jump has kept what the network would have made.
+labelled with the percentage of the network's time that it skips (the best of those tried); last, if the study has it,
+the same sampler without a jump and with many calls. Each column starts from the same noise: where an image resembles
+that of the last row, the jump has kept what the network would have made.
 """,
     ),
     Figure(

@@ -18,7 +18,7 @@ from scripts import tabulate_low_nfe, tabulate_teleport
 from tests.helpers import legible, sweeps
 from underpainting.io import artifacts
 from underpainting.plotting import few_calls, low_nfe, skipping
-from underpainting.plotting.quality_by_calls import quality_by_calls
+from underpainting.plotting.quality_by_calls import quality_by_calls, quality_of_studies
 from underpainting.samplers import registry
 from underpainting.teleport import sweep
 from underpainting_workflow import figures, tables
@@ -29,7 +29,7 @@ from underpainting_workflow.studies.models import Study
 
 LOSSES = {0: 0.0, 10: -0.02, 15: 0.03, 20: 0.009, 25: 0.012, 30: 0.5}
 NFE = 5, 6, 8, 10, 12, 15, 20
-MANY = list(registry.SAMPLERS)[:10]  # a panel for each; more are taller than a page
+MANY = list(registry.SAMPLERS)
 ENDS = "", "_low", "_high"
 
 
@@ -80,11 +80,18 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         low_nfe.low_nfe, ["ddim"], nfe=(7,), reference=False
     ),
     "low_nfe, no null model": lambda: draw_low_nfe(low_nfe.low_nfe, FOUR, jumps=["none", "gaussian", "mixture"]),
-    "low_nfe, ten samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
+    "low_nfe, all samplers": lambda: draw_low_nfe(low_nfe.low_nfe, MANY),
     "skipped time": lambda: draw_low_nfe(low_nfe.skipped_percent, FOUR),
+    "skipped time, all samplers": lambda: draw_low_nfe(low_nfe.skipped_percent, MANY),
     "skipped time, one sampler, many calls": lambda: draw_low_nfe(low_nfe.skipped_percent, ["heun"], nfe=(20,)),
     "quality by calls": lambda: draw_by_calls([*FOUR, "relative"]),
     "quality by calls, one other": lambda: draw_by_calls(["ddpm", "relative"]),
+    "quality of six studies": lambda: quality_of_studies(
+        {f"digits_{number}": sweeps.regridded([*FOUR, "relative"], NFE) for number in range(6)}, labels(MANY)
+    ),
+    "quality of one study": lambda: quality_of_studies(
+        {"digits": sweeps.regridded([*FOUR, "relative"], NFE)}, labels(MANY)
+    ),
     "few calls, grey": lambda: draw_few((1, 8, 8)),
     "few calls, colour": lambda: draw_few((3, 6, 6)),
 }
@@ -101,6 +108,20 @@ def test_no_panel_of_skipped_time_stands_twice(nfe: tuple[int, ...], expected: l
     figure = draw_low_nfe(low_nfe.skipped_percent, ["ddim"], nfe=nfe)
     titles = [axes.get_title(loc="left").split(", ")[-1] for axes in figure.axes if axes.axison]
     assert titles == expected
+
+
+def test_of_many_samplers_ddim_and_the_best_have_a_panel_and_the_last_shows_all() -> None:
+    worst, *others = ["ddim", "heun", "euler", "dpmsolverpp", "unipc", "lms", "deis", "deis3", "ipndm", "relative"]
+    table = sweeps.regridded([worst, *others], NFE)
+    for place, name in enumerate([*others, worst]):
+        own = table["sampler"].str.startswith(f"{name}-")
+        table.loc[own, [f"fd_infinite{end}" for end in ENDS]] *= 1 + place
+    figure = low_nfe.low_nfe(table, names([worst, *others]))
+    titles = [axes.get_title(loc="left").split("  ")[-1] for axes in figure.axes if axes.axison]
+    assert titles == [*labels([worst, *others[:7]]).values(), "All samplers"]
+    dots = next(line for line in figure.axes[-1].lines if line.get_marker() == ".")
+    unseen = table["sampler"].str.startswith(("ipndm-", "relative-")) & (table["nfe"] < 50)
+    assert set(np.asarray(dots.get_xdata())) == set(table.loc[unseen, "nfe"])
 
 
 def test_the_skippable_steps_are_those_up_to_which_all_lose_little() -> None:

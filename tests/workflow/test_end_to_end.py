@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -71,6 +72,24 @@ def test_few_calls_are_swept_on_every_grid_and_by_the_relative_sampler_on_its_ow
     plans = pd.read_csv(built.folder / "results/tiny/plan.csv").query("design == 'regrid'")
     assert set(plans[["sampler", "grid"]].itertuples(index=False, name=None)) == first
     assert (plans.query("sampler == 'relative-2'")["step_loss"] == 0).all()
+
+
+def test_the_page_of_sweeps_compares_the_relative_sampler_with_the_best_other(
+    built: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "workflow")
+    page = importlib.import_module("few_calls")
+    table = pd.read_csv(built.folder / "results/tiny/teleport.csv")
+    (row,) = page.compare(page.Built("tiny", load_study(built.file), table, built.folder))
+    rows = table.query("design == 'regrid'").assign(FD=table[["fd_infinite", "floor_infinite"]].max(axis=1))
+    (mine,) = rows.query("sampler == 'relative-2' and jump == 'none'").to_dict("records")
+    others = rows.query("sampler == 'unipc-2'")
+    for heading, column in {"RMSE": "rmse_to_network", "FD": "FD"}.items():
+        best = others.loc[others[column].idxmin()]
+        assert row[f"best other by {heading}"].startswith(f"unipc, {best['grid']}")
+        assert row[heading] == f"{best[column]:.3g}" and row[f"{heading}, relative"] == f"{mine[column]:.3g}"
+        change = row[f"change of {heading}"].strip("*").split(" ")[0]
+        assert change == f"{mine[column] / best[column] - 1:+.0%}", "from the images of both runs, as the table"
 
 
 def test_a_frechet_distance_of_a_classifier_is_never_called_fid(built: Project) -> None:

@@ -29,7 +29,7 @@ def hybrid(
     columns = seeds[:COLUMNS]
     figure = style.new_figure(images.grid_height(len(chosen), max(len(columns), 6), 5.85) + 0.4)
     axes = figure.subplots()
-    labels = [f"skip {skipped[row][0]} of {steps}\nNFE {skipped[row][1]}" for row in chosen]
+    labels = [f"{skipped[row][0]} of {steps} skipped\nNFE {skipped[row][1]}" for row in chosen]
     images.draw_grid(axes, [rows[row][:COLUMNS] for row in chosen], labels, [str(seed) for seed in columns])
     style.panel_title(axes, "", f"{sampler}, the first of them skipped with the closed form; by seed")
     return figure

@@ -20,6 +20,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN_NFE = 5, 10
 TICKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
 EACH_JUMP = "sampler_name", "jump", "skipped_percent", "nfe"
+PANELS, NUMBERS = 8, 4
+"""Most samplers with a panel of their own, by network calls and by the jump's target."""
+ALWAYS = "ddim"
 _DODGE = 0.013  # between the lines of a panel, as a share of a value on a logarithmic axis
 
 
@@ -39,12 +42,15 @@ class Names(NamedTuple):
 def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
     """Draw Frechet distance (n to infinity) by network calls: a panel per sampler, a line per jump, and a summary.
 
+    Of more than `PANELS` samplers, DDIM and the best others have a panel; the summary has all.
+
     Args:
         table: `teleport.csv`.
         names: of samplers and jumps.
     """
     table = _drawn(table)
     rows, plain = sweep.best(sweep.regridded(table)), sweep.references(table)
+    names = names._replace(samplers=_leading(rows, names.samplers, PANELS))
     count = len(names.samplers) + 1
     columns = 2 if count in (2, 4) else 3
     figure, panels = _panels(count, columns, 2.0)
@@ -59,7 +65,10 @@ def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
     call_axis(panels[0], rows["nfe"].unique())
     for axes in panels:
         axes.set_xlabel("NFE")
-    figure.legend(handles=list(_handles(names, with_front=True)), loc="outside lower center", ncols=4)
+    others = [Line2D([], [], color=style.MUTED, marker=".", ms=3, ls="", label="other samplers")]
+    without_panel = not set(rows["sampler_name"]).issubset(names.samplers)
+    handles = [*_handles(names, with_front=True), *others * without_panel]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -67,13 +76,15 @@ def low_nfe(table: pd.DataFrame, names: Names) -> Figure:
 def skipped_percent(table: pd.DataFrame, names: Names) -> Figure:
     """Draw Frechet distance by the jump's target at two numbers of network calls; a panel per sampler and number.
 
-    If no sampler has rows for both numbers, one number is shown.
+    If no sampler has rows for both numbers, one number is shown. Of more than `NUMBERS` samplers, DDIM and the best others are
+    shown.
 
     Args:
         table, names: as for `low_nfe`.
     """
     table = _drawn(table)
     rows, plain = sweep.best(sweep.regridded(table), EACH_JUMP), sweep.references(table)
+    names = names._replace(samplers=_leading(rows, names.samplers, NUMBERS))
     at = {calls: [_within(rows[rows["sampler_name"] == name], calls) for name in names.samplers] for calls in SHOWN_NFE}
     distinct = {tuple(int(own["nfe"].iloc[0]) for own in runs): runs for runs in at.values()}
     shown = [entry for runs in distinct.values() for entry in zip(names.samplers, runs, strict=True)]
@@ -96,6 +107,13 @@ def _drawn(table: pd.DataFrame) -> pd.DataFrame:
     floor = table["floor_infinite"]
     ends = {f"fd{end}": table[f"fd_infinite{end}"].clip(lower=floor) for end in ("", "_low", "_high")}
     return table.assign(**ends)
+
+
+def _leading(rows: pd.DataFrame, samplers: Mapping[str, str], count: int) -> dict[str, str]:
+    """Choose DDIM and the samplers of least distance, in the geometric mean over numbers of calls; `count` in all."""
+    least = np.log(rows.groupby(["sampler_name", "nfe"])["fd"].min()).groupby("sampler_name").mean()
+    ranked = sorted(samplers, key=lambda name: (name != ALWAYS, least[name]))
+    return {name: label for name, label in samplers.items() if name in ranked[:count]}
 
 
 def _within(rows: pd.DataFrame, calls: int) -> pd.DataFrame:
@@ -136,6 +154,8 @@ def _reference(axes: Axes, rows: pd.DataFrame, linestyle: str = "--") -> None:
 def _front(axes: Axes, rows: pd.DataFrame, names: Names) -> None:
     """Draw the best of every sampler after each jump, and the Pareto front of all."""
     looks = style.jump_styles(names.jumps)
+    others = rows[~rows["sampler_name"].isin(names.samplers)]
+    axes.plot(others["nfe"], others["fd"], ".", ms=3, mew=0, color=style.MUTED)
     for number, sampler_name in enumerate(names.samplers):
         for jump in names.jumps:
             chosen = rows[(rows["sampler_name"] == sampler_name) & (rows["jump"] == jump)]

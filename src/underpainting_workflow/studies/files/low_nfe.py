@@ -62,14 +62,15 @@ def features_of(
     return f"results/{name}/low_nfe/{sampler_name}-{steps}{mark}/{jump}/seeds_{{first}}-{{stop}}.zarr.zip"
 
 
-def _shards(name: str, study: Study, run: Run) -> list[str]:
+def shards_of(name: str, study: Study, run: Run) -> list[str]:
+    """Return the feature shards of a run."""
     pattern = features_of(run.steps, name, run.sampler_name, grid_mark(run.grid), run.jump)
     return stages.shards(pattern, section(study))
 
 
 def features(name: str, study: Study, sampler_name: str) -> list[str]:
     """Return the features of every run of a sampler, run after run, shard after shard."""
-    return [file for run in section(study).runs_of(sampler_name) for file in _shards(name, study, run)]
+    return [file for run in section(study).runs_of(sampler_name) for file in shards_of(name, study, run)]
 
 
 def settings(_: str, study: Study, sampler_name: str) -> dict[str, object]:
@@ -139,4 +140,4 @@ def shown_grid(study: Study) -> str:
 def pictures(name: str, study: Study) -> list[str]:
     """Return the first shard of every run whose images are shown; a shard holds images of its first seeds only."""
     sampler, grid = shown_sampler(study), shown_grid(study)
-    return [_shards(name, study, Run(sampler, int(steps), grid, str(jump)))[0] for steps, jump in shown(study)]
+    return [shards_of(name, study, Run(sampler, int(steps), grid, str(jump)))[0] for steps, jump in shown(study)]
