@@ -37,8 +37,9 @@ def test_levels_run_from_noise_to_data_and_stay_where_the_network_was_trained(
     assert ratio[0] < first if after_jump else ratio[0] == pytest.approx(first)
 
 
-def test_levels_have_equal_distances_along_the_path() -> None:
-    grid = covariance_grid(EDMSchedule(), 6, VARIANCES, after_jump=True)
+@pytest.mark.parametrize(("steps", "jump"), [(3, 1.0), (6, 1.0), (8, 27 / 64)])
+def test_levels_have_equal_distances_along_the_path_after_the_jump(steps: int, jump: float) -> None:
+    grid = covariance_grid(EDMSchedule(), steps, VARIANCES, after_jump=True)
     kept = VARIANCES[:4]
 
     def speed(log_ratio: float) -> float:
@@ -48,7 +49,7 @@ def test_levels_have_equal_distances_along_the_path() -> None:
     ends = np.log(np.append(80.0, grid.sigma[:-1]))
     lengths = [quad(speed, low, high, epsrel=1e-8)[0] for high, low in itertools.pairwise(ends)]
     lengths.append(quad(speed, ends[-1] - 20, ends[-1], epsrel=1e-8)[0])
-    np.testing.assert_allclose(lengths, np.mean(lengths), rtol=0.01)
+    np.testing.assert_allclose(lengths, np.mean(lengths[1:]) * np.array([jump, *[1.0] * steps]), rtol=0.01)
 
 
 def test_data_without_variance_are_refused() -> None:
