@@ -6,8 +6,9 @@ component emerges from the noise (Sec. 4.2). The levels have equal distances in
     ds = sqrt( sum_k lambda_k^(4/5) (dphi_k / dl)^2 ) dl,      dphi_k / dl = sqrt(lambda_k) r / (r^2 + lambda_k),      l = ln r
 
 so that calls of a network are where many pixels' variance is decided. After a jump from the noisiest level the first distance is
-as long as the others with up to six steps, and (6 / steps)^3 of them with more: a jump of constant length would leave an error that
-steps cannot mend. Both numbers were chosen on the networks of the digits, MNIST, CIFAR-10 and faces together; they are not fitted to each.
+as long as the others with up to six steps, and (6 / steps)^3 of them with more: a jump of constant length would leave an error
+that steps cannot mend. Both numbers were chosen on the networks of the digits, MNIST, CIFAR-10 and faces together; they are not
+fitted to each.
 """
 
 from __future__ import annotations
