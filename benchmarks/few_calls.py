@@ -7,7 +7,8 @@ interval is that of the ratio, from the same resamples of the images.
 
 With `--study RESULTS`, the folder of a built study of the same images, a second table has the Frechet distance at infinitely many
 images, in both sets of features: that of the finalist with the least one, that of the relative sampler, and the interval of
-their difference, from the same resamples of the seeds. `floor` is the distance of infinitely many real images.
+their difference, from the same resamples of the seeds. `floor` is the distance of infinitely many real images. The last line has
+the distances of the network's own solutions: a sampler cannot come below them but by errors that happen to look better.
 """
 
 from __future__ import annotations
@@ -187,6 +188,14 @@ def make_task(basis: Path, network: Path, images: int, fine: int, judge: Judge |
     return Task(denoiser, schedule, scheduler, load_basis(basis).all_images, noise, solution, judge)
 
 
+def own_distances(task: Task) -> str:
+    """Say the Frechet distances of the network's own solutions."""
+    assert task.judge
+    found = task.judge.distances(task.solution).distances
+    named = [f"{prefix.rstrip('_') or 'classifier'} {distance.infinite:.4f}" for prefix, distance in found.items()]
+    return f"FD of the network's own solutions, {min(len(task.solution), task.judge.images)} images: {', '.join(named)}"
+
+
 def print_row(cells: Iterable[str]) -> None:
     print(f"| {' | '.join(cells)} |", flush=True)
 
@@ -219,7 +228,7 @@ def options_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=256, metavar="N")
     parser.add_argument("--fine", type=int, default=64, metavar="N", help="steps of Heun's method for the solution")
     parser.add_argument("--study", type=Path, metavar="RESULTS", help="folder of a built study, for Frechet distances")
-    parser.add_argument("--fd-images", type=int, default=512, metavar="N", help="images for Frechet distances")
+    parser.add_argument("--fd-images", type=int, default=256, metavar="N", help="images for Frechet distances")
     return parser.parse_args()
 
 
@@ -235,7 +244,10 @@ def main() -> None:
     parser.add_argument("--screen", type=int, default=32, metavar="N", help=text)
     options = options_of(parser)
     with torch.inference_mode():
-        print_tables(HEADINGS, compare(task_of(options), options.screen), FD_HEADINGS)
+        task = task_of(options)
+        print_tables(HEADINGS, compare(task, options.screen), FD_HEADINGS)
+        if task.judge:
+            print(f"\n{own_distances(task)}")
 
 
 if __name__ == "__main__":

@@ -131,6 +131,7 @@ def test_distances_in_both_sets_of_features_are_compared_with_those_of_the_best_
     monkeypatch.setattr(few_calls, "BATCH", 16)  # batches of 16, 8: what is judged are the images of all
     task = few_calls.make_task(*saved, 8, 8, few_calls.Judge.of_study(study, 24))
     ((_, distances),) = few_calls.compare(task, 2)
+    assert "own solutions, 8 images: classifier " in few_calls.own_distances(task)
     assert [row[:2] for row in distances] == [["3", "classifier"], ["3", "autoencoder"]]
     for _, prefix, peer, grid, theirs, ours, difference, interval, floor in distances:
         low, high = map(float, interval.split(" to "))
