@@ -41,7 +41,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
 
 def trained(images: Tensor, labels: Tensor, schedule: object, steps: int) -> nn.Module:
-    """Train a class-conditional network; the last two thirds of the steps are averaged."""
+    """Train a class-conditional network; its weights are an exponential moving average."""
     torch.manual_seed(0)
     network = UNet2DModel(
         sample_size=8,
@@ -79,12 +79,12 @@ def compare(
     images: Tensor, labels: Tensor, network: nn.Module, scheduler: object, count: int, fine: int
 ) -> Iterator[list[str]]:
     """Yield the row of each number of calls."""
-    wanted = torch.arange(count) % CLASSES
-    denoiser = make_denoiser(LabelledNetwork(network, wanted), scheduler)
+    of_images = torch.arange(count) % CLASSES
+    denoiser = make_denoiser(LabelledNetwork(network, of_images), scheduler)
     flat = images.double().flatten(1).numpy()
-    whole = basis_of_images(flat, images.shape[1:])
-    parts = [basis_of_images(flat[labels.numpy() == label], images.shape[1:]) for label in range(CLASSES)]
-    bases: tuple[Bases, Bases] = (whole, ClassBases(whole, parts, wanted))
+    all_images = basis_of_images(flat, images.shape[1:])
+    of_classes = [basis_of_images(flat[labels.numpy() == label], images.shape[1:]) for label in range(CLASSES)]
+    bases: tuple[Bases, Bases] = (all_images, ClassBases(all_images, of_classes, of_images))
     noise, start = initial_noise(range(count), images.shape[1:]), karras_grid(schedule_of(scheduler), 2)[0]
     solution = solve(denoiser, schedule_of(scheduler), noise * float(np.hypot(*start)), start, fine)
     for calls in CALLS:

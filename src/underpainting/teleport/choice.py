@@ -11,9 +11,9 @@ all candidates make one image, the best of them the next, and so on in rounds th
 equal share of what is left of the budget. The best have the least geometric mean of squared errors: the errors of an image have
 a factor in common, large for a few images, which would decide an arithmetic mean of eight.
 
-What is not measured: the distribution of the images (no Frechet distance can be told from a few of them), and the errors that a
-candidate shares with the finer solution, smaller by about `FINER`^2 than its own. The estimate of the choice is a little too low,
-since it is the least of several. Longer jumps, over more than one step, are chosen by `planner`.
+What is not measured: the distribution of the images, since a few of them have no Frechet distance that means anything, and the
+errors that a candidate shares with the finer solution, smaller by about `FINER`^2 than its own. The estimate of the choice is a
+little too low, since it is the least of several. Longer jumps, over more than one step, are chosen by `planner`.
 """
 
 from __future__ import annotations
@@ -182,10 +182,7 @@ def choose(
             "the basis is one of {} images, the network makes {}; give a basis of its images".format(*shapes)
         )
     found = candidates(schedule_of(scheduler), basis, calls)
-    least = calls * ((FINER + 1) * (len(noise) + 2) + len(found) - 1)
-    allowed = max(BUDGET * calls * len(noise), least) if budget is None else budget * len(noise)
-    if allowed < least:
-        raise ValueError(f"{len(found)} candidates need a budget of {-(-least // len(noise))} calls per image or more")
+    allowed = _evaluations(calls, len(found), len(noise), budget)
     counting = CountingDenoiser(denoiser)
     make = partial(make_images, denoiser=counting, scheduler=scheduler, basis=basis)
     reference = _reference(make, noise[:1], calls)
@@ -198,6 +195,15 @@ def choose(
             estimates[place] = Estimate(one, np.append(errors, squared_errors(images, solution[begin:end])))
         estimates.sort(key=lambda estimate: estimate.typical)
     return Choice([*estimates, *left_out], reference, counting.calls, counting.evaluations)
+
+
+def _evaluations(calls: int, candidates: int, images: int, budget: int | None) -> int:
+    """Return how many images the network may be called with in all, and refuse a budget that does not suffice."""
+    least = calls * ((FINER + 1) * (images + 2) + candidates - 1)
+    allowed = max(BUDGET * calls * images, least) if budget is None else budget * images
+    if allowed < least:
+        raise ValueError(f"{candidates} candidates need a budget of {-(-least // images)} calls per image or more")
+    return allowed
 
 
 def _reference(make: Callable[..., Tensor], noise: Tensor, calls: int) -> Candidate:

@@ -87,8 +87,8 @@ class LowNfeConfig(Seeded):
     grids: tuple[GridName, ...] = Field(
         (TIME,),
         min_length=1,
-        description="The grids on which the steps are spread, in any order. After a jump one alone is used, that which comes "
-        f"first here; a relative sampler takes {COVARIANCE} alone. "
+        description="The grids on which the steps are spread, in any order. A jump is followed by one of them alone, the first "
+        f"in the order below; a relative sampler takes {COVARIANCE} alone. "
         + "; ".join(f"{name}: {text}" for name, text in GRIDS.items())
         + ".",
     )
