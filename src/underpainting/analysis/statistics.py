@@ -16,19 +16,25 @@ intervals are too narrow. Explained variances that differ from 1 by noise alone 
 least certain for few seeds with a heavy tail, and for ranks, which are no smooth function of a mean. `benchmarks/coverage.py`
 measures it.
 
+Samples that share a prompt, or the noise of a seed, are not independent. `clustered_interval` resamples such clusters whole, each
+factor by itself (the pigeonhole bootstrap of Owen 2007): a sample counts as often as all of its clusters together are drawn. The
+skewness adds up over the factors, t has as many degrees of freedom as the factor with the fewest clusters, and the interval is
+wider than needed where samples within a cluster are independent.
+
 Most statistics here are functions of sample means: slopes, fractions of variance, fits. A resampled mean is a product of
 counts and values, so `confidence_interval` never gathers resampled arrays.
 
 P. Hall, "On the removal of skewness by transformation", J. R. Stat. Soc. B 54, 221 (1992).
+A. B. Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1, 386 (2007).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 _CHUNK = 2**22
@@ -150,6 +156,44 @@ def bootstrap_interval(
     left_out = [np.asarray(statistic(values[numbers != number]), np.float64) for number in numbers]
     estimate = np.asarray(statistic(values), np.float64)
     return _interval(estimate, np.stack(resampled), np.stack(left_out), resampling.level)
+
+
+def clustered_interval(
+    values: FloatArray,
+    clusters: Sequence[ArrayLike],
+    function: Callable[[FloatArray], FloatArray] | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> Interval:
+    """Compute the interval of a function of the mean over samples that share clusters, by default of the mean itself.
+
+    Args:
+        values: shape (sample, ...).
+        clusters: for each factor (prompt, seed) the label of each sample's cluster, shape (sample,).
+        function: maps the mean, shape (...), to a number or an array.
+        resampling: how the clusters are resampled.
+
+    Returns:
+        the interval; its `n` is the number of samples.
+
+    Raises:
+        ValueError: no factor, a factor with fewer than two clusters or with another number of labels than there are samples,
+            values that are not finite, or a level outside (0, 1).
+    """
+    values = _checked(values, resampling.level)
+    factors = [_cluster_numbers(labels, len(values)) for labels in clusters]
+    if not factors:
+        raise ValueError("give the cluster of each sample for one factor at least, such as its prompt")
+    origin, flat = values[0], (values - values[0]).reshape(len(values), -1)
+
+    def evaluate(weights: FloatArray) -> list[FloatArray]:
+        kept = weights[weights.any(1)]  # clusters that share no sample may be drawn together
+        means = origin + (kept @ flat / kept.sum(1, keepdims=True)).reshape(-1, *origin.shape)
+        return [np.asarray(mean if function is None else function(mean), np.float64) for mean in means]
+
+    resampled = [one for weights in _cluster_weights(factors, resampling) for one in evaluate(weights)]
+    left_out = [np.stack(evaluate(1.0 - np.eye(int(factor.max()) + 1)[:, factor])) for factor in factors]
+    estimate = evaluate(np.ones((1, len(values))))[0]
+    return _clustered(estimate, np.stack(resampled), left_out, resampling.level)._replace(n=len(values))
 
 
 def proportion_interval(count: int, n: int, level: float = 0.95) -> Interval:
@@ -296,6 +340,48 @@ def _resample_counts(samples: int, resampling: Resampling, width: int) -> Iterat
         size = min(chunk, remaining)
         yield random.multinomial(samples, np.full(samples, 1 / samples), size=size).astype(np.float64)
         remaining -= size
+
+
+def _cluster_numbers(labels: ArrayLike, samples: int) -> NDArray[np.int64]:
+    """Give the clusters of a factor numbers from 0, shape (sample,)."""
+    found, numbers = np.unique(np.asarray(labels), return_inverse=True)
+    if numbers.shape != (samples,) or len(found) < 2:
+        raise ValueError(
+            f"a factor needs a label for each of the {samples} samples, and two clusters at least; got {numbers.size} labels of "
+            f"{len(found)} clusters"
+        )
+    return numbers.astype(np.int64)
+
+
+def _cluster_weights(factors: Sequence[NDArray[np.int64]], resampling: Resampling) -> Iterator[FloatArray]:
+    """Draw how often each sample is in each resample, (resample, sample): the product of its clusters' numbers of draws."""
+    random = [np.random.default_rng((resampling.seed, number)) for number in range(len(factors))]
+    remaining, chunk = resampling.resamples, max(1, _CHUNK // len(factors[0]))
+    while remaining > 0:
+        size = min(chunk, remaining)
+        counts = [_draw_counts(stream, factor, size) for stream, factor in zip(random, factors, strict=True)]
+        yield np.prod(counts, 0)
+        remaining -= size
+
+
+def _draw_counts(random: np.random.Generator, factor: NDArray[np.int64], size: int) -> FloatArray:
+    clusters = int(factor.max()) + 1
+    return random.multinomial(clusters, np.full(clusters, 1 / clusters), size=size)[:, factor].astype(np.float64)
+
+
+def _clustered(estimate: FloatArray, resampled: FloatArray, left_out: Sequence[FloatArray], level: float) -> Interval:
+    """Apply the rule to a statistic of resamples, (resample, ...), and without each cluster of each factor, (cluster, ...)."""
+    fewest = min(map(len, left_out))
+    error = _moments(resampled - estimate)[0] * (fewest / (fewest - 1)) ** 0.5
+    moments = [_moments(estimate - without) for without in left_out]
+    errors = [spread * (len(without) - 1) ** 0.5 for (spread, _), without in zip(moments, left_out, strict=True)]
+    thirds = [
+        np.nan_to_num(skewness) / len(without) ** 0.5 * size**3
+        for (_, skewness), size, without in zip(moments, errors, left_out, strict=True)
+    ]
+    total = np.sum(np.square(errors), 0) ** 1.5
+    skewness = np.sum(thirds, 0) / np.where(total > 0, total, 1)
+    return _corrected(estimate, error, np.nan_to_num(skewness), level, fewest)
 
 
 def _interval_of_mean(origin: FloatArray, flat: FloatArray, level: float) -> Interval:

@@ -261,3 +261,50 @@ def test_a_proportion_has_the_exact_binomial_interval(count: int, n: int) -> Non
         assert stats.binom.sf(count - 1, n, float(found.low)) == pytest.approx(0.025)
     if count < n:
         assert stats.binom.cdf(count, n, float(found.high)) == pytest.approx(0.025)
+
+
+def test_samples_in_clusters_of_their_own_give_the_interval_of_the_mean() -> None:
+    values = np.random.default_rng(3).gamma(1.0, size=(20, 2))
+    ours = statistics.clustered_interval(values, [range(20)], resampling=Resampling(resamples=20000))
+    theirs = statistics.confidence_interval(values)
+    width = (theirs.high - theirs.low).min()
+    assert np.allclose(ours.estimate, theirs.estimate, rtol=1e-12) and ours.n == 20
+    assert np.allclose(ours.low, theirs.low, atol=0.02 * width)
+    assert np.allclose(ours.high, theirs.high, atol=0.02 * width)
+
+
+def crossed(random: np.random.Generator, prompts: int, seeds: int) -> np.ndarray:
+    """A value per prompt and seed whose true mean is zero: an effect of the prompt, one of the seed, and noise."""
+    return (
+        random.standard_normal((prompts, 1))
+        + random.standard_normal((1, seeds))
+        + random.standard_normal((prompts, seeds))
+    ).ravel()
+
+
+def test_intervals_of_crossed_clusters_cover_the_truth_where_those_of_samples_do_not() -> None:
+    labels = np.meshgrid(np.arange(6), np.arange(8), indexing="ij")
+
+    def of_clusters(random: np.random.Generator, _: int) -> statistics.Interval:
+        factors = [factor.ravel() for factor in labels]
+        return statistics.clustered_interval(crossed(random, 6, 8), factors, resampling=Resampling(resamples=300))
+
+    assert coverage(of_clusters, 0, 300) > 0.925
+    assert coverage(lambda random, _: statistics.confidence_interval(crossed(random, 6, 8)), 0, 300) < 0.7
+
+
+def test_clustered_interval_of_a_function_of_the_mean_without_some_pairs() -> None:
+    random = np.random.default_rng(4)
+    prompt, seed = (factor.ravel()[:-3] for factor in np.meshgrid(np.arange(5), np.arange(6), indexing="ij"))
+    values = np.stack([2 + 0.1 * random.standard_normal(27), 1 + 0.1 * random.standard_normal(27)], 1)
+    found = statistics.clustered_interval(
+        values, [[f"prompt {number}" for number in prompt], seed], lambda mean: mean[0] / mean[1]
+    )
+    assert float(found.estimate) == pytest.approx(values[:, 0].mean() / values[:, 1].mean(), rel=1e-12)
+    assert found.low < found.estimate < found.high and found.high - found.low < 0.5
+
+
+@pytest.mark.parametrize("clusters", [[], [[0, 0, 0, 0]], [[0, 1, 0]]])
+def test_clusters_that_do_not_fit_are_refused(clusters: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match=r"two clusters|cluster of each sample"):
+        statistics.clustered_interval(np.arange(4.0), clusters)
