@@ -64,16 +64,16 @@ def plan(evaluations: int = 0, steps: int = 0) -> None:
 
 
 @contextmanager
-def network_call(images: int) -> Iterator[None]:
-    """Count a network call on a batch of images, if it succeeds, and its time in any case.
+def network_call(images: int, calls: int = 1) -> Iterator[None]:
+    """Count a network call on a batch of images, or several on the same, if they succeed, and the time in any case.
 
     The time includes that of a GPU only if the result is brought to the CPU within the context.
     """
     begin = _start()
     try:
         yield
-        _work.calls += 1
-        _work.evaluations += images
+        _work.calls += calls
+        _work.evaluations += calls * images
     finally:
         _work.network_seconds += time.perf_counter() - begin
 

@@ -1,6 +1,8 @@
-"""Fixtures: a small Gaussian and a small network."""
+"""Fixtures: a small Gaussian, a small network, and a small latent model."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,3 +39,11 @@ def network() -> UNet2DModel:
             norm_num_groups=8,
             add_attention=False,
         ).eval()
+
+
+@pytest.fixture(scope="session")
+def latent_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny latent model with random weights, in the layout of StableDiffusionPipeline; read only."""
+    from tests.helpers.latents import save_latent_model  # imports transformers
+
+    return save_latent_model(tmp_path_factory.mktemp("latent"))

@@ -34,24 +34,25 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class AdaptiveBatches:
-    """A function of images and their times, called on as many images at once as fit into memory.
+    """A function of images and what belongs to each of them, called on as many images at once as fit into memory.
 
     Args:
-        function: from images, shape (sample, ...), and times, shape (sample,), to outputs, shape (sample, ...).
+        function: from images, shape (sample, ...), and any further tensors with one entry per image, such as times or class
+            labels, to outputs, shape (sample, ...).
 
     Attributes:
         most: largest number of images per call, once memory has run out; None before.
     """
 
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, function: Callable[..., Tensor]) -> None:
         self._function = function
         self.most: int | None = None
 
-    def __call__(self, images: Tensor, times: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, *others: Tensor) -> Tensor:
         while True:
             size = min(self.most or len(images), len(images))
             try:
-                return self._in_parts(images, times, size)
+                return self._in_parts((images, *others), size)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -61,10 +62,10 @@ class AdaptiveBatches:
             # outside the except block, since the error refers to the tensors of the failed call
             self._halve(size, images.device)
 
-    def _in_parts(self, images: Tensor, times: Tensor, size: int) -> Tensor:
-        if size == len(images):
-            return self._function(images, times)
-        parts = zip(images.split(size), times.split(size), strict=True)
+    def _in_parts(self, inputs: tuple[Tensor, ...], size: int) -> Tensor:
+        if size == len(inputs[0]):
+            return self._function(*inputs)
+        parts = zip(*(one.split(size) for one in inputs), strict=True)
         return torch.cat([self._function(*part) for part in parts])
 
     def _halve(self, size: int, device: torch.device) -> None:

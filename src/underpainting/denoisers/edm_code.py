@@ -87,8 +87,8 @@ class OfficialDenoiser(NetworkDenoiser):
         super().__init__(network, compute)
         self.sigma_min, self.sigma_max = sigma_min, sigma_max
 
-    def _output(self, images: Tensor, times: Tensor) -> Tensor:
-        output: Tensor = self.network(images, times)
+    def _output(self, images: Tensor, times: Tensor, *conditions: Tensor) -> Tensor:
+        output: Tensor = self.network(images, times, *conditions)
         return output
 
     def _input_scales(self, ratio: float) -> tuple[float, float]:

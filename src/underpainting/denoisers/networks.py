@@ -83,9 +83,9 @@ class NetworkDenoiser(ABC):
             return images / alpha
         ratio = sigma / alpha
         gain, time = self._input_scales(ratio)
-        with meter.network_call(len(images)):
+        with meter.network_call(len(images), self.calls_at(ratio)):
             scaled = (images * (gain / alpha)).to(self.device, self.dtype)
-            output = self._predictions(scaled, torch.full((len(images),), time, device=self.device))
+            output = self._prediction(scaled, torch.full((len(images),), time, device=self.device), ratio)
             endpoint = self._endpoint(scaled, output, ratio)
             if not bool(torch.isfinite(endpoint).all()):
                 raise FloatingPointError(
@@ -98,12 +98,19 @@ class NetworkDenoiser(ABC):
         """Return the time given to the network at a noise-to-signal ratio, in the network's units."""
         return self._input_scales(ratio)[1]
 
-    def _predict(self, images: Tensor, times: Tensor) -> Tensor:
-        with self._compute.calling(self.device):
-            return self._output(images, times).to(self.dtype)
+    def calls_at(self, ratio: float) -> int:  # noqa: ARG002  for networks that are called twice at some levels
+        """Return how many network calls an estimate takes at a noise-to-signal ratio."""
+        return 1
 
-    def _output(self, images: Tensor, times: Tensor) -> Tensor:
-        output: Tensor = self.network(images, times).sample
+    def _prediction(self, scaled: Tensor, times: Tensor, ratio: float) -> Tensor:  # noqa: ARG002  for guided networks
+        return self._predictions(scaled, times)
+
+    def _predict(self, images: Tensor, times: Tensor, *conditions: Tensor) -> Tensor:
+        with self._compute.calling(self.device):
+            return self._output(images, times, *conditions).to(self.dtype)
+
+    def _output(self, images: Tensor, times: Tensor, *conditions: Tensor) -> Tensor:
+        output: Tensor = self.network(images, times, *conditions).sample
         return output
 
     @abstractmethod

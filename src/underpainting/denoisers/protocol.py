@@ -41,10 +41,10 @@ def noise_prediction(images: Tensor, endpoint: Tensor, level: NoiseLevel) -> Ten
 
 
 class CountingDenoiser:
-    """A denoiser that counts its calls.
+    """A denoiser that counts its network calls; one that says how many an estimate takes (`calls_at`) is believed.
 
     Attributes:
-        calls: number of calls, the NFE of one image.
+        calls: number of network calls, the NFE of one image.
         evaluations: sum of the numbers of images of these calls.
     """
 
@@ -53,6 +53,8 @@ class CountingDenoiser:
         self.calls = self.evaluations = 0
 
     def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
-        self.calls += 1
-        self.evaluations += len(images)
+        calls_at = getattr(self._denoiser, "calls_at", None)
+        calls = calls_at(sigma / alpha) if calls_at else 1
+        self.calls += calls
+        self.evaluations += calls * len(images)
         return self._denoiser(images, alpha, sigma)

@@ -117,12 +117,37 @@ def build_unet(config: Mapping[str, Any], folder: str | Path) -> Any:
     Raises:
         ValueError: diffusers cannot build it.
     """
+    return build_component(CLASS_NAME, config, folder)
+
+
+def load_component(name: str, folder: str | Path) -> Any:
+    """Load a network of diffusers in float32, with exactly the weights of its files.
+
+    Args:
+        name: its class in diffusers, `UNet2DConditionModel` or `AutoencoderKL`.
+        folder: holds `config.json` and safetensors.
+
+    Raises:
+        FileNotFoundError: there are no safetensors.
+        ValueError: diffusers cannot build the network, or the weights are not those of its configuration.
+    """
+    network = build_component(name, read_config(Path(folder) / "config.json"), folder)
+    weights.load_weights(network, _tensors(network, folder), folder)
+    return network
+
+
+def build_component(name: str, config: Mapping[str, Any], folder: str | Path) -> Any:
+    """Build a network of a class of diffusers without loading its weights.
+
+    Raises:
+        ValueError: diffusers cannot build it.
+    """
+    import diffusers
     from diffusers.models.modeling_utils import no_init_weights
-    from diffusers.models.unets.unet_2d import UNet2DModel
 
     try:
         with no_init_weights():
-            return UNet2DModel.from_config(dict(config)).eval()
+            return getattr(diffusers, name).from_config(dict(config)).eval()
     except Exception as error:  # of any kind, depending on the configuration
         problem = f"diffusers makes no network of {folder}/config.json ({describe_error(error)})"
         raise InputError(Problem(problem, "repair that file")) from error

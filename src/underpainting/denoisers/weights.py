@@ -1,7 +1,8 @@
 """Reads weights in safetensors, and refuses files whose tensors are not exactly those of the network.
 
 A folder holds one set of weights: one file, or shards and the index that lists them. If there is no set in full
-precision, a single variant is read (`diffusion_pytorch_model.fp16.safetensors`); several variants are refused.
+precision, a single variant is read (`diffusion_pytorch_model.fp16.safetensors`); several variants are refused. The
+files of diffusers begin with `diffusion_pytorch_model`, those of transformers with `model`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from torch import Tensor, nn
 from underpainting.io.errors import InputError, MissingFileError, Problem
 from underpainting.io.messages import describe_error
 
-FILE = "diffusion_pytorch_model.safetensors"
+DIFFUSERS, TRANSFORMERS = "diffusion_pytorch_model", "model"
+FILE = f"{DIFFUSERS}.safetensors"
 SHOWN = 5
 _SHARD = re.compile(r"-\d+-of-\d+\b")
-_ONE = re.compile(r"diffusion_pytorch_model(?:\.(?P<variant>.+))?\.safetensors")
-_INDEX = re.compile(r"diffusion_pytorch_model\.safetensors\.index(?:\.(?P<variant>.+))?\.json")
+_ONE = r"(?:\.(?P<variant>.+))?\.safetensors"
+_INDEX = r"\.safetensors\.index(?:\.(?P<variant>.+))?\.json"
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -39,12 +41,13 @@ class WeightsError(InputError):
         super().__init__(Problem(problem, remedy))
 
 
-def find_weights(folder: str | Path, variant: str = "") -> Path:
+def find_weights(folder: str | Path, variant: str = "", stem: str = DIFFUSERS) -> Path:
     """Return the path of a folder's weights, or of the index of its shards.
 
     Args:
         folder: of the weights.
         variant: set of weights to read, as diffusers names it (`fp16`); full precision by default.
+        stem: begin of the files' names, `DIFFUSERS` or `TRANSFORMERS`.
 
     Raises:
         FileNotFoundError: there are no safetensors.
@@ -54,15 +57,17 @@ def find_weights(folder: str | Path, variant: str = "") -> Path:
     names = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
     sets: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        if match := _INDEX.fullmatch(name) or (not _SHARD.search(name) and _ONE.fullmatch(name)):
+        if match := re.fullmatch(stem + _INDEX, name) or (not _SHARD.search(name) and re.fullmatch(stem + _ONE, name)):
             sets[match["variant"] or ""].append(name)
     found = sets[variant] if variant in sets else [] if variant else [name for group in sets.values() for name in group]
     if len(found) > 1:
         raise WeightsError(f"{folder} holds several sets of weights: {', '.join(found[:SHOWN])}", "leave one there")
     if not found and (shards := [name for name in names if _SHARD.search(name) and name.endswith(".safetensors")]):
-        raise WeightsError(f"{folder} holds {shards[0]} but no index of shards, {FILE}.index.json", "add it")
+        raise WeightsError(
+            f"{folder} holds {shards[0]} but no index of shards, {stem}.safetensors.index.json", "add it"
+        )
     if not found:
-        problem = f"{folder / FILE} is missing: only safetensors are read, never a pickle"
+        problem = f"{folder / stem}.safetensors is missing: only safetensors are read, never a pickle"
         raise MissingFileError(Problem(problem, "convert the weights first (see docs/weights.md)"))
     return folder / found[0]
 
@@ -76,14 +81,14 @@ def are_complete(folder: str | Path) -> bool:
         return False
 
 
-def read_weights(folder: str | Path, variant: str = "") -> dict[str, Tensor]:
+def read_weights(folder: str | Path, variant: str = "", stem: str = DIFFUSERS) -> dict[str, Tensor]:
     """Read all tensors of a folder's weights, by name; arguments as for `find_weights`.
 
     Raises:
         FileNotFoundError: there are no safetensors.
         WeightsError: a file is damaged, or shards are not those of their index.
     """
-    source = find_weights(folder, variant)
+    source = find_weights(folder, variant, stem)
     if source.suffix != ".json":
         return _tensors(source)
     places = _index(source)

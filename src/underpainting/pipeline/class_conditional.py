@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from diffusers.models.unets.unet_2d import UNet2DOutput
 from torch import Tensor, nn
 
@@ -38,10 +37,7 @@ class LabelledNetwork(nn.Module):
         """
         if len(images) != len(self._labels):
             raise MemoryError("the labels belong to the whole batch")
-        # a row for each image, so that a part of a batch keeps its labels
-        rows = torch.stack((times.double(), self._labels.double()), 1)
-        return UNet2DOutput(sample=self._parts(images, rows))
+        return UNet2DOutput(sample=self._parts(images, times, self._labels))
 
-    def _call(self, images: Tensor, rows: Tensor) -> Tensor:
-        times, labels = rows.unbind(1)
-        return self.network(images, times.float(), labels.long()).sample
+    def _call(self, images: Tensor, times: Tensor, labels: Tensor) -> Tensor:
+        return self.network(images, times, labels).sample
