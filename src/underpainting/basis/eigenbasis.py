@@ -162,6 +162,22 @@ def basis_of_images(images: FloatArray, image_shape: tuple[int, ...]) -> Eigenba
     return dense(images.mean(0), np.cov(images, rowvar=False), image_shape)
 
 
+def of_factor(mean: FloatArray, factor: FloatArray, image_shape: tuple[int, ...]) -> Eigenbasis:
+    """Compute all components with non-zero variance of the covariance F^T F, from the smaller of F^T F and F F^T.
+
+    Args:
+        mean: shape (pixel,).
+        factor: F, shape (row, pixel).
+        image_shape: (channel, height, width).
+    """
+    rows, pixels = factor.shape
+    if rows >= pixels:
+        return dense(mean, factor.T @ factor, image_shape)
+    _, roots, vectors = np.linalg.svd(factor, full_matrices=False)
+    kept = roots > roots.max(initial=0.0) * pixels * np.finfo(np.float64).eps
+    return _basis(mean, vectors[kept].T, roots[kept] ** 2, _sum_of_squares(factor), image_shape)
+
+
 def _sum_of_squares(array: FloatArray) -> float:
     return float(sum(np.vdot(row, row) for row in array))
 
