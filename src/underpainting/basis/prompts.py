@@ -14,7 +14,7 @@ variances w are a gamma regression of the squared residuals along each axis (Har
 own. Everything that is chosen, the products, both ridges, and whether the covariance depends on the prompt, is what
 describes the captions left out best: by the log likelihood of their latents seen through noise (`likelihood`).
 
-All parts of one caption are left out together, since its latents share an embedding.
+All latents of a caption are left out together, since they share an embedding.
 """
 
 from __future__ import annotations
@@ -385,7 +385,8 @@ def load(path: str | Path) -> tuple[TextRegression, dict[str, Any]]:
         raise TensorFileError(f"{path}: holds {found!r}, this version reads {FORMAT!r}; make the file again")
     doubled = {name: tensor.double() for name, tensor in tensors.items()}
     shape = tuple(content["latent_shape"])
-    residual = Eigenbasis(*(doubled[f"residual_{name}"] for name in _PARTS_OF_BASIS), content["total_variance"], shape)
+    mean, vectors, variances = (doubled[f"residual_{name}"] for name in _PARTS_OF_BASIS)
+    residual = Eigenbasis(mean, vectors, variances, content["total_variance"], shape)
     own = {name: doubled[name] for name in (*_MATRICES, *_VECTORS)}
     embedding_shape = tuple(content["embedding_shape"])
     found = TextRegression(**own, squared=content["squared"], residual=residual, embedding_shape=embedding_shape)
