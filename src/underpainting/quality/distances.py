@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, SupportsFloat
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from underpainting.io import artifacts
 from underpainting.quality import frechet
@@ -99,7 +100,11 @@ def concatenate_features(shards: list[xr.Dataset], count: int | None = None) -> 
 
 
 def measure_distances(
-    features: Mapping[str, FloatArray], real: Mapping[str, Reference], resamples: int, seed: int = 0
+    features: Mapping[str, FloatArray],
+    real: Mapping[str, Reference],
+    resamples: int,
+    seed: int = 0,
+    clusters: Sequence[ArrayLike] = (),
 ) -> MeasuredDistances:
     """Measure the Frechet distances of generated images in every set of features.
 
@@ -108,9 +113,10 @@ def measure_distances(
         real: references of the same sets of features.
         resamples: number of bootstrap resamples.
         seed: seed of the resampling; sets of equal size have the same resamples.
+        clusters: as for `frechet.bootstrap`.
     """
     distances, floors = {}, {}
     for prefix, reference in real.items():
-        distances[prefix] = frechet.bootstrap(features[prefix], reference.moments, resamples, seed)
+        distances[prefix] = frechet.bootstrap(features[prefix], reference.moments, resamples, seed, clusters)
         floors[prefix] = reference.floor(len(features[prefix]))
     return MeasuredDistances(distances, floors)

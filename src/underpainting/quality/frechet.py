@@ -13,15 +13,20 @@ error, and the bias of resamples, which hold 63 % of the images, even more.
 
 The distance of a resample is biased upwards again: intervals are shifted by the mean bias of the resamples, to the distance at n
 images or to FD_inf. A ratio of two distances from the same seeds uses the same resamples in both, so that shared errors cancel.
+
+Images that share a prompt, or the noise of a seed, are not independent. The errors of the resamples are then multiplied by the
+root of the design effect (Kish 1965): the variance of the mean influence with clusters, over that without. With two crossed
+factors it is V_1 + V_2 - V_0, of the sums within the clusters of each factor and of single images (Cameron, Gelbach & Miller
+2011, "Robust inference with multiway clustering"); at least 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 RESAMPLES = 200
@@ -195,7 +200,13 @@ def _sum_of_roots(eigenvalues: NDArray[np.floating[Any]]) -> float:
     return float(np.sqrt(eigenvalues[eigenvalues > rounding]).sum())
 
 
-def bootstrap(features: FloatArray, real: RealMoments, resamples: int = RESAMPLES, seed: int = 0) -> BootstrapDistance:
+def bootstrap(
+    features: FloatArray,
+    real: RealMoments,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    clusters: Sequence[ArrayLike] = (),
+) -> BootstrapDistance:
     """Compute the Frechet distance of generated images and of bootstrap resamples of them.
 
     Args:
@@ -204,9 +215,10 @@ def bootstrap(features: FloatArray, real: RealMoments, resamples: int = RESAMPLE
         resamples: number of resamples.
         seed: seed of the resampling and of the jackknife groups; with the same seed and number of images, image i is drawn
             equally often.
+        clusters: for each of at most two factors (prompt, seed) the label of each image's cluster, shape (sample,).
 
     Raises:
-        ValueError: fewer than two images, or features that do not fit.
+        ValueError: fewer than two images, features that do not fit, or clusters that do not.
     """
     if len(features) < 2 or features.shape[1] != len(real.mean):
         raise ValueError(
@@ -218,7 +230,29 @@ def bootstrap(features: FloatArray, real: RealMoments, resamples: int = RESAMPLE
     found = np.array([images.distance(counts) for counts in draws])
     influence = images.influence() / len(features)
     linear = np.array([counts @ influence for counts in draws])
-    return BootstrapDistance(estimate, found, _errors(found, linear), images.extrapolate(estimate, seed))
+    errors = _errors(found, linear)
+    if clusters:
+        errors = errors * np.sqrt(_design_effect(influence, clusters))
+    return BootstrapDistance(estimate, found, errors, images.extrapolate(estimate, seed))
+
+
+def _design_effect(influence: FloatArray, clusters: Sequence[ArrayLike]) -> float:
+    """Compute the variance of the mean of the influence, shape (sample,), with clusters over that without; at least 1."""
+    if len(clusters) > 2:
+        raise ValueError(f"clusters of {len(clusters)} factors are not supported; give one factor or two")
+    single = _variance_of_sums(influence, np.arange(len(influence)))
+    total = sum(_variance_of_sums(influence, labels) for labels in clusters) - (len(clusters) - 1) * single
+    return max(1.0, total / single) if single > 0 else 1.0
+
+
+def _variance_of_sums(influence: FloatArray, labels: ArrayLike) -> float:
+    """Compute the sum of squares of the sums within clusters, times C / (C - 1) for C clusters."""
+    found, numbers = np.unique(np.asarray(labels), return_inverse=True)
+    if numbers.shape != influence.shape or len(found) < 2:
+        problem = f"{numbers.size} labels of {len(found)} clusters do not fit {len(influence)} images"
+        raise ValueError(f"{problem}; give a label for each image, and two clusters or more")
+    sums = np.bincount(numbers, influence)
+    return float(np.square(sums).sum()) * len(found) / (len(found) - 1)
 
 
 def _errors(found: FloatArray, linear: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@ r"""Jumps: maps that carry a state from one noise level to another without calli
     GaussianJump   the closed form (Eq. 9); with a truncated basis its low-rank form
     ClassJump      the closed form of each image's own class, for conditional networks
     FlowJump       the probability flow of any other model of the data, integrated: of a mixture, say (Eq. 8, 84-100)
+    GuidedJump     the same of two Gaussians under guidance, for networks with prompts
 
 Any of them may precede any sampler: each gives the state that the sampler would reach by integration if its model were exact.
 A study can name those in `registry.JUMPS`, each along the flow of a theory.
@@ -10,7 +11,7 @@ A study can name those in `registry.JUMPS`, each along the flow of a theory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -52,8 +53,8 @@ class GaussianJump:
         return gaussian.state(self.basis, images, source, target)
 
 
-class ClassJump:
-    """The closed form of each image's own class.
+class _ByClass:
+    """A function of images that takes the basis of each image's class.
 
     Args:
         bases: of every class.
@@ -68,14 +69,37 @@ class ClassJump:
             raise ValueError(f"the labels {strange} are none of the {len(bases)} classes, which are numbered from 0")
         self.bases, self.labels = bases, torch.as_tensor(labels)
 
-    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+    def _each(self, images: Tensor, function: Callable[[Eigenbasis, Tensor], Tensor]) -> Tensor:
         if len(images) != len(self.labels):
             raise ValueError(f"{len(images)} images do not fit {len(self.labels)} labels; give one label per image")
         moved = torch.empty_like(images)
         for label in self.labels.unique().tolist():
             chosen = self.labels == label
-            moved[chosen] = gaussian.state(self.bases[label], images[chosen], source, target)
+            moved[chosen] = function(self.bases[label], images[chosen])
         return moved
+
+
+class ClassJump(_ByClass):
+    """The closed form of each image's own class.
+
+    Args:
+        bases: of every class.
+        labels: the class of each image, shape (sample,).
+
+    Raises:
+        ValueError: a label is no class.
+    """
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        return self._each(images, lambda basis, chosen: gaussian.state(basis, chosen, source, target))
+
+
+class _ClassDenoiser(_ByClass):
+    """The exact posterior mean of the Gaussian of each image's own class."""
+
+    def __call__(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        level = NoiseLevel(alpha, sigma)
+        return self._each(images, lambda basis, chosen: gaussian.endpoint(basis, chosen, level))
 
 
 class FlowJump:
@@ -102,3 +126,39 @@ def of_theory(denoiser: Denoiser) -> Jump:
     """Return the jump by a theory's closed form if it has one, else by its probability flow."""
     jump: Jump = getattr(denoiser, "state", None) or FlowJump(denoiser)
     return jump
+
+
+class GuidedJump:
+    """The probability flow under guidance of the Gaussian of each image's prompt and that of the negative prompt.
+
+    Its denoiser is D = D_neg + w (D_prompt - D_neg), as that of a network with guidance of scale w. The two Gaussians have
+    different axes, so the flow has no closed form; it is integrated.
+
+    Args:
+        bases: Gaussian of each prompt.
+        negative: Gaussian of the negative prompt.
+        labels: the prompt of each image, its place in `bases`, shape (sample,).
+        scale: w; 1 is the flow of the prompt's Gaussian alone (`ClassJump`).
+        steps: as for `FlowJump`.
+
+    Raises:
+        ValueError: a label is no prompt.
+    """
+
+    def __init__(
+        self,
+        bases: Sequence[Eigenbasis],
+        negative: Eigenbasis,
+        labels: Sequence[int],
+        scale: float,
+        steps: int = FLOW_STEPS,
+    ) -> None:
+        self._prompt, self._negative = _ClassDenoiser(bases, labels), gaussian.GaussianDenoiser(negative)
+        self._scale, self._flow = scale, FlowJump(self._guided, steps)
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        return self._flow(images, source, target)
+
+    def _guided(self, images: Tensor, alpha: float, sigma: float) -> Tensor:
+        plain = self._negative(images, alpha, sigma)
+        return plain + self._scale * (self._prompt(images, alpha, sigma) - plain)

@@ -251,3 +251,43 @@ def test_a_floor_of_too_few_images_is_refused(count: int, n: int) -> None:
 def test_features_that_do_not_fit_are_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="do not fit 5 features of real images; give two images or more"):
         frechet.bootstrap(np.zeros(shape), RealMoments.of(REAL))
+
+
+def crossed(seed: int, of_prompts: float, of_seeds: float) -> tuple[Array, tuple[Array, Array]]:
+    """Features of 14 prompts with 10 seeds each that share an effect of the prompt and one of the seed, and the clusters."""
+    random = np.random.default_rng(seed)
+    prompts, seeds = (labels.ravel() for labels in np.meshgrid(np.arange(14), np.arange(10), indexing="ij"))
+    shared = of_prompts * random.standard_normal((14, FEATURES))[prompts]
+    shared = shared + of_seeds * random.standard_normal((10, FEATURES))[seeds]
+    return shared + random.standard_normal((140, FEATURES)) + 1.5, (prompts, seeds)
+
+
+@pytest.mark.parametrize(("of_prompts", "of_seeds", "least"), [(0.8, 0.0, 1.3), (0.0, 0.8, 1.5), (0.6, 0.6, 1.5)])
+def test_errors_of_images_that_share_prompts_and_seeds_are_those_of_new_ones(
+    of_prompts: float, of_seeds: float, least: float
+) -> None:
+    """The spread of distances over draws of prompts and seeds; as if images were independent it would be missed by far."""
+    real = RealMoments.of(np.random.default_rng(5).standard_normal((4000, FEATURES)))
+    sets = [crossed(seed, of_prompts, of_seeds) for seed in range(120)]
+    found = [frechet.bootstrap(values, real, 40, clusters=clusters) for values, clusters in sets]
+    spread = np.std([one.estimate for one in found])
+    assert np.mean([one.errors.std() for one in found]) == pytest.approx(spread, rel=0.25)
+    alone = np.mean([frechet.bootstrap(values, real, 40).errors.std() for values, _ in sets[:30]])
+    assert spread > least * alone
+
+
+def test_clusters_of_independent_images_change_little() -> None:
+    real = RealMoments.of(REAL)
+    with_and_without = [
+        (frechet.bootstrap(values, real, 20, clusters=clusters), frechet.bootstrap(values, real, 20))
+        for values, clusters in (crossed(seed, 0.0, 0.0) for seed in range(30))
+    ]
+    ratios = [one.errors.std() / other.errors.std() for one, other in with_and_without]
+    assert min(ratios) >= 1 and np.mean(ratios) < 1.25
+    assert all(one.estimate == other.estimate for one, other in with_and_without)
+
+
+@pytest.mark.parametrize("clusters", [(np.zeros(140),), (np.arange(9),), (np.arange(140),) * 3])
+def test_clusters_that_do_not_fit_are_refused(clusters: tuple[Array, ...]) -> None:
+    with pytest.raises(ValueError, match=r"clusters .*; give"):
+        frechet.bootstrap(crossed(0, 0.0, 0.0)[0], RealMoments.of(REAL), 20, clusters=clusters)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from tests.helpers.bases import make_basis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.noise.levels import DATA, NoiseGrid, NoiseLevel, vp_level
 from underpainting.samplers.randomness import initial_noise
-from underpainting.teleport.jumps import ClassJump, FlowJump, GaussianJump, Jump
+from underpainting.teleport.jumps import ClassJump, FlowJump, GaussianJump, GuidedJump, Jump
 from underpainting.theory import flow, gaussian
 from underpainting.theory.mixtures import Mixture, MixtureDenoiser, Mode
 
@@ -101,6 +103,37 @@ def test_a_mixture_carries_noise_all_the_way_to_images() -> None:
             for centred in [image - basis.mean]
         ]
         assert min(off) < 0.05 * max(off)
+
+
+@pytest.mark.parametrize("path", JUMPS)
+def test_guidance_of_scale_one_is_the_jump_of_each_prompt(path: str) -> None:
+    (source, target), labels = JUMPS[path], [1, 0, 1, 0, 0]
+    images = start(source)
+    found = GuidedJump(CLASSES[:2], CLASSES[2], labels, 1.0)(images, source, target)
+    assert (found - ClassJump(CLASSES[:2], labels)(images, source, target)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("path", JUMPS)
+def test_guidance_between_gaussians_of_one_covariance_moves_the_mean(path: str) -> None:
+    (source, target), negative = JUMPS[path], CLASSES[0]
+    images, prompt = start(source), replace(negative, mean=-negative.mean)
+    moved = replace(negative, mean=negative.mean + 3.0 * (prompt.mean - negative.mean))
+    found = GuidedJump([prompt], negative, [0] * 5, 3.0)(images, source, target)
+    assert (found - GaussianJump(moved)(images, source, target)).abs().max() < 1e-5
+
+
+def test_guidance_between_any_gaussians_follows_the_guided_flow() -> None:
+    """Against an adaptive method of eighth order."""
+    source, target = JUMPS["variance preserving"]
+    images, (prompt, negative) = start(source), CLASSES[:2]
+
+    def guided(states: Tensor, alpha: float, sigma: float) -> Tensor:
+        level = NoiseLevel(alpha, sigma)
+        return 3.0 * gaussian.endpoint(prompt, states, level) - 2.0 * gaussian.endpoint(negative, states, level)
+
+    *_, exact = flow.walk(guided, images, NoiseGrid.of([source, target]), "dopri8", rtol=1e-10, atol=1e-10)
+    found = GuidedJump([prompt], negative, [0] * 5, 3.0)(images, source, target)
+    assert (found - exact.state).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize(
