@@ -21,6 +21,7 @@ include: "rules/low_nfe.smk"
 include: "rules/planner.smk"
 include: "rules/residual.smk"
 include: "rules/tables.smk"
+include: "rules/text_to_image.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/collect.smk"
@@ -34,5 +35,6 @@ rule all:
     default_target: True
     input:
         of_all(files.products.report),
+        of_text(text_to_image.files.report),
         of_all(files.products.tables),
         ACROSS_STUDIES,

@@ -19,6 +19,7 @@ rule moments:
 rule trajectories:
     input:
         of_all(files.trajectories.of_all),
+        of_text(text_to_image.files.trajectories),
 
 
 rule comparison:
@@ -56,14 +57,17 @@ rule residual:
 rule figures:
     input:
         of_all(figures.files),
+        of_text(text_figures.files),
 
 
 rule tables:
     input:
         of_all(files.products.tables),
+        of_text(text_to_image.files.tables),
         ACROSS_STUDIES,
 
 
 rule report:
     input:
         of_all(files.products.report),
+        of_text(text_to_image.files.report),

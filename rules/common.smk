@@ -4,7 +4,14 @@ from inspect import signature
 from pathlib import Path
 
 from underpainting.io import third_party_code
-from underpainting_workflow import figures, fork_server, jobs, preflight, scheduling
+from underpainting_workflow import (
+    figures,
+    fork_server,
+    jobs,
+    preflight,
+    scheduling,
+    text_figures,
+)
 from underpainting.io.errors import InputError
 from underpainting.io.messages import escape_rst
 from snakemake_provenance import code, track
@@ -17,6 +24,7 @@ from underpainting_workflow.studies import (
     files,
     find_studies,
 )
+from underpainting_workflow.studies import text_to_image
 from underpainting_workflow.studies.resources import memory, runtime
 
 ROOT = Path(workflow.basedir)
@@ -26,7 +34,7 @@ OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.confi
 with refusing(InputError):
     check_configuration([*OWN_FILES, *SETTINGS.configfiles])
     DATA = data_folder(config, SETTINGS.overwrite_config)
-    STUDIES = find_studies(
+    ALL_STUDIES = find_studies(
         config.get("studies"),
         "config/studies",
         "config/config.yaml",
@@ -34,7 +42,13 @@ with refusing(InputError):
         retrain=config.get("retrain", False),
     )
     if workflow.is_main_process:
-        preflight.check_all(STUDIES, "config/studies")
+        preflight.check_all(ALL_STUDIES, "config/studies")
+
+# by kind: studies of images, and of text-to-image models
+STUDIES, TEXT_STUDIES = (
+    {name: entry for name, entry in ALL_STUDIES.items() if entry.kind == kind}
+    for kind in ("images", "text_to_image")
+)
 
 # rules add the code of their scripts; what is there is checked when Snakemake plans
 CODE = {}
@@ -45,11 +59,11 @@ scheduling.lift_default_limit(workflow)
 third_party_code.announce(files.sources.code_folders(STUDIES))
 
 # what compares studies, where there are several
-ACROSS_STUDIES = files.products.ACROSS_STUDIES if len(STUDIES) > 1 else ()
+ACROSS_STUDIES = files.products.ACROSS_STUDIES if len(ALL_STUDIES) > 1 else ()
 
 
 wildcard_constraints:
-    study="|".join(STUDIES),
+    study="|".join(STUDIES) or "(?!)",
     sampler=r"[a-z]+\d*-\d+(-[a-z]+)*",
     first=r"\d+",
     stop=r"\d+",
@@ -62,7 +76,7 @@ wildcard_constraints:
 
 def study(wildcards):
     """The study of a job."""
-    return STUDIES[wildcards.study]
+    return ALL_STUDIES[wildcards.study]
 
 
 def of_study(select):
@@ -98,6 +112,11 @@ def of_all(function):
     return [file for name, entry in STUDIES.items() for file in function(name, entry)]
 
 
+def of_text(function):
+    """The files of every text-to-image study, from a function of its name and model."""
+    return [file for name, entry in TEXT_STUDIES.items() for file in function(name, entry)]
+
+
 def sampler(wildcards, stage):
     """The sampler of a job, as plain values, from `trajectories` or `teleport`."""
     choices = getattr(study(wildcards), stage).samplers
@@ -113,6 +132,14 @@ def studies_with(condition):
     )
 
 
+def text_studies_with(condition=lambda study: True):
+    """The same for text-to-image studies; their rules need it, since `study` is a study of images elsewhere."""
+    return (
+        "|".join(name for name, entry in TEXT_STUDIES.items() if condition(entry))
+        or "(?!)"
+    )
+
+
 def needs(rule, holds=None):
     """MiB and minutes that a scheduler is asked for; more with each attempt."""
 
@@ -121,6 +148,18 @@ def needs(rule, holds=None):
         return lambda wildcards, attempt: attempt * asked(wildcards.study)
 
     return {"mem_mb": asking(partial(memory, holds=holds)), "runtime": asking(runtime)}
+
+
+def text_needs(rule):
+    """The same of a text-to-image study."""
+
+    def asking(function):
+        return lambda wildcards, attempt: attempt * function(rule, study(wildcards))
+
+    return {
+        "mem_mb": asking(text_to_image.resources.memory),
+        "runtime": asking(text_to_image.resources.runtime),
+    }
 
 
 def code_of(script):

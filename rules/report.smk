@@ -8,7 +8,7 @@ config["about"] = {
         "title": escape_rst(entry.title),
         "description": escape_rst(entry.description),
     }
-    for name, entry in STUDIES.items()
+    for name, entry in ALL_STUDIES.items()
 }
 # only for the second Snakemake, by scripts/render_report.py: other jobs are given the configuration, without pictures
 if FRONT := os.getenv("UNDERPAINTING_FRONT"):

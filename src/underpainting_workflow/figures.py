@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from underpainting.io.writing import write_atomically
 from underpainting_workflow.studies.files import (
@@ -22,21 +22,23 @@ from underpainting_workflow.studies.files import (
     theories,
     trajectories,
 )
+from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.models import Study
 
 Files = str | Callable[..., str | list[str]]
+StudyModel = TypeVar("StudyModel", bound=Model)
 
 
-def _nothing(_: Study) -> dict[str, Any]:
+def _nothing(_: Model) -> dict[str, Any]:
     return {}
 
 
-def _always(_: Study) -> bool:
+def _always(_: Model) -> bool:
     return True
 
 
 @dataclass(frozen=True)
-class Figure:
+class Figure(Generic[StudyModel]):
     """A figure.
 
     Attributes:
@@ -58,8 +60,8 @@ class Figure:
     label: str
     inputs: Mapping[str, Files]
     caption: str
-    config: Callable[[Study], dict[str, Any]] = _nothing
-    condition: Callable[[Study], bool] = _always
+    config: Callable[[StudyModel], dict[str, Any]] = _nothing
+    condition: Callable[[StudyModel], bool] = _always
     holds: Mapping[str, float] = field(default_factory=dict)
     title: str = ""
 
@@ -68,7 +70,7 @@ class Figure:
         """Name of the rule that draws the figure."""
         return f"figure_{self.draw}"
 
-    def settings(self, study: Study) -> dict[str, Any]:
+    def settings(self, study: StudyModel) -> dict[str, Any]:
         """Return the settings that the figure depends on besides its inputs."""
         return {**self.config(study), "draw": self.draw, "dpi": study.figures.dpi}
 

@@ -29,10 +29,12 @@ def of_study(folder: Path) -> dict[str, Any]:
     """Collect the values that the front page shows of a study.
 
     Args:
-        folder: the study's results, with `findings.json`, `claims.csv` and `figures`.
+        folder: the study's results, with `figures`, and `findings.json` and `claims.csv` where it has them.
     """
-    found = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
-    return {"findings": [_shown(finding, folder / "figures") for finding in found], "claims": claims(folder)}
+    findings, table = folder / "findings.json", folder / "claims.csv"
+    found = json.loads(findings.read_text(encoding="utf-8")) if findings.is_file() else []
+    shown = {"findings": [_shown(finding, folder / "figures") for finding in found]}
+    return {**shown, "claims": claims(folder)} if table.is_file() else shown
 
 
 def _shown(finding: dict[str, Any], figures: Path) -> dict[str, Any]:

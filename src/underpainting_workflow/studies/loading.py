@@ -20,12 +20,16 @@ from underpainting_workflow.studies import plain_yaml
 from underpainting_workflow.studies.base import possible_path
 from underpainting_workflow.studies.errors import did_you_mean, from_validation
 from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 
 CONFIG = "config/config.yaml"
 STUDIES, DATA = "studies", "data"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,99}")
 PLACES = (("dataset", "path"), ("dataset", "root"), ("denoiser", "path"), ("denoiser", "folder"), ("denoiser", "code"))
 VARIABLE = "UNDERPAINTING_DATA"
+AnyStudy = Study | TextToImageStudy
+KINDS: dict[str, type[AnyStudy]] = {"images": Study, "text_to_image": TextToImageStudy}
+"""The kinds of study file, by the value of their key `kind`; `images` if a file has none."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -97,7 +101,20 @@ def _retrain(content: dict[str, Any]) -> None:
 
 
 def load_study(path: str | Path, data: str = DATA, retrain: bool = False) -> Study:
-    """Read and check one study file.
+    """Read and check one study file of images; arguments as in `load_any`.
+
+    Raises:
+        InputError: as `load_any`, or the study is of another kind.
+    """
+    study = load_any(path, data, retrain)
+    if not isinstance(study, Study):
+        problem = f"a study of the kind {study.kind}, but a study of images is needed here"
+        raise InputError(Problem(problem, "choose another study", "kind", file=str(path)))
+    return study
+
+
+def load_any(path: str | Path, data: str = DATA, retrain: bool = False) -> AnyStudy:
+    """Read and check one study file of any kind.
 
     Args:
         path: the file.
@@ -116,10 +133,24 @@ def load_study(path: str | Path, data: str = DATA, retrain: bool = False) -> Stu
         _locate(content, data)
         if retrain:
             _retrain(content)
+        model = _model_of(content)
         try:
-            return Study.model_validate_json(json.dumps(content), strict=True)
+            return model.model_validate_json(json.dumps(content), strict=True)
         except ValidationError as error:
-            raise from_validation(error, Study) from error
+            raise from_validation(error, model) from error
+
+
+def _model_of(content: Mapping[str, Any]) -> type[AnyStudy]:
+    """Return the model of a study's kind.
+
+    Raises:
+        InputError: the kind is unknown.
+    """
+    kind = content.get("kind", "images")
+    if not isinstance(kind, str) or kind not in KINDS:
+        remedy = f"{did_you_mean(kind, KINDS)}use one of {', '.join(KINDS)}, or remove the key for images"
+        raise InputError(Problem(f"{quote(kind)} is unknown", remedy, "kind"))
+    return KINDS[kind]
 
 
 def _is_file(path: Path) -> bool:
@@ -131,7 +162,7 @@ def _is_file(path: Path) -> bool:
 
 def find_studies(
     chosen: Any, folder: str | Path, config: str | Path, data: str = DATA, retrain: Any = False
-) -> dict[str, Study]:
+) -> dict[str, AnyStudy]:
     """Load the studies to build, by name.
 
     Args:
@@ -150,10 +181,10 @@ def find_studies(
             raise InputError(Problem(f"{quote(retrain)} is not allowed", "give true or false", "retrain"))
         names = _known(_listed(chosen), Path(folder))
     problems: list[Problem] = []
-    studies = {}
+    studies: dict[str, AnyStudy] = {}
     for name in dict.fromkeys(names):
         with gathered(problems):
-            studies[name] = load_study(Path(folder) / f"{name}.yaml", data, train)
+            studies[name] = load_any(Path(folder) / f"{name}.yaml", data, train)
     if problems:
         raise InputError(*problems)
     return studies

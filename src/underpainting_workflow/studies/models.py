@@ -49,6 +49,7 @@ class FiguresConfig(Model):
 class Study(Model):
     """One study: data, denoiser, theory, sampling, comparison."""
 
+    kind: Literal["images"] = Field("images", description="The kind of study; `text_to_image` has keys of its own.")
     title: str = Field(
         min_length=1, max_length=200, pattern=r"\S", description="Title in the report, shown as it is written."
     )

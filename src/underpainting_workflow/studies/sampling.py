@@ -110,7 +110,8 @@ class SamplerChoice(Model):
         return ", ".join([self.kind.label, f"{self.steps} steps", *self._marks])
 
 
-def _distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+def distinct(samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+    """Return the samplers if each is listed once."""
     ids = [sampler.id for sampler in samplers]
     if doubles := {entry for entry in ids if ids.count(entry) > 1}:
         problem = f"{shorten(', '.join(sorted(doubles)))} is listed twice"
@@ -152,7 +153,7 @@ class TrajectoriesConfig(Seeded):
         if stochastic := [choice.id for choice in value if choice.kind.stochastic]:
             problem = f"{shorten(', '.join(stochastic))} adds noise on its way"
             raise InputError(Problem(problem, "theory describes deterministic samplers: remove it"))
-        return _distinct(value)
+        return distinct(value)
 
 
 class ClassifierExtractor(Model):
@@ -261,7 +262,7 @@ class TeleportConfig(Seeded):
         if coloured := [choice.id for choice in value if choice.coloured_start]:
             problem = f"{shorten(', '.join(coloured))} would be compared with the network's images from white noise"
             raise InputError(Problem(problem, "remove coloured_start here, and set it in trajectories.samplers"))
-        return _distinct(value)
+        return distinct(value)
 
     @property
     def null(self) -> TeleportConfig:

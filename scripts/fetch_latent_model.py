@@ -1,0 +1,19 @@
+"""Copy a text-to-image model from the repository, the Hub or a folder into the study, in the layout of diffusers."""
+
+from pathlib import Path
+from typing import Any
+
+from underpainting import denoisers
+from underpainting.denoisers import latent_model
+from underpainting_workflow.runner import run
+
+
+def main(outputs: dict[str, str], config: dict[str, Any], place: str) -> None:
+    """Find the model, and write its components in one layout, whatever the layout of the source."""
+    hub = config["source"] == "hub"
+    folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(place)
+    latent_model.copy(folder, Path(outputs["index"]).parent, config.get("variant", ""))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,54 @@
+"""Estimate the network calls of a text-to-image study's jobs from the study file.
+
+A network call is one evaluation on one latent (NFE); an estimate with guidance takes two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from underpainting.samplers import registry
+from underpainting_workflow.studies.text_to_image.denoiser import FolderModel, HubModel
+from underpainting_workflow.studies.text_to_image.files import run_of
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
+from underpainting_workflow.studies.text_to_image.sampling import Run
+
+Wildcards = Mapping[str, str]
+
+
+def is_large(study: TextToImageStudy) -> bool:
+    """Return whether the model may be as large as Stable Diffusion: it is none that the workflow trains."""
+    return isinstance(study.denoiser, FolderModel | HubModel)
+
+
+def images(study: TextToImageStudy) -> int:
+    """Return the number of images of a sampler and scale: prompts times seeds."""
+    return len(study.prompts) * study.trajectories.seeds
+
+
+def longest(study: TextToImageStudy) -> int:
+    """Return the most steps of a sampler."""
+    return max(run.sampler.steps for run in study.trajectories.runs)
+
+
+def calls(run: Run) -> int:
+    """Return the network calls per image of a sampler with a scale."""
+    return registry.calls(run.sampler.name, run.sampler.steps) * (2 if run.guidance > 1 else 1)
+
+
+def network_calls(rule: str, study: TextToImageStudy, wildcards: Wildcards) -> int:
+    """Return the network calls of a job over all its images; 0 for rules that do not sample."""
+    count = _CALLS.get(rule)
+    return count(study, wildcards) if count else 0
+
+
+def _trajectory_calls(study: TextToImageStudy, wildcards: Wildcards) -> int:
+    return images(study) * calls(run_of(study, wildcards["sampler"], wildcards["scale"]))
+
+
+_CALLS: dict[str, Callable[[TextToImageStudy, Wildcards], int]] = {"sample_latent_trajectories": _trajectory_calls}
+
+
+def largest(rule: str, study: TextToImageStudy) -> int:
+    """Return the network calls of the largest job of a rule, over all its images."""
+    return images(study) * max(map(calls, study.trajectories.runs)) if rule in _CALLS else 0

@@ -1,0 +1,95 @@
+"""Paths of a text-to-image study's artifacts below `results/STUDY`.
+
+Pure functions of a study's name and its model; the rules wrap them with wildcards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from underpainting_workflow.studies.files.sources import needed
+from underpainting_workflow.studies.text_to_image.denoiser import FolderModel
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
+from underpainting_workflow.studies.text_to_image.sampling import Run, scale_name
+
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+MODEL = {
+    "unet_config": "unet/config.json",
+    "unet": f"unet/{_WEIGHTS}",
+    "vae_config": "vae/config.json",
+    "vae": f"vae/{_WEIGHTS}",
+    "text_encoder_config": "text_encoder/config.json",
+    "text_encoder": "text_encoder/model.safetensors",
+    "tokenizer_config": "tokenizer/tokenizer_config.json",
+    "tokenizer": "tokenizer/tokenizer.json",
+    "scheduler": "scheduler/scheduler_config.json",
+    "index": "model_index.json",
+}
+"""Files of a latent model in the layout of StableDiffusionPipeline, by name; the index is written last."""
+
+
+def model(name: str = "{study}") -> dict[str, str]:
+    """Return the files of a study's latent model."""
+    return {key: f"results/{name}/model/{file}" for key, file in MODEL.items()}
+
+
+def of_model(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the files of a latent model in a folder."""
+    if not isinstance(study.denoiser, FolderModel):
+        return []
+    files = sorted(file.as_posix() for file in Path(study.denoiser.place).rglob("*") if file.suffix in _READ)
+    return needed(files, model(name)["index"])
+
+
+_READ = (".json", ".safetensors", ".txt")
+
+
+def trajectory(name: str, run: Run) -> str:
+    """Return the trajectories of a sampler with a guidance scale."""
+    return f"results/{name}/trajectories/{run.sampler.id}/{scale_name(run.guidance)}.zarr.zip"
+
+
+def trajectories(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the trajectories of every sampler and scale, the main one's first."""
+    main = study.trajectories.main
+    return [trajectory(name, run) for run in sorted(study.trajectories.runs, key=lambda run: run != main)]
+
+
+def main_trajectory(name: str, study: TextToImageStudy) -> str:
+    """Return the trajectories of the main sampler and scale."""
+    return trajectory(name, study.trajectories.main)
+
+
+def run_of(study: TextToImageStudy, sampler: str, scale: str) -> Run:
+    """Return the run with a sampler's id and a scale's name."""
+    return next(
+        run for run in study.trajectories.runs if (run.sampler.id, scale_name(run.guidance)) == (sampler, scale)
+    )
+
+
+def report(name: str, _: TextToImageStudy) -> list[str]:
+    """Return the report."""
+    return [f"results/{name}/report.html"]
+
+
+def tables(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the tables."""
+    return geometry(name, study)
+
+
+def geometry(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the geometry of every sampler and scale, the main one's first."""
+    return [file.replace("/trajectories/", "/geometry/") for file in trajectories(name, study)]
+
+
+def trajectory_settings(study: TextToImageStudy, sampler: str, scale: str) -> dict[str, object]:
+    """Return the settings of the trajectories of a sampler's id and a scale's name."""
+    run, stage = run_of(study, sampler, scale), study.trajectories
+    return {
+        "sampler": run.sampler.model_dump(),
+        "guidance": run.guidance,
+        "prompts": list(study.prompts),
+        "seeds": [stage.seed_range.start, stage.seed_range.stop],
+        "batch_size": stage.batch_size,
+        "compute": study.compute(),
+    }

@@ -1,0 +1,79 @@
+"""The text-to-image study as a typed model; a study file with `kind: text_to_image`.
+
+The Snakefile imports this module, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from underpainting.io.errors import InputError, Problem
+from underpainting.io.messages import quote
+from underpainting_workflow.studies.base import Model
+from underpainting_workflow.studies.text_to_image.data import CaptionedImages
+from underpainting_workflow.studies.text_to_image.denoiser import LatentDenoiser
+from underpainting_workflow.studies.text_to_image.sampling import LatentTrajectories, Prompt
+
+
+class LatentFigures(Model):
+    """Settings of the figures; they do not change an array."""
+
+    prompt: int = Field(0, ge=0, description="The prompt of single examples: its place in `prompts`, from 0.")
+    seed: int | None = Field(None, ge=0, description="The seed of single examples; the first one if not given.")
+    dpi: int = Field(200, ge=50, le=600, description="Resolution of the PNG files.")
+
+
+class TextToImageStudy(Model):
+    """One study of a text-to-image model in latent space."""
+
+    kind: Literal["text_to_image"] = Field(description="The kind of study.")
+    title: str = Field(
+        min_length=1, max_length=200, pattern=r"\S", description="Title in the report, shown as it is written."
+    )
+    description: str = Field(
+        "", max_length=2000, description="One or two sentences for the report, shown as they are written."
+    )
+    dataset: CaptionedImages | None = Field(
+        None, description="The images with captions on which the model was or will be trained, where they are at hand."
+    )
+    denoiser: LatentDenoiser = Field(description="The latent model.")
+    prompts: tuple[Prompt, ...] = Field(min_length=1, description="The prompts.")
+    trajectories: LatentTrajectories = Field(description="Trajectories of latents.")
+    paper: Literal["stable-diffusion-v1-5"] | None = Field(
+        None, description="The paper's model whose printed values stand beside this study's."
+    )
+    figures: LatentFigures = Field(default_factory=LatentFigures, description="Figures.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Device of the networks; auto: CUDA if there is one."
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="Number format of a network's calls while it samples; states keep theirs."
+    )
+    compile: bool = Field(False, description="Compile networks with torch.compile while they sample.")
+
+    def compute(self) -> dict[str, Any]:
+        """Return the settings of running networks that can change results: all but the device."""
+        return self.model_dump(include={"precision", "compile"})
+
+    @property
+    def seed_shown(self) -> int:
+        """The seed of single examples."""
+        return self.trajectories.first_seed if self.figures.seed is None else self.figures.seed
+
+    @model_validator(mode="after")
+    def _fits(self) -> TextToImageStudy:
+        if len(set(self.prompts)) < len(self.prompts):
+            raise InputError(Problem(f"{quote(list(self.prompts))} lists a prompt twice", "list each once", "prompts"))
+        if self.figures.prompt >= len(self.prompts):
+            problem = f"{self.figures.prompt} is no place in a list of {len(self.prompts)} prompts"
+            raise InputError(Problem(problem, f"choose one from 0 to {len(self.prompts) - 1}", "figures.prompt"))
+        if self.seed_shown not in (seeds := self.trajectories.seed_range):
+            problem = f"{self.seed_shown} is not among the trajectories' seeds"
+            raise InputError(Problem(problem, f"choose one from {seeds.start} to {seeds.stop - 1}", "figures.seed"))
+        scale = self.trajectories.main_guidance
+        if scale is not None and scale not in self.trajectories.guidance:
+            problem = f"{scale:g} is not among the scales"
+            raise InputError(Problem(problem, "add it to trajectories.guidance", "trajectories.main_guidance"))
+        return self

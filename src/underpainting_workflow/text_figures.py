@@ -1,0 +1,17 @@
+"""The table of a text-to-image study's figures, a row each, as `figures` for studies of images.
+
+A row names the module of `underpainting_workflow.drawing` that draws it. The Snakefile imports this module, so it must
+import little.
+"""
+
+from __future__ import annotations
+
+from underpainting_workflow.figures import Figure
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
+
+FIGURES: tuple[Figure[TextToImageStudy], ...] = ()
+
+
+def files(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the files of every figure of a study."""
+    return [file for figure in FIGURES if figure.condition(study) for file in figure.files(name)]
