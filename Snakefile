@@ -21,9 +21,9 @@ include: "rules/low_nfe.smk"
 include: "rules/planner.smk"
 include: "rules/residual.smk"
 include: "rules/tables.smk"
-include: "rules/text_to_image.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/text_to_image.smk"
 include: "rules/collect.smk"
 
 

@@ -114,7 +114,9 @@ def of_all(function):
 
 def of_text(function):
     """The files of every text-to-image study, from a function of its name and model."""
-    return [file for name, entry in TEXT_STUDIES.items() for file in function(name, entry)]
+    return [
+        file for name, entry in TEXT_STUDIES.items() for file in function(name, entry)
+    ]
 
 
 def sampler(wildcards, stage):

@@ -1,5 +1,5 @@
-# Every figure of `underpainting_workflow.figures`, as PNG for the report and PDF for print: a rule per row.
-for figure in figures.FIGURES:
+# Every figure of `underpainting_workflow.figures` and `text_figures`, as PNG for the report and PDF for print: a rule per row.
+for figure in (*figures.FIGURES, *text_figures.FIGURES):
     with refusing(OSError):
         caption = figures.write_caption(figure, SNAKEMAKE / "captions").absolute()
 
@@ -20,13 +20,19 @@ for figure in figures.FIGURES:
         log:
             f"logs/{{study}}/figures/{figure.file}.log",
         wildcard_constraints:
-            study=studies_with(figure.condition),
+            study=(
+                text_studies_with if figure in text_figures.FIGURES else studies_with
+            )(figure.condition),
         group:
             "figures"
         resources:
-            **needs(figure.rule, holds=figure.holds),
+            **(
+                text_needs(figure.rule)
+                if figure in text_figures.FIGURES
+                else needs(figure.rule, holds=figure.holds)
+            ),
             # for captions; what it depends on is a parameter of the images
-            reading=of_study(lambda study: study.dataset.reading()),
+            reading=of_study(figures.reading),
         params:
             code=code_of(f"draw_figure:drawing.{figure.draw}"),
             packages=packages_of(f"draw_figure:drawing.{figure.draw}"),

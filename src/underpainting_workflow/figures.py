@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from underpainting.io.writing import write_atomically
+from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.files import (
     low_nfe,
     residual,
@@ -22,11 +23,11 @@ from underpainting_workflow.studies.files import (
     theories,
     trajectories,
 )
-from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 
 Files = str | Callable[..., str | list[str]]
-StudyModel = TypeVar("StudyModel", bound=Model)
+StudyModel = TypeVar("StudyModel", Study, TextToImageStudy)
 
 
 def _nothing(_: Model) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _swept_labels(study: Study) -> dict[str, str]:
     return {choice.id: choice.label for choice in stages.main_first(study.teleport)}
 
 
-FIGURES = (
+FIGURES: tuple[Figure[Study], ...] = (
     Figure(
         draw="generation",
         file="fig01_generation",
@@ -586,7 +587,12 @@ the mean image. Layout is determined first, outlines next, details last.
 )
 
 
-def write_caption(figure: Figure, folder: Path) -> Path:
+def reading(study: Study | TextToImageStudy) -> str:
+    """Return how a study reads its images, for captions; empty for text-to-image studies."""
+    return study.dataset.reading() if isinstance(study, Study) else ""
+
+
+def write_caption(figure: Figure[Any], folder: Path) -> Path:
     """Write a caption to a file, since Snakemake accepts no text, and return the file."""
     folder.parent.mkdir(exist_ok=True)  # an error that names it, where a file stands in the way
     file = folder / f"{figure.file}.rst"
@@ -595,7 +601,7 @@ def write_caption(figure: Figure, folder: Path) -> Path:
     return file
 
 
-def of_study(study: Study) -> list[Figure]:
+def of_study(study: Study) -> list[Figure[Study]]:
     """Return the figures that a study has."""
     return [figure for figure in FIGURES if figure.condition(study)]
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from snakemake_provenance.plan import Job
 from underpainting_workflow.studies import costs
-from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.loading import AnyStudy
+from underpainting_workflow.studies.text_to_image import TextToImageStudy
+from underpainting_workflow.studies.text_to_image import costs as text_costs
 from underpainting_workflow.usage.record import State, read_all
 
 
@@ -64,8 +66,14 @@ class Row:
     runtime: float | None = None
 
 
-def load(job: Job, study: Study) -> Load:
+def load(job: Job, study: AnyStudy) -> Load:
     """Estimate the cost of one job."""
+    if isinstance(study, TextToImageStudy):
+        return Load(
+            1,
+            text_costs.network_calls(job.rule, study, job.wildcards),
+            size=text_costs.stored_bytes(job.rule, study, job.wildcards),
+        )
     size = costs.stored_bytes(job.rule, study, job.wildcards)
     return Load(
         1,
@@ -75,7 +83,7 @@ def load(job: Job, study: Study) -> Load:
     )
 
 
-def forecast(jobs: Iterable[Job], study: Study, rates: Mapping[str, float], rate: float | None = None) -> list[Row]:
+def forecast(jobs: Iterable[Job], study: AnyStudy, rates: Mapping[str, float], rate: float | None = None) -> list[Row]:
     """Estimate the cost of each rule, in the order of the jobs.
 
     Args:
@@ -90,7 +98,7 @@ def forecast(jobs: Iterable[Job], study: Study, rates: Mapping[str, float], rate
     return [_row(rule, found, study, rates.get(rule, rate)) for rule, found in by_rule.items()]
 
 
-def _row(rule: str, jobs: Sequence[Job], study: Study, rate: float | None) -> Row:
+def _row(rule: str, jobs: Sequence[Job], study: AnyStudy, rate: float | None) -> Row:
     loads = [(job.runs, load(job, study)) for job in jobs]
     pending = sum((one for runs, one in loads if runs), Load())
     requests = [job.resources for job in jobs if job.runs]

@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from underpainting.io import archives, network_config
 from underpainting.io.errors import InputError, Problem, gathered, problems_of
 from underpainting.io.messages import quote
 from underpainting.io.network_config import component_folder
 from underpainting.noise.families import UnknownPathError, family_of
+from underpainting_workflow import text_preflight
 from underpainting_workflow.studies import counts
 from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser, PickledDenoiser, ReferenceDenoiser
 from underpainting_workflow.studies.files.sources import dataset, needed, network, of_network
+from underpainting_workflow.studies.loading import AnyStudy
 from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 
 log = logging.getLogger(__name__)
 
 RETRAIN = "--config retrain=true"
+Kind = TypeVar("Kind", bound=AnyStudy)
+Checks: TypeAlias = Mapping[str, Callable[[Kind, Path], None]]
 
 
-def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
+def check_all(studies: Mapping[str, AnyStudy], folder: str | Path) -> None:
     """Check every study; images last, and only if all other checks pass, since reading them takes longest.
 
     Args:
@@ -42,15 +47,24 @@ def check_all(studies: Mapping[str, Study], folder: str | Path) -> None:
     for place in (Path(root, name) for root in ("results", "logs") for name in ("", *studies)):
         if (place.exists() or place.is_symlink()) and not place.is_dir():
             raise InputError(Problem("a folder belongs here, but this is a file", "move it away", file=str(place)))
-    quick = {"teleport.extractor": _check_extractor, "device": _check_device, "denoiser": _check_new_network}
-    for checks in (quick, {"dataset": _check_images}):
-        problems: list[Problem] = []
-        for (name, study), (key, check) in product(studies.items(), checks.items()):
-            file = Path(folder) / f"{name}.yaml"
-            with gathered(problems, file), _reachable(key):
-                check(study, file)
-        if problems:
-            raise InputError(*problems)
+    of_images = {name: study for name, study in studies.items() if isinstance(study, Study)}
+    of_text = {name: study for name, study in studies.items() if isinstance(study, TextToImageStudy)}
+    quick: Checks[Study] = {"teleport.extractor": _check_extractor, "denoiser": _check_new_network}
+    text: Checks[TextToImageStudy] = {"dataset": text_preflight.check_data, "denoiser": text_preflight.check_model}
+    device: Checks[AnyStudy] = {"device": _check_device}
+    problems = _found(studies, device, folder) + _found(of_images, quick, folder) + _found(of_text, text, folder)
+    if problems := problems or _found(of_images, {"dataset": _check_images}, folder):
+        raise InputError(*problems)
+
+
+def _found(studies: Mapping[str, Kind], checks: Checks[Kind], folder: str | Path) -> list[Problem]:
+    """Run checks, by the key of which they speak, on every study, and return their problems."""
+    problems: list[Problem] = []
+    for (name, study), (key, check) in product(studies.items(), checks.items()):
+        file = Path(folder) / f"{name}.yaml"
+        with gathered(problems, file), _reachable(key):
+            check(study, file)
+    return problems
 
 
 @contextmanager
@@ -138,7 +152,7 @@ def _check_extractor(study: Study, _: Path) -> None:
         find_inception_weights(study.teleport.extractor.weights)
 
 
-def _check_device(study: Study, _: Path) -> None:
+def _check_device(study: AnyStudy, _: Path) -> None:
     """Refuse a study that requires a CUDA device if there is none."""
     if study.device != "cuda":
         return

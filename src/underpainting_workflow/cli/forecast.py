@@ -13,11 +13,11 @@ from typing import Any
 from snakemake_provenance.command_line import Commands, add
 from snakemake_provenance.plan import plan
 from snakemake_provenance.variant import variant
-from underpainting.io.errors import InputError, problems_of
+from underpainting.io.errors import InputError, Problem, problems_of
 from underpainting_workflow.cli import project
 from underpainting_workflow.cli.project import UNKNOWN
 from underpainting_workflow.forecast import Row, forecast, measured_rates, total
-from underpainting_workflow.studies import Study, costs, load_study, plain_yaml
+from underpainting_workflow.studies import AnyStudy, Study, costs, load_any, plain_yaml
 from underpainting_workflow.studies.loading import study_name
 
 HEADINGS = ("rule", "jobs", "of", "evaluations", "of", "GB", "of", "hours", "requested MB", "requested minutes")
@@ -59,20 +59,23 @@ def _forecast(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _project(options: argparse.Namespace) -> Iterator[tuple[Path, Study]]:
+def _project(options: argparse.Namespace) -> Iterator[tuple[Path, AnyStudy]]:
     """Yield the project's folder and study, or those of a temporary variant with another sweep."""
     with problems_of("the command line"):
         file = Path("config/studies") / f"{study_name(options.study)}.yaml"
     data = project.settings().places["{data}"]
-    study, changes = load_study(file, data), _changes(options)
+    study, changes = load_any(file, data), _changes(options)
     if not changes:
         yield Path(), study
         return
+    if not isinstance(study, Study):
+        problem = f"{options.study} is a {study.kind} study, which has no sweep to change"
+        raise InputError(Problem(problem, f"leave out {', '.join(changes)}", file="the command line"))
     content = plain_yaml.read(file)
     content["teleport"].update(changes)
     with variant(file, json.dumps(content)) as folder:  # JSON is YAML
         try:
-            study = load_study(folder / file, data)
+            study = load_any(folder / file, data)
         except InputError as error:  # about an option, in a temporary file
             raise InputError(*(replace(found, file="the options given") for found in error.problems)) from error
         yield folder, study

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 
 HEADER = """\
 # Study files
@@ -29,17 +31,31 @@ _SEE_BELOW = "see below"
 Schema = Mapping[str, Any]
 
 
-def json_schema() -> str:
+TEXT_HEADER = """\
+# Study files of text-to-image models
+
+A file with `kind: text_to_image` studies a latent model in the layout of diffusers' StableDiffusionPipeline. Its schema is
+`workflow/schemas/text_to_image.schema.json`; the file to start from is
+[`studies/painted_digits.yaml`](studies/painted_digits.yaml). Every key:
+"""
+
+
+def json_schema(model: type[Model] = Study) -> str:
     """Return the JSON schema of a study file, as text."""
-    schema = Study.model_json_schema()
+    schema = model.model_json_schema()
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
 def markdown() -> str:
     """Return the reference of every key, as Markdown."""
-    schema = Study.model_json_schema()
-    parts = [HEADER, _table(schema), *_sections(schema, schema["$defs"])]
-    return "\n".join(dict.fromkeys(parts)).rstrip() + "\n"
+    parts = [HEADER, *_reference(Study), TEXT_HEADER, *_reference(TextToImageStudy)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _reference(model: type[Model]) -> list[str]:
+    """Return the tables of every key of a kind of study."""
+    schema = model.model_json_schema()
+    return list(dict.fromkeys([_table(schema), *_sections(schema, schema["$defs"])]))
 
 
 def _table(model: Schema, tag: str = "") -> str:

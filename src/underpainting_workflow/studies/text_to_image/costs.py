@@ -14,11 +14,17 @@ from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 from underpainting_workflow.studies.text_to_image.sampling import Run
 
 Wildcards = Mapping[str, str]
+_PACKED = 0.9  # compression ratio of noisy float32 latents
 
 
 def is_large(study: TextToImageStudy) -> bool:
     """Return whether the model may be as large as Stable Diffusion: it is none that the workflow trains."""
     return isinstance(study.denoiser, FolderModel | HubModel)
+
+
+def latent_values(study: TextToImageStudy) -> int:
+    """Return the number of values of a latent, or that of Stable Diffusion where it is not known."""
+    return 4 * 64 * 64 if is_large(study) else 4 * 8 * 8
 
 
 def images(study: TextToImageStudy) -> int:
@@ -44,6 +50,14 @@ def network_calls(rule: str, study: TextToImageStudy, wildcards: Wildcards) -> i
 
 def _trajectory_calls(study: TextToImageStudy, wildcards: Wildcards) -> int:
     return images(study) * calls(run_of(study, wildcards["sampler"], wildcards["scale"]))
+
+
+def stored_bytes(rule: str, study: TextToImageStudy, wildcards: Wildcards) -> int | None:
+    """Estimate the bytes of a job's outputs that grow with prompts and seeds; None for other rules."""
+    if rule != "sample_latent_trajectories":
+        return None
+    steps = run_of(study, wildcards["sampler"], wildcards["scale"]).sampler.steps
+    return round(2 * (steps + 1) * images(study) * 4 * latent_values(study) * _PACKED)
 
 
 _CALLS: dict[str, Callable[[TextToImageStudy, Wildcards], int]] = {"sample_latent_trajectories": _trajectory_calls}

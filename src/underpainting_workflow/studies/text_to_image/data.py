@@ -27,7 +27,9 @@ class PaintedDigits(Model):
     digits: Literal["mnist", "sklearn"] = Field(
         "mnist", description="The grey digits: MNIST, or scikit-learn's, which are part of its package."
     )
-    root: Place = Field("{data}", description="Folder in which torchvision looks for `MNIST/raw`; not used by `sklearn`.")
+    root: Place = Field(
+        "{data}", description="Folder in which torchvision looks for `MNIST/raw`; not used by `sklearn`."
+    )
     limit: int | None = Field(None, ge=100, description="Number of digits, the first ones; all if not given.")
     left_out: tuple[LeftOut, ...] = Field((), description="Combinations that are kept out of the training.")
     seed: int = Field(0, ge=0, lt=2**31, description="Random seed of colours and captions.")

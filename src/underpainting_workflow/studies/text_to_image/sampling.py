@@ -32,20 +32,32 @@ class Run(NamedTuple):
 class LatentTrajectories(Model):
     """Sampler trajectories of latents, of every prompt and seed, with every state and endpoint estimate."""
 
-    samplers: tuple[SamplerChoice, ...] = Field(min_length=1, description="The samplers; the first one is the main one.")
+    samplers: tuple[SamplerChoice, ...] = Field(
+        min_length=1, description="The samplers; the first one is the main one."
+    )
     guidance: tuple[Scale, ...] = Field(
         (1.0, 3.0, 7.5), min_length=1, description="Scales of guidance; every sampler runs with each."
     )
     main_guidance: Scale | None = Field(
         None, description="The scale of single examples and of Table 2; the largest up to 7.5 if not given."
     )
-    seeds: int = Field(8, ge=2, le=10**5, description="Number of images per prompt; image i has the seed first_seed + i.")
+    seeds: int = Field(
+        8, ge=2, le=10**5, description="Number of images per prompt; image i has the seed first_seed + i."
+    )
     first_seed: int = Field(100, ge=0, le=2**31, description="The first seed.")
-    batch_size: int = Field(64, ge=1, description="Latents per network call; does not change the result beyond rounding.")
+    batch_size: int = Field(
+        64, ge=1, description="Latents per network call; does not change the result beyond rounding."
+    )
 
     @field_validator("samplers")
     @classmethod
     def _distinct(cls, samplers: tuple[SamplerChoice, ...]) -> tuple[SamplerChoice, ...]:
+        for choice in samplers:
+            marked = choice.clip_sample or choice.coloured_start
+            if marked or choice.kind.relative or choice.kind.stochastic:
+                problem = f"{choice.id} is not for trajectories of latents"
+                remedy = "use a deterministic sampler, without clip_sample and coloured_start"
+                raise InputError(Problem(problem, remedy))
         return distinct(samplers)
 
     @field_validator("guidance")
