@@ -40,6 +40,9 @@ class TextToImageStudy(Model):
     )
     denoiser: LatentDenoiser = Field(description="The latent model.")
     prompts: tuple[Prompt, ...] = Field(min_length=1, description="The prompts.")
+    limit: int | None = Field(
+        None, ge=2, description="Use the first so many prompts and seeds alone, for a cheap version of the study."
+    )
     trajectories: LatentTrajectories = Field(description="Trajectories of latents.")
     paper: Literal["stable-diffusion-v1-5"] | None = Field(
         None, description="The paper's model whose printed values stand beside this study's."
@@ -61,6 +64,13 @@ class TextToImageStudy(Model):
     def seed_shown(self) -> int:
         """The seed of single examples."""
         return self.trajectories.first_seed if self.figures.seed is None else self.figures.seed
+
+    @model_validator(mode="after")
+    def _limited(self) -> TextToImageStudy:
+        if self.limit:
+            few = self.trajectories.model_copy(update={"seeds": min(self.limit, self.trajectories.seeds)})
+            self.__dict__.update(prompts=self.prompts[: self.limit], trajectories=few)
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> TextToImageStudy:
