@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from underpainting import denoisers
-from underpainting.denoisers import latent_model
+from underpainting.denoisers import latent_files
 from underpainting_workflow.runner import run
 
 
 def main(outputs: dict[str, str], config: dict[str, Any], place: str) -> None:
     """Find the model, and write its components in one layout, whatever the layout of the source."""
-    hub = config["source"] == "hub"
-    folder = denoisers.fetch(config["repository"], config["revision"]) if hub else Path(place)
-    latent_model.copy(folder, Path(outputs["index"]).parent, config.get("variant", ""))
+    variant, folder = config.get("variant", ""), Path(place)
+    if config["source"] == "hub":
+        folder = denoisers.fetch(config["repository"], config["revision"], latent_files.patterns(variant))
+    latent_files.copy(folder, Path(outputs["index"]).parent, variant)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from underpainting.io.errors import MissingFileError, Problem
@@ -19,17 +20,24 @@ def find_cached(repository: str, revision: str) -> Path | None:
     return None
 
 
-def fetch(repository: str, revision: str) -> Path:
+PATTERNS = ("*.json", "*.safetensors", "*/*.json", "*/*.safetensors")
+
+
+def fetch(repository: str, revision: str, patterns: Sequence[str] = PATTERNS) -> Path:
     """Return the snapshot of a Hub repository at a pinned commit, from the local cache or the network; no pickles.
+
+    Args:
+        repository: owner/name.
+        revision: the commit.
+        patterns: of the files to download.
 
     Raises:
         FileNotFoundError: the repository or the commit is not available.
     """
     from huggingface_hub import snapshot_download
 
-    patterns = ["*.json", "*.safetensors", "*/*.json", "*/*.safetensors"]
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # the Hub client raises many kinds; all mean that the network cannot be had
         problem = f"{repository} at {revision} cannot be had from the Hub ({describe_error(error)})"
         remedy = "check the name, the commit and the network, or use source: path"

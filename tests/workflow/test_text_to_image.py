@@ -1,0 +1,88 @@
+"""A text-to-image study of a tiny random latent model, run by Snakemake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from tests.helpers.latents import change_json, save_latent_model
+from tests.workflow.conftest import once
+from tests.workflow.project import Project
+from underpainting.io import artifacts
+from underpainting.samplers.randomness import initial_noise
+
+WORDS: dict[str, Any] = {
+    "kind": "text_to_image",
+    "title": "Words",
+    "denoiser": {"source": "path", "path": "model"},
+    "prompts": ["one red", "on"],
+    "trajectories": {
+        "samplers": [{"name": "pndm", "steps": 6}, {"name": "ddim", "steps": 6}],
+        "guidance": [1, 7.5],
+        "seeds": 2,
+    },
+    "figures": {"dpi": 60},
+}
+MAIN = "results/tiny/trajectories/pndm-6/g7.5.zarr.zip"
+
+
+def make(folder: Path) -> Project:
+    project = Project.make(folder)
+    save_latent_model(folder / "model")
+    project.write(WORDS)
+    return project
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The study with its trajectories; for reading only."""
+    return Project(once(tmp_path_factory, "words", lambda folder: make(folder).build("trajectories")))
+
+
+def test_trajectories_end_at_the_images_of_diffusers(words: Project) -> None:
+    """The same latents, prompts and guidance give StableDiffusionPipeline's latents; nothing is left to do."""
+    found = artifacts.load(words.folder / MAIN)
+    assert found["prompt"].values.tolist() == [0, 0, 1, 1] and found["seed"].values.tolist() == [100, 101] * 2
+    pipe = StableDiffusionPipeline.from_pretrained(words.folder / "results/tiny/model")
+    pipe.set_progress_bar_config(disable=True)
+    latents = initial_noise([100, 101, 100, 101], (4, 8, 8))
+    made = pipe(
+        ["one red", "one red", "on", "on"], latents=latents, guidance_scale=7.5, num_inference_steps=6, output_type="latent"
+    ).images
+    assert torch.allclose(made, torch.from_numpy(found["state"].values[:, -1]), atol=1e-4)
+    assert words.planned("trajectories") == {}
+
+
+def test_only_what_a_change_concerns_runs_again(words: Project, tmp_path: Path) -> None:
+    content = {**WORDS, "trajectories": {**WORDS["trajectories"], "guidance": [1, 3, 7.5]}}
+    words.write(content)
+    try:
+        assert words.planned("trajectories")["sample_latent_trajectories"] == 2
+        words.write({**WORDS, "figures": {"dpi": 70}})
+        assert words.planned("trajectories") == {}
+        words.write({**WORDS, "prompts": ["one red", "one"]})
+        assert words.planned("trajectories")["sample_latent_trajectories"] == 4
+    finally:
+        words.write(WORDS)
+
+
+def test_geometry_is_measured_as_in_studies_of_images(words: Project) -> None:
+    words.build("results/tiny/geometry/pndm-6/g1.zarr.zip")
+    found = artifacts.load(words.folder / "results/tiny/geometry/pndm-6/g1.zarr.zip")
+    assert found.sizes["sample"] == 4 and np.all(found["plane"].values >= 0)
+
+
+def test_an_unusable_model_is_refused_before_any_job(words: Project, tmp_path: Path) -> None:
+    project = make(tmp_path / "project")
+    change_json(project.folder / "model/unet/config.json", in_channels=9)
+    result = project.run("--dry-run")
+    assert result.returncode and "one for inpainting" in result.stdout and "denoiser.path" in result.stdout
+    change_json(project.folder / "model/unet/config.json", in_channels=4)
+    project.write({**WORDS, "prompts": ["red " * 20]})
+    result = project.run("--dry-run")
+    assert result.returncode and "tokens, the text encoder knows 12" in result.stdout and "prompts" in result.stdout
