@@ -28,7 +28,7 @@ def check_model(study: TextToImageStudy, file: Path) -> None:
         layout = latent_folders.read_layout(folder)
         tokenizer = latent_model.load_tokenizer(folder / "tokenizer")
     with problems_of("", "prompts"):
-        latent_model.require_short(tokenizer, study.prompts, layout.tokens)
+        latent_model.require_short(tokenizer, study.prompts, layout)
 
 
 def _folder(study: TextToImageStudy) -> tuple[str, Path | None]:

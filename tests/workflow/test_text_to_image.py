@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import PNDMScheduler, StableDiffusionPipeline
 
 from tests.helpers.latents import change_json, save_latent_model
 from tests.workflow.conftest import once
@@ -45,20 +45,28 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_trajectories_end_at_the_images_of_diffusers(words: Project) -> None:
-    """The same latents, prompts and guidance give StableDiffusionPipeline's latents; nothing is left to do."""
+    """The same latents, prompts and guidance give StableDiffusionPipeline's latents, taken to the end of the path.
+
+    Stable Diffusion's own setting ends one time before (`set_alpha_to_one`); nothing is left to do.
+    """
     found = artifacts.load(words.folder / MAIN)
     assert found["prompt"].values.tolist() == [0, 0, 1, 1] and found["seed"].values.tolist() == [100, 101] * 2
     pipe = StableDiffusionPipeline.from_pretrained(words.folder / "results/tiny/model")
+    pipe.scheduler = PNDMScheduler.from_config(pipe.scheduler.config, set_alpha_to_one=True)
     pipe.set_progress_bar_config(disable=True)
     latents = initial_noise([100, 101, 100, 101], (4, 8, 8))
     made = pipe(
-        ["one red", "one red", "on", "on"], latents=latents, guidance_scale=7.5, num_inference_steps=6, output_type="latent"
+        ["one red", "one red", "on", "on"],
+        latents=latents,
+        guidance_scale=7.5,
+        num_inference_steps=6,
+        output_type="latent",
     ).images
-    assert torch.allclose(made, torch.from_numpy(found["state"].values[:, -1]), atol=1e-4)
+    assert torch.allclose(made, torch.from_numpy(found["state"].values[:, -1]), rtol=1e-4, atol=1e-3)  # values up to 30
     assert words.planned("trajectories") == {}
 
 
-def test_only_what_a_change_concerns_runs_again(words: Project, tmp_path: Path) -> None:
+def test_only_what_a_change_concerns_runs_again(words: Project) -> None:
     content = {**WORDS, "trajectories": {**WORDS["trajectories"], "guidance": [1, 3, 7.5]}}
     words.write(content)
     try:
@@ -77,7 +85,7 @@ def test_geometry_is_measured_as_in_studies_of_images(words: Project) -> None:
     assert found.sizes["sample"] == 4 and np.all(found["plane"].values >= 0)
 
 
-def test_an_unusable_model_is_refused_before_any_job(words: Project, tmp_path: Path) -> None:
+def test_an_unusable_model_is_refused_before_any_job(tmp_path: Path) -> None:
     project = make(tmp_path / "project")
     change_json(project.folder / "model/unet/config.json", in_channels=9)
     result = project.run("--dry-run")

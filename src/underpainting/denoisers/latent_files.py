@@ -77,12 +77,16 @@ def _copy_network(source: Path, folder: Path, stem: str, variant: str) -> None:
     tensors = weights.read_weights(source, variant, stem)
     require_finite(tensors, source)
     write_json(read_config(source / "config.json"), folder / "config.json")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / f"{stem}.safetensors", {"format": "pt"})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()},
+        folder / f"{stem}.safetensors",
+        {"format": "pt"},
+    )
 
 
 def _write_index(index: dict[str, object], file: Path) -> None:
     """Write the index of the components that are copied."""
     kept = {part: index[part] for part in (*latent_folders.CLASSES, "scheduler")}
-    absent = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"), [None, None])
+    absent = {part: [None, None] for part in ("safety_checker", "feature_extractor", "image_encoder")}
     version = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": index.get("_diffusers_version", "")}
     write_json({**version, **kept, **absent, "requires_safety_checker": False}, file)

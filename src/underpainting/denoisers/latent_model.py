@@ -17,6 +17,7 @@ from underpainting.denoisers import latent_folders, unets, weights
 from underpainting.denoisers.adaptive_batches import AdaptiveBatches
 from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.folders import load_schedule
+from underpainting.denoisers.latent_folders import LatentLayout
 from underpainting.denoisers.prompted import Guidance, PromptedDenoiser
 from underpainting.io.errors import InputError, Problem
 from underpainting.io.messages import describe_error, quote
@@ -115,7 +116,7 @@ class LatentModel:
         """
         if isinstance(prompts, str):
             prompts = [prompts]
-        self._require_short(prompts)
+        require_short(self.tokenizer, prompts, self.layout)
         tokens = self.tokenizer(list(prompts), padding="max_length", max_length=self.layout.tokens, return_tensors="pt")
         device, config = self.text_encoder.device, self.text_encoder.config
         masked = getattr(config, "use_attention_mask", False)
@@ -123,16 +124,6 @@ class LatentModel:
         with self._compute.calling(device):
             embedded: Tensor = self.text_encoder(tokens.input_ids.to(device), attention_mask=mask)[0]
         return embedded.to(self.text_encoder.dtype)
-
-    def count_tokens(self, prompt: str) -> int:
-        """Return the length of a prompt in tokens, with begin and end."""
-        return len(self.tokenizer(prompt).input_ids)
-
-    def _require_short(self, prompts: Sequence[str]) -> None:
-        for prompt in prompts:
-            if (count := self.count_tokens(prompt)) > self.layout.tokens:
-                problem = f"the prompt {quote(prompt)} has {count} tokens, the text encoder knows {self.layout.tokens}"
-                raise InputError(Problem(problem, "shorten it"))
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
@@ -193,6 +184,18 @@ class LatentModel:
         prediction = self.schedule.config["prediction_type"]
         grid = training_grid(self.schedule)
         return PromptedDenoiser(self.unet, grid, embeddings, negative, guidance, prediction, self._compute)
+
+
+def require_short(tokenizer: Any, prompts: Sequence[str], layout: LatentLayout) -> None:
+    """Check that a text encoder knows prompts to their end.
+
+    Raises:
+        InputError: a prompt is too long.
+    """
+    for prompt in prompts:
+        if (count := len(tokenizer(prompt).input_ids)) > layout.tokens:  # with begin and end
+            problem = f"the prompt {quote(prompt)} has {count} tokens, the text encoder knows {layout.tokens}"
+            raise InputError(Problem(problem, "shorten it"))
 
 
 def load_tokenizer(folder: Path) -> Any:

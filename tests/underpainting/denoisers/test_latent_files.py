@@ -40,9 +40,14 @@ def test_an_old_layout_in_half_precision_becomes_the_usual_one(latent_folder: Pa
     write_json(vocabulary(), source / "tokenizer/vocab.json")
     merges = "\n".join(["#version: 0.2", *(" ".join(pair) for pair in MERGES)])
     (source / "tokenizer/merges.txt").write_text(merges + "\n")
-    write_json({"model_max_length": 12, "tokenizer_class": "CLIPTokenizer", "bos_token": BEGIN}, source / "tokenizer/tokenizer_config.json")
+    write_json(
+        {"model_max_length": 12, "tokenizer_class": "CLIPTokenizer", "bos_token": BEGIN},
+        source / "tokenizer/tokenizer_config.json",
+    )
     latent_files.copy(source, tmp_path / "copy", "fp16")
-    names = {file.relative_to(tmp_path / "copy").as_posix() for file in (tmp_path / "copy").rglob("*") if file.is_file()}
+    names = {
+        file.relative_to(tmp_path / "copy").as_posix() for file in (tmp_path / "copy").rglob("*") if file.is_file()
+    }
     assert names == set(latent_files.COPIED)
     original, copied = LatentModel.load(latent_folder), LatentModel.load(tmp_path / "copy")
     assert torch.equal(original.embed(["one red"]), copied.embed(["one red"]))
@@ -62,7 +67,11 @@ def test_no_half_of_a_model_is_left(latent_folder: Path, tmp_path: Path) -> None
 
 def test_a_download_leaves_out_what_is_not_read() -> None:
     """The names of Stable Diffusion 1.5's repository."""
-    unet = [f"unet/diffusion_pytorch_model{mark}.{kind}" for mark in ("", ".fp16", ".non_ema") for kind in ("bin", "safetensors")]
+    unet = [
+        f"unet/diffusion_pytorch_model{mark}.{kind}"
+        for mark in ("", ".fp16", ".non_ema")
+        for kind in ("bin", "safetensors")
+    ]
     others = ["v1-5-pruned.safetensors", "safety_checker/model.safetensors", "text_encoder/model.fp16.safetensors"]
     offered = [*unet, *others, "text_encoder/model.safetensors", "tokenizer/merges.txt", "model_index.json"]
 
@@ -71,4 +80,7 @@ def test_a_download_leaves_out_what_is_not_read() -> None:
 
     both = {"tokenizer/merges.txt", "model_index.json"}
     assert kept("") == both | {"unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"}
-    assert kept("fp16") == both | {"unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder/model.fp16.safetensors"}
+    assert kept("fp16") == both | {
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "text_encoder/model.fp16.safetensors",
+    }
