@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +34,8 @@ _HELD_OUT = 2**31  # larger than any training seed of a study
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Settings of the training of a denoiser.
+class OptimizerRecipe:
+    """Settings of the training of any network.
 
     Attributes:
         steps: number of optimizer steps.
@@ -43,12 +44,7 @@ class Recipe:
         warmup: steps of warm-up.
         weight_decay: of AdamW.
         ema_decay: of the exponential moving average that becomes the network.
-        flip: mirror images at random.
         seed: of everything random.
-        prediction_type: quantity that the network predicts.
-        residual: whether it learns only the residual of the Gaussian, and in which form (`denoisers.residual`).
-        noise_levels: distribution of noise levels: uniform in time or log-normal in sigma / alpha; for EDM always the latter.
-        log_sigma_mean, log_sigma_std: of ln(sigma / alpha), where it is normal; for EDM alpha is 1.
         snapshots: steps after which the averaged weights are kept.
     """
 
@@ -58,13 +54,7 @@ class Recipe:
     warmup: int = 100
     weight_decay: float = 0.0
     ema_decay: float = 0.995
-    flip: bool = False
     seed: int = 0
-    prediction_type: Objective = "epsilon"
-    residual: Literal["none", "velocity", "blend"] = "none"
-    noise_levels: NoiseLevels = "uniform"
-    log_sigma_mean: float = -1.2
-    log_sigma_std: float = 1.2
     snapshots: tuple[int, ...] = ()
 
     def rate(self, step: int) -> float:
@@ -75,6 +65,30 @@ class Recipe:
     def decay(self, step: int) -> float:
         """Compute the EMA decay of a step; it is small at first, so that initial weights are forgotten."""
         return min(self.ema_decay, (1.0 + step) / (10.0 + step))
+
+    def generator(self, step: int) -> torch.Generator:
+        """Return the random generator of a step, a function of (seed, step)."""
+        return torch.Generator().manual_seed(self.seed * 2**32 + step)
+
+
+@dataclass(frozen=True)
+class Recipe(OptimizerRecipe):
+    """Settings of the training of a denoiser; those of `OptimizerRecipe` and these.
+
+    Attributes:
+        flip: mirror images at random.
+        prediction_type: quantity that the network predicts.
+        residual: whether it learns only the residual of the Gaussian, and in which form (`denoisers.residual`).
+        noise_levels: distribution of noise levels: uniform in time or log-normal in sigma / alpha; for EDM always the latter.
+        log_sigma_mean, log_sigma_std: of ln(sigma / alpha), where it is normal; for EDM alpha is 1.
+    """
+
+    flip: bool = False
+    prediction_type: Objective = "epsilon"
+    residual: Literal["none", "velocity", "blend"] = "none"
+    noise_levels: NoiseLevels = "uniform"
+    log_sigma_mean: float = -1.2
+    log_sigma_std: float = 1.2
 
 
 def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
@@ -103,6 +117,12 @@ def make_unet(image_shape: tuple[int, ...], **architecture: Any) -> nn.Module:
     )
 
 
+def stratified(size: int, generator: torch.Generator) -> Tensor:
+    """Draw one number in each of `size` equal parts of [0, 1), with a common offset, shape (sample,)."""
+    offset = torch.rand(1, generator=generator)
+    return (torch.arange(size) + offset) / size
+
+
 def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> TrainingBatch:
     """Draw noisy images, their times and the network's targets at one step; a function of (seed, step).
 
@@ -112,14 +132,12 @@ def draw(images: Tensor, schedule: Any, recipe: Recipe, step: int) -> TrainingBa
         recipe: batch size, seed, prediction type.
         step: of the training.
     """
-    generator = torch.Generator().manual_seed(recipe.seed * 2**32 + step)
-    size = recipe.batch_size
+    generator, size = recipe.generator(step), recipe.batch_size
     clean = images[torch.randint(len(images), (size,), generator=generator)].float() / 127.5 - 1.0
     if recipe.flip:
         mirrored = torch.rand(size, generator=generator) < 0.5
         clean = torch.where(mirrored[:, None, None, None], clean.flip(-1), clean)
-    offset = torch.rand(1, generator=generator)
-    quantiles = (torch.arange(size) + offset) / size
+    quantiles = stratified(size, generator)
     noise = torch.randn(clean.shape, generator=generator)
     return _batch(clean, noise, quantiles, schedule, recipe)
 
@@ -156,13 +174,11 @@ def held_out_loss(network: nn.Module, images: Tensor, schedule: Any, recipe: Rec
     return float(np.mean(losses))
 
 
-class Trainer:
-    """Training of a network on images; `run` ends with the averaged weights.
+class TrainingLoop(ABC):
+    """Training of a network; `run` ends with the averaged weights. A subclass computes the loss of a step.
 
     Args:
-        network: called as `network(x, time).sample`; trained in place.
-        images: bytes, shape (sample, channel, height, width), uint8.
-        schedule: diffusers scheduler with the noise schedule.
+        network: trained in place.
         recipe: how to train.
         device: where to train.
 
@@ -170,9 +186,9 @@ class Trainer:
         snapshots: averaged weights after the recipe's steps that have passed, keys `STEP/NAME`.
     """
 
-    def __init__(self, network: nn.Module, images: Tensor, schedule: Any, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, recipe: OptimizerRecipe, device: torch.device) -> None:
         self.network = network.to(device).train()
-        self.images, self.schedule, self.recipe, self.device = images, schedule, recipe, device
+        self.recipe, self.device = recipe, device
         self.average = {key: value.detach().clone() for key, value in network.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, foreach=True
@@ -181,14 +197,15 @@ class Trainer:
         self.losses = np.zeros(recipe.steps, np.float32)
         self.snapshots: dict[str, Tensor] = {}
 
+    @abstractmethod
+    def loss(self) -> Tensor:
+        """Compute the loss of the step `self.step`, a scalar; what it draws is a function of (seed, step)."""
+
     def advance(self) -> float:
         """Take one optimizer step and return its loss."""
-        noisy, times, target = (
-            part.to(self.device) for part in draw(self.images, self.schedule, self.recipe, self.step)
-        )
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
-        loss = nn.functional.mse_loss(self.network(noisy, times).sample, target)
+        loss = self.loss()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -267,3 +284,28 @@ class Trainer:
         self.network.load_state_dict(self.average)
         self.network.eval()
         return self.losses
+
+
+class Trainer(TrainingLoop):
+    """Training of a denoising network on images.
+
+    Args:
+        network: called as `network(x, time).sample`; trained in place.
+        images: bytes, shape (sample, channel, height, width), uint8.
+        schedule: diffusers scheduler with the noise schedule.
+        recipe: how to train.
+        device: where to train.
+    """
+
+    recipe: Recipe
+
+    def __init__(self, network: nn.Module, images: Tensor, schedule: Any, recipe: Recipe, device: torch.device) -> None:
+        super().__init__(network, recipe, device)
+        self.images, self.schedule = images, schedule
+
+    def loss(self) -> Tensor:
+        """Compute the mean squared error on the targets of a batch."""
+        noisy, times, target = (
+            part.to(self.device) for part in draw(self.images, self.schedule, self.recipe, self.step)
+        )
+        return nn.functional.mse_loss(self.network(noisy, times).sample, target)
