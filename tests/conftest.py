@@ -24,6 +24,7 @@ SLOW = {
     "provenance/test_commands.py",
     "provenance/test_kill.py",
     "training/test_training.py",
+    "training/test_text_to_image.py",
     "plotting/test_figures.py",
 }
 """Files of which most tests take a second or more."""

@@ -54,6 +54,7 @@ UNSAID = -1
 _LOW, _HIGH, _JITTER = 0.1, 0.9, 0.08
 _MAX_SLANT = 0.5
 _THIRDS = (1 / 3, 2 / 3)
+_AT_ONCE = 1024
 _GRAMMAR = re.compile(
     "a (?:(?P<thickness>{thickness}) )?(?:(?P<colour>{colour}) )?(?:(?P<digit>{digit})|digit)(?: (?P<slant>{slant}))?"
     "(?: on (?P<ground>{ground}))?".format(**{name: "|".join(words) for name, words in WORDS.items()})
@@ -85,13 +86,18 @@ def paint(grey: NDArray[np.uint8], digits: NDArray[np.integer], seed: int) -> Pa
     """
     _require_digits(grey, digits)
     draws = np.random.default_rng(seed).random((len(grey), 9))
-    coverage = _place(grey, _MAX_SLANT * (2 * draws[:, 0] - 1))
     colour = (draws[:, 1] * len(COLOURS)).astype(int)
     ground = (colour + 1 + (draws[:, 2] * (len(COLOURS) - 1)).astype(int)) % len(COLOURS)
     pen, paper = _jittered(colour, draws[:, 3:6]), _jittered(ground, draws[:, 6:9])
-    pixels = paper + coverage[:, None] * (pen - paper)
-    columns = [digits, colour, ground, _outer_thirds(thickness(coverage)), _outer_thirds(slant(coverage))]
-    return PaintedDigits(np.round(255 * pixels).astype(np.uint8), np.stack(columns, 1).astype(np.int8))
+    images = np.empty((len(grey), 3, SIDE, SIDE), np.uint8)
+    widths, slants = np.empty(len(grey)), np.empty(len(grey))
+    for start in range(0, len(grey), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        coverage = _place(grey[part], _MAX_SLANT * (2 * draws[part, 0] - 1))
+        images[part] = np.round(255 * (paper[part] + coverage[:, None] * (pen[part] - paper[part])))
+        widths[part], slants[part] = thickness(coverage), slant(coverage)
+    columns = [digits, colour, ground, _outer_thirds(widths), _outer_thirds(slants)]
+    return PaintedDigits(images, np.stack(columns, 1).astype(np.int8))
 
 
 def _require_digits(grey: NDArray[np.uint8], digits: NDArray[np.integer]) -> None:

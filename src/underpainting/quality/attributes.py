@@ -171,7 +171,9 @@ def agreement(classified: NDArray[np.integer], requested: NDArray[np.integer]) -
 
 def save(trained: TrainedAttributes, path: str | Path) -> None:
     """Write weights, shape and accuracies as one safetensors file."""
-    about = {"attributes": asdict(trained.network.shape), "accuracy": trained.accuracy}
+    shape = trained.network.shape
+    words = list(shape.words.items())  # a list, as the order counts and the keys of metadata are sorted
+    about = {"attributes": {**asdict(shape), "words": words}, "accuracy": trained.accuracy}
     tensor_files.write(path, trained.network.state_dict(), about)
 
 
@@ -186,6 +188,7 @@ def load(path: str | Path) -> TrainedAttributes:
         raise tensor_files.TensorFileError(
             f"{path} holds no classifier of attributes; delete it and run snakemake again"
         )
-    network = AttributeClassifier(AttributeShape(**about["attributes"]))
+    sizes = about["attributes"]
+    network = AttributeClassifier(AttributeShape(**{**sizes, "words": dict(sizes["words"])}))
     network.load_state_dict(tensors)
-    return TrainedAttributes(network.eval(), about["accuracy"])
+    return TrainedAttributes(network.eval(), {name: about["accuracy"][name] for name in network.shape.words})

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from underpainting.io import tensor_files
 from underpainting.training.trainer import OptimizerRecipe, TrainingLoop
 
 if TYPE_CHECKING:
@@ -80,16 +81,16 @@ class VaeTrainer(TrainingLoop):
 
     def __init__(self, network: AutoencoderKL, images: Tensor, recipe: VaeRecipe, device: torch.device) -> None:
         super().__init__(network, recipe, device)
-        self.images = images
+        self.vae, self.images = network, images
 
     def loss(self) -> Tensor:
         """Compute the squared error of the decoded posterior sample and the weighted divergence."""
         generator = self.recipe.generator(self.step)
         chosen = torch.randint(len(self.images), (self.recipe.batch_size,), generator=generator)
         clean = scale_bytes(self.images[chosen]).to(self.device)
-        posterior = self.network.encode(clean).latent_dist
+        posterior = self.vae.encode(clean).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator).to(self.device)
-        decoded = self.network.decode(posterior.mean + posterior.std * noise).sample
+        decoded = self.vae.decode(posterior.mean + posterior.std * noise).sample
         divergence = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean()
         return nn.functional.mse_loss(decoded, clean) + self.recipe.kl_weight * divergence
 
@@ -146,3 +147,29 @@ def decode(vae: AutoencoderKL, latents: Tensor, batch_size: int = 256) -> Tensor
     parts = (latents / float(vae.config["scaling_factor"])).split(batch_size)
     decoded = torch.cat([vae.decode(part.to(vae.device)).sample.cpu() for part in parts])
     return ((decoded.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def save(vae: AutoencoderKL, path: str | Path) -> None:
+    """Write weights and configuration as one safetensors file.
+
+    Raises:
+        TensorFileError: the network holds numbers that are not finite.
+    """
+    config = {key: value for key, value in vae.config.items() if not key.startswith("_")}
+    tensor_files.write(path, vae.state_dict(), {"vae": config})
+
+
+def load(path: str | Path) -> AutoencoderKL:
+    """Read a VAE written by `save`.
+
+    Raises:
+        TensorFileError: the file is damaged, or holds no VAE.
+    """
+    from diffusers import AutoencoderKL
+
+    tensors, about = tensor_files.read(path)
+    if "vae" not in about:
+        raise tensor_files.TensorFileError(f"{path} holds no VAE; delete it and run snakemake again")
+    vae = AutoencoderKL.from_config(about["vae"])
+    vae.load_state_dict(tensors)
+    return vae.eval()

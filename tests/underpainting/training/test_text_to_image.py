@@ -15,7 +15,10 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from tests.helpers.painted import painted
+from underpainting.denoisers.compute import Compute
+from underpainting.denoisers.latent_model import LatentModel
 from underpainting.images.painted_digits import complete_captions, draw_captions
+from underpainting.io.tensor_files import TensorFileError
 from underpainting.training import checkpoints, text_to_image, vae
 from underpainting.training.text_to_image import TextToImage, TextToImageRecipe, TextToImageTrainer, TrainingSet
 from underpainting.training.tokenizer import train_tokenizer
@@ -97,6 +100,29 @@ def test_decoding_inverts_encoding_better_than_the_mean_image(model: Model, imag
     error = (decoded.float() - images.float()).square().mean()
     assert decoded.dtype == torch.uint8 and decoded.shape == images.shape
     assert error < 0.9 * (images.float().mean(0) - images.float()).square().mean()
+
+
+def test_a_saved_vae_is_the_same(model: Model, images: Tensor, tmp_path: Path) -> None:
+    vae.save(model.vae, tmp_path / "vae.safetensors")
+    loaded = vae.load(tmp_path / "vae.safetensors")
+    assert torch.equal(vae.encode(loaded, images[:8]), vae.encode(model.vae, images[:8]))
+    assert loaded.config.scaling_factor == model.vae.config.scaling_factor
+
+
+def test_another_file_holds_no_vae(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, "run")
+    with pytest.raises(TensorFileError, match="holds no VAE"):
+        vae.load(tmp_path / "other.safetensors")
+
+
+def test_the_folder_is_a_latent_model_with_the_same_latents_and_embeddings(
+    model: Model, folder: Path, images: Tensor
+) -> None:
+    loaded = LatentModel.load(folder, Compute(device="cpu"))
+    prompts = ["", "a thin cyan nine on black"]
+    own = model.network.text_encoder(text_to_image.tokenize(model.data.tokenizer, prompts))[0]
+    assert torch.allclose(loaded.embed(prompts), own, atol=1e-5)
+    assert torch.allclose(loaded.encode(images[:8] / 127.5 - 1), model.data.latents[:8], atol=1e-5)
 
 
 def test_diffusers_loads_the_folder_and_gives_the_same_images(model: Model, folder: Path) -> None:
