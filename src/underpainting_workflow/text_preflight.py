@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from underpainting.io.errors import InputError, Problem, problems_of
-from underpainting_workflow.studies.text_to_image.denoiser import FolderModel, HubModel
+from underpainting_workflow.studies.text_to_image.denoiser import FolderModel, HubModel, ShippedModel
 from underpainting_workflow.studies.text_to_image.files import model
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 
@@ -20,7 +20,7 @@ def check_model(study: TextToImageStudy, file: Path) -> None:
     if folder is None or (Path(model(file.stem)["index"]).is_file() and not folder.exists()):
         return
     if not folder.is_dir():
-        remedy = getattr(study.denoiser, "obtain", "") or "correct it"
+        remedy = getattr(study.denoiser, "obtain", "") or "correct it, or train the model: denoiser.source: train"
         raise InputError(Problem(f"there is no folder {folder}", remedy, key))
     from underpainting.denoisers import latent_folders, latent_model
 
@@ -37,7 +37,9 @@ def _folder(study: TextToImageStudy) -> tuple[str, Path | None]:
         from underpainting.denoisers import find_cached
 
         return "denoiser.revision", find_cached(study.denoiser.repository, study.denoiser.revision)
-    return ("denoiser.path", Path(study.denoiser.place)) if isinstance(study.denoiser, FolderModel) else ("", None)
+    if isinstance(study.denoiser, ShippedModel):
+        return "denoiser.folder", Path(study.denoiser.folder)
+    return ("denoiser.path", Path(study.denoiser.path)) if isinstance(study.denoiser, FolderModel) else ("", None)
 
 
 def check_data(study: TextToImageStudy, file: Path) -> None:

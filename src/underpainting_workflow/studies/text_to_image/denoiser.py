@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from underpainting_workflow.studies.base import Model, Place, Repository, Revision
+from underpainting_workflow.studies.text_to_image.training import OwnModel
 
 
 class HubModel(Model):
@@ -45,4 +46,34 @@ class FolderModel(Model):
         return self.model_dump(exclude={"path", "obtain"})
 
 
-LatentDenoiser = Annotated[HubModel | FolderModel, Field(discriminator="source")]
+class TrainedModel(OwnModel):
+    """A latent model trained by the workflow on the study's data set."""
+
+    source: Literal["train"]
+    folder: Place | None = Field(
+        None, description="Not used here; the folder in which `source: reference` finds the model."
+    )
+
+    @property
+    def place(self) -> str:
+        """Empty: the model is trained."""
+        return ""
+
+
+class ShippedModel(OwnModel):
+    """A latent model that ships with the repository; `source: train` trains it again with the same keys."""
+
+    source: Literal["reference"]
+    folder: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
+
+    @property
+    def place(self) -> str:
+        """The path of the model on this machine."""
+        return self.folder
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keys that the copy of the model depends on besides the files."""
+        return {"source": self.source}
+
+
+LatentDenoiser = Annotated[TrainedModel | ShippedModel | HubModel | FolderModel, Field(discriminator="source")]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from underpainting_workflow.studies.files.sources import needed
-from underpainting_workflow.studies.text_to_image.denoiser import FolderModel
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 from underpainting_workflow.studies.text_to_image.sampling import Run, scale_name
+from underpainting_workflow.studies.text_to_image.training import OwnModel
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 MODEL = {
@@ -35,13 +35,40 @@ def model(name: str = "{study}") -> dict[str, str]:
 
 def of_model(name: str, study: TextToImageStudy) -> list[str]:
     """Return the files of a latent model in a folder."""
-    if not isinstance(study.denoiser, FolderModel):
+    if not study.denoiser.place:
         return []
     files = sorted(file.as_posix() for file in Path(study.denoiser.place).rglob("*") if file.suffix in _READ)
     return needed(files, model(name)["index"])
 
 
 _READ = (".json", ".safetensors", ".txt")
+
+
+def dataset_files(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the files from which a study's images are made."""
+    return needed(study.dataset.files(), f"results/{name}/dataset.zarr.zip") if study.dataset else []
+
+
+def is_trained(study: TextToImageStudy) -> bool:
+    """Return whether the workflow trains the study's model."""
+    return study.denoiser.source == "train"
+
+
+def has_data(study: TextToImageStudy) -> bool:
+    """Return whether the study has images with captions."""
+    return study.dataset is not None
+
+
+def dataset_settings(study: TextToImageStudy) -> dict[str, object]:
+    """Return the settings that a study's images depend on."""
+    return study.dataset.settings() if study.dataset else {}
+
+
+def own(study: TextToImageStudy) -> OwnModel:
+    """Return the recipe of a study whose model the workflow can train."""
+    if not isinstance(study.denoiser, OwnModel):
+        raise ValueError(f"a model of source {study.denoiser.source} is not trained here")
+    return study.denoiser
 
 
 def trajectory(name: str, run: Run) -> str:

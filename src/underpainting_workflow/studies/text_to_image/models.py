@@ -15,6 +15,7 @@ from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.text_to_image.data import CaptionedImages
 from underpainting_workflow.studies.text_to_image.denoiser import LatentDenoiser
 from underpainting_workflow.studies.text_to_image.sampling import LatentTrajectories, Prompt
+from underpainting_workflow.studies.text_to_image.training import AttributesConfig, OwnModel
 
 
 class LatentFigures(Model):
@@ -39,6 +40,9 @@ class TextToImageStudy(Model):
         None, description="The images with captions on which the model was or will be trained, where they are at hand."
     )
     denoiser: LatentDenoiser = Field(description="The latent model.")
+    attributes: AttributesConfig = Field(
+        default_factory=AttributesConfig, description="The classifier of the attributes that captions name."
+    )
     prompts: tuple[Prompt, ...] = Field(min_length=1, description="The prompts.")
     limit: int | None = Field(
         None, ge=2, description="Use the first so many prompts and seeds alone, for a cheap version of the study."
@@ -64,6 +68,13 @@ class TextToImageStudy(Model):
     def seed_shown(self) -> int:
         """The seed of single examples."""
         return self.trajectories.first_seed if self.figures.seed is None else self.figures.seed
+
+    @model_validator(mode="after")
+    def _has_data_to_train_on(self) -> TextToImageStudy:
+        if isinstance(self.denoiser, OwnModel) and self.dataset is None:
+            problem = "a model of this workflow is trained on painted digits"
+            raise InputError(Problem(problem, "add dataset.source: painted_digits, or use source: path", "dataset"))
+        return self
 
     @model_validator(mode="after")
     def _limited(self) -> TextToImageStudy:
