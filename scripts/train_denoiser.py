@@ -1,12 +1,9 @@
 """Train a study's denoiser and save it as a diffusers pipeline folder; resume from a checkpoint after an interruption."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-import xarray as xr
 
 from underpainting import denoisers
 from underpainting.basis import eigenbasis
@@ -16,16 +13,9 @@ from underpainting.images.training_images import load_bytes
 from underpainting.io import artifacts
 from underpainting.training import checkpoints, objectives
 from underpainting.training.trainer import Recipe, Trainer, make_unet
-from underpainting_workflow.origins import origin, versions
+from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import Job, run
-
-
-def run_digest(job: Job, device: torch.device) -> str:
-    """Return a digest of everything that determines a training, so that no other training's checkpoint is used."""
-    data = {name: artifacts.digest(file) for name, files in job.inputs.items() for file in files}
-    parts = {"data": data, "config": job.config, "code": job.code, "threads": job.threads}
-    parts |= {"device": str(device), "versions": versions()}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+from underpainting_workflow.training_runs import loss_curve, run_digest
 
 
 def make_network(shape: tuple[int, ...], schedule: Any, config: dict[str, Any], basis: str | None) -> torch.nn.Module:
@@ -59,8 +49,7 @@ def main(
     denoisers.save_pipeline(trainer.network, schedule, Path(outputs["index"]).parent)
     provenance = origin(study, data=artifacts.digest(inputs["dataset"]), config=config)
     denoisers.save_schedule(schedule, outputs["schedule"], provenance)
-    curve = xr.Dataset({"loss": artifacts.array(losses, "step", "training loss: mean squared error per value")})
-    artifacts.save(curve, outputs["losses"], provenance)
+    artifacts.save(loss_curve(losses), outputs["losses"], provenance)
     checkpoints.write(outputs["snapshots"], trainer.snapshots, run_name)
     checkpoint.unlink(missing_ok=True)
 
