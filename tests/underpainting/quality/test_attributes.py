@@ -76,3 +76,14 @@ def test_agreement_counts_only_what_the_prompt_says() -> None:
     assert attributes.agreement(classified, requested) == pytest.approx([0.5, np.nan], nan_ok=True)
     right = attributes.is_right(classified, requested)
     assert np.nanmean(right[:, 0]) == 0.5 and np.isnan(right[:, 1]).all()
+
+
+def test_blur_keeps_the_brightness_and_a_plain_area_and_widens_an_edge() -> None:
+    image = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    image[:, :, 3:5, 3:5] = 160
+    image = torch.cat([image, torch.full((1, 3, 8, 8), 7, dtype=torch.uint8)])
+    blurred = attributes.blur(image, torch.tensor([0.0, 1.0, 1.0]))
+    assert torch.equal(blurred[0], image[0].float())
+    assert blurred[1].sum() == pytest.approx(float(image[1].float().sum()))
+    assert blurred[1, 0, 3, 3] == 160 * 9 / 16 and blurred[1, 0, 2, 2] == 160 / 16
+    assert torch.equal(blurred[2], image[2].float())
