@@ -5,6 +5,8 @@ images and the digest of the tensors, so that a reader needs nothing else to acc
 those of an `Eigenbasis`: mean (pixel), vectors (pixel, component), variances (component). Where each class has its
 own Gaussian, the same with the prefix `class_` and a leading axis, class. The library computes in float64, whatever
 type the file holds.
+
+A basis of latents says so: its card holds the space of the latents, without which a card means pixels.
 """
 
 from __future__ import annotations
@@ -30,12 +32,40 @@ from underpainting.io.tensor_files import digest
 from underpainting.io.writing import replacing
 
 Precision = Literal["float64", "float32"]
+Space = Literal["pixels", "latents", "any"]
 _PARTS = ("mean", "vectors", "variances")
 _REMEDY = "make the file again with `underpainting basis` or `underpainting.basis.stored.save_basis`"
 
 
 class BasisFileError(ValueError):
     """Error for a file that is no usable basis; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """Space of the latents of a basis, and their prompts.
+
+    Attributes:
+        scaling_factor: a latent is it times the VAE's own.
+        vae_digest: SHA-256 of the VAE's weights (`denoisers.latent_model.LatentModel.vae_digest`).
+        prompts: one per class, in their order, or the only one; empty for latents of any prompts.
+    """
+
+    scaling_factor: float
+    vae_digest: str
+    prompts: tuple[str, ...] = ()
+
+    def require_same(self, scaling_factor: float, vae_digest: str, name: str) -> None:
+        """Check that latents are those of a model.
+
+        Raises:
+            BasisFileError: its VAE or its scaling factor differ.
+        """
+        if (self.scaling_factor, self.vae_digest) != (scaling_factor, vae_digest):
+            raise BasisFileError(
+                f"{name}: a basis of latents of the VAE {self.vae_digest[:12]} with scaling factor {self.scaling_factor:g}, but "
+                f"the model has the VAE {vae_digest[:12]} with {scaling_factor:g}; make a basis of this model's latents"
+            )
 
 
 @dataclass(frozen=True)
@@ -50,12 +80,13 @@ class Card:
         count: number of images; None if not known.
         method: how the basis was computed; empty if not known.
         data_digest: SHA-256 of the images; empty if not known.
-        image_range: darkest and brightest value of the images.
+        image_range: darkest and brightest value of the images, also of those behind latents.
         rank: number of components.
         explained_variance: fraction of the total variance within them.
         digest: SHA-256 of the tensors.
         check: SHA-256 of the rest of the card; empty in files of version 0.1.
         format: name and version of the format.
+        latents: their space; None for pixels.
     """
 
     source: str
@@ -71,17 +102,24 @@ class Card:
     digest: str = ""
     check: str = ""
     format: str = FORMAT
+    latents: LatentSpace | None = None
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Card:
-        """Return the card from the dictionary that `asdict` returns, or from JSON of it."""
-        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
-        return cls(**{**content, **lists})
+        """Return the card from the dictionary that `content` returns, or from JSON of it."""
+        found = _with_tuples(content)
+        if found.get("latents") is not None:
+            found["latents"] = LatentSpace(**_with_tuples(found["latents"]))
+        return cls(**found)
+
+    def content(self) -> dict[str, Any]:
+        """Return the card as a dictionary that JSON can hold; one of pixels has no key `latents`."""
+        return {key: value for key, value in asdict(self).items() if key != "latents" or value is not None}
 
     def checked(self) -> Card:
         """Return the card with its check."""
         plain = replace(self, check="")
-        return replace(plain, check=tensor_files.digest({}, asdict(plain)))
+        return replace(plain, check=tensor_files.digest({}, plain.content()))
 
     def text(self) -> str:
         """Return the card in Markdown, as published beside a basis on the Hub."""
@@ -96,7 +134,14 @@ class Card:
             ("SHA-256 of the images", self.data_digest or "not known"),
             ("SHA-256 of the tensors", self.digest),
         ]
-        head = "Mean and principal axes of a set of images, for jumping over the first steps of a diffusion sampler."
+        if self.latents is not None:
+            rows += [
+                ("latents of the VAE", self.latents.vae_digest),
+                ("scaling factor", f"{self.latents.scaling_factor:g}"),
+                ("prompts", ", ".join(map(repr, self.latents.prompts)) or "any"),
+            ]
+        kind = "images" if self.latents is None else "latents"
+        head = f"Mean and principal axes of a set of {kind}, for jumping over the first steps of a diffusion sampler."
         table = "\n".join(f"| {name} | {value} |" for name, value in rows)
         return f"# Basis\n\n{head}\n\n| | |\n| --- | --- |\n{table}\n"
 
@@ -123,7 +168,7 @@ class StoredBasis:
             all_images: basis of all images.
             source: the images, in words.
             classes: basis of each class.
-            details: `count`, `method`, `data_digest` of the card.
+            details: `count`, `method`, `data_digest`, `latents` of the card.
 
         Raises:
             ValueError: the bases of the classes are of images of another shape, or differ in rank.
@@ -166,6 +211,10 @@ class StoredBasis:
         return found
 
 
+def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+
+
 def _rounded(name: str, tensor: Tensor, precision: Precision) -> Tensor:
     """Round the vectors, which are nearly all of the file; mean and variances stay in float64."""
     return tensor.float() if precision == "float32" and name.endswith("vectors") else tensor.double()
@@ -184,25 +233,29 @@ def save_basis(stored: StoredBasis, path: str | Path, precision: Precision = "fl
     """
     kept = {name: _rounded(name, value, precision) for name, value in stored.tensors().items()}
     card = replace(stored.card, digest=digest(kept)).checked()
-    content = save(kept, {KEY: json.dumps(asdict(card), sort_keys=True, allow_nan=False)})
+    content = save(kept, {KEY: json.dumps(card.content(), sort_keys=True, allow_nan=False)})
     with replacing(path) as scratch:
         scratch.write_bytes(content)
     return StoredBasis.from_tensors(kept, card)
 
 
-def load_basis(path: str | Path) -> StoredBasis:
+def load_basis(path: str | Path, space: Space = "pixels") -> StoredBasis:
     """Read a basis that `save_basis` wrote.
 
+    Args:
+        path: `*.safetensors`.
+        space: what the basis must be of.
+
     Raises:
-        BasisFileError: the file is missing or altered, or holds no basis, one of an unknown format, or one of images in
-            another range.
+        BasisFileError: the file is missing or altered, or holds no basis, one of an unknown format, one of images in
+            another range, or one of another space.
     """
     path = Path(path)
     if not path.is_file():
         raise BasisFileError(f"{path}: there is no such file; {_REMEDY}")
     try:
         with safe_open(path, "pt") as file:
-            card = _card((file.metadata() or {}).get(KEY), path)
+            card = _card((file.metadata() or {}).get(KEY), path, space)
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
         if digest(tensors) != card.digest or (card.check and card != card.checked()):
             raise BasisFileError(f"{path}: its tensors are not those that its card was written for; {_REMEDY}")
@@ -214,7 +267,7 @@ def load_basis(path: str | Path) -> StoredBasis:
         raise BasisFileError(f"{path}: not a readable safetensors file ({problem}); {_REMEDY}") from error
 
 
-def _card(text: str | None, path: Path) -> Card:
+def _card(text: str | None, path: Path, space: Space) -> Card:
     """Read the card of a file, if this version of the library supports its format."""
     content = json.loads(text) if text else {}
     if content.get("format") != FORMAT:
@@ -222,7 +275,21 @@ def _card(text: str | None, path: Path) -> Card:
         raise BasisFileError(f"{path}: holds {found!r}, this version reads {FORMAT!r}; {_REMEDY}")
     card = Card.read(content)
     require_range(card, str(path))
+    require_space(card, space, str(path))
     return card
+
+
+def require_space(card: Card, space: Space, name: str) -> None:
+    """Check that a basis is of pixels, or of latents.
+
+    Raises:
+        BasisFileError: it is of the other.
+    """
+    if space != "any" and (card.latents is None) != (space == "pixels"):
+        found = "pixels" if card.latents is None else "latents"
+        raise BasisFileError(
+            f"{name}: a basis of {found}, but one of {space} is needed; make one with `underpainting basis`"
+        )
 
 
 def require_range(card: Card, name: str) -> None:

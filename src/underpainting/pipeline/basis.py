@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
     Its weights are a file in the format of `basis.stored`; its configuration is the card.
 
     Args:
-        card: as `dataclasses.asdict` returns it.
+        card: as `Card.content` returns it.
     """
 
     config_name = "config.json"
@@ -40,7 +39,9 @@ class TeleportBasis(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
     def of(cls, stored: StoredBasis) -> TeleportBasis:
         """Make the component from a basis with its card."""
         made = cls(
-            card={key: list(value) if isinstance(value, tuple) else value for key, value in asdict(stored.card).items()}
+            card={
+                key: list(value) if isinstance(value, tuple) else value for key, value in stored.card.content().items()
+            }
         )
         for name, tensor in stored.tensors().items():
             made.register_buffer(name, tensor)

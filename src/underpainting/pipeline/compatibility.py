@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from underpainting.basis.stored import StoredBasis, require_range
+from underpainting.basis.stored import StoredBasis, require_range, require_space
 from underpainting.noise.families import Family
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.schedulers import network_kind
@@ -18,7 +18,7 @@ def require_basis(unet: Any, basis: TeleportBasis | StoredBasis | None) -> None:
     """Check that a basis is of images like the network's.
 
     Raises:
-        ValueError: it is missing, or size, number of channels or range differ.
+        ValueError: it is missing, or size, number of channels, range or space differ.
     """
     if basis is None:
         raise ValueError(
@@ -26,6 +26,7 @@ def require_basis(unet: Any, basis: TeleportBasis | StoredBasis | None) -> None:
             "which `underpainting basis` writes"
         )
     require_range(basis.card, "basis")
+    require_space(basis.card, "pixels", "basis")
     channels, height, width = basis.card.image_shape
     size = unet.config["sample_size"]
     sizes = (height, width) if size is None else (size, size) if isinstance(size, int) else tuple(size)

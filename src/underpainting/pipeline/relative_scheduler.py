@@ -332,7 +332,7 @@ def _stored(basis: Basis | None) -> StoredBasis:
         if isinstance(basis, StoredBasis)
         else basis.stored
         if isinstance(basis, TeleportBasis)
-        else load_basis(basis)
+        else load_basis(basis, "any")
     )
     require_range(found.card, "basis")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from safetensors.torch import save_file
 from tests.helpers.bases import make_basis
 from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
-from underpainting.basis.stored import BasisFileError, StoredBasis, from_artifacts, load_basis, save_basis
+from underpainting.basis.stored import BasisFileError, LatentSpace, StoredBasis, from_artifacts, load_basis, save_basis
 from underpainting.io import artifacts
 from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import gaussian
+
+
+BEFORE_LATENTS = "e1b09d47cfb9645a69639923e6a23c97ab527cf52b3cdcdb4646bf24709eb784"
 
 
 def stored(basis: Eigenbasis) -> StoredBasis:
@@ -106,6 +110,37 @@ def test_what_is_no_basis_is_named(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "b")
     with pytest.raises(BasisFileError, match="no card of a basis"):
         load_basis(tmp_path / "b")
+
+
+def test_a_file_of_pixels_has_the_bytes_that_it_had_before_there_were_latents(tmp_path: Path) -> None:
+    axes, variances = torch.eye(4, 2, dtype=torch.float64), torch.tensor([2.0, 1.0], dtype=torch.float64)
+    exact = Eigenbasis(torch.zeros(4, dtype=torch.float64), axes, variances, 3.0, (1, 2, 2))
+    save_basis(StoredBasis.of(exact, "noise", [exact], count=7), tmp_path / "b")
+    assert hashlib.sha256((tmp_path / "b").read_bytes()).hexdigest() == BEFORE_LATENTS
+
+
+def test_a_basis_of_latents_says_which_and_is_refused_where_pixels_are_meant(basis: Eigenbasis, tmp_path: Path) -> None:
+    space = LatentSpace(0.18215, "12ab", ("a red one", "blue"))
+    made = save_basis(StoredBasis.of(basis, "samples", [basis, basis], latents=space), tmp_path / "b")
+    found = load_basis(tmp_path / "b", "latents")
+    assert found.card == made.card and found.card.latents == space
+    assert "| prompts | 'a red one', 'blue' |" in found.card.text()
+    with pytest.raises(BasisFileError, match="a basis of latents, but one of pixels is needed"):
+        load_basis(tmp_path / "b")
+    save_basis(stored(basis), tmp_path / "c")
+    with pytest.raises(BasisFileError, match="a basis of pixels, but one of latents is needed"):
+        load_basis(tmp_path / "c", "latents")
+    assert [load_basis(tmp_path / name, "any").card.latents for name in "bc"] == [space, None]
+
+
+def test_latents_of_another_vae_or_factor_are_refused() -> None:
+    space = LatentSpace(0.5, "ab" * 32)
+    space.require_same(0.5, "ab" * 32, "b")
+    for other in ((0.25, "ab" * 32), (0.5, "cd" * 32)):
+        with pytest.raises(
+            BasisFileError, match=r"latents of the VAE abababababab with scaling factor 0\.5, but the model"
+        ):
+            space.require_same(*other, "b")
 
 
 def test_classes_of_unequal_rank_are_refused(basis: Eigenbasis) -> None:
