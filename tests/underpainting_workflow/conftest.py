@@ -1,3 +1,3 @@
 """Fixtures of these tests."""
 
-from tests.helpers.fixtures import basis, network  # noqa: F401
+from tests.helpers.fixtures import basis, latent_folder, network  # noqa: F401

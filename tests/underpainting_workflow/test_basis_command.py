@@ -151,7 +151,7 @@ def test_samples_of_a_network_stand_in_for_its_images(tmp_path: Path, schedule: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER"),
+        ([], "give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER, or --pipeline FOLDER"),
         (["nowhere"], "there is no folder nowhere; correct SOURCE"),
         (["empty"], "SOURCE: the folder empty holds no image"),
         (["faces", "--size", "8"], "has 4 x 4 pixels, not 8 x 8. Remedy: set --size 4, or --resize crop"),

@@ -97,8 +97,8 @@ class LatentModel:
 
     @cached_property
     def vae_digest(self) -> str:
-        """SHA-256 of the VAE's weights, in float32, in hexadecimal: latents of two VAEs do not compare."""
-        return digest({name: tensor.float() for name, tensor in self.vae.state_dict().items()})
+        """SHA-256 of the VAE's weights (`digest_of_vae`): latents of two VAEs do not compare."""
+        return digest_of_vae(self.vae)
 
     @torch.no_grad()
     def embed(self, prompts: Sequence[str]) -> Tensor:
@@ -196,6 +196,11 @@ def require_short(tokenizer: Any, prompts: Sequence[str], layout: LatentLayout) 
         if (count := len(tokenizer(prompt).input_ids)) > layout.tokens:  # with begin and end
             problem = f"the prompt {quote(prompt)} has {count} tokens, the text encoder knows {layout.tokens}"
             raise InputError(Problem(problem, "shorten it"))
+
+
+def digest_of_vae(vae: Any) -> str:
+    """Compute the SHA-256 of a VAE's weights in half precision, in hexadecimal, the same for float32 and float16."""
+    return digest({name: tensor.half() for name, tensor in vae.state_dict().items()})
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -125,10 +125,10 @@ class ArraySource:
 
 
 class FolderSource:
-    """Image files below a folder, in sorted order; sub-folders are classes."""
+    """Image files below a folder, in sorted order, or those of them that are named; sub-folders are classes."""
 
-    def __init__(self, folder: Path, background: Colour | None = None) -> None:
-        self._files = image_files(folder)
+    def __init__(self, folder: Path, background: Colour | None = None, files: Sequence[Path] | None = None) -> None:
+        self._files = image_files(folder) if files is None else files
         parents = sorted({file.relative_to(folder).parts[0] for file in self._files if file.parent != folder})
         labelled = parents and all(file.parent != folder for file in self._files)
         self.class_names = tuple(parents) if labelled else ()

@@ -8,6 +8,14 @@ Builds upon `teleport`, `samplers`, `denoisers`, `basis` and `noise`.
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
 from underpainting.pipeline.relative_scheduler import RelativeScheduler
+from underpainting.pipeline.stable_diffusion import TeleportStableDiffusionPipeline
 from underpainting.pipeline.teleport import TeleportPipeline
 
-__all__ = ["RelativeScheduler", "TeleportBasis", "TeleportPipeline", "TeleportPipelineOutput", "Trajectory"]
+__all__ = [
+    "RelativeScheduler",
+    "TeleportBasis",
+    "TeleportPipeline",
+    "TeleportPipelineOutput",
+    "TeleportStableDiffusionPipeline",
+    "Trajectory",
+]

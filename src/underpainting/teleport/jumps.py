@@ -136,7 +136,7 @@ class GuidedJump:
 
     Args:
         bases: Gaussian of each prompt.
-        negative: Gaussian of the negative prompt.
+        negative: Gaussian of the negative prompt, one for all prompts or one for each.
         labels: the prompt of each image, its place in `bases`, shape (sample,).
         scale: w; 1 is the flow of the prompt's Gaussian alone (`ClassJump`).
         steps: as for `FlowJump`.
@@ -148,12 +148,13 @@ class GuidedJump:
     def __init__(
         self,
         bases: Sequence[Eigenbasis],
-        negative: Eigenbasis,
+        negative: Eigenbasis | Sequence[Eigenbasis],
         labels: Sequence[int],
         scale: float,
         steps: int = FLOW_STEPS,
     ) -> None:
-        self._prompt, self._negative = _ClassDenoiser(bases, labels), gaussian.GaussianDenoiser(negative)
+        each = [negative] * len(bases) if isinstance(negative, Eigenbasis) else negative
+        self._prompt, self._negative = _ClassDenoiser(bases, labels), _ClassDenoiser(each, labels)
         self._scale, self._flow = scale, FlowJump(self._guided, steps)
 
     def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:

@@ -1,4 +1,4 @@
-"""The command `basis`: compute a basis for jumps from images, from a built study, or from samples of a network."""
+"""The command `basis`: compute a basis for jumps from images, a built study, samples of a network, or a text-to-image model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from snakemake_provenance.command_line import Commands, add
 from underpainting.samplers.registry import SAMPLERS
+from underpainting_workflow.cli import latent_basis
 
 if TYPE_CHECKING:
     from underpainting.basis.stored import StoredBasis
@@ -34,7 +35,10 @@ class BasisRefusedError(ValueError):
 def register(commands: Commands) -> None:
     """Add the command `basis`."""
     command = add(
-        commands, "basis", _basis, "write mean and principal components of images to a file for TeleportPipeline"
+        commands,
+        "basis",
+        _basis,
+        "write mean and principal components of images or latents to a file for the pipelines",
     )
     command.set_defaults(anywhere=True)
     text = "a folder of images, hub:owner/name@commit, or results/STUDY/eigenbasis.zarr.zip"
@@ -50,6 +54,9 @@ def register(commands: Commands) -> None:
     command.add_argument("--precision", choices=("float64", "float32"), default="float64", help=text)
     _of_images(command.add_argument_group("images"))
     _of_network(command.add_argument_group("a network's own samples, if its training images are not available"))
+    latent_basis.add_options(
+        command.add_argument_group("a text-to-image model: Gaussians of its latents under prompts")
+    )
 
 
 def _of_images(group: Any) -> None:
@@ -71,11 +78,14 @@ def _of_images(group: Any) -> None:
 def _of_network(group: Any) -> None:
     text = "folder of a diffusers pipeline: variance-preserving, EDM or flow matching"
     group.add_argument("--network", type=Path, metavar="FOLDER", help=text)
-    group.add_argument("--samples", type=_positive, metavar="N", help="number of samples")
+    group.add_argument("--samples", type=_positive, metavar="N", help="number of samples, with --prompt of each prompt")
     group.add_argument(
         "--sampler", choices=tuple(name for name, kind in SAMPLERS.items() if not kind.relative), default="ddim"
     )
     group.add_argument("--steps", type=_positive, default=50, metavar="N")
+    group.add_argument(
+        "--first-seed", type=int, default=0, metavar="N", help="seed of the first sample; the others follow"
+    )
     group.add_argument("--batch-size", type=_positive, default=64, metavar="N", help="images per network call")
 
 
@@ -92,25 +102,40 @@ def _colour(text: str) -> int | list[int]:
 
 
 def _basis(options: argparse.Namespace) -> int:
-    from underpainting.basis.stored import save_basis
-
-    if (options.source is None) == (options.network is None):
-        raise BasisRefusedError("give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER")
+    if sum(place is not None for place in (options.source, options.network, options.pipeline)) != 1:
+        raise BasisRefusedError(
+            "give either SOURCE, a folder or hub:owner/name@commit, or --network FOLDER, or --pipeline FOLDER"
+        )
+    if options.pipeline is None and (options.prompt or options.captions or options.images):
+        raise BasisRefusedError("--prompt, --captions and --images need --pipeline FOLDER, the text-to-image model")
     try:
         made = _made(options)
     except (ValueError, FileNotFoundError) as error:
         raise BasisRefusedError(_in_options(error)) from error
-    card = save_basis(made, options.output, options.precision).card
-    shape = " x ".join(map(str, card.image_shape))
-    print(f"{options.output}: {card.rank} components of {shape} images, by the method {card.method}")
-    count = "" if card.count is None else f", {card.count:,} images"
-    print(f"{card.explained_variance:.2%} of the variance of {card.source}{count}")
-    if card.class_variances:
-        print(f"also a Gaussian for each of {len(card.class_variances)} classes")
+    if made is not None:
+        _write(made, options)
     return 0
 
 
-def _made(options: argparse.Namespace) -> StoredBasis:
+def _write(made: StoredBasis, options: argparse.Namespace) -> None:
+    """Write a basis, and print what it is."""
+    from underpainting.basis.stored import save_basis
+
+    card = save_basis(made, options.output, options.precision).card
+    shape = " x ".join(map(str, card.image_shape))
+    kind = "images" if card.latents is None else "latents"
+    print(f"{options.output}: {card.rank} components of {shape} {kind}, by the method {card.method}")
+    count = "" if card.count is None else f", {card.count:,} {kind}"
+    print(f"{card.explained_variance:.2%} of the variance of {card.source}{count}")
+    if card.class_variances:
+        print(
+            f"also a Gaussian for each of {len(card.class_variances)} {'classes' if card.latents is None else 'prompts'}"
+        )
+
+
+def _made(options: argparse.Namespace) -> StoredBasis | None:
+    if options.pipeline is not None:
+        return latent_basis.make(options)
     if options.network is not None:
         return _of_samples(options)
     return _of_study(options) if options.source.endswith(ARTIFACT) else _of_source(options)
@@ -176,9 +201,11 @@ def _of_samples(options: argparse.Namespace) -> StoredBasis:
         raise BasisRefusedError("samples of a network have no classes; leave --per-class out")
     denoiser, schedule = load_denoiser(options.network)
     sampler = Sampler(options.sampler, options.steps, schedule)
-    name = f"samples of the network {options.network.resolve().name} ({options.sampler}, {options.steps} steps, seeds from 0)"
+    seeds = range(options.first_seed, options.first_seed + options.samples)
+    how = f"{options.sampler}, {options.steps} steps, seeds from {options.first_seed}"
+    name = f"samples of the network {options.network.resolve().name} ({how})"
     return own_basis.of_samples(
-        denoiser, sampler, range(options.samples), denoiser.image_shape, name, options.batch_size, **_how(options)
+        denoiser, sampler, seeds, denoiser.image_shape, name, options.batch_size, **_how(options)
     )
 
 

@@ -19,7 +19,6 @@ from underpainting.io import artifacts
 from underpainting.noise.levels import NoiseLevel
 from underpainting.theory import gaussian
 
-
 BEFORE_LATENTS = "e1b09d47cfb9645a69639923e6a23c97ab527cf52b3cdcdb4646bf24709eb784"
 
 
