@@ -115,6 +115,7 @@ def test_captions_give_the_regression_on_the_text(
         (["--prompt", "a", "--captions", "c.csv", "--images", "."], "give --prompt TEXT, or --captions FILE"),
         (["--captions", "c.csv"], "--captions and --images belong together"),
         (["--prompt", "a", "--samples", "2", "--size", "8"], "--size is the model's with --pipeline"),
+        (["--prompt", "a", "--samples", "2", "--per-class"], "--per-class is for images in sub-folders"),
         (["--captions", "c.csv", "--images", ".", "--guidance", "2"], "--samples and --guidance are for --prompt"),
         (["--captions", "c.csv", "--images", "."], "there is no file c.csv"),
         (["--captions", "bad.csv", "--images", "."], "has no file_name and text"),
@@ -150,6 +151,14 @@ def test_what_cannot_be_done_is_refused(
     assert cli.main(["basis", "--pipeline", str(latent_folder), *options, "-o", "b.safetensors"]) == 2
     assert message in capsys.readouterr().err
     assert not Path("b.safetensors").exists()
+
+
+def test_a_text_to_image_model_is_no_network_of_pixels(
+    latent_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tmp_path / "b.safetensors")
+    assert cli.main(["basis", "--network", str(latent_folder), "--samples", "2", "-o", file]) == 2
+    assert "is a text-to-image model; give it as --pipeline, with --prompt" in capsys.readouterr().err
 
 
 def test_prompts_without_a_model_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

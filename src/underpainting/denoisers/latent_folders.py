@@ -59,11 +59,8 @@ _CONDITIONS = (
     "time_cond_proj_dim",
 )
 _REMEDY = "give a folder in the layout of StableDiffusionPipeline (Stable Diffusion 1.x or 2.x)"
-_FACTOR, _WIDTH, _POSITIONS = (
-    0.18215,
-    768,
-    77,
-)  # defaults of AutoencoderKL and CLIPTextConfig, for keys that are left out
+# defaults of AutoencoderKL and CLIPTextConfig, for keys that are left out
+_FACTOR, _WIDTH, _POSITIONS = 0.18215, 768, 77
 
 
 @dataclass(frozen=True)

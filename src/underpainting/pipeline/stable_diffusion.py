@@ -32,7 +32,7 @@ from underpainting.pipeline.shortened import ShortenedScheduler
 from underpainting.samplers.randomness import added_noise, initial_noise
 from underpainting.teleport.jumps import ClassJump, GuidedJump, Jump
 
-BASIS_FILE = "basis.safetensors"
+BASIS_FILE, SAFETY_CHECKER = "basis.safetensors", "safety_checker"
 
 
 @dataclass
@@ -84,7 +84,8 @@ class TeleportStableDiffusionPipeline(StableDiffusionPipeline):  # type: ignore[
         Args:
             pretrained_model_name_or_path: folder in the layout of StableDiffusionPipeline, or repository.
             basis: as for the attribute `basis`; if not given, `basis.safetensors` in the folder, if there is one.
-            options: as for StableDiffusionPipeline. A safety checker is loaded if the folder has one.
+            options: as for StableDiffusionPipeline. A safety checker is loaded where its files are; a folder that names one but
+                lacks its files is loaded without, with diffusers' warning.
 
         Raises:
             FileNotFoundError: a component, or its weights in safetensors, are missing in the folder.
@@ -96,6 +97,8 @@ class TeleportStableDiffusionPipeline(StableDiffusionPipeline):  # type: ignore[
         folder = Path(pretrained_model_name_or_path)
         if folder.is_dir():
             read_layout(folder)
+            if not (folder / SAFETY_CHECKER).is_dir():
+                options.setdefault(SAFETY_CHECKER, None)
         if basis is None and (folder / BASIS_FILE).is_file():
             basis = folder / BASIS_FILE
         pipe = cast(

@@ -192,11 +192,14 @@ def _name(source: str) -> str:
 
 def _of_samples(options: argparse.Namespace) -> StoredBasis:
     from underpainting.denoisers import load_denoiser
+    from underpainting.denoisers.latent_folders import is_latent_folder
     from underpainting.samplers import own_basis
     from underpainting.samplers.walk import Sampler
 
     if options.samples is None:
         raise BasisRefusedError("--network needs --samples, the number of images to make")
+    if is_latent_folder(options.network):
+        raise BasisRefusedError(f"{options.network} is a text-to-image model; give it as --pipeline, with --prompt")
     if options.per_class:
         raise BasisRefusedError("samples of a network have no classes; leave --per-class out")
     denoiser, schedule = load_denoiser(options.network)

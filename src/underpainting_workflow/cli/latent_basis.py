@@ -69,6 +69,8 @@ def _require_options(options: argparse.Namespace) -> None:
     for name in ("size", "channels"):
         if getattr(options, name) is not None:
             raise InputError(Problem(f"--{name} is the model's with --pipeline", "leave it out"))
+    if options.per_class:
+        raise InputError(Problem("--per-class is for images in sub-folders", "give --prompt several times"))
 
 
 def _of_samples(options: argparse.Namespace) -> StoredBasis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,13 +14,12 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline, schedulers
 from torch import Tensor
 
-from tests.helpers.latents import SCHEDULE, stable_diffusion
+from tests.helpers.latents import SCHEDULE, change_json, save_latent_model, stable_diffusion
 from tests.helpers.pipelines import images_of, quiet
 from underpainting.basis import prompts
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.basis.prompts import CaptionedLatents
 from underpainting.basis.stored import BasisFileError, LatentSpace, StoredBasis, save_basis
-from underpainting.denoisers import load_schedule
 from underpainting.denoisers.latent_model import LatentModel
 from underpainting.denoisers.prompted import Guidance
 from underpainting.noise.levels import NoiseLevel
@@ -433,5 +433,44 @@ def test_models_of_other_kinds_and_pickles_are_refused(latent_folder: Path, tmp_
         TeleportStableDiffusionPipeline.from_pretrained(tmp_path)
 
 
-def test_the_schedule_is_the_folder_s(latent_folder: Path) -> None:
-    assert load_schedule(latent_folder / "scheduler").config["beta_schedule"] == "scaled_linear"
+def test_a_safety_checker_that_is_named_but_missing_is_left_out(
+    pipe: TeleportStableDiffusionPipeline, latent_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(latent_folder, tmp_path / "model"))
+    named = {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "requires_safety_checker": True}
+    change_json(folder / "model_index.json", **named)
+    loaded = quiet(TeleportStableDiffusionPipeline.from_pretrained(folder))
+    assert loaded.safety_checker is None
+    pipe.scheduler = loaded.scheduler
+    options = {"seeds": [0], "num_inference_steps": 3, "output_type": "latent"}
+    assert close(loaded(PROMPTS[0], **options).images, pipe(PROMPTS[0], **options).images)
+
+
+def test_guidance_of_one_or_less_is_none_as_in_diffusers(pipe: TeleportStableDiffusionPipeline) -> None:
+    theirs = stable_diffusion()
+    options = {"latents": latents(), "num_inference_steps": 3, "output_type": "latent", "guidance_scale": 0.5}
+    pipe.scheduler = theirs.scheduler = scheduler_of("ddim")
+    found = pipe(PROMPTS, **options)
+    assert close(found.images, theirs(PROMPTS, **options).images)
+    assert close(found.images, pipe(PROMPTS, **{**options, "guidance_scale": 1.0}).images)
+    assert found.nfe == 3
+
+
+def test_a_prompt_that_is_too_long_is_cut_as_in_diffusers(pipe: TeleportStableDiffusionPipeline) -> None:
+    pipe.scheduler = scheduler_of("ddim")
+    options = {"seeds": [0], "num_inference_steps": 2, "output_type": "latent"}
+    cut = pipe("a b c d e f g h i j k l m", **options).images
+    assert close(cut, pipe("a b c d e f g h i j", **options).images)
+
+
+def test_networks_of_velocities_jump_as_well(model: LatentModel, tmp_path: Path) -> None:
+    folder = save_latent_model(tmp_path, "v_prediction")
+    velocities = quiet(TeleportStableDiffusionPipeline.from_pretrained(folder, basis=stored(model)))
+    velocities.scheduler = scheduler_of("euler", prediction_type="v_prediction", timestep_spacing="leading")
+    options = {"num_inference_steps": 6, "guidance_scale": 3.0, "output_type": "latent"}
+    found = velocities(PROMPTS, latents=latents(), skipped_fraction=0.5, **options)
+    own = LatentModel.load(folder)
+    sampler = Sampler("euler", 6, own.schedule, timestep_spacing="leading")
+    denoiser = own.denoiser(own.embed(PROMPTS), Guidance(3.0))
+    *_, last = hybrid_sampler.walk(ClassJump(gaussians(), [0, 1]), sampler, denoiser, latents(), 3)
+    assert close(found.images, last.state)
