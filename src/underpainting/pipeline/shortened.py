@@ -6,7 +6,7 @@ records the states. Everything else is the scheduler's own. What is left begins 
 empty history: a multistep method takes its first-order step there, and PNDM calls the network twice at its second time.
 
 diffusers has states in two units, x / sqrt(alpha^2 + sigma^2) and x / alpha (`samplers.walk`). Jumps are made in the units
-of the scheduler; recorded states are those of the variance-preserving path.
+of the scheduler. Recorded states are those that the network is given, on the variance-preserving path.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class ShortenedScheduler:
         self._levels: list[NoiseLevel] = []
         self._noisiest, self._start_scale = DATA, 1.0
         self._steps: list[Step] = []
+        self._given: Tensor | None = None
         self.set_timesteps = _with_arguments_of(scheduler.set_timesteps, self._set_timesteps)
         self.step = _with_arguments_of(scheduler.step, self._step)
 
@@ -80,33 +81,34 @@ class ShortenedScheduler:
             return state
         return self._jump(state, self._noisiest, self._levels[0])
 
+    def scale_model_input(self, state: Tensor, time: Any) -> Tensor:
+        """Return the network's input, as the scheduler makes it."""
+        given: Tensor = self._scheduler.scale_model_input(state, time)
+        self._given = given if self._record else None
+        return given
+
     def _step(self, output: Tensor, time: Any, state: Tensor, *given: Any, **named: Any) -> Any:
         moved = self._scheduler.step(output, time, state, *given, **named)
         if self._record:
-            self._keep(output, state, moved[0])
+            assert self._given is not None
+            # with guidance the network is given every state twice
+            self._keep(output, self._given[: len(state)], moved[0])
         self.calls += 1
         return moved
 
     def _keep(self, output: Tensor, state: Tensor, moved: Tensor) -> None:
         """Keep a step and, until the next one comes, its result as the last state."""
         here, there = self._levels[self.calls], self._levels[self.calls + 1]
-        found = self._on_path(state, here)
+        level, end = vp_level(here.ratio), vp_level(there.ratio)
         self._steps = self._steps[:-1]
-        if (
-            self._steps and self._steps[-1].level == found.level
-        ):  # a method that calls twice at a time: the later state counts
+        # of a method that calls twice at a time the later state counts
+        if self._steps and self._steps[-1].level == level:
             self._steps.pop()
         prediction = self._scheduler.config.get("prediction_type", "epsilon")
-        endpoint = endpoint_of_prediction(prediction, found.state, output, found.level)
+        endpoint = endpoint_of_prediction(prediction, state, output, level)
         index = self._steps[-1].index + 1 if self._steps else self._skipped
-        self._steps.append(Step(index, found.state, endpoint, found.level))
-        self._steps.append(self._on_path(moved, there, index + 1))
-
-    def _on_path(self, state: Tensor, level: NoiseLevel, index: int = 0) -> Step:
-        """Return a state in the units of the variance-preserving path; its endpoint is that without noise."""
-        usual = vp_level(level.ratio)
-        state = state * (usual.alpha / level.alpha)
-        return Step(index, state, state / usual.alpha, usual)
+        last = moved * (end.alpha / there.alpha)
+        self._steps += [Step(index, state, endpoint, level), Step(index + 1, last, last / end.alpha, end)]
 
     @property
     def steps(self) -> list[Step]:

@@ -392,11 +392,15 @@ def test_schedulers_that_cannot_begin_later_are_refused(jumping: Any, model: Lat
 
 def test_the_relative_sampler_takes_the_same_basis(jumping: Any, model: LatentModel) -> None:
     jumping.scheduler = RelativeScheduler.from_config(model.schedule.config, basis=(basis := stored(model, ())))
-    found = jumping(PROMPTS, latents=latents(), num_inference_steps=5, guidance_scale=2.0, output_type="latent")
+    options = {"num_inference_steps": 5, "guidance_scale": 2.0, "output_type": "latent", "return_trajectory": True}
+    found = jumping(PROMPTS, latents=latents(), **options)
     sampler = Sampler("relative", 5, model.schedule, basis.all_images)
     denoiser = model.denoiser(model.embed(PROMPTS), Guidance(2.0))
-    *_, last = sampler.walk(denoiser, sampler.start(latents()))
-    assert close(found.images, last.state, 1e-3)
+    walked = list(sampler.walk(denoiser, sampler.start(latents())))
+    assert close(found.images, walked[-1].state, 1e-3)
+    for number, step in enumerate(walked):
+        assert close(found.trajectory.states[:, number], step.state / np.hypot(*step.level), 1e-3)
+        assert close(found.trajectory.endpoints[:, number], step.endpoint, 1e-3)
     assert (found.nfe, found.skipped_steps) == (10, 0)
 
 
