@@ -3,7 +3,7 @@
 Packages, from the highest to the lowest; each imports only those below it (`make lint` checks that):
 
 - `plotting`: one function per figure, from arrays and datasets to a matplotlib Figure
-- `pipeline`: `TeleportPipeline`, a diffusers pipeline whose first steps are a jump
+- `pipeline`: diffusers pipelines whose first steps are a jump, of pixels and of text to image
 - `teleport`: jumps over the first steps of sampling, samplers that continue after a jump, the planner
 - `quality`: features of images and the distances between them
 - `training`: networks of every kind: objectives, trainer, checkpoints
@@ -26,9 +26,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from underpainting.pipeline import RelativeScheduler, TeleportBasis, TeleportPipeline
+    from underpainting.pipeline import (
+        RelativeScheduler,
+        TeleportBasis,
+        TeleportPipeline,
+        TeleportStableDiffusionPipeline,
+    )
 
-__all__ = ["RelativeScheduler", "TeleportBasis", "TeleportPipeline", "__version__"]
+__all__ = ["RelativeScheduler", "TeleportBasis", "TeleportPipeline", "TeleportStableDiffusionPipeline", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -130,6 +130,17 @@ def test_what_the_snakefile_imports_of_studies_brings_no_arrays() -> None:
 
 
 @pytest.mark.slow
+def test_without_transformers_only_text_to_image_is_refused() -> None:
+    code = (
+        "import sys; sys.modules['transformers'] = None; import underpainting; print(underpainting.TeleportPipeline); "
+    )
+    code += "from underpainting.denoisers import latent_model; underpainting.TeleportStableDiffusionPipeline"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "TeleportPipeline" in found.stdout
+    assert "install the extra: pip install 'underpainting[text]'" in found.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
 def test_the_package_alone_imports_no_package_and_the_pipeline_what_a_bare_install_brings() -> None:
     """Neither arrays on disk nor the workflow: those are extras."""
     extras = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -203,18 +204,23 @@ def digest_of_vae(vae: Any) -> str:
     return digest({name: tensor.half() for name, tensor in vae.state_dict().items()})
 
 
+def _transformers() -> Any:
+    try:
+        return import_module("transformers")
+    except ImportError as error:
+        problem = Problem("the package transformers is not installed", "pip install 'underpainting[text]'")
+        raise InputError(problem) from error
+
+
 def load_tokenizer(folder: Path) -> Any:
     """Load a CLIPTokenizer from tokenizer.json, or from vocab.json and merges.txt.
 
     Raises:
-        InputError: transformers makes no tokenizer of the files.
+        InputError: transformers makes no tokenizer of the files, or is not installed.
     """
+    clip = _transformers().CLIPTokenizer
     try:
-        from transformers import CLIPTokenizer
-
-        return CLIPTokenizer.from_pretrained(str(folder))
-    except ImportError:
-        raise
+        return clip.from_pretrained(str(folder))
     except Exception as error:  # transformers and tokenizers raise many kinds; all mean that the files are not usable
         problem = f"{folder} holds no usable CLIPTokenizer ({describe_error(error)})"
         raise InputError(Problem(problem, "get the folder again")) from error
@@ -229,12 +235,9 @@ def load_text_encoder(folder: Path) -> Any:
     """
     config = read_config(folder / "config.json")
     tensors = _current_names(weights.read_weights(folder, stem=weights.TRANSFORMERS))
+    library = _transformers()
     try:
-        from transformers import CLIPTextConfig, CLIPTextModel
-
-        network = CLIPTextModel(CLIPTextConfig.from_dict({**config, "dtype": "float32"}))
-    except ImportError:
-        raise
+        network = library.CLIPTextModel(library.CLIPTextConfig.from_dict({**config, "dtype": "float32"}))
     except Exception as error:  # of any kind, depending on the configuration
         problem = f"transformers makes no text encoder of {folder}/config.json ({describe_error(error)})"
         raise InputError(Problem(problem, "repair that file")) from error
