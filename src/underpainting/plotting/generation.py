@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -30,12 +30,17 @@ def generation(trajectory: xr.Dataset, count: int) -> Figure:
     figure = style.new_figure(upper + lower)
     top, bottom = style.split_in_two(figure, upper, lower)
     _watch(top.subplots(), trajectory, chosen)
-    left, right = bottom.subplots(1, 2)
+    draw_plane_and_weights(bottom, trajectory)
+    return figure
+
+
+def draw_plane_and_weights(part: FigureBase, trajectory: xr.Dataset) -> None:
+    """Draw a trajectory in the plane of x_0 and x_T (B) and as weights of the two (C); `trajectory` as in `generation`."""
+    left, right = part.subplots(1, 2)
     states = np.asarray(trajectory["state"].values, np.float64).reshape(trajectory.sizes["step"], -1)
     grid = NoiseGrid(trajectory["alpha"].values, trajectory["sigma"].values)
     _plane(left, states, grid)
     _weights(right, states, grid)
-    return figure
 
 
 def _watch(axes: Axes, trajectory: xr.Dataset, chosen: NDArray[np.int64]) -> None:
