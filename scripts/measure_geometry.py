@@ -1,4 +1,7 @@
-"""Measure the geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10, null models."""
+"""Measure the geometry of a sampler's trajectories: residuals and dimensions of Table 2, curves of Fig. 10, null models.
+
+Trajectories of latents keep their prompts, and their oscillation is measured, too (Fig. 24).
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,10 +9,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from underpainting.analysis import geometry
+from underpainting.analysis import geometry, trajectory_components
 from underpainting.io import artifacts, shards
 from underpainting.io.artifacts import array
 from underpainting.noise.levels import NoiseGrid
+from underpainting.samplers import trajectories as sampled
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
@@ -32,6 +36,10 @@ NULL_TEXTS = {
     "dim_state": "components for 99.9 % of variance of a random walk with the same step lengths",
     "dim_difference_gap": "components of differences less those of states, of a pure rotation",
     "dim_noise_gap": "components of noise predictions less those of differences, of a pure rotation",
+}
+OSCILLATION_TEXTS = {
+    "oscillation": "von Neumann's ratio of the steps in the plane of noise and image",
+    "reversed_path": "fraction of the path in that plane that runs against the net movement",
 }
 
 
@@ -65,22 +73,42 @@ def measure(batch: xr.Dataset, before: FloatArray) -> xr.Dataset:
     others = np.concatenate([before, states[:-1, -1]])
     for name, values in geometry.null_residuals(states, others, grid, batch["seed"].values.tolist())._asdict().items():
         arrays[f"null_{name}"] = array(values, "sample", NULL_TEXTS[name])
+    if "prompt" in batch:
+        arrays |= {"prompt": batch["prompt"], **oscillations(states)}
     return xr.Dataset({**arrays, "seed": batch["seed"], "alpha": batch["alpha"], "sigma": batch["sigma"]})
 
 
-def measured(files: list[str]) -> Iterator[xr.Dataset]:
+def oscillations(states: FloatArray) -> dict[str, xr.DataArray]:
+    """Measure how much trajectories oscillate."""
+    return {
+        name: array(np.array([getattr(trajectory_components, name)(one) for one in states]), "sample", text)
+        for name, text in OSCILLATION_TEXTS.items()
+    }
+
+
+def unchanged(data: xr.Dataset) -> xr.Dataset:
+    """Return trajectories in the units that they have."""
+    return data
+
+
+def measured(files: list[str], of_data: bool) -> Iterator[xr.Dataset]:
     """Measure batch by batch; the null model of the plane pairs the very first trajectory with the very last one."""
-    last = artifacts.load(files[-1])["state"].isel(sample=[-1], step=-1)
-    before = last.values.reshape(1, -1).astype(np.float64)
-    for batch in shards.batches(files):
+    convert = sampled.in_units_of_data if of_data else unchanged
+    last = artifacts.load(files[-1])[["state", "alpha", "sigma"]].isel(sample=[-1])
+    before = flat(convert(last)["state"])[:, -1]
+    for batch in map(convert, shards.batches(files)):
         yield measure(batch, before)
-        before = batch["state"].values[-1:, -1].reshape(1, -1).astype(np.float64)
+        before = flat(batch["state"][-1:])[:, -1]
 
 
-def main(trajectories: list[str], output: str, study: str) -> None:
-    """Process the shards, write the result."""
+def main(trajectories: list[str], output: str, study: str, of_data: bool | None = None) -> None:
+    """Process the shards, write the result.
+
+    Args:
+        of_data: whether states are measured in units of the data, x_t / alpha_t; not given for x_t.
+    """
     digests = [artifacts.digest(file) for file in trajectories]
-    artifacts.save(shards.concatenate(measured(trajectories)), output, origin(study, shards=digests))
+    artifacts.save(shards.concatenate(measured(trajectories, bool(of_data))), output, origin(study, shards=digests))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from scripts import collect_metrics, measure_geometry, tabulate_claims, tabulate_geometry, tabulate_studies
+from scripts import collect_metrics, measure_geometry, tabulate_geometry, tabulate_studies
 from underpainting.analysis.statistics import Interval
 from underpainting.io import artifacts
-from underpainting_workflow.claims import Claim, exact
+from underpainting_workflow.claims import Claim, exact, page
 from underpainting_workflow.claims.claim import of_interval, of_number
 
 
@@ -27,16 +27,16 @@ def table() -> pd.DataFrame:
 
 
 def test_the_page_shows_intervals_and_exact_nulls() -> None:
-    shown = tabulate_claims.shown(table())
-    assert list(shown.columns) == list(tabulate_claims.HEADINGS.values())
+    shown = page.shown(table())
+    assert list(shown.columns) == list(page.HEADINGS.values())
     first, last = shown.iloc[0], shown.iloc[-1]
     assert (first["95 % interval"], first["Null value"], first["Its 95 % interval"]) == ("0.05 to 0.2", "1", "")
     assert (last["95 % interval"], last["Null value"], last["Null model"]) == ("", "", "")
 
 
 def test_rows_that_would_fail_by_chance_are_counted() -> None:
-    assert tabulate_claims.chance(pd.concat([table()] * 20)).startswith("Of the 80 rows, 60 are judged by an interval.")
-    assert "2.5% of them, 1.5, would be `no` by chance" in tabulate_claims.chance(pd.concat([table()] * 20))
+    assert page.chance(pd.concat([table()] * 20)).startswith("Of the 80 rows, 60 are judged by an interval.")
+    assert "2.5% of them, 1.5, would be `no` by chance" in page.chance(pd.concat([table()] * 20))
 
 
 def walked(first: int, count: int) -> xr.Dataset:

@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from underpainting.analysis.geometry import plane_coordinates
 
@@ -59,6 +59,36 @@ def components(points: FloatArray, count: int) -> Components:
         raise ValueError(f"{count} components are requested, but the {len(points)} points span {rank} directions only")
     signs = np.where(vectors[:count] @ centred[-1] < 0, -1.0, 1.0)
     return Components(signs[:, None] * vectors[:count], singular[:count] / len(points) ** 0.5)
+
+
+def scaled_differences(states: FloatArray) -> FloatArray:
+    """Compute k (x_{t-1} - x_t), with the norm of x_0, so that a decoder makes images of them (Fig. 1 A, middle row).
+
+    Args:
+        states: shape (step, pixel), from noise to image.
+
+    Returns:
+        shape (step, pixel), the last difference twice; 0 where a state does not move.
+    """
+    steps = np.diff(np.asarray(states, np.float64), axis=0)
+    sizes = np.linalg.norm(steps, axis=1, keepdims=True)
+    scaled = steps * np.linalg.norm(states[-1]) / np.where(sizes > 0, sizes, 1.0)
+    return np.concatenate([scaled, scaled[-1:]])
+
+
+def moved_along(final: FloatArray, vectors: FloatArray, strengths: ArrayLike) -> FloatArray:
+    """Move a final state along unit vectors: x_0 + strength ||x_0|| v (Fig. 5 A, C, 18).
+
+    Args:
+        final: x_0, shape (pixel,).
+        vectors: shape (direction, pixel).
+        strengths: in units of the norm of x_0, shape (strength,).
+
+    Returns:
+        shape (direction, strength, pixel).
+    """
+    sizes = np.asarray(strengths, np.float64) * np.linalg.norm(final)
+    return np.asarray(final + sizes[:, None] * vectors[:, None])
 
 
 def plane_steps(states: FloatArray) -> FloatArray:

@@ -28,8 +28,8 @@ def components(decoded: xr.Dataset, sets: Sequence[str], count: int) -> Figure:
     """Draw images around the final image along the first components of sets of points, a panel per set (Fig. 18).
 
     Args:
-        decoded: `around_image` (set, component, strength, channel, height, width), with `set` (its names) and `strength`
-            (in units of the norm of x_0).
+        decoded: `around_image` (set, near, strength, channel, height, width), with the attribute `sets` (their names) and
+            `strength` (in units of the norm of x_0).
         sets: names of the sets drawn.
         count: number of components.
     """
@@ -51,7 +51,7 @@ def local_map(decoded: xr.Dataset, during: Mapping[int, xr.DataArray], steps: Se
     Args:
         decoded: of the trajectory: `around_image` as for `components`, `endpoint_image` (step, channel, height, width), and
             `plane_image` (row, column, channel, height, width), x_0 moved along two components of the endpoint estimates, with
-            `plane_component` (axis) and `plane_strength` (row).
+            `plane_component` (axis).
         during: component of the noise predictions (from 0) to the images of perturbed trajectories, (step, strength, channel,
             height, width) with `strength`.
         steps: sampler steps of the perturbations.
@@ -79,12 +79,12 @@ def local_map(decoded: xr.Dataset, during: Mapping[int, xr.DataArray], steps: Se
 
 def around(decoded: xr.Dataset, name: str) -> FloatArray:
     """Return the images around x_0 along the components of a set, (component, strength, channel, height, width)."""
-    return np.asarray(decoded["around_image"].values[list(decoded["set"].values).index(name)])
+    return np.asarray(decoded["around_image"].values[list(decoded.attrs["sets"]).index(name)])
 
 
 def vectors(decoded: xr.Dataset, name: str) -> FloatArray:
     """Return the decoded components of a set, (component, channel, height, width)."""
-    return np.asarray(decoded["vector_image"].values[list(decoded["set"].values).index(name)])
+    return np.asarray(decoded["vector_image"].values[list(decoded.attrs["sets"]).index(name)])
 
 
 def numbered(count: int) -> list[str]:
@@ -99,7 +99,7 @@ def strengths(values: Sequence[float] | FloatArray) -> list[str]:
 
 def _plane(axes: Axes, decoded: xr.Dataset, side: int) -> None:
     first, second = decoded["plane_component"].values + 1
-    labels = strengths(decoded["plane_strength"].values)
+    labels = strengths(decoded["strength"].values)
     images.draw_grid(axes, list(decoded["plane_image"].values), labels[:side], labels)
     axes.set_ylabel(f"along PC{first}")
     style.panel_title(axes, "C", f"$x_0$ moved along PC{first} (rows) and PC{second}", pad=14)

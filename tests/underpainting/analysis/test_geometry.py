@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -285,3 +286,23 @@ def test_errors_of_the_isotropic_gaussian_are_those_of_a_gaussian_without_direct
     found, expected = (comparison.squared_errors(basis, prediction, states, endpoints) for prediction in predictions)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)
+
+
+def test_in_units_of_data_a_rotation_is_a_straight_line() -> None:
+    levels = grid()
+    states = rotating(0, levels).reshape(3, len(levels), 3, 2, 2)
+    data = xr.Dataset(
+        {
+            "state": (trajectories.TRAJECTORY_DIMS, states, {"units": "1"}),
+            "alpha": ("step", levels.alpha, {"units": "1"}),
+            "sigma": ("step", levels.sigma, {"units": "1"}),
+        }
+    )
+    line = trajectories.in_units_of_data(data)
+    assert line["state"].attrs == line["sigma"].attrs == {"units": "1"}
+    assert line["state"].dims == trajectories.TRAJECTORY_DIMS
+    explained = geometry.explained_variance(line["state"].values.reshape(3, len(levels), -1))
+    np.testing.assert_allclose(explained[:, 0], 1, rtol=1e-12)
+    assert (geometry.explained_variance(states.reshape(3, len(levels), -1))[:, 0] < 0.999).all()
+    residuals = geometry.residuals(line["state"].values.reshape(3, len(levels), -1), trajectories.grid_of(line))
+    np.testing.assert_allclose(residuals.rotation, 0, atol=1e-12)

@@ -63,3 +63,21 @@ def test_steps_in_the_plane_sum_up_to_the_way_from_noise_to_image() -> None:
     states = turned() + np.linspace(0, 1, 60)[:, None] * 0.1
     way = tc.plane_steps(states).sum(0)
     np.testing.assert_allclose(np.linalg.norm(way), np.linalg.norm(states[-1] - states[0]), rtol=1e-12)
+
+
+def test_differences_are_scaled_to_the_norm_of_the_image() -> None:
+    states = turned(steps=5)
+    states[2] = states[1]
+    scaled = tc.scaled_differences(states)
+    norms = np.linalg.norm(scaled, axis=1)
+    np.testing.assert_allclose(norms, np.linalg.norm(states[-1]) * np.array([1, 0, 1, 1, 1]), rtol=1e-12)
+    np.testing.assert_array_equal(scaled[-1], scaled[-2])
+    direction = (states[1] - states[0]) / np.linalg.norm(states[1] - states[0])
+    np.testing.assert_allclose(scaled[0] @ direction, norms[0], rtol=1e-12)
+
+
+def test_an_image_moves_by_its_own_norm() -> None:
+    final, vectors = np.array([3.0, 4.0]), np.eye(2)
+    moved = tc.moved_along(final, vectors, [-0.2, 0.0, 0.2])
+    np.testing.assert_allclose(moved[0], [[2, 4], [3, 4], [4, 4]])
+    np.testing.assert_allclose(moved[1, :, 1], [3, 4, 5])

@@ -38,14 +38,13 @@ def decoded(steps: int = 51) -> xr.Dataset:
     return xr.Dataset(
         {
             **parts,
-            "around_image": image(("set", "component", "strength"), 4, 6, 5),
+            "around_image": image(("set", "near", "strength"), 4, 6, 5),
             "vector_image": image(("set", "component"), 4, 6),
             "plane_image": image(("row", "column"), 5, 5),
             "plane_component": ("axis", [1, 2]),
-            "plane_strength": ("row", np.linspace(-0.5, 0.5, 5)),
             "strength": np.linspace(-0.5, 0.5, 5),
-            "set": list(manifold.SETS),
-        }
+        },
+        attrs={"sets": list(manifold.SETS)},
     )
 
 
