@@ -199,7 +199,7 @@ def _projections(data: xr.Dataset, scale: float, along: NDArray[np.bool_]) -> li
     final = (data["projection"].isel(time=-1) / data["size"]).mean("strength").values  # (sample, step, direction)
     rows = []
     for chosen, text, bounds, printed in (
-        (along, "along PCs are amplified: mean gain of the projection at least 1", {"at_least": 1.0}, "amplified"),
+        (along, "along PCs are amplified: mean gain of the projection above 1", {"at_least": 1 + ABOVE}, "amplified"),
         (~along, "in a random direction decay: mean gain of the projection below 1", {"at_most": 1 - ABOVE}, "decays"),
     ):
         if chosen.any():
