@@ -24,6 +24,7 @@ include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/text_to_image.smk"
+include: "rules/latent_trajectories.smk"
 include: "rules/collect.smk"
 
 

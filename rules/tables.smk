@@ -191,6 +191,7 @@ rule tabulate_findings:
 rule tabulate_studies:
     input:
         of_all(lambda name, entry: [f"results/{name}/geometry.csv"]),
+        of_text(lambda name, entry: [f"results/{name}/geometry.csv"]),
     output:
         csv="results/table2.csv",
         html=report(
@@ -204,6 +205,6 @@ rule tabulate_studies:
     params:
         code=code_of("tabulate_studies"),
         packages=packages_of("tabulate_studies"),
-        config={"models": {name: entry.paper for name, entry in STUDIES.items()}},
+        config={"models": {name: entry.paper for name, entry in ALL_STUDIES.items()}},
     script:
         "../scripts/tabulate_studies.py"

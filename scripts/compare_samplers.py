@@ -70,7 +70,7 @@ def main(inputs: dict[str, list[str]], output: str, study: str, config: dict[str
     distance = make_distance(config["distance"], next(iter(inputs.get("distance", [])), None))
     first = artifacts.load(files[0])[["prompt", "seed"]].load()
     final = np.stack([artifacts.load(file)["state"].isel(step=-1).values for file in files])
-    grid = (len(config["samplers"]), len(config["guidance"]))
+    grid = (len(config["labels"]), len(config["guidance"]))
     latents = final.reshape(*grid, *final.shape[1:])
     with torch.inference_mode():
         images = decode(model, latents)
@@ -83,7 +83,12 @@ def main(inputs: dict[str, list[str]], output: str, study: str, config: dict[str
             "image": byte_images(images[:, :, of_prompt], ("sampler", "guidance", "example"), "final images"),
             "example_seed": array(first["seed"].values[of_prompt], "example", "seed of the initial noise"),
         },
-        attrs={"samplers": config["samplers"], "scales": config["guidance"], "distance": distance.label},
+        attrs={
+            "samplers": list(config["labels"]),
+            "labels": list(config["labels"].values()),
+            "scales": config["guidance"],
+            "distance": distance.label,
+        },
     )
     digests = {"trajectories": [artifacts.digest(file) for file in files], "vae": artifacts.digest(inputs["vae"][0])}
     artifacts.save(result, output, origin(study, **digests, config=config))

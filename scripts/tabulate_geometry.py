@@ -21,20 +21,20 @@ NOTE = (
 RESIDUALS = ("top2", "top2_variance", "plane", "rotation_caption", "rotation")
 
 
-def row(file: str) -> dict[str, Any]:
-    """Return the mean residuals and median dimensions of a sampler's trajectories."""
+def row(file: str, name: str) -> dict[str, Any]:
+    """Return the mean residuals and median dimensions of a sampler's trajectories, under its name."""
     data = artifacts.load(file)
     residuals = {f"residual_{name}": float(data[name].mean()) for name in RESIDUALS}
     dimensions = {
         f"dim_{name}_median": float(np.median(data[f"dim_{name}"].values)) for name in ("state", "difference", "noise")
     }
-    name = Path(file).name.removesuffix(".zarr.zip")
     return {"sampler": name, **residuals, **dimensions, "n": data.sizes["sample"]}
 
 
-def main(geometry: list[str], csv: str, html: str) -> None:
-    """Make the rows, write CSV and HTML."""
-    table = pd.DataFrame([row(file) for file in geometry])
+def main(geometry: list[str], csv: str, html: str, names: list[str] | None = None) -> None:
+    """Make the rows, write CSV and HTML; the rows have the names of their files if no others are given."""
+    named = names or [Path(file).name.removesuffix(".zarr.zip") for file in geometry]
+    table = pd.DataFrame([row(*pair) for pair in zip(geometry, named, strict=True)])
     write_text(tables.csv(table), csv)
     write_text(tables.geometry_page(table, "Trajectory geometry", NOTE), html)
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from underpainting.io.writing import write_text
 from underpainting_workflow import tables
-from underpainting_workflow.claims.paper import TABLE_2
+from underpainting_workflow.claims.paper import LATENT, TABLE_2
 from underpainting_workflow.runner import run
 
 NOTE = (
@@ -19,11 +19,17 @@ NOTE = (
 
 def of_paper(model: str) -> dict[str, Any]:
     """Return a row of the paper's table."""
-    printed = TABLE_2[model]
+    printed = {**TABLE_2, **LATENT}[model]
     columns = {"top2": "top2", "plane": "plane", "rotation": "rotation_caption"}
     residuals = {f"residual_{column}": getattr(printed, name) for name, column in columns.items()}
     dimensions = {f"{name}_median": getattr(printed, name) for name in ("dim_state", "dim_difference", "dim_noise")}
-    return {"study": f"{model} (paper)", "sampler": "ddim", **residuals, **dimensions, "n": None}
+    return {
+        "study": f"{model} (paper)",
+        "sampler": "pndm" if model in LATENT else "ddim",
+        **residuals,
+        **dimensions,
+        "n": None,
+    }
 
 
 def gather(files: dict[str, str], models: dict[str, str | None]) -> pd.DataFrame:

@@ -43,7 +43,7 @@ class Figure(Generic[StudyModel]):
     """A figure.
 
     Attributes:
-        draw: name of the module of `underpainting_workflow.drawing`; the rule is `figure_DRAW`.
+        draw: name of the module of `underpainting_workflow.drawing`; the rule is `figure_DRAW`, with `variant` if there is one.
         file: file name below `results/STUDY/figures/`, without extension.
         category: section of the report.
         label: name in the report's table of contents.
@@ -53,6 +53,7 @@ class Figure(Generic[StudyModel]):
         condition: function of the study that returns whether it has this figure.
         holds: arrays held in memory while drawing, as in `studies.resources`.
         title: heading on the pages that `make gallery` writes; empty if it is not shown there.
+        variant: tells figures of the same module apart.
     """
 
     draw: str
@@ -65,11 +66,12 @@ class Figure(Generic[StudyModel]):
     condition: Callable[[StudyModel], bool] = _always
     holds: Mapping[str, float] = field(default_factory=dict)
     title: str = ""
+    variant: str = ""
 
     @property
     def rule(self) -> str:
         """Name of the rule that draws the figure."""
-        return f"figure_{self.draw}"
+        return "_".join(filter(None, ("figure", self.draw, self.variant)))
 
     def settings(self, study: StudyModel) -> dict[str, Any]:
         """Return the settings that the figure depends on besides its inputs."""

@@ -79,7 +79,12 @@ def finals(lms: float) -> xr.Dataset:
     runs = ("sampler", "guidance", "sample")
     return xr.Dataset(
         {"distance": (runs, distance), "seed_distance": (runs[1:], around(1)[None].repeat(2, 0)), **labels()},
-        attrs={"samplers": list(SAMPLERS), "scales": list(SCALES), "distance": "distance in features"},
+        attrs={
+            "samplers": list(SAMPLERS),
+            "labels": list(SAMPLERS.values()),
+            "scales": list(SCALES),
+            "distance": "distance in features",
+        },
     )
 
 
@@ -108,8 +113,8 @@ def test_claims_hold_where_they_are_true() -> None:
         "more than random ones",
         "are amplified",
         "decay",
-        "images of ddim-50 and pndm-50",
-        "images of lms-50",
+        "images of DDIM and PNDM",
+        "images of LMS",
     ):
         assert verdicts(found, part) == {"yes"}, part
     assert verdicts(found, "than noise predictions") == {"trivial"}, "a pure rotation has the same property"
@@ -118,7 +123,7 @@ def test_claims_hold_where_they_are_true() -> None:
 
 def test_claims_fail_where_they_are_false() -> None:
     found = rows(early=0.5, component=0.5, far=0.05)
-    for part in ("early perturbations", "more than random ones", "images of lms-50"):
+    for part in ("early perturbations", "more than random ones", "images of LMS"):
         assert verdicts(found, part) == {"no"}, part
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from diffusers import PNDMScheduler, StableDiffusionPipeline
@@ -94,3 +95,18 @@ def test_an_unusable_model_is_refused_before_any_job(tmp_path: Path) -> None:
     project.write({**WORDS, "prompts": ["red " * 20]})
     result = project.run("--dry-run")
     assert result.returncode and "tokens, the text encoder knows 12" in result.stdout and "prompts" in result.stdout
+
+
+def test_every_figure_and_claim_is_made(words: Project) -> None:
+    words.build("figures", "tables")
+    names = {file.stem for file in (words.folder / "results/tiny/figures").iterdir()}
+    assert {name.partition("_")[0] for name in names} >= {
+        f"fig{number}" for number in ("01", "05", 18, 19, 20, 21, 22, 23, 24, 27)
+    }
+    claims = pd.read_csv(words.folder / "results/tiny/latent_claims.csv")
+    assert (claims["n"] == 4).all() and claims["estimate"].notna().all()
+    rows = pd.read_csv(words.folder / "results/tiny/geometry.csv")
+    assert rows["sampler"].tolist() == [
+        f"{name}-6, guidance {scale}" for name in ("pndm", "ddim") for scale in (1, 7.5)
+    ]
+    assert words.planned("figures", "tables") == {}

@@ -18,20 +18,24 @@ SHOWN = {"state": "states", "difference": "differences"}
 
 
 @style.styled
-def samples(finals: xr.DataArray, samplers: Sequence[str], scales: Sequence[float], headings: Sequence[str]) -> Figure:
+def samples(
+    finals: xr.DataArray, samplers: Sequence[str], scales: Sequence[float], headings: Sequence[str], prompt: str
+) -> Figure:
     """Draw the images of every sampler and scale of guidance from the same noise, a panel per example (Fig. 23).
 
     Args:
         finals: images (sampler, guidance, example, channel, height, width).
         samplers: their labels.
         scales: of guidance.
-        headings: one per example: prompt and seed.
+        headings: one per example.
+        prompt: of all.
     """
     width = min(3.2, 0.75 * len(scales))
     height = images.grid_height(len(samplers), len(scales), width) + 0.55
     across = min(2, len(headings))
     down = -(-len(headings) // across)
-    figure = style.new_figure(height * down)
+    figure = style.new_figure(height * down + 0.2)
+    figure.suptitle(prompts.quote(prompt), fontsize="medium")
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes in grid[len(headings) :]:
         axes.set_axis_off()

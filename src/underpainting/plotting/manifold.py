@@ -45,7 +45,7 @@ def components(decoded: xr.Dataset, sets: Sequence[str], count: int) -> Figure:
 
 
 @style.styled
-def local_map(decoded: xr.Dataset, during: Mapping[int, xr.DataArray], steps: Sequence[int], label: str) -> Figure:
+def local_map(decoded: xr.Dataset, during: Mapping[int, xr.DataArray], label: str) -> Figure:
     """Draw the local map of the image manifold of one trajectory (Fig. 5).
 
     Args:
@@ -53,16 +53,17 @@ def local_map(decoded: xr.Dataset, during: Mapping[int, xr.DataArray], steps: Se
             `plane_image` (row, column, channel, height, width), x_0 moved along two components of the endpoint estimates, with
             `plane_component` (axis).
         during: component of the noise predictions (from 0) to the images of perturbed trajectories, (step, strength, channel,
-            height, width) with `strength`.
-        steps: sampler steps of the perturbations.
+            height, width) with `strength` and `perturbed_at` (step); at most four of the steps are drawn.
         label: sampler, guidance and prompt.
     """
-    count, columns = 5, decoded.sizes["strength"]
+    count, columns = min(5, decoded.sizes["near"]), decoded.sizes["strength"]
+    first = next(iter(during.values()))
+    times = images.choose_snapshots(first.sizes["step"], 4)
     shown = images.choose_snapshots(decoded.sizes["step"], 10)
     side = decoded.sizes["row"]
     upper = images.grid_height(count, columns, 3.0) + 0.5
     middle = images.grid_height(1, len(shown), 6.3) + 0.4
-    lower = images.grid_height(len(steps), next(iter(during.values())).sizes["strength"], 3.0) + 0.6
+    lower = images.grid_height(len(times), first.sizes["strength"], 3.0) + 0.6
     figure = style.new_figure(upper + middle + lower)
     figure.suptitle(label, fontsize="medium")
     top, centre, bottom = style.stack_subfigures(figure, [upper, middle, lower])
@@ -73,7 +74,7 @@ def local_map(decoded: xr.Dataset, during: Mapping[int, xr.DataArray], steps: Se
     style.panel_title(left, "A", r"$x_0$ moved along PCs of $\hat{x}_0(x_t)$", pad=14)
     _plane(right, decoded, side)
     _endpoints(centre.subplots(), decoded["endpoint_image"].values[shown], shown)
-    _during(bottom, during, steps)
+    _during(bottom, {number: values[times] for number, values in during.items()})
     return figure
 
 
@@ -110,11 +111,11 @@ def _endpoints(axes: Axes, values: FloatArray, steps: NDArray[np.int64]) -> None
     style.panel_title(axes, "B", r"Endpoint estimates $\hat{x}_0(x_t)$, by sampler step", pad=14)
 
 
-def _during(part: FigureBase, during: Mapping[int, xr.DataArray], steps: Sequence[int]) -> None:
+def _during(part: FigureBase, during: Mapping[int, xr.DataArray]) -> None:
     all_axes = part.subplots(1, len(during), squeeze=False)[0]
     for axes, (component, values) in zip(all_axes, during.items(), strict=True):
         labels = strengths(values["strength"].values)
-        images.draw_grid(axes, list(values.values), [str(step) for step in steps], labels)
+        images.draw_grid(axes, list(values.values), [str(step) for step in values["perturbed_at"].values], labels)
         axes.set_ylabel("perturbed at step")
         letter = "D" if axes is all_axes[0] else ""
         style.panel_title(axes, letter, f"$x_t$ perturbed along PC{component + 1}", pad=14)

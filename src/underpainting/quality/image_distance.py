@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from underpainting.io.errors import InputError, MissingFileError, Problem
-from underpainting.quality import attributes
 from underpainting.quality.extractors import Extractor
 
 DISTANCES = {
@@ -73,13 +72,17 @@ def make_distance(name: str, weights: str | Path | None = None) -> ImageDistance
         raise InputError(Problem(f"the distance {name} needs a file of weights", "give its path, or use pixels"))
     if not Path(weights).is_file():
         raise MissingFileError(Problem(f"the weights of the distance {name} are not at {weights}", "put them there"))
-    return ImageDistance(
-        name, _in_features(attributes.load(weights).network.features) if name == "attributes" else _lpips(weights)
-    )
+    return ImageDistance(name, _attributes(weights) if name == "attributes" else _lpips(weights))
 
 
 def _root_mean_square(first: Tensor, second: Tensor) -> Tensor:
     return (first - second).square().flatten(1).mean(1).sqrt()
+
+
+def _attributes(weights: str | Path) -> Callable[[Tensor, Tensor], Tensor]:
+    from underpainting.quality import attributes
+
+    return _in_features(attributes.load(weights).network.features)
 
 
 def _in_features(extract: Extractor) -> Callable[[Tensor, Tensor], Tensor]:

@@ -221,6 +221,7 @@ def of_samplers(finals: xr.Dataset, scale: float) -> list[Claim]:
     """Compare the images of samplers from the same noise; the unit is the distance between seeds of a prompt."""
     place = list(finals.attrs["scales"]).index(scale)
     names: list[str] = list(finals.attrs["samplers"])
+    labels = dict(zip(names, finals.attrs["labels"], strict=True))
     between = finals["seed_distance"].values[place]
     ratios = {
         name: _ratio(finals, finals["distance"].values[number, place], between) for number, name in enumerate(names)
@@ -236,7 +237,7 @@ def of_samplers(finals: xr.Dataset, scale: float) -> list[Claim]:
         text = "differ greatly" if far else "hardly differ"
         rows.append(
             of_interval(
-                f"At guidance {scale:g}, images of {name} and {names[0]} from the same noise {text}: "
+                f"At guidance {scale:g}, images of {labels[name]} and {labels[names[0]]} from the same noise {text}: "
                 f"{finals.attrs['distance']} over that between seeds {'at least 0.5' if far else 'at most 0.1'}",
                 f"App. B.8.1, Fig. 23; bound: {PROJECT_TARGET}",
                 "major difference, sometimes" if far else "no or a slight difference, sometimes",

@@ -25,7 +25,11 @@ from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 CONFIG = "config/config.yaml"
 STUDIES, DATA = "studies", "data"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,99}")
-PLACES = (("dataset", "path"), ("dataset", "root"), ("denoiser", "path"), ("denoiser", "folder"), ("denoiser", "code"))
+PLACES = (
+    *(("dataset", key) for key in ("path", "root")),
+    *(("denoiser", key) for key in ("path", "folder", "code")),
+    ("distance", "weights"),
+)
 VARIABLE = "UNDERPAINTING_DATA"
 AnyStudy = Study | TextToImageStudy
 KINDS: dict[str, type[AnyStudy]] = {"images": Study, "text_to_image": TextToImageStudy}

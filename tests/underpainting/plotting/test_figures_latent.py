@@ -84,15 +84,15 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "generation": lambda: latent_generation.latent_generation(walk(51, RGB), decoded(), 9, PROMPT),
     "components": lambda: manifold.components(decoded(), ("state", "difference"), 6),
     "local-map": lambda: manifold.local_map(
-        decoded(), {1: grid_of_images([5, 15, 30]), 2: grid_of_images([5, 15, 30])}, [5, 15, 30], "PNDM, guidance 7.5"
+        decoded(), dict.fromkeys((1, 2), grid_of_images(list(range(5, 50, 5)))), "PNDM, guidance 7.5"
     ),
     "perturbed": lambda: perturbation_images.perturbed(grid_of_images(list(range(5, 50, 5))), "PNDM, seed 100"),
     "responses": lambda: perturbation_grid.responses({1.0: responses(True), 7.5: responses(True)}, 1, "distance"),
     "responses-one-scale": lambda: perturbation_grid.responses({7.5: responses(False)}, 1, "distance"),
     "samples": lambda: guidance.samples(
-        xr.DataArray(pictures(5, 4, 2)), SAMPLERS, [1, 3, 7.5, 15], ["seed 100", "seed 101"]
+        xr.DataArray(pictures(5, 4, 2)), SAMPLERS, [1, 3, 7.5, 15], ["seed 100", "seed 101"], PROMPT
     ),
-    "samples-one": lambda: guidance.samples(xr.DataArray(pictures(2, 1, 1)), SAMPLERS[:2], [1], ["seed 100"]),
+    "samples-one": lambda: guidance.samples(xr.DataArray(pictures(2, 1, 1)), SAMPLERS[:2], [1], ["seed 100"], ""),
     "guidance": lambda: draw_geometry([1, 3, 7.5, 15]),
     "guidance-two": lambda: draw_geometry([1, 7.5]),
 }

@@ -101,7 +101,7 @@ def report(name: str, _: TextToImageStudy) -> list[str]:
 
 def tables(name: str, study: TextToImageStudy) -> list[str]:
     """Return the tables."""
-    return geometry(name, study)
+    return [*geometry(name, study), *(f"results/{name}/tables/{table}.html" for table in ("geometry", "latent_claims"))]
 
 
 def geometry(name: str, study: TextToImageStudy) -> list[str]:

@@ -14,6 +14,13 @@ from underpainting.io.messages import quote
 from underpainting_workflow.studies.base import Model
 from underpainting_workflow.studies.text_to_image.data import CaptionedImages
 from underpainting_workflow.studies.text_to_image.denoiser import LatentDenoiser
+from underpainting_workflow.studies.text_to_image.perturbation import (
+    AttributeDistance,
+    Distance,
+    LatentPerturbation,
+    LpipsDistance,
+    PixelDistance,
+)
 from underpainting_workflow.studies.text_to_image.sampling import LatentTrajectories, Prompt
 from underpainting_workflow.studies.text_to_image.training import AttributesConfig, OwnModel
 
@@ -48,6 +55,13 @@ class TextToImageStudy(Model):
         None, ge=2, description="Use the first so many prompts and seeds alone, for a cheap version of the study."
     )
     trajectories: LatentTrajectories = Field(description="Trajectories of latents.")
+    perturbation: LatentPerturbation = Field(
+        default_factory=LatentPerturbation, description="Perturbations of the trajectories."
+    )
+    distance: Distance | None = Field(
+        None,
+        description="Distance between images; of `attributes` where there is a dataset, else of `pixels`, if not given.",
+    )
     paper: Literal["stable-diffusion-v1-5"] | None = Field(
         None, description="The paper's model whose printed values stand beside this study's."
     )
@@ -68,6 +82,13 @@ class TextToImageStudy(Model):
     def seed_shown(self) -> int:
         """The seed of single examples."""
         return self.trajectories.first_seed if self.figures.seed is None else self.figures.seed
+
+    @property
+    def distance_used(self) -> PixelDistance | AttributeDistance | LpipsDistance:
+        """The distance between images."""
+        if self.distance is not None:
+            return self.distance
+        return AttributeDistance(name="attributes") if self.dataset else PixelDistance(name="pixels")
 
     @model_validator(mode="after")
     def _has_data_to_train_on(self) -> TextToImageStudy:
@@ -97,4 +118,21 @@ class TextToImageStudy(Model):
         if scale is not None and scale not in self.trajectories.guidance:
             problem = f"{scale:g} is not among the scales"
             raise InputError(Problem(problem, "add it to trajectories.guidance", "trajectories.main_guidance"))
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_perturbed(self) -> TextToImageStudy:
+        for scale in set(self.perturbation.guidance or ()) - set(self.trajectories.guidance):
+            problem = f"{scale:g} is not among the scales of the trajectories"
+            raise InputError(Problem(problem, "add it to trajectories.guidance", "perturbation.guidance"))
+        steps = self.trajectories.main.sampler.steps
+        if steps < 3:
+            problem = f"the trajectories of {self.trajectories.main.sampler.id} have no components"
+            raise InputError(Problem(problem, "give the first sampler at least 3 steps", "trajectories.samplers"))
+        if (most := max(self.perturbation.components or (1,))) >= steps:
+            problem = f"component {most} does not exist: the main sampler has {steps} steps, so {steps - 1} components"
+            raise InputError(Problem(problem, "choose smaller ones", "perturbation.components"))
+        if self.distance_used.name == "attributes" and self.dataset is None:
+            problem = "a classifier of attributes needs images with captions"
+            raise InputError(Problem(problem, "add the dataset, or use pixels or lpips", "distance.name"))
         return self
