@@ -37,7 +37,9 @@ step of the perturbation; columns: its strength, in units of the norm of the ini
 Diffusion, 0.16 is K = 20). The direction is %s. The middle column is the image without a perturbation; the sampler starts
 anew at the perturbed step there, too.
 """
-_COMPONENT = "principal component {{ snakemake.params.config.case[1] + 1 }} of the trajectory's centred noise predictions"
+_COMPONENT = (
+    "principal component {{ snakemake.params.config.case[1] + 1 }} of the trajectory's centred noise predictions"
+)
 
 FIGURES: tuple[Figure[TextToImageStudy], ...] = (
     Figure(
@@ -164,10 +166,10 @@ one noise, as Fig. 23 of Wang & Vastola (2023). The prompt stands above.
         caption="""
 Guidance and geometry of the trajectories of *{{ snakemake.wildcards.study }}*, as Fig. 24 of Wang & Vastola (2023). **A**:
 variance that principal components (PCs) of states and of differences leave over, by scale of guidance (colour), mean over
-trajectories; strong lines: the sampler named there, whose median numbers of PCs for 99.9 % (dashed) stand in the legend, faint lines: the
-others. **B**: differences of the states of one trajectory (seed {{ snakemake.params.config.seed }}) projected onto the plane of
-x₀ and x_T. **C**: the sample, and the PCs of its trajectory's differences decoded, at high and at low guidance from the same
-noise.
+trajectories; strong lines: the sampler named there, whose median numbers of PCs for 99.9 % (dashed) stand in the legend,
+faint lines: the others. **B**: differences of the states of one trajectory (seed {{ snakemake.params.config.seed }})
+projected onto the plane of x₀ and x_T. **C**: the sample, and the PCs of its trajectory's differences decoded, at high and
+at low guidance from the same noise.
 """,
     ),
     Figure(

@@ -29,7 +29,7 @@ def responses(data: Mapping[float, xr.Dataset], direction: int, distance: str) -
     figure = style.new_figure(0.6 + 1.75 * len(data) + 2.3)
     upper, lower = style.split_in_two(figure, 0.3 + 1.75 * len(data), 2.6)
     _heat_maps(upper, data, direction, distance)
-    main = next(reversed(data))
+    main = list(data)[-1]
     left, right = lower.subplots(1, 2)
     for axes, component, letter in ((left, direction, "B"), (right, -1, "")):
         _projections(axes, data[main], component)

@@ -94,7 +94,7 @@ def of_guidance(shapes: Geometries) -> list[Claim]:
 
 def of_oscillation(shapes: Geometries) -> list[Claim]:
     """Compare the oscillation of PNDM and DDIM at the highest and the lowest scale (Fig. 24, middle)."""
-    kinds = {name.partition("-")[0]: by_scale for name, by_scale in reversed(shapes.common.items())}
+    kinds = {name.partition("-")[0]: by_scale for name, by_scale in reversed(list(shapes.common.items()))}
     if not {"pndm", "ddim"} <= kinds.keys():
         return []
     (low, pndm_low), (high, pndm_high) = _ends(kinds["pndm"])
@@ -123,7 +123,7 @@ def of_oscillation(shapes: Geometries) -> list[Claim]:
 
 def of_units(shapes: Geometries, scale: float) -> list[Claim]:
     """Measure whether LMS and Euler have straighter trajectories than DDIM, and whether that is a matter of units."""
-    kinds = {name.partition("-")[0]: name for name in reversed(shapes.common)}
+    kinds = {name.partition("-")[0]: name for name in reversed(list(shapes.common))}
     if "ddim" not in kinds:
         return []
     ddim = kinds["ddim"]

@@ -52,6 +52,19 @@ def _trajectory_calls(study: TextToImageStudy, wildcards: Wildcards) -> int:
     return images(study) * calls(run_of(study, wildcards["sampler"], wildcards["scale"]))
 
 
+def _perturbation_calls(study: TextToImageStudy, wildcards: Wildcards) -> int:
+    return _perturbed(study) * (2 if run_of(study, wildcards["sampler"], wildcards["scale"]).guidance > 1 else 1)
+
+
+def _perturbed(study: TextToImageStudy) -> int:
+    """Return the estimates of the perturbed trajectories of the main sampler with one scale."""
+    sampler, stage = study.trajectories.main.sampler, study.perturbation
+    directions = len(stage.numbers(sampler.steps)) + stage.random
+    walks = min(stage.prompts, len(study.prompts)) * min(stage.seeds, study.trajectories.seeds)
+    calls = sum(registry.calls(sampler.name, sampler.steps - step) for step in stage.steps(sampler.steps))
+    return walks * (1 + 2 * directions * len(stage.strengths)) * calls
+
+
 def stored_bytes(rule: str, study: TextToImageStudy, wildcards: Wildcards) -> int | None:
     """Estimate the bytes of a job's outputs that grow with prompts and seeds; None for other rules."""
     if rule != "sample_latent_trajectories":
@@ -60,9 +73,14 @@ def stored_bytes(rule: str, study: TextToImageStudy, wildcards: Wildcards) -> in
     return round(2 * (steps + 1) * images(study) * 4 * latent_values(study) * _PACKED)
 
 
-_CALLS: dict[str, Callable[[TextToImageStudy, Wildcards], int]] = {"sample_latent_trajectories": _trajectory_calls}
+_CALLS: dict[str, Callable[[TextToImageStudy, Wildcards], int]] = {
+    "sample_latent_trajectories": _trajectory_calls,
+    "perturb_latents": _perturbation_calls,
+}
 
 
 def largest(rule: str, study: TextToImageStudy) -> int:
     """Return the network calls of the largest job of a rule, over all its images."""
+    if rule == "perturb_latents":
+        return 2 * _perturbed(study)
     return images(study) * max(map(calls, study.trajectories.runs)) if rule in _CALLS else 0
