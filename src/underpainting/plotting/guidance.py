@@ -64,11 +64,11 @@ def geometry(
     """
     shown = len(next(iter(walks.values())))
     rows = -(-decoded_count(decoded) // 8) * len(decoded)
-    upper, middle, lower = 2.6, 1.75 * len(walks), images.grid_height(rows, 9, 6.2) + 0.6
+    upper, middle, lower = 2.2, 1.65 * len(walks), images.grid_height(rows, 9, 6.0) + 0.6
     figure = style.new_figure(upper + middle + lower)
     top, centre, bottom = style.stack_subfigures(figure, [upper, middle, lower])
     _dimensions(top, shapes)
-    _steps(centre.subplots(len(walks), shown, squeeze=False, sharex=True), walks)
+    _steps(centre.subplots(len(walks), shown, squeeze=False, sharey="row"), walks)
     _vectors(bottom, decoded, heading)
     return figure
 
@@ -111,7 +111,7 @@ def _steps(grid: FloatArray, walks: Mapping[str, Mapping[float, FloatArray]]) ->
             axes.axhline(0, color=style.MUTED, lw=0.6)
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             style.panel_title(axes, "B" if axes is grid[0, 0] else "", f"{sampler}, {prompts.guidance(scale)}")
-    for axes in grid[-1]:
+    for axes in grid.ravel():
         axes.set_xlabel("sampler step")
     for axes in grid[:, 0]:
         axes.set_ylabel("step in the plane")
