@@ -50,7 +50,11 @@ def check_all(studies: Mapping[str, AnyStudy], folder: str | Path) -> None:
     of_images = {name: study for name, study in studies.items() if isinstance(study, Study)}
     of_text = {name: study for name, study in studies.items() if isinstance(study, TextToImageStudy)}
     quick: Checks[Study] = {"teleport.extractor": _check_extractor, "denoiser": _check_new_network}
-    text: Checks[TextToImageStudy] = {"dataset": text_preflight.check_data, "denoiser": text_preflight.check_model}
+    text: Checks[TextToImageStudy] = {
+        "dataset": text_preflight.check_data,
+        "denoiser": text_preflight.check_model,
+        "distance": text_preflight.check_distance,
+    }
     device: Checks[AnyStudy] = {"device": _check_device}
     problems = _found(studies, device, folder) + _found(of_images, quick, folder) + _found(of_text, text, folder)
     if problems := problems or _found(of_images, {"dataset": _check_images}, folder):

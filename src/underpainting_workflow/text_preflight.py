@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from underpainting.io.errors import InputError, Problem, problems_of
 from underpainting_workflow.studies.text_to_image.denoiser import FolderModel, HubModel, ShippedModel
 from underpainting_workflow.studies.text_to_image.files import model
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
+from underpainting_workflow.studies.text_to_image.perturbation import LpipsDistance
 
 
 def check_model(study: TextToImageStudy, file: Path) -> None:
@@ -53,3 +55,18 @@ def check_data(study: TextToImageStudy, file: Path) -> None:
     if missing := [name for name in study.dataset.files() if not Path(name).is_file()]:
         remedy = "put MNIST's files there, name another folder, or use digits: sklearn"
         raise InputError(Problem(f"there is no file {missing[0]}", remedy, "dataset.root"))
+
+
+def check_distance(study: TextToImageStudy, _: Path) -> None:
+    """Refuse LPIPS without its package or the weights of its backbone.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    if not isinstance(distance := study.distance_used, LpipsDistance):
+        return
+    if find_spec("lpips") is None:
+        raise InputError(Problem("the package lpips is not installed", "run pip install lpips", "distance.name"))
+    if not Path(distance.weights).is_file():
+        problem = f"there is no file {distance.weights}"
+        raise InputError(Problem(problem, "put torchvision's SqueezeNet 1.1 there", "distance.weights"))
