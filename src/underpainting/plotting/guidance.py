@@ -109,11 +109,9 @@ def _steps(grid: FloatArray, walks: Mapping[str, Mapping[float, FloatArray]]) ->
             axes.plot(steps[:, 0], label="along $x_T$", color="C0", ls="-", lw=1.1)
             axes.plot(steps[:, 1], label="towards $x_0$", color="C1", ls="-", lw=1.1)
             axes.axhline(0, color=style.MUTED, lw=0.6)
-            axes.set_xlabel("sampler step")
+            axes.set(xlabel="sampler step", ylabel="step in the plane" if axes is row[0] else "step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             style.panel_title(axes, "B" if axes is grid[0, 0] else "", f"{sampler}, {prompts.guidance(scale)}")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("step in the plane")
     grid[0, 0].legend(loc="best")
 
 
