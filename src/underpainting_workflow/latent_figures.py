@@ -159,8 +159,11 @@ one noise, as Fig. 23 of Wang & Vastola (2023). The prompt stands above.
             **_example(study),
             "labels": list(geometry.labels(study).values()),
             "guidance": list(study.trajectories.guidance),
-            "pair": list(dict.fromkeys(run.sampler.label for run in geometry.pair_of_samplers(study))),
+            "pair": list(
+                dict.fromkeys(geometry.labels(study)[run.sampler.id] for run in geometry.pair_of_samplers(study))
+            ),
             "scales": geometry.shown_scales(study),
+            "label": f"{next(iter(geometry.labels(study).values()))}, seed {study.seed_shown}",
         },
         title="Fig. 24: dimension, oscillation and components of trajectories by guidance",
         caption="""

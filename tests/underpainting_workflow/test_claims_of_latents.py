@@ -147,7 +147,7 @@ def test_intervals_are_those_of_clusters() -> None:
 def test_one_scale_or_sampler_makes_fewer_claims() -> None:
     shapes = geometries()
     alone = Geometries({"pndm-50": {7.5: shapes.common["pndm-50"][7.5]}}, {"pndm-50": {}}, SAMPLERS)
-    assert latents.of_guidance(alone) == latents.of_oscillation(alone) == latents.of_units(alone, 7.5) == []
+    assert latents.of_guidance(alone, 7.5) == latents.of_oscillation(alone, 7.5) == latents.of_units(alone, 7.5) == []
 
 
 @pytest.mark.parametrize("seed", range(3))

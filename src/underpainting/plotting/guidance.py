@@ -30,9 +30,9 @@ def samples(
         headings: one per example.
         prompt: of all.
     """
-    width = min(3.2, 0.75 * len(scales))
-    height = images.grid_height(len(samplers), len(scales), width) + 0.55
     across = min(2, len(headings))
+    width = min(style.WIDTH / across - 0.9, 0.75 * len(scales))
+    height = images.grid_height(len(samplers), len(scales), width) + 0.55
     down = -(-len(headings) // across)
     figure = style.new_figure(height * down + 0.2)
     figure.suptitle(prompts.quote(prompt), fontsize="medium")
@@ -68,7 +68,7 @@ def geometry(
     figure = style.new_figure(upper + middle + lower)
     top, centre, bottom = style.stack_subfigures(figure, [upper, middle, lower])
     _dimensions(top, shapes)
-    _steps(centre.subplots(len(walks), shown, squeeze=False, sharey="row"), walks)
+    _steps(centre.subplots(len(walks), shown, squeeze=False, sharex=True, sharey="row"), walks)
     _vectors(bottom, decoded, heading)
     return figure
 
@@ -86,15 +86,15 @@ def _dimensions(part: FigureBase, shapes: Mapping[str, Mapping[float, xr.Dataset
             _spectra(axes, by_scale, name, faint=place > 0)
         axes.axhline(1e-3, color="black", lw=0.8, ls="--")
         axes.set(yscale="log", ylim=(1e-5, 1), xlabel="number of PCs", ylabel="variance not explained")
+        axes.legend(title=next(iter(shapes)), alignment="left", loc="upper right")
         style.panel_title(axes, letter, f"Dimension of {label}")
-    pair[0].legend(title=next(iter(shapes)), alignment="left", loc="upper right")
 
 
 def _spectra(axes: Axes, by_scale: Mapping[float, xr.Dataset], name: str, faint: bool) -> None:
     shades = style.sequential_colormap()(np.linspace(0, 1, len(by_scale)))
     for shade, (scale, data) in zip(shades, by_scale.items(), strict=True):
         rest = 1 - data[f"explained_{name}"].values.mean(0)
-        kept = rest > 1e-7
+        kept = rest > 0.9e-5
         needed = np.median(data[f"dim_{name}"].values)
         look = {"lw": 0.7, "alpha": 0.45} if faint else {"label": f"{prompts.guidance(scale)}: {needed:g} PCs"}
         axes.plot(np.flatnonzero(kept) + 1, rest[kept], color=shade, ls="-", **look)
@@ -109,9 +109,10 @@ def _steps(grid: FloatArray, walks: Mapping[str, Mapping[float, FloatArray]]) ->
             axes.plot(steps[:, 0], label="along $x_T$", color="C0", ls="-", lw=1.1)
             axes.plot(steps[:, 1], label="towards $x_0$", color="C1", ls="-", lw=1.1)
             axes.axhline(0, color=style.MUTED, lw=0.6)
-            axes.set(xlabel="sampler step", ylabel="step in the plane" if axes is row[0] else "step")
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            style.panel_title(axes, "B" if axes is grid[0, 0] else "", f"{sampler}, {prompts.guidance(scale)}")
+            axes.set(xlabel="sampler step", ylabel=f"{sampler}: step" if axes is row[0] else "")
+            axes.tick_params(labelbottom=True)
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            style.panel_title(axes, "B" if axes is grid[0, 0] else "", prompts.guidance(scale))
     grid[0, 0].legend(loc="best")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -60,7 +61,7 @@ def _heat_maps(figure: FigureBase, data: Mapping[float, xr.Dataset], direction: 
             drawn = _heat_map(axes, data[scale], values, most)
             letter = "A" if axes is grid[0, 0] else ""
             style.panel_title(axes, letter, f"{name_of(component)}, {prompts.guidance(scale)}")
-        bar = figure.colorbar(drawn, ax=list(row), label=distance, pad=0.02, aspect=14)
+        bar = figure.colorbar(drawn, ax=list(row), label=textwrap.fill(distance, 26), pad=0.02, aspect=14)
         bar.outline.set_visible(False)
 
 

@@ -63,25 +63,25 @@ def claims(
     main = next(iter(shapes.common.values()))[scale]
     return [
         *geometry.of_shape(main, model or MODEL, lambda values: interval(main, values)),
-        *of_guidance(shapes),
-        *of_oscillation(shapes),
+        *of_guidance(shapes, scale),
+        *of_oscillation(shapes, scale),
         *of_units(shapes, scale),
         *(row for one, data in perturbed.items() for row in of_perturbation(data, one)),
         *of_samplers(finals, scale),
     ]
 
 
-def of_guidance(shapes: Geometries) -> list[Claim]:
-    """Compare the dimension of trajectories at the highest and the lowest scale, for each sampler (Fig. 24, top)."""
+def of_guidance(shapes: Geometries, scale: float) -> list[Claim]:
+    """Compare the dimension of trajectories at a scale with that at the lowest one, for each sampler (Fig. 24, top)."""
     rows = []
     for name, by_scale in shapes.common.items():
-        (low, first), (high, last) = _ends(by_scale)
-        for kind in ("state", "difference") if low < high else ():
-            rise = last[f"dim_{kind}"].values.astype(float) - first[f"dim_{kind}"].values
+        low, last = min(by_scale), by_scale[scale]
+        for kind in ("state", "difference") if low < scale else ():
+            rise = last[f"dim_{kind}"].values.astype(float) - by_scale[low][f"dim_{kind}"].values
             rows.append(
                 of_interval(
-                    f"{shapes.labels[name]}: {geometry.POINTS[kind] if kind != 'state' else 'states'} take more components at "
-                    f"guidance {high:g} than at {low:g}: mean difference above 0",
+                    f"{shapes.labels[name]}: {geometry.POINTS[kind]} take more components at guidance {scale:g} than at "
+                    f"{low:g}: mean difference above 0",
                     "App. B.8.2, Fig. 24",
                     "higher",
                     interval(last, rise),
@@ -92,33 +92,37 @@ def of_guidance(shapes: Geometries) -> list[Claim]:
     return rows
 
 
-def of_oscillation(shapes: Geometries) -> list[Claim]:
-    """Compare the oscillation of PNDM and DDIM at the highest and the lowest scale (Fig. 24, middle)."""
+def of_oscillation(shapes: Geometries, scale: float) -> list[Claim]:
+    """Compare the oscillation of PNDM and DDIM at a scale and at the highest one with that at the lowest (Fig. 24, middle)."""
     kinds = {name.partition("-")[0]: by_scale for name, by_scale in reversed(list(shapes.common.items()))}
     if not {"pndm", "ddim"} <= kinds.keys():
         return []
-    (low, pndm_low), (high, pndm_high) = _ends(kinds["pndm"])
+    pndm, ddim = kinds["pndm"], kinds["ddim"]
+    low = min(pndm)
+    excess = {
+        one: interval(data, data["oscillation"].values - ddim[one]["oscillation"].values) for one, data in pndm.items()
+    }
     smooth = of_interval(
         f"PNDM at guidance {low:g} is smooth: von Neumann's ratio of its steps at most 0.5 on average",
         "App. B.8.2, Fig. 24",
         "usually smooth",
-        interval(pndm_low, pndm_low["oscillation"]),
+        interval(pndm[low], pndm[low]["oscillation"]),
         at_most=0.5,
         null=exact("steps in random order", 2.0),
     )
-    excess = {
-        one: pndm["oscillation"].values - kinds["ddim"][one]["oscillation"].values
-        for one, pndm in ((low, pndm_low), (high, pndm_high))
-    }
-    stronger = of_interval(
-        f"PNDM oscillates more than DDIM at guidance {high:g}: mean difference of von Neumann's ratios above 0",
-        "App. B.8.2, Fig. 24",
-        "strong",
-        interval(pndm_high, excess[high]),
-        at_least=ABOVE,
-        null=Null(f"the same at guidance {low:g}", interval(pndm_low, excess[low])),
-    )
-    return [smooth, stronger] if low < high else [smooth]
+    stronger = [
+        of_interval(
+            f"PNDM oscillates more than DDIM at guidance {high:g}: mean difference of von Neumann's ratios above 0",
+            "App. B.8.2, Fig. 24",
+            "strong",
+            excess[high],
+            at_least=ABOVE,
+            null=Null(f"the same at guidance {low:g}", excess[low]),
+        )
+        for high in dict.fromkeys((scale, max(pndm)))
+        if high > low
+    ]
+    return [smooth, *stronger]
 
 
 def of_units(shapes: Geometries, scale: float) -> list[Claim]:
@@ -251,12 +255,6 @@ def of_samplers(finals: xr.Dataset, scale: float) -> list[Claim]:
 
 def _first(names: list[str], start: str) -> str | None:
     return next((name for name in names if name.startswith(start)), None)
-
-
-def _ends(by_scale: ByScale) -> tuple[tuple[float, xr.Dataset], tuple[float, xr.Dataset]]:
-    """Return the lowest and the highest scale with their datasets."""
-    low, high = min(by_scale), max(by_scale)
-    return (low, by_scale[low]), (high, by_scale[high])
 
 
 def _bent(data: xr.Dataset) -> FloatArray:

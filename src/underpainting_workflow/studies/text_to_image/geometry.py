@@ -86,8 +86,12 @@ def distance_weights(name: str, study: TextToImageStudy) -> list[str]:
 
 
 def labels(study: TextToImageStudy) -> dict[str, str]:
-    """Return the labels of the samplers, by id, the main one first."""
-    return {choice.id: choice.label for choice in study.trajectories.samplers}
+    """Return the labels of the samplers, by id, the main one first; without steps where a kind occurs once."""
+    kinds = [choice.name for choice in study.trajectories.samplers]
+    return {
+        choice.id: choice.kind.label if kinds.count(choice.name) == 1 else choice.label
+        for choice in study.trajectories.samplers
+    }
 
 
 def label(study: TextToImageStudy) -> str:
