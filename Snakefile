@@ -25,6 +25,7 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 include: "rules/text_to_image.smk"
 include: "rules/latent_trajectories.smk"
+include: "rules/latent_teleport.smk"
 include: "rules/collect.smk"
 
 

@@ -54,6 +54,7 @@ def check_all(studies: Mapping[str, AnyStudy], folder: str | Path) -> None:
         "dataset": text_preflight.check_data,
         "denoiser": text_preflight.check_model,
         "distance": text_preflight.check_distance,
+        "teleport": text_preflight.check_teleport,
     }
     device: Checks[AnyStudy] = {"device": _check_device}
     problems = _found(studies, device, folder) + _found(of_images, quick, folder) + _found(of_text, text, folder)

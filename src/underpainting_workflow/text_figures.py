@@ -6,11 +6,11 @@ import little.
 
 from __future__ import annotations
 
-from underpainting_workflow import latent_figures
+from underpainting_workflow import latent_figures, latent_jump_figures
 from underpainting_workflow.figures import Figure
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 
-FIGURES: tuple[Figure[TextToImageStudy], ...] = latent_figures.FIGURES
+FIGURES: tuple[Figure[TextToImageStudy], ...] = (*latent_figures.FIGURES, *latent_jump_figures.FIGURES)
 
 
 def files(name: str, study: TextToImageStudy) -> list[str]:

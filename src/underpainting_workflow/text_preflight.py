@@ -31,6 +31,9 @@ def check_model(study: TextToImageStudy, file: Path) -> None:
         tokenizer = latent_model.load_tokenizer(folder / "tokenizer")
     with problems_of("", "prompts"):
         latent_model.require_short(tokenizer, study.prompts, layout)
+    if study.teleport is not None:
+        with problems_of("", "teleport.known"):
+            latent_model.require_short(tokenizer, study.teleport.prompts, layout)
 
 
 def _folder(study: TextToImageStudy) -> tuple[str, Path | None]:
@@ -70,3 +73,19 @@ def check_distance(study: TextToImageStudy, _: Path) -> None:
     if not Path(distance.weights).is_file():
         problem = f"there is no file {distance.weights}"
         raise InputError(Problem(problem, "put torchvision's SqueezeNet 1.1 there", "distance.weights"))
+
+
+def check_teleport(study: TextToImageStudy, _: Path) -> None:
+    """Refuse prompts of the sweep that are no captions of the study's images: nothing could be measured of them.
+
+    Raises:
+        InputError: a prompt is no caption.
+    """
+    if study.teleport is None:
+        return
+    from underpainting.images import painted_digits
+
+    for key, prompts in (("known", study.teleport.known), ("left_out", study.teleport.left_out)):
+        with problems_of("", f"teleport.{key}"):
+            for prompt in prompts:
+                painted_digits.read_caption(prompt)

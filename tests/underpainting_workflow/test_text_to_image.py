@@ -35,7 +35,7 @@ def written(content: Any, folder: Path) -> Path:
 def changed(**changes: Any) -> dict[str, Any]:
     return {
         **VALID,
-        **{key: {**VALID[key], **part} if isinstance(part, dict) else part for key, part in changes.items()},
+        **{key: {**VALID.get(key, {}), **part} if isinstance(part, dict) else part for key, part in changes.items()},
     }
 
 
@@ -57,7 +57,7 @@ def test_the_kind_of_a_study_selects_its_keys(tmp_path: Path) -> None:
     ("changes", "key", "text"),
     [
         ({"kind": "text_to_images"}, "kind", "did you mean 'text_to_image'"),
-        ({"teleport": {}}, "teleport", "unknown key"),
+        ({"low_nfe": {}}, "low_nfe", "unknown key"),
         ({"prompts": ["a", "a"]}, "prompts", "lists a prompt twice"),
         ({"prompts": []}, "prompts", "not allowed"),
         ({"trajectories": {"guidance": [7.5, 1]}}, "trajectories.guidance", "not ascending"),
@@ -75,7 +75,7 @@ def test_the_kind_of_a_study_selects_its_keys(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_with_its_key(tmp_path: Path, changes: Any, key: str, text: str) -> None:
-    content = {**VALID, **changes} if set(changes) & {"teleport", "figures"} else changed(**changes)
+    content = {**VALID, **changes} if set(changes) & {"low_nfe", "figures"} else changed(**changes)
     with pytest.raises(InputError, match=text) as caught:
         load_any(written(content, tmp_path))
     assert any(problem.key.startswith(key) for problem in caught.value.problems)

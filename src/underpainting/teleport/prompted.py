@@ -113,6 +113,12 @@ class PreparedApproach:
         """Level of the first network call."""
         return self._sampler.grid[self._approach.skipped_steps if self._approach.kind == "jump" else 0]
 
+    def calls(self, scale: float) -> int:
+        """Count the network calls of each latent under guidance of a scale."""
+        begin = self._approach.skipped_steps if self._approach.kind == "jump" else 0
+        unguided = self._approach.skipped_steps if self._approach.kind == "interval" else 0
+        return unguided + (self._sampler.calls(begin) - unguided) * (1 if scale in (0.0, 1.0) else 2)
+
     def make(self, batch: PromptBatch) -> Made:
         """Make the latents of a batch."""
         denoiser = CountingDenoiser(self._denoiser(batch.denoiser))

@@ -58,6 +58,8 @@ def test_network_calls(model: LatentModel, bases: PromptBases, sampler: str, kin
     unguided = SKIPPED if kind == "interval" else 0
     assert made(model, bases, approach, 3.0)[1] == 2 * (calls - unguided) + unguided
     assert made(model, bases, approach, 1.0)[1] == calls
+    prepared = PreparedApproach(approach, model.schedule, bases)
+    assert [prepared.calls(scale) for scale in (3.0, 1.0)] == [2 * (calls - unguided) + unguided, calls]
 
 
 def test_a_plain_run_is_the_samplers_own_with_the_steps_that_remain(model: LatentModel, bases: PromptBases) -> None:

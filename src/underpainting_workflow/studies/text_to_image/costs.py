@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from underpainting.samplers import registry
+from underpainting_workflow.studies.text_to_image import teleport_files
 from underpainting_workflow.studies.text_to_image.denoiser import FolderModel, HubModel
 from underpainting_workflow.studies.text_to_image.files import run_of
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
-from underpainting_workflow.studies.text_to_image.sampling import Run
+from underpainting_workflow.studies.text_to_image.sampling import Run, scale_name
 
 Wildcards = Mapping[str, str]
 _PACKED = 0.9  # compression ratio of noisy float32 latents
@@ -73,9 +74,23 @@ def stored_bytes(rule: str, study: TextToImageStudy, wildcards: Wildcards) -> in
     return round(2 * (steps + 1) * images(study) * 4 * latent_values(study) * _PACKED)
 
 
+def _jump_calls(study: TextToImageStudy, wildcards: Wildcards) -> int:
+    sweep, names = teleport_files.stage(study), (wildcards["scale"], wildcards["sampler"], wildcards["way"])
+    scale, sampler, way = teleport_files.run_of(study, *names)
+    return sweep.images * sweep.calls(sampler.name, way, scale)
+
+
+def _solution_calls(study: TextToImageStudy, wildcards: Wildcards) -> int:
+    sweep, solution = teleport_files.stage(study), teleport_files.stage(study).solution
+    estimates = len(sweep.prompts) * solution.seeds * registry.calls("heun", solution.steps)
+    return estimates * (1 if wildcards["scale"] == scale_name(1) else 2)
+
+
 _CALLS: dict[str, Callable[[TextToImageStudy, Wildcards], int]] = {
     "sample_latent_trajectories": _trajectory_calls,
     "perturb_latents": _perturbation_calls,
+    "sample_latent_teleport": _jump_calls,
+    "solve_latents": _solution_calls,
 }
 
 
@@ -83,4 +98,11 @@ def largest(rule: str, study: TextToImageStudy) -> int:
     """Return the network calls of the largest job of a rule, over all its images."""
     if rule == "perturb_latents":
         return 2 * _perturbed(study)
-    return images(study) * max(map(calls, study.trajectories.runs)) if rule in _CALLS else 0
+    if rule == "sample_latent_trajectories":
+        return images(study) * max(map(calls, study.trajectories.runs))
+    if study.teleport is None or rule not in _CALLS:
+        return 0
+    sweep = study.teleport
+    if rule == "solve_latents":
+        return _solution_calls(study, {"scale": scale_name(max(sweep.guidance))})
+    return sweep.images * max(sweep.calls(sampler.name, way, scale) for scale, sampler, way in sweep.runs())

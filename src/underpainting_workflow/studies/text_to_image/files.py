@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from underpainting_workflow.studies.files.sources import needed
+from underpainting_workflow.studies.text_to_image import teleport_files
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 from underpainting_workflow.studies.text_to_image.sampling import Run, scale_name
 from underpainting_workflow.studies.text_to_image.training import OwnModel
@@ -101,7 +102,9 @@ def report(name: str, _: TextToImageStudy) -> list[str]:
 
 def tables(name: str, study: TextToImageStudy) -> list[str]:
     """Return the tables."""
-    return [*geometry(name, study), *(f"results/{name}/tables/{table}.html" for table in ("geometry", "latent_claims"))]
+    names = ("geometry", "latent_claims")
+    own = [f"results/{name}/tables/{table}.html" for table in names]
+    return [*geometry(name, study), *own, *teleport_files.tables(name, study)]
 
 
 def geometry(name: str, study: TextToImageStudy) -> list[str]:

@@ -22,6 +22,7 @@ from underpainting_workflow.studies.text_to_image.perturbation import (
     PixelDistance,
 )
 from underpainting_workflow.studies.text_to_image.sampling import LatentTrajectories, Prompt
+from underpainting_workflow.studies.text_to_image.teleport import GaussiansConfig, LatentTeleport
 from underpainting_workflow.studies.text_to_image.training import AttributesConfig, OwnModel
 
 
@@ -62,6 +63,12 @@ class TextToImageStudy(Model):
         None,
         description="Distance between images; of `attributes` where there is a dataset, else of `pixels`, if not given.",
     )
+    gaussians: GaussiansConfig = Field(
+        default_factory=GaussiansConfig, description="Gaussians of latents, where there is `teleport`."
+    )
+    teleport: LatentTeleport | None = Field(
+        None, description="Jumps over the first steps, on images with captions; left out if not given."
+    )
     paper: Literal["stable-diffusion-v1-5"] | None = Field(
         None, description="The paper's model whose printed values stand beside this study's."
     )
@@ -101,7 +108,15 @@ class TextToImageStudy(Model):
     def _limited(self) -> TextToImageStudy:
         if self.limit:
             few = self.trajectories.model_copy(update={"seeds": min(self.limit, self.trajectories.seeds)})
-            self.__dict__.update(prompts=self.prompts[: self.limit], trajectories=few)
+            fewer = self.teleport.limited(self.limit) if self.teleport else None
+            self.__dict__.update(prompts=self.prompts[: self.limit], trajectories=few, teleport=fewer)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> TextToImageStudy:
+        if self.teleport is not None and self.dataset is None:
+            remedy = "name the images that the model was trained on as dataset, or remove the section"
+            raise InputError(Problem("jumps need real images with captions", remedy, "teleport"))
         return self
 
     @model_validator(mode="after")
