@@ -38,9 +38,9 @@ MAX_AXES = 1024
 RIDGES = tuple(10.0**power for power in range(-6, 1))
 """Penalties of the mean's weights, each times the number of latents."""
 
-VARIANCE_RIDGES = (1e-3, 1e-2, 1e-1)
+VARIANCE_RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 VARIANCE_AXES = 64
-_FISHER_STEPS = 30
+_FISHER_STEPS = 20
 _LARGEST_LOG = 30.0
 _ROUNDING = 1e-12  # of the leading component; less is no component
 _MATRICES = ("axes", "weights", "log_weights")  # with the vectors of the residual, nearly all of the file
