@@ -65,7 +65,7 @@ def test_a_job_is_expected_to_make_the_calls_that_it_makes(tmp_path: Path) -> No
     wildcards = {"scale": "g7.5", "sampler": "ddim-10", "way": "jump_prompt"}
     assert costs.network_calls("sample_latent_teleport", found, wildcards) == 3 * 3 * 16
     assert costs.largest("sample_latent_teleport", found) >= 3 * 3 * 16
-    assert costs.network_calls("solve_latents", found, {"scale": "g1"}) == 3 * 3 * (2 * 40 - 1)
+    assert costs.network_calls("solve_latents", found, {"scale": "g1"}) == 3 * 3 * (2 * 30 - 1)
     assert resources.runtime("sample_latent_teleport", found) >= 1 and resources.memory("solve_latents", found) > 0
 
 

@@ -84,7 +84,7 @@ def measure(images: MadeImages, names: Sequence[str], real: Mapping[str, Referen
     clusters = (images.prompts, images.seeds)
     found = distances.measure_distances(images.features, real, resamples, clusters=clusters)
     if (rmse := images.interval(images.errors, np.sqrt)) is not None:
-        columns |= _columns("rmse_to_network", rmse)
+        columns |= _columns("rmse_to_network", statistics.clip(rmse, 0))
     return Measured(images, columns | found.columns(), found)
 
 
@@ -104,11 +104,11 @@ def losses(measured: Measured, other: Measured, suffix: str = "") -> Columns:
         raise ValueError("images that are compared need the same prompts and seeds in the same order")
     columns: Columns = {}
     if (difference := first.interval(second.all_right - first.all_right)) is not None:
-        columns |= _columns(f"agreement_loss{suffix}", difference)
+        columns |= _columns(f"agreement_loss{suffix}", statistics.clip(difference, -1, 1))
     columns |= measured.found.losses(other.found, f"loss{suffix}")
     errors = np.stack([first.errors, second.errors], 1)
     relative = first.interval(errors, lambda mean: np.sqrt(mean[0] / mean[1]) - 1) if (errors[:, 1] > 0).any() else None
-    return columns if relative is None else columns | _columns(f"network_loss{suffix}", relative)
+    return columns if relative is None else columns | _columns(f"network_loss{suffix}", statistics.clip(relative, -1))
 
 
 def _columns(name: str, interval: Interval) -> Columns:

@@ -37,8 +37,8 @@ class GaussiansConfig(Model):
 class LatentSolution(Model):
     """The network's own flow under each prompt and guidance, solved with many steps from the same noise."""
 
-    seeds: int = Field(4, ge=2, description="Seeds of each prompt, the first ones.")
-    steps: int = Field(40, ge=2, le=1000, description="Steps of Heun's method, two estimates each but the last.")
+    seeds: int = Field(8, ge=2, description="Seeds of each prompt, the first ones.")
+    steps: int = Field(30, ge=2, le=1000, description="Steps of Heun's method, two estimates each but the last.")
 
 
 class Way(NamedTuple):
@@ -120,7 +120,7 @@ class LatentTeleport(Model):
         if self.skipped_steps[-1] >= self.steps:
             problem = f"{self.skipped_steps[-1]} leave none of the {self.steps} steps"
             raise InputError(Problem(problem, f"keep every number below {self.steps}", "skipped_steps"))
-        self.solution.default_to(seeds=min(4, self.seeds))
+        self.solution.default_to(seeds=min(8, self.seeds))
         if self.solution.seeds > self.seeds:
             problem = f"{self.solution.seeds} exceed the {self.seeds} seeds of the sweep"
             raise InputError(Problem(problem, "lower it", "solution.seeds"))
