@@ -21,9 +21,9 @@ from underpainting_workflow import tables
 from underpainting_workflow.runner import run
 
 NOTE = (
-    "Fraction of the images whose attribute, by the study's classifier, is what their caption says, with 95 % intervals. Real images are "
-    "held out of the training of the classifier; the VAE has seen them. Generated: plain runs of the main sampler with all steps; "
-    "their intervals are over prompts and seeds."
+    "Fraction of the images whose attribute, by the study's classifier, is what their caption says, with 95 % intervals. Real "
+    "images are held out of the training of the classifier; the VAE has seen them. Generated: plain runs of the main sampler "
+    "with all steps; their intervals are over prompts and seeds."
 )
 
 
