@@ -28,7 +28,7 @@ def tables(folder: Path) -> Iterator[str]:
     for file, heading in TABLES.items():
         if (folder / file).is_file():
             table = pd.read_csv(folder / file, keep_default_na=False, na_values=["nan", ""])
-            texts = table.columns[table.dtypes == object]
+            texts = table.select_dtypes(exclude="number").columns
             yield f"### {heading}\n\n{markdown(table.fillna(dict.fromkeys(texts, '')))}\n"
 
 
