@@ -1,4 +1,7 @@
 # Text-to-image studies with `teleport`: Gaussians of latents, jumps with them, and other ways at the same number of calls.
+HELD_OUT_SHOWN = 2000  # real images that agreement with captions is measured on
+
+
 rule encode_latents:
     input:
         **LATENT_MODEL,
@@ -205,6 +208,7 @@ rule tabulate_latent_teleport:
             subcategory="Tables",
             labels={"table": "Steps that jumps save in latent space"},
         ),
+        claims_csv="results/{study}/latent_teleport_claims.csv",
     log:
         "logs/{study}/latent_teleport_table.log",
     wildcard_constraints:
@@ -214,3 +218,35 @@ rule tabulate_latent_teleport:
         packages=packages_of("tabulate_latent_teleport"),
     script:
         "../scripts/tabulate_latent_teleport.py"
+
+
+rule tabulate_agreement:
+    input:
+        **LATENT_MODEL,
+        dataset="results/{study}/dataset.zarr.zip",
+        classifier="results/{study}/attributes.safetensors",
+        teleport="results/{study}/latent_teleport.csv",
+    output:
+        csv="results/{study}/agreement.csv",
+        html=report(
+            "results/{study}/tables/agreement.html",
+            caption="../workflow/report/agreement_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "Agreement with captions"},
+        ),
+    log:
+        "logs/{study}/agreement_table.log",
+    wildcard_constraints:
+        study=text_studies_with(text_to_image.teleport_files.has_sweep),
+    resources:
+        **text_needs("tabulate_agreement"),
+        device=of_study(lambda study: study.device),
+    params:
+        code=code_of("tabulate_agreement"),
+        packages=packages_of("tabulate_agreement"),
+        config=of_study(
+            lambda study: {"images": HELD_OUT_SHOWN, "compute": study.compute()}
+        ),
+    script:
+        "../scripts/tabulate_agreement.py"

@@ -13,7 +13,6 @@ from underpainting.analysis import geometry, trajectory_components
 from underpainting.io import artifacts, shards
 from underpainting.io.artifacts import array
 from underpainting.noise.levels import NoiseGrid
-from underpainting.samplers import trajectories as sampled
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
@@ -41,6 +40,22 @@ OSCILLATION_TEXTS = {
     "oscillation": "von Neumann's ratio of the steps in the plane of noise and image",
     "reversed_path": "fraction of the path in that plane that runs against the net movement",
 }
+
+
+def in_units_of_data(data: xr.Dataset) -> xr.Dataset:
+    """Convert states to x_t / alpha_t = x_0 + (sigma_t / alpha_t) noise, as diffusers' Euler and LMS keep them.
+
+    Args:
+        data: `state` (sample, step, ...), `alpha` and `sigma` (step), and any other arrays.
+
+    Returns:
+        the same dataset with converted states, alpha = 1 and sigma the noise-to-signal ratio; endpoint estimates have no unit
+        to convert.
+    """
+    alpha = data["alpha"]
+    with xr.set_options(keep_attrs=True):
+        state = (data["state"] / alpha).transpose(*data["state"].dims)
+        return data.assign({"state": state, "sigma": data["sigma"] / alpha, "alpha": xr.ones_like(alpha)})
 
 
 def flat(values: xr.DataArray) -> FloatArray:
@@ -93,7 +108,7 @@ def unchanged(data: xr.Dataset) -> xr.Dataset:
 
 def measured(files: list[str], of_data: bool) -> Iterator[xr.Dataset]:
     """Measure batch by batch; the null model of the plane pairs the very first trajectory with the very last one."""
-    convert = sampled.in_units_of_data if of_data else unchanged
+    convert = in_units_of_data if of_data else unchanged
     last = artifacts.load(files[-1])[["state", "alpha", "sigma"]].isel(sample=[-1])
     before = flat(convert(last)["state"])[:, -1]
     for batch in map(convert, shards.batches(files)):

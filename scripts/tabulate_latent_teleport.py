@@ -60,22 +60,23 @@ def part(rows: pd.DataFrame) -> tables.Part:
     return tables.Part(f"Guidance {first['guidance']:g}, {first['group']} prompts", note, pd.DataFrame(lines), {})
 
 
-def saved(table: pd.DataFrame) -> str:
+def saved(claims: pd.DataFrame) -> str:
     """Make the page of what jumps save."""
-    claims = pd.DataFrame(latent_teleport.claims(table), columns=Claim._fields)
     columns = {"claim": "Claim", "estimate": "Measured", "low": "Low", "high": "High", "null": "Null model", "n": "n"}
     shown = claims[[*columns, "reproduced"]].rename(columns={**columns, "reproduced": "Holds"})
     formats = dict.fromkeys(("Measured", "Low", "High", "Null model"), "{:.0%}")
     return tables.page(shown, "Steps that jumps save in latent space", SAVED_NOTE, formats)
 
 
-def main(inputs: list[str], csv: str, html: str, claims: str) -> None:
+def main(inputs: list[str], csv: str, html: str, claims: str, claims_csv: str) -> None:
     """Read the rows of every scale, write table and pages."""
     table = pd.DataFrame([row for file in inputs for row in json.loads(Path(file).read_text("utf-8"))])
     write_text(tables.csv(table), csv)
     parts = [part(rows) for _, rows in table.groupby(["guidance", "group"], sort=False)]
     write_text(tables.pages(parts, "Teleportation in latent space", NOTE), html)
-    write_text(saved(table), claims)
+    saving = pd.DataFrame(latent_teleport.claims(table), columns=Claim._fields)
+    write_text(tables.csv(saving), claims_csv)
+    write_text(saved(saving), claims)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Train a study's text encoder and U-Net, and write a latent model that diffusers reads; resume after an interruption."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import AutoencoderKL
 
 from underpainting.denoisers.compute import Compute, pick_device
 from underpainting.images import painted_digits
@@ -17,8 +16,11 @@ from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import Job, run
 from underpainting_workflow.training_runs import loss_curve, run_digest
 
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
 
-def training_set(dataset: str, encoder: AutoencoderKL, config: dict[str, Any]) -> TrainingSet:
+
+def training_set(dataset: str, encoder: "AutoencoderKL", config: dict[str, Any]) -> TrainingSet:
     """Make the training set of latents and captions, without the images left out, and a tokenizer of all captions."""
     data = artifacts.load(dataset)
     kept = data["left_out"].values == 0

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.startup import NEEDED
-from underpainting_workflow import drawing
+from underpainting_workflow import drawing, text_figures
 from underpainting_workflow.figures import FIGURES
 from underpainting_workflow.jobs import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
-DRAWN = [figure.draw for figure in FIGURES]
+DRAWN = [figure.draw for figure in (*FIGURES, *text_figures.FIGURES)]
 HEAVY = {
     "PIL",
     "diffusers",
@@ -32,6 +32,7 @@ HEAVY = {
     "torch_fidelity",
     "torchdiffeq",
     "torchvision",
+    "transformers",
     "xarray",
 }
 BROUGHT = {"xarray": {"pandas"}, "seaborn": {"pandas", "matplotlib"}}

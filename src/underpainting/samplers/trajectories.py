@@ -82,19 +82,3 @@ def record(
 def grid_of(data: xr.Dataset) -> NoiseGrid:
     """Return the noise levels of a dataset with `alpha` and `sigma` per step."""
     return NoiseGrid(data["alpha"].values, data["sigma"].values)
-
-
-def in_units_of_data(data: xr.Dataset) -> xr.Dataset:
-    """Convert states to x_t / alpha_t = x_0 + (sigma_t / alpha_t) noise, as diffusers' Euler and LMS keep them.
-
-    Args:
-        data: `state` (sample, step, ...), `alpha` and `sigma` (step), and any other arrays.
-
-    Returns:
-        the same dataset with converted states, alpha = 1 and sigma the noise-to-signal ratio; endpoint estimates have no unit
-        to convert.
-    """
-    alpha = data["alpha"]
-    with xr.set_options(keep_attrs=True):
-        state = (data["state"] / alpha).transpose(*data["state"].dims)
-        return data.assign({"state": state, "sigma": data["sigma"] / alpha, "alpha": xr.ones_like(alpha)})

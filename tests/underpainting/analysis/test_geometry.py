@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from scripts import measure_geometry
 from underpainting.analysis import comparison, geometry
 from underpainting.basis import eigenbasis
 from underpainting.denoisers import noise_prediction
@@ -298,7 +299,7 @@ def test_in_units_of_data_a_rotation_is_a_straight_line() -> None:
             "sigma": ("step", levels.sigma, {"units": "1"}),
         }
     )
-    line = trajectories.in_units_of_data(data)
+    line = measure_geometry.in_units_of_data(data)
     assert line["state"].attrs == line["sigma"].attrs == {"units": "1"}
     assert line["state"].dims == trajectories.TRAJECTORY_DIMS
     explained = geometry.explained_variance(line["state"].values.reshape(3, len(levels), -1))

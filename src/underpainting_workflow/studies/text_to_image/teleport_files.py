@@ -49,7 +49,7 @@ def tables(name: str, study: TextToImageStudy) -> list[str]:
     """Return the tables of the sweep and of the Gaussians, where the study has them."""
     if study.teleport is None:
         return []
-    names = ("gaussians", "latent_teleport", "latent_teleport_claims")
+    names = ("agreement", "gaussians", "latent_teleport", "latent_teleport_claims")
     return [f"results/{name}/tables/{table}.html" for table in names]
 
 
