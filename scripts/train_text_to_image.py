@@ -24,7 +24,7 @@ def training_set(dataset: str, encoder: "AutoencoderKL", config: dict[str, Any])
     """Make the training set of latents and captions, without the images left out, and a tokenizer of all captions."""
     data = artifacts.load(dataset)
     kept = data["left_out"].values == 0
-    latents = vae.encode(encoder, torch.from_numpy(load_bytes(dataset)[kept]))
+    latents = vae.encode(encoder, torch.from_numpy(load_bytes(dataset)))[torch.from_numpy(kept)]
     captions = painted_digits.draw_captions(data["attributes"].values[kept], config["left_out"], config["empty"])
     return TrainingSet(latents, captions, train_tokenizer(painted_digits.complete_captions(), config["tokens"]))
 
