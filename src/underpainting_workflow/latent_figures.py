@@ -176,6 +176,31 @@ at low guidance from the same noise.
 """,
     ),
     Figure(
+        draw="units",
+        file="fig_units",
+        category="Samplers and guidance",
+        label="Units of the state",
+        inputs={
+            "trajectories": geometry.straight_trajectories,
+            "common": partial(geometry.of_main_scale, "geometry"),
+            "of_data": partial(geometry.of_main_scale, "geometry_of_data"),
+        },
+        config=lambda study: {
+            **_example(study),
+            "labels": list(geometry.labels(study).values()),
+            "pair": [geometry.labels(study)[run.sampler.id] for run in geometry.straight_samplers(study)],
+            "heading": f"guidance {study.trajectories.main.guidance:g}, seed {study.seed_shown}",
+        },
+        title="Straight or turning: the units of the state",
+        caption="""
+The trajectories of *{{ snakemake.wildcards.study }}* in two units of the state: x_t = α_t x₀ + σ_t noise, and x_t / α_t, which
+diffusers' Euler and LMS samplers keep; App. B.8.1 of Wang & Vastola (2023) finds their trajectories "more linear, 1D". **A**: one
+trajectory of each sampler named, in the plane of x₀ and x_T, each axis in units of the norms of its ends. **B**: fraction of a
+trajectory's variance outside its first principal component, mean and 95 % interval over prompts and seeds. Where all samplers
+agree in the same units, the difference is one of units.
+""",
+    ),
+    Figure(
         draw="latent_endpoints",
         file="fig27_latent_endpoints",
         category="Trajectories",

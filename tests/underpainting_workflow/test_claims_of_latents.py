@@ -157,3 +157,10 @@ def test_no_effect_is_not_reproduced(seed: int) -> None:
     for row in found:
         if "distance in features" in row.claim:
             assert row.reproduced != "yes", row
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, "yes"), (2.0, "no")])
+def test_projections_are_compared_with_theory(factor: float, expected: str) -> None:
+    gain = np.array([1.5, 1.5, 0.3])[None, None, :, None] * np.ones((PROMPTS * SEEDS, 6, 1, 1)) / factor
+    data = perturbed(2, 2).assign(predicted=(("sample", "step", "direction", "time"), gain))
+    assert verdicts(latents.of_perturbation(data, 1.0), "against theory") == {expected}

@@ -195,7 +195,28 @@ def of_perturbation(data: xr.Dataset, scale: float) -> list[Claim]:
                     null=exact(EQUAL, 1.0),
                 )
             )
-    return [*rows, *_projections(data, scale, along)]
+    return [*rows, *_projections(data, scale, along), *_slope(data, scale, along)]
+
+
+def _slope(data: xr.Dataset, scale: float, along: NDArray[np.bool_]) -> list[Claim]:
+    """Fit final projections along components to Eq. 14 by a line through the origin, if the Gaussian is known."""
+    if "predicted" not in data:
+        return []
+    measured = (data["projection"].isel(time=-1) / data["size"]).mean("strength").values[..., along]
+    predicted = data["predicted"].isel(time=-1).values[..., along]
+    null = Null(EQUAL, interval(data, measured.mean((1, 2))))
+    return [
+        of_interval(
+            f"At guidance {scale:g}, gain of the projection from perturbations along PCs, measured against theory: "
+            "slope 0.8 to 1.25",
+            "Eq. 14",
+            "1",
+            _ratio(data, (measured * predicted).mean((1, 2)), np.square(predicted).mean((1, 2))),
+            at_least=0.8,
+            at_most=1.25,
+            null=null,
+        )
+    ]
 
 
 def _projections(data: xr.Dataset, scale: float, along: NDArray[np.bool_]) -> list[Claim]:

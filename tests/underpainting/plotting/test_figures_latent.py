@@ -18,6 +18,7 @@ from underpainting.plotting import (
     perturbation_grid,
     perturbation_images,
     prompts,
+    units,
 )
 
 RGB = (3, 8, 8)
@@ -80,6 +81,13 @@ def draw_geometry(scales: list[float]) -> Figure:
     return guidance.geometry(by_scale, walks, {scale: decoded() for scale in scales}, prompts.quote(PROMPT))
 
 
+def draw_units(samplers: list[str]) -> Figure:
+    prompt, seed = np.divmod(np.arange(6), 3)
+    both = {"prompt": ("sample", prompt), "seed": ("sample", seed)}
+    data = {name: {unit: shapes(50).assign(both) for unit in units.UNITS} for name in samplers}
+    return units.straightness({name: walk(51, RGB) for name in samplers[-2:]}, data, "guidance 7.5, seed 100")
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "generation": lambda: latent_generation.latent_generation(walk(51, RGB), decoded(), 9, PROMPT),
     "components": lambda: manifold.components(decoded(), ("state", "difference"), 6),
@@ -93,6 +101,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         xr.DataArray(pictures(5, 4, 2)), SAMPLERS, [1, 3, 7.5, 15], ["seed 100", "seed 101"], PROMPT
     ),
     "samples-one": lambda: guidance.samples(xr.DataArray(pictures(2, 1, 1)), SAMPLERS[:2], [1], ["seed 100"], ""),
+    "units": lambda: draw_units(SAMPLERS),
+    "units-one": lambda: draw_units(SAMPLERS[:1]),
     "guidance": lambda: draw_geometry([1, 3, 7.5, 15]),
     "guidance-two": lambda: draw_geometry([1, 7.5]),
 }

@@ -77,6 +77,18 @@ def pair_of_trajectories(name: str, study: TextToImageStudy) -> list[str]:
     return [files.trajectory(name, run) for run in pair_of_samplers(study)]
 
 
+def straight_samplers(study: TextToImageStudy) -> list[Run]:
+    """Return the runs whose units are compared at the main scale: the main sampler, and LMS or Euler if there is one."""
+    main, *others = study.trajectories.samplers
+    scaled = sorted((choice for choice in others if choice.kind.scaled), key=lambda choice: choice.name != "lms")
+    return [Run(sampler, study.trajectories.main.guidance) for sampler in (main, *scaled[:1])]
+
+
+def straight_trajectories(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the trajectories of `straight_samplers`."""
+    return [files.trajectory(name, run) for run in straight_samplers(study)]
+
+
 def distance_weights(name: str, study: TextToImageStudy) -> list[str]:
     """Return the file of the distance between images: the classifier of attributes, or the backbone of LPIPS, if any."""
     distance = study.distance_used
