@@ -195,7 +195,7 @@ at low guidance from the same noise.
         caption="""
 The trajectories of *{{ snakemake.wildcards.study }}* in two units of the state: x_t = α_t x₀ + σ_t noise, and x_t / α_t, which
 diffusers' Euler and LMS samplers keep; App. B.8.1 of Wang & Vastola (2023) finds their trajectories "more linear, 1D". **A**: one
-trajectory of each sampler named, in the plane of x₀ and x_T, each axis in units of the norms of its ends. **B**: fraction of a
+trajectory of each sampler named, in the plane of x₀ and x_T, in units of the norm of its first state. **B**: fraction of a
 trajectory's variance outside its first principal component, mean and 95 % interval over prompts and seeds. Where all samplers
 agree in the same units, the difference is one of units.
 """,

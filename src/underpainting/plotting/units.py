@@ -26,23 +26,24 @@ def straightness(
         shapes: sampler's label to `common` and `of_data`, each with `explained_state` (sample, component), `prompt` and `seed`.
         heading: of panel A.
     """
-    figure = style.new_figure(2.9)
+    figure = style.new_figure(3.3)
     left, right = figure.subplots(1, 2)
     for line, (label, one) in zip(("-", ":"), trajectories.items(), strict=False):
         states = one["state"].values.reshape(one.sizes["step"], -1).astype(np.float64)
         for unit, values in (("common", states), ("of_data", states / one["alpha"].values[:, None])):
             color, _, name = UNITS[unit]
-            path = geometry.plane_coordinates(values) / [np.linalg.norm(values[0]), np.linalg.norm(values[-1])]
+            path = geometry.plane_coordinates(values) / np.linalg.norm(values[0])
             left.plot(path[:, 0], path[:, 1], color=color, ls=line, marker=".", ms=2.5, label=f"{label}: {name}")
-    left.set(xlabel="along $x_T$, over its norm", ylabel="orthogonal, over the norm of $x_0$")
-    left.legend(loc="best")
+    left.set(xlabel="along $x_T$, over the norm of the first state", ylabel="orthogonal, towards $x_0$, likewise")
+    left.set_aspect("equal", adjustable="datalim")
+    style.legend_below(left)
     style.panel_title(left, "A", heading)
     for unit, (color, marker, label) in UNITS.items():
         _outside(right, {name: data[unit] for name, data in shapes.items()}, color, marker, label)
     right.set_yticks(range(len(shapes)), list(shapes))
     right.invert_yaxis()
     right.set(xscale="log", xlabel="variance outside the first PC", ylabel="sampler")
-    right.legend(title="states as", loc="best")
+    style.legend_below(right)
     style.panel_title(right, "B", "Straightness by units of the state")
     return figure
 
