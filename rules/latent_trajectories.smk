@@ -48,6 +48,7 @@ rule perturb_latents:
         **LATENT_MODEL,
         trajectories="results/{study}/trajectories/{sampler}/{scale}.zarr.zip",
         distance=files_of(latent_geometry.distance_weights),
+        gaussians=files_of(latent_geometry.gaussians),
     output:
         responses="results/{study}/perturbation/{sampler}/{scale}.zarr.zip",
         images="results/{study}/perturbation_images/{sampler}/{scale}.zarr.zip",

@@ -12,7 +12,6 @@ from underpainting import meter
 from underpainting.analysis import geometry, perturbation, perturbation_grid, trajectory_components
 from underpainting.analysis.perturbation import Directions
 from underpainting.analysis.perturbation_grid import GridResponse
-from underpainting.basis import eigenbasis
 from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.denoisers.compute import Compute
 from underpainting.denoisers.latent_model import LatentModel
@@ -22,6 +21,7 @@ from underpainting.io.artifacts import array
 from underpainting.quality.image_distance import ImageDistance, make_distance
 from underpainting.samplers import trajectories as sampled
 from underpainting.samplers.walk import Sampler
+from underpainting_workflow import prompt_gaussians
 from underpainting_workflow.decoded import byte_images, decode
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
@@ -37,8 +37,12 @@ class Experiment(NamedTuple):
     model: LatentModel
     sampler: Sampler
     distance: ImageDistance
-    basis: Eigenbasis | None
+    bases: list[Eigenbasis]
     config: dict[str, Any]
+
+    def basis_of(self, prompt: int) -> Eigenbasis | None:
+        """Return the Gaussian of a prompt's latents, that of all latents if the prompt has none; None if none is known."""
+        return self.bases[self.config["gaussians"][prompt]] if self.bases else None
 
     @property
     def strengths(self) -> list[float]:
@@ -123,21 +127,20 @@ def decoded(response: GridResponse, model: LatentModel) -> FloatArray:
     return decode(model, torch.cat([reference, response.final], 1))
 
 
-def predicted(vectors: FloatArray, experiment: Experiment) -> dict[str, xr.DataArray]:
-    """Predict the gains of one trajectory by the Gaussian of the latents (Eq. 14)."""
-    if experiment.basis is None:
+def predicted(vectors: FloatArray, prompt: int, experiment: Experiment) -> dict[str, xr.DataArray]:
+    """Predict the gains of one trajectory by the Gaussian of its prompt's latents (Eq. 14)."""
+    basis = experiment.basis_of(prompt)
+    if basis is None:
         return {}
     unit = torch.from_numpy(vectors)
-    variances = (unit @ experiment.basis.vectors).square() @ experiment.basis.variances
+    variances = (unit @ basis.vectors).square() @ basis.variances
     numbers = tuple(experiment.components)
     kinds = tuple("random" if number < 0 else "component" for number in numbers)
     towards = Directions(unit, kinds, numbers, variances, 0)  # type: ignore[arg-type]
     length = len(experiment.sampler.grid)
     gains = np.full((1, len(experiment.config["steps"]), len(unit), length), np.nan, np.float32)
     for row, step in enumerate(experiment.config["steps"]):
-        gains[0, row, :, step:] = perturbation.predict_gains(experiment.basis, towards, experiment.sampler.grid, step)[
-            0
-        ]
+        gains[0, row, :, step:] = perturbation.predict_gains(basis, towards, experiment.sampler.grid, step)[0]
     return {
         "predicted": array(gains, ("sample", "step", "direction", "time"), "gain by theory", missing=BEFORE),
         "variance": array(variances[None].numpy(), ("sample", "direction"), "variance of latents along the direction"),
@@ -202,7 +205,7 @@ def grids(data: xr.Dataset, experiment: Experiment, shown: Shown) -> Iterator[xr
         found = responses(one, vectors, experiment)
         pictures = [decoded(response, experiment.model) for response in found]
         shown.keep(one, pictures)
-        both = {**predicted(vectors, experiment), **settings(experiment)}
+        both = {**predicted(vectors, int(one["prompt"]), experiment), **settings(experiment)}
         yield measured(one, found, pictures, experiment).assign(both)
 
 
@@ -219,10 +222,10 @@ def chosen(data: xr.Dataset, config: dict[str, Any]) -> xr.Dataset:
 def main(inputs: dict[str, str], outputs: dict[str, str], study: str, config: dict[str, Any], compute: Compute) -> None:
     """Perturb, continue sampling, measure; write the measures and the shown images."""
     model = LatentModel.load(Path(inputs["index"]).parent, compute)
-    basis: Any = eigenbasis.load(inputs["eigenbasis"]) if "eigenbasis" in inputs else None
+    bases = prompt_gaussians.load(inputs["gaussians"]) if "gaussians" in inputs else []
     sampler = sampled.make_sampler(config["sampler"], model.schedule)
     distance = make_distance(config["distance"], inputs.get("distance"))
-    experiment = Experiment(model, sampler, distance, basis, config)
+    experiment = Experiment(model, sampler, distance, bases, config)
     data = chosen(artifacts.load(inputs["trajectories"]), config)
     each = perturbation_grid.network_evaluations(
         sampler, config["steps"], len(experiment.components), len(experiment.sizes)

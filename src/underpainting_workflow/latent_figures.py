@@ -129,7 +129,8 @@ Wang & Vastola (2023), mean over prompts and seeds. **A**: distance between the 
 the colour bar), by sampler step and strength of the perturbation (in units of the norm of the initial noise), along a principal
 component of the trajectory's noise predictions and in a random direction. **B**: projection of the difference of the states
 onto the perturbation, in units of the perturbation, along the sampling; one line per time of the perturbation, which begins at 1.
-Along the signal manifold it should be amplified, in a random direction decay (Eq. 14).
+Along the signal manifold it should be amplified, in a random direction decay (Eq. 14). Dashed, where the study has Gaussians of
+its latents: Eq. 14 for the Gaussian of the prompt, which knows nothing of guidance.
 """,
     ),
     Figure(

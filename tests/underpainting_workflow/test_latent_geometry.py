@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
+from scripts import perturb_latents
+from underpainting.basis.eigenbasis import Eigenbasis
 from underpainting.io.errors import InputError
+from underpainting.samplers.walk import Sampler
 from underpainting_workflow import text_figures, text_preflight
 from underpainting_workflow.studies import TextToImageStudy
 from underpainting_workflow.studies.errors import from_validation
@@ -105,3 +111,23 @@ def test_every_figure_has_a_rule_and_a_file_of_its_own() -> None:
     rules = [figure.rule for figure in text_figures.FIGURES]
     files = [figure.file for figure in text_figures.FIGURES]
     assert len(set(rules)) == len(rules) and len(set(files)) == len(files)
+
+
+def test_perturbations_are_predicted_by_the_gaussian_of_their_prompt() -> None:
+    """Along the first component of a prompt's Gaussian the gain of the image is that of Eq. 14."""
+    vectors = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 16)))[0]
+    bases = [
+        Eigenbasis(torch.zeros(16), torch.from_numpy(vectors), variances, float(variances.sum()), (4, 2, 2))
+        for variances in (torch.linspace(3, 1, 16).double(), torch.linspace(0.5, 0.1, 16).double())
+    ]
+    sampler = Sampler("ddim", 20, DDIMScheduler())
+    config = {"components": [0], "random": 1, "steps": [5, 10], "gaussians": [0, 1]}
+    experiment = perturb_latents.Experiment(None, sampler, None, bases, config)  # type: ignore[arg-type]
+    directions = np.stack([vectors[:, 0], vectors[:, 15]])
+    for prompt, variance in enumerate((3.0, 0.5)):
+        found = perturb_latents.predicted(directions, prompt, experiment)
+        level = sampler.grid[5]
+        expected = (variance / (level.sigma**2 + variance * level.alpha**2)) ** 0.5
+        assert float(found["predicted"][0, 0, 0, -1]) == pytest.approx(expected, rel=1e-5)
+        assert np.isnan(found["predicted"].values[0, 1, :, :10]).all()
+    assert perturb_latents.predicted(directions, 0, experiment._replace(bases=[])) == {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from underpainting_workflow.studies.text_to_image import files
+from underpainting_workflow.studies.text_to_image import files, teleport_files
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 from underpainting_workflow.studies.text_to_image.perturbation import LpipsDistance
 from underpainting_workflow.studies.text_to_image.sampling import Run, scale_name
@@ -97,6 +97,19 @@ def distance_weights(name: str, study: TextToImageStudy) -> list[str]:
     return [f"results/{name}/attributes.safetensors"] * (distance.name == "attributes")
 
 
+def gaussians(name: str, study: TextToImageStudy) -> list[str]:
+    """Return the Gaussians of latents, which predict the response to perturbations, of a study that has them."""
+    if not teleport_files.has_sweep(study):
+        return []
+    return [f"results/{name}/gaussians/{teleport_files.GAUSSIANS['gaussians']}"]
+
+
+def gaussian_of_prompts(study: TextToImageStudy) -> list[int]:
+    """Return for each prompt the place of its Gaussian in `gaussians`; 0, that of all latents, if it has none."""
+    known = list(study.teleport.known) if study.teleport else []
+    return [1 + known.index(one) if one in known else 0 for one in study.prompts]
+
+
 def labels(study: TextToImageStudy) -> dict[str, str]:
     """Return the labels of the samplers, by id, the main one first; without steps where a kind occurs once."""
     kinds = [choice.name for choice in study.trajectories.samplers]
@@ -167,6 +180,7 @@ def perturbation_settings(study: TextToImageStudy, sampler: str, scale: str) -> 
         "steps": stage.steps(run.sampler.steps),
         "strengths": list(stage.strengths),
         "prompt_count": stage.prompts,
+        "gaussians": gaussian_of_prompts(study),
         "seeds": stage.seeds,
         "distance": study.distance_used.name,
         "batch_size": study.trajectories.batch_size,
