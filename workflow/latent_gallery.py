@@ -44,15 +44,14 @@ def pictures(name: str, folder: Path, docs: Path) -> Iterator[str]:
 
 
 def main(root: Path = ROOT) -> None:
-    """Write the page, if a study is built to its claims."""
+    """Write the page: what is typed by hand, then the studies that are built to their claims."""
     results, docs = root / "results", root / "docs"
     parts = [HEAD.read_text(encoding="utf-8")]
     for file in sorted((root / "config" / "studies").glob("*.yaml")):
         folder = results / file.stem
         if (folder / "latent_claims.csv").is_file() and isinstance(study := load_any(file), TextToImageStudy):
             parts += [f"## {study.title}\n\n{study.description}\n", *tables(folder), *pictures(file.stem, folder, docs)]
-    if len(parts) > 1:
-        write_text("\n".join(parts), docs / PAGE)
+    write_text("\n".join(parts), docs / PAGE)
 
 
 if __name__ == "__main__":
