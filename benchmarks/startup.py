@@ -73,6 +73,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
         "underpainting_workflow.drawing.perturbed",
         "underpainting_workflow.drawing.responses",
         "underpainting_workflow.drawing.samplers",
+        "underpainting_workflow.drawing.units",
         "underpainting_workflow.drawing.low_nfe_samples",
         "underpainting_workflow.drawing.eigenbasis",
         "underpainting_workflow.drawing.emergence",
