@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,16 @@ def make(folder: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def words(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The study with its trajectories; for reading only."""
     return Project(once(tmp_path_factory, "words", lambda folder: make(folder).build("trajectories")))
+
+
+@pytest.fixture
+def words(sampled: Project, tmp_path: Path) -> Project:
+    """A copy of the study with its trajectories, file times and Snakemake's records included, to be changed at will."""
+    shutil.copytree(sampled.folder, tmp_path / "project", copy_function=shutil.copy2, symlinks=True)
+    return Project(tmp_path / "project")
 
 
 def test_trajectories_end_at_the_images_of_diffusers(words: Project) -> None:
@@ -70,14 +78,11 @@ def test_trajectories_end_at_the_images_of_diffusers(words: Project) -> None:
 def test_only_what_a_change_concerns_runs_again(words: Project) -> None:
     content = {**WORDS, "trajectories": {**WORDS["trajectories"], "guidance": [1, 3, 7.5]}}
     words.write(content)
-    try:
-        assert words.planned("trajectories")["sample_latent_trajectories"] == 2
-        words.write({**WORDS, "figures": {"dpi": 70}})
-        assert words.planned("trajectories") == {}
-        words.write({**WORDS, "prompts": ["one red", "one"]})
-        assert words.planned("trajectories")["sample_latent_trajectories"] == 4
-    finally:
-        words.write(WORDS)
+    assert words.planned("trajectories")["sample_latent_trajectories"] == 2
+    words.write({**WORDS, "figures": {"dpi": 70}})
+    assert words.planned("trajectories") == {}
+    words.write({**WORDS, "prompts": ["one red", "one"]})
+    assert words.planned("trajectories")["sample_latent_trajectories"] == 4
 
 
 def test_geometry_is_measured_as_in_studies_of_images(words: Project) -> None:

@@ -6,44 +6,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from underpainting_workflow.studies.base import Model, Place, Repository, Revision
+from underpainting_workflow.studies.base import Place
+from underpainting_workflow.studies.denoiser import HubDenoiser, PathDenoiser
 from underpainting_workflow.studies.text_to_image.training import OwnModel
 
+Variant = Annotated[Literal["", "fp16"], Field(description="Files to use: `fp16` for those in half precision.")]
 
-class HubModel(Model):
+
+class HubModel(HubDenoiser):
     """A latent text-to-image model of the Hugging Face Hub, at a pinned revision; safetensors only."""
 
-    source: Literal["hub"]
-    repository: Repository = Field(description="owner/name on the Hub.")
-    revision: Revision = Field(description="The commit to use: 40 hexadecimal digits.")
-    variant: Literal["", "fp16"] = Field("", description="Files to use: `fp16` for those in half precision.")
-
-    @property
-    def place(self) -> str:
-        """Empty: the model has no path on this machine."""
-        return ""
-
-    def settings(self) -> dict[str, Any]:
-        """Return the keys that the copy of the model depends on."""
-        return self.model_dump()
+    variant: Variant = ""
 
 
-class FolderModel(Model):
+class FolderModel(PathDenoiser):
     """A folder that `save_pretrained` of a StableDiffusionPipeline wrote; safetensors only."""
 
-    source: Literal["path"]
-    path: Place = Field(description="The folder, relative to where snakemake runs; may begin with `{data}`.")
-    variant: Literal["", "fp16"] = Field("", description="Files to use: `fp16` for those in half precision.")
-    obtain: str = Field("", description="How to obtain the model; shown if it is missing.")
-
-    @property
-    def place(self) -> str:
-        """The path of the model on this machine."""
-        return self.path
-
-    def settings(self) -> dict[str, Any]:
-        """Return the keys that the copy of the model depends on besides the files."""
-        return self.model_dump(exclude={"path", "obtain"})
+    variant: Variant = ""
 
 
 class TrainedModel(OwnModel):

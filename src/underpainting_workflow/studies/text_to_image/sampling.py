@@ -22,6 +22,17 @@ def scale_name(scale: float) -> str:
     return f"g{scale:g}"
 
 
+def ascending_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
+    """Return scales of guidance if they are sorted, each once.
+
+    Raises:
+        InputError: they are not.
+    """
+    if list(scales) != sorted(set(scales)):
+        raise InputError(Problem(f"{quote(list(scales))} is not ascending", "sort it, each scale once"))
+    return scales
+
+
 class Run(NamedTuple):
     """A sampler with a guidance scale."""
 
@@ -63,9 +74,7 @@ class LatentTrajectories(Model):
     @field_validator("guidance")
     @classmethod
     def _ascending(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
-        if list(scales) != sorted(set(scales)):
-            raise InputError(Problem(f"{quote(list(scales))} is not ascending", "sort it, each scale once"))
-        return scales
+        return ascending_scales(scales)
 
     @property
     def main(self) -> Run:

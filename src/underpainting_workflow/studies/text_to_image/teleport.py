@@ -8,11 +8,10 @@ from typing import Literal, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from underpainting.io.errors import InputError, Problem
-from underpainting.io.messages import quote
 from underpainting.samplers import registry
 from underpainting_workflow.studies.base import Model, ascending
 from underpainting_workflow.studies.sampling import AutoencoderConfig, SamplerChoice, distinct
-from underpainting_workflow.studies.text_to_image.sampling import Prompt, Scale
+from underpainting_workflow.studies.text_to_image.sampling import Prompt, Scale, ascending_scales
 
 Gaussian = Literal["common", "prompt", "predicted"]
 PLAIN, INTERVAL, JUMP, GUIDED, RELATIVE = "plain", "interval", "jump", "guided", "relative"
@@ -111,9 +110,7 @@ class LatentTeleport(Model):
     @field_validator("guidance")
     @classmethod
     def _ascending(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
-        if list(scales) != sorted(set(scales)):
-            raise InputError(Problem(f"{quote(list(scales))} is not ascending", "sort it, each scale once"))
-        return scales
+        return ascending_scales(scales)
 
     @model_validator(mode="after")
     def _fits(self) -> LatentTeleport:
