@@ -34,6 +34,7 @@ rule geometry:
             lambda name, entry: files.trajectories.of_samplers("geometry", name, entry)
         ),
         of_all(lambda name, entry: [f"results/{name}/tables/geometry.html"]),
+        of_text(text_to_image.files.geometry),
 
 
 rule teleport:
@@ -46,6 +47,7 @@ rule teleport:
             ]
             + [f"results/{name}/tables/low_nfe.html"] * files.low_nfe.swept(entry)
         ),
+        of_text(text_to_image.teleport_files.tables),
 
 
 rule residual:

@@ -5,6 +5,7 @@ import os
 # for workflow/report/workflow.rst, which sees the configuration
 config["about"] = {
     name: {
+        "kind": entry.kind,
         "title": escape_rst(entry.title),
         "description": escape_rst(entry.description),
     }

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from underpainting.images import datasets, painted_digits
 from underpainting.images.painted_digits import PaintedDigits
 from underpainting.io import artifacts
+from underpainting_workflow.decoded import byte_images
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
-
-BYTES = {"dtype": "uint8", "scale_factor": 2 / 255, "add_offset": -1.0}
 
 
 def grey_digits(config: dict[str, Any], place: str) -> tuple[NDArray[np.uint8], NDArray[np.integer]]:
@@ -40,11 +39,9 @@ def parts(painted: PaintedDigits, left_out: NDArray[np.int8]) -> Iterator[xr.Dat
     for start in range(0, len(painted.images), size):
         images, attributes, marks = (array[start : start + size] for array in (*painted, left_out))
         values = images.astype(np.float32) / 127.5 - 1.0
-        array = artifacts.image_array(values, ("sample", *artifacts.IMAGE_DIMS), "painted digits")
-        array.encoding = BYTES
         word = "number of the word of each attribute; -1 for none"
         arrays = {
-            "images": array,
+            "images": byte_images(values, ["sample"], "painted digits"),
             "attributes": artifacts.array(attributes, ("sample", "attribute"), word),
             "left_out": artifacts.array(marks, "sample", "1 if the text-to-image model is not trained on the image"),
         }

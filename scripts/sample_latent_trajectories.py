@@ -1,7 +1,6 @@
 """Sample trajectories of latents, of every prompt and seed, with one sampler and one scale of guidance."""
 
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from underpainting.denoisers.prompted import Guidance
 from underpainting.io import artifacts
 from underpainting.samplers import trajectories
 from underpainting.samplers.walk import Sampler
+from underpainting_workflow import prompt_batches
 from underpainting_workflow.origins import origin
 from underpainting_workflow.runner import run
 
@@ -25,12 +25,10 @@ READ = "unet", "vae", "text_encoder", "tokenizer", "scheduler"
 def sampled(model: LatentModel, sampler: Sampler, guidance: Guidance, config: dict[str, Any]) -> Iterator[xr.Dataset]:
     """Yield the trajectories batch by batch: every seed of the first prompt, then of the next."""
     embeddings = model.embed(config["prompts"])
-    pairs = list(product(range(len(config["prompts"])), range(*config["seeds"])))
-    for start in range(0, len(pairs), config["batch_size"]):
-        numbers, seeds = zip(*pairs[start : start + config["batch_size"]], strict=True)
-        denoiser = model.denoiser(embeddings[list(numbers)], guidance)
+    for prompts, seeds in prompt_batches.numbers(config):
+        denoiser = model.denoiser(embeddings[prompts], guidance)
         batch = trajectories.record(sampler, denoiser, seeds, model.latent_shape)
-        yield batch.assign(prompt=artifacts.array(np.array(numbers), "sample", "number of the prompt"))
+        yield batch.assign(prompt=artifacts.array(np.array(prompts), "sample", "number of the prompt"))
 
 
 def main(inputs: dict[str, str], output: str, study: str, config: dict[str, Any], compute: Compute) -> None:

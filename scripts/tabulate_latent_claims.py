@@ -13,7 +13,7 @@ NOTE = (
     "Intervals by resampling prompts and seeds as clusters; n is the number of trajectories. The null value is the same quantity "
     "for a null model, which knows nothing about the claim; an exact one has no interval. Reproduced is `no` if the interval "
     "lies outside of the claim's bounds, `undecided` if it contains a bound, `trivial` if it lies within the bounds but the null "
-    "model's whole interval does, too, `undecided` if it overlaps with the null model's, and `yes` otherwise. The paper's values "
+    "model's interval does, too, `undecided` if it overlaps with the null model's, and `yes` otherwise. The paper's values "
     "are those of Stable Diffusion 1.5, PNDM with 51 times; bounds from its Table 2 are its values plus half a unit of the last "
     "digit. Bounds with the source `project target` are this project's own, not the paper's."
 )

@@ -53,7 +53,7 @@ class Figure(Generic[StudyModel]):
         condition: function of the study that returns whether it has this figure.
         holds: arrays held in memory while drawing, as in `studies.resources`.
         title: heading on the pages that `make gallery` writes; empty if it is not shown there.
-        variant: tells figures of the same module apart.
+        variant: name of the rule behind that of the module, where several figures share a module.
     """
 
     draw: str

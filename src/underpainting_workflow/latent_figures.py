@@ -34,8 +34,8 @@ _PERTURBED = """
 Final images of {{ snakemake.params.config.label }} of *{{ snakemake.wildcards.study }}*, seed {{
 snakemake.params.config.case[0] }}, after a perturbation of the state, as Fig. %s of Wang & Vastola (2023). Rows: sampler
 step of the perturbation; columns: its strength, in units of the norm of the initial noise (0.04 is K = 5 of Stable
-Diffusion, 0.16 is K = 20). The direction is %s. The middle column is the image without a perturbation; the sampler starts
-anew at the perturbed step there, too.
+Diffusion, 0.16 is K = 20). The direction is %s. The middle column is the image without a perturbation; the sampler begins
+again at the perturbed step there, too.
 """
 _COMPONENT = (
     "principal component {{ snakemake.params.config.case[1] + 1 }} of the trajectory's centred noise predictions"

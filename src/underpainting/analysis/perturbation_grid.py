@@ -4,7 +4,7 @@ The state x_s of a trajectory is moved by K v along a unit vector v, and samplin
 
     x'_s = x_s + K v,     projection of the difference  v . (x'_t - x_t),     t = s, ..., N
 
-The reference x_t is sampled again from the unperturbed x_s: a multistep sampler starts anew at s in both. For Gaussian data the
+The reference x_t is sampled again from the unperturbed x_s: a multistep sampler begins at s again in both. For Gaussian data the
 projection is K times the gain of `perturbation.predict_gains`. The authors perturb along principal components of the centred
 noise predictions of the same trajectory ("PC6 of U-Net output") and along a random direction.
 """

@@ -16,7 +16,7 @@ intervals are too narrow. Explained variances that differ from 1 by noise alone 
 least certain for few seeds with a heavy tail, and for ranks, which are no smooth function of a mean. `benchmarks/coverage.py`
 measures it.
 
-Samples that share a prompt, or the noise of a seed, are not independent. `clustered_interval` resamples such clusters whole, each
+Samples that share a prompt, or the noise of a seed, are not independent. `clustered_interval` resamples such clusters, each
 factor by itself (the pigeonhole bootstrap of Owen 2007): a sample counts as often as all of its clusters together are drawn. The
 skewness adds up over the factors, t has as many degrees of freedom as the factor with the fewest clusters, and the interval is
 wider than needed where samples within a cluster are independent.

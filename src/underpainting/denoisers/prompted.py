@@ -86,7 +86,7 @@ NO_GUIDANCE = Guidance(scale=1.0)
 class PromptedDenoiser(DiffusersDenoiser):
     """A network of the variance-preserving path with the prompts of a batch, and guidance.
 
-    A batch has one latent per prompt, in the order of the prompts, or a whole multiple, as from pairs of a perturbation: the
+    A batch has one latent per prompt, in the order of the prompts, or a multiple of that, as from pairs of a perturbation: the
     prompts then repeat in order, as the first half of `torch.cat([x, y])` does in the second.
 
     Args:

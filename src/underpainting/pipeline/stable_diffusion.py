@@ -1,6 +1,6 @@
 """Text to image with a jump over the first steps, as a pipeline of diffusers that behaves as StableDiffusionPipeline.
 
-The loop is that of diffusers; its scheduler is told to begin later (`shortened`), with a state that the closed form of the
+The loop is that of diffusers; its scheduler begins later (`shortened`), with a state that the closed form of the
 Gaussian under the prompt gives (`prompt_gaussians`, `teleport.jumps`).
 """
 

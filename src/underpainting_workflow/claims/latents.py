@@ -42,10 +42,15 @@ class Geometries(NamedTuple):
 def interval(
     data: xr.Dataset, values: ArrayLike, function: Callable[[FloatArray], FloatArray] | None = None
 ) -> Interval:
-    """Compute the interval of a function of the mean over trajectories, with the clusters of their dataset."""
+    """Compute the interval of a function of the mean over trajectories, with the clusters of their dataset.
+
+    Means of values that are never negative, and functions of them, have no negative ends.
+    """
+    measured = np.asarray(values, np.float64)
+    least = 0.0 if measured.min() >= 0 else -np.inf
     clusters = [data[name].values for name in ("prompt", "seed")]
     kept = [labels for labels in clusters if len(np.unique(labels)) > 1]
-    return statistics.clustered_interval(np.asarray(values, np.float64), kept, function)
+    return statistics.clip(statistics.clustered_interval(measured, kept, function), least)
 
 
 def claims(

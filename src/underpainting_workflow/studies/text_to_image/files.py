@@ -27,6 +27,7 @@ MODEL = {
     "index": "model_index.json",
 }
 """Files of a latent model in the layout of StableDiffusionPipeline, by name; the index is written last."""
+_READ = (".json", ".safetensors", ".txt")
 
 
 def model(name: str = "{study}") -> dict[str, str]:
@@ -40,9 +41,6 @@ def of_model(name: str, study: TextToImageStudy) -> list[str]:
         return []
     files = sorted(file.as_posix() for file in Path(study.denoiser.place).rglob("*") if file.suffix in _READ)
     return needed(files, model(name)["index"])
-
-
-_READ = (".json", ".safetensors", ".txt")
 
 
 def dataset_files(name: str, study: TextToImageStudy) -> list[str]:
@@ -102,14 +100,13 @@ def report(name: str, _: TextToImageStudy) -> list[str]:
 
 def tables(name: str, study: TextToImageStudy) -> list[str]:
     """Return the tables."""
-    names = ("geometry", "latent_claims")
-    own = [f"results/{name}/tables/{table}.html" for table in names]
-    return [*geometry(name, study), *own, *teleport_files.tables(name, study)]
+    claims = f"results/{name}/tables/latent_claims.html"
+    return [*geometry(name, study), claims, *teleport_files.tables(name, study)]
 
 
-def geometry(name: str, study: TextToImageStudy) -> list[str]:
-    """Return the geometry of every sampler and scale, the main one's first."""
-    return [file.replace("/trajectories/", "/geometry/") for file in trajectories(name, study)]
+def geometry(name: str, _: TextToImageStudy) -> list[str]:
+    """Return the table of the trajectories' geometry."""
+    return [f"results/{name}/tables/geometry.html"]
 
 
 def trajectory_settings(study: TextToImageStudy, sampler: str, scale: str) -> dict[str, object]:
