@@ -64,7 +64,7 @@ def test_plain_xarray_opens_an_artifact_in_two_lines(tmp_path: Path, monkeypatch
     artifacts.save(found, "results/digits/moments.zarr.zip", {"study": "digits"})
     lines = lines_of_xarray(block("python", "open_zarr", ARTIFACTS))
     report = REPORT.read_text(encoding="utf-8").replace("{{ snakemake.config.about | first }}", "digits")
-    report = report.replace('{{ "moments" if "images" in kinds else "latents" }}', "moments")
+    report = report.replace('{{ "moments" if "images" in kinds else "samplers" }}', "moments")
     assert lines == lines_of_xarray(report)
     names: dict[str, object] = {}
     exec("\n".join(lines), names)
