@@ -37,6 +37,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("pandas",): (
         "tabulate_latent_teleport",
         "tabulate_prompt_gaussians",
+        "tabulate_latent_findings",
         "tabulate_low_nfe",
         "tabulate_residual",
         "tabulate_studies",

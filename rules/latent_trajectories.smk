@@ -96,6 +96,7 @@ rule compare_samplers:
 localrules:
     tabulate_latent_geometry,
     tabulate_latent_claims,
+    tabulate_latent_findings,
 
 
 use rule tabulate_geometry as tabulate_latent_geometry with:
@@ -134,3 +135,20 @@ rule tabulate_latent_claims:
         config=of_study(latent_geometry.claim_settings),
     script:
         "../scripts/tabulate_latent_claims.py"
+
+
+rule tabulate_latent_findings:
+    input:
+        unpack(files_of(text_to_image.files.findings_inputs)),
+    output:
+        "results/{study}/findings.json",
+    log:
+        "logs/{study}/findings.log",
+    wildcard_constraints:
+        study=text_studies_with(),
+    params:
+        code=code_of("tabulate_latent_findings"),
+        packages=packages_of("tabulate_latent_findings"),
+        config=of_study(text_to_image.files.findings_settings),
+    script:
+        "../scripts/tabulate_latent_findings.py"

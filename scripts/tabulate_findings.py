@@ -6,7 +6,7 @@ import pandas as pd
 
 from underpainting.io import artifacts
 from underpainting.io.writing import write_json
-from underpainting_workflow.findings import Swept, findings
+from underpainting_workflow.findings.images import Swept, findings
 from underpainting_workflow.runner import run
 
 

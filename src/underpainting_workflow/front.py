@@ -23,18 +23,19 @@ COLOURS = (64, 32, 16)
 LARGEST = 60_000
 """Bytes of a picture: the first combination of width and colours that needs no more is taken."""
 _LINE = 5000
+CLAIMS = ("claims.csv", "latent_claims.csv")
+"""Tables of claims; a study has one of them."""
 
 
 def of_study(folder: Path) -> dict[str, Any]:
     """Collect the values that the front page shows of a study.
 
     Args:
-        folder: the study's results, with `figures`, and `findings.json` and `claims.csv` where it has them.
+        folder: the study's results, with `figures`, `findings.json`, and a table of claims.
     """
-    findings, table = folder / "findings.json", folder / "claims.csv"
-    found = json.loads(findings.read_text(encoding="utf-8")) if findings.is_file() else []
-    shown = {"findings": [_shown(finding, folder / "figures") for finding in found]}
-    return {**shown, "claims": claims(folder)} if table.is_file() else shown
+    found = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+    table = next(folder / name for name in CLAIMS if (folder / name).is_file())
+    return {"findings": [_shown(finding, folder / "figures") for finding in found], "claims": claims(table)}
 
 
 def _shown(finding: dict[str, Any], figures: Path) -> dict[str, Any]:
@@ -69,8 +70,8 @@ def data_url(content: bytes) -> list[str]:
     return [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
 
 
-def claims(folder: Path) -> dict[str, int]:
+def claims(table: Path) -> dict[str, int]:
     """Count the claims, by verdict and in all."""
-    with (folder / "claims.csv").open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8", newline="") as file:
         counted = Counter(row["reproduced"] for row in csv.DictReader(file))
     return {**{verdict: counted[verdict] for verdict in ("yes", "undecided", "no", "trivial")}, "all": counted.total()}

@@ -17,7 +17,8 @@ from PIL import Image
 
 from scripts.tabulate_teleport import COLUMNS
 from underpainting_workflow import front
-from underpainting_workflow.findings import NULL_MODEL, Finding, Swept, findings
+from underpainting_workflow.findings.finding import Finding
+from underpainting_workflow.findings.images import NULL_MODEL, Swept, findings
 
 SWEPT = Swept("ddim-50", "DDIM, 50 steps", 50)
 JUMPS = {"gaussian": "Gaussian", "mixture": "mixture", "isotropic": "isotropic Gaussian"}
@@ -217,4 +218,4 @@ def test_a_picture_is_small_and_comes_back_from_its_url(tmp_path: Path) -> None:
 def test_verdicts_are_counted(tmp_path: Path) -> None:
     verdicts = ["yes", "yes", "no", "undecided", "trivial", "yes"]
     pd.DataFrame({"claim": 'a, "b"', "reproduced": verdicts}).to_csv(tmp_path / "claims.csv", index=False)
-    assert front.claims(tmp_path) == {"yes": 3, "undecided": 1, "no": 1, "trivial": 1, "all": 6}
+    assert front.claims(tmp_path / "claims.csv") == {"yes": 3, "undecided": 1, "no": 1, "trivial": 1, "all": 6}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def test_an_unusable_model_is_refused_before_any_job(tmp_path: Path) -> None:
 
 
 def test_every_figure_and_claim_is_made(words: Project) -> None:
-    words.build("figures", "tables")
+    words.build()
     names = {file.stem for file in (words.folder / "results/tiny/figures").iterdir()}
     assert {name.partition("_")[0] for name in names} >= {
         f"fig{number}" for number in ("01", "05", 18, 19, 20, 21, 22, 23, 24, 27)
@@ -114,4 +115,8 @@ def test_every_figure_and_claim_is_made(words: Project) -> None:
     assert rows["sampler"].tolist() == [
         f"{name}-6, guidance {scale}" for name in ("pndm", "ddim") for scale in (1, 7.5)
     ]
-    assert words.planned("figures", "tables") == {}
+    findings = json.loads((words.folder / "results/tiny/findings.json").read_text("utf-8"))
+    assert [finding["figure"] for finding in findings] == ["fig24_guidance", "fig22_responses"]
+    page = (words.folder / "results/tiny/report.html").read_text("utf-8")
+    assert all(finding["title"] in page for finding in findings) and "does not know the prompt" in page
+    assert words.planned() == {}

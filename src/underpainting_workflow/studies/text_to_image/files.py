@@ -100,8 +100,20 @@ def report(name: str, _: TextToImageStudy) -> list[str]:
 
 def tables(name: str, study: TextToImageStudy) -> list[str]:
     """Return the tables."""
-    claims = f"results/{name}/tables/latent_claims.html"
-    return [*geometry(name, study), claims, *teleport_files.tables(name, study)]
+    always = [f"results/{name}/tables/latent_claims.html", f"results/{name}/findings.json"]
+    return [*geometry(name, study), *always, *teleport_files.tables(name, study)]
+
+
+def findings_inputs(name: str, study: TextToImageStudy) -> dict[str, str]:
+    """Return the input files of the findings on the report's front page."""
+    swept = {"teleport": f"results/{name}/latent_teleport.csv"} if study.teleport else {}
+    return {"claims": f"results/{name}/latent_claims.csv", **swept}
+
+
+def findings_settings(study: TextToImageStudy) -> dict[str, object]:
+    """Return the sampler whose jumps are reported; None for a study without jumps."""
+    main = study.teleport.samplers[0] if study.teleport else None
+    return {"swept": {"sampler": main.id, "label": main.label} if main else None}
 
 
 def geometry(name: str, _: TextToImageStudy) -> list[str]:

@@ -1,4 +1,4 @@
-"""Summarise a study in at most five findings, in words and numbers, for the front page of its report.
+"""Summarise a study of images in at most five findings, in words and numbers, for the front page of its report.
 
 Each number has its 95 % interval and the same quantity for the null model, an isotropic Gaussian. Quantities that were
 not measured are left out, and so are findings without any.
@@ -6,74 +6,39 @@ not measured are left out, and so are findings without any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isfinite, nan
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from underpainting.analysis import statistics
-from underpainting.analysis.statistics import Interval
 from underpainting.analysis.trajectory_errors import DIVERGENCE_ERROR, divergence_time
 from underpainting.samplers.registry import SAMPLERS
 from underpainting.teleport import sweep
 from underpainting_workflow.claims import emergence, teleport
+from underpainting_workflow.findings.finding import (
+    Finding,
+    Number,
+    as_change,
+    as_factor,
+    as_number,
+    as_share,
+    listed,
+    make_number,
+    named,
+    of_row,
+    text_of,
+    text_of_null,
+)
 
 LOW_NFE = 10
 SHARE = 0.4
 """Fraction of the steps that the reported jump skips where no jump is known to be free."""
 NULL_MODEL = "an isotropic Gaussian"
 """The null model, a Gaussian with only the mean and the total variance, as named on the front page."""
-
-
-class Number(NamedTuple):
-    """A number of a finding.
-
-    Attributes:
-        name: description of the quantity.
-        value: measured; shares and changes are fractions.
-        low, high: ends of its 95 % interval.
-        null: the same quantity for the null model; NaN where it was not measured.
-        null_low, null_high: ends of its 95 % interval.
-        n: number of images or trajectories.
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    null: float
-    null_low: float
-    null_high: float
-    n: int
-
-
-class Finding(NamedTuple):
-    """One finding.
-
-    Attributes:
-        title: heading of a few words.
-        sentence: the result, with its numbers.
-        meaning: consequence for a user, and limitations.
-        numbers: numbers in the sentence.
-        figure: file name, without extension, of the figure that shows them.
-    """
-
-    title: str
-    sentence: str
-    meaning: str
-    numbers: tuple[Number, ...]
-    figure: str
-
-    def plain(self) -> dict[str, Any]:
-        """Return the finding as values for JSON, with None for NaN."""
-        numbers = [
-            {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in one.items()}
-            for one in (number._asdict() for number in self.numbers)
-        ]
-        return {**self._asdict(), "numbers": numbers}
 
 
 class Swept(NamedTuple):
@@ -131,7 +96,7 @@ def calls_saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         return None
     of_null = [sweep.skippable(null, losses) for losses in choices.values()]
     numbers = [
-        _number(
+        make_number(
             f"share of network calls saved, by {text}",
             teleport.saved(one) if one else None,
             teleport.saved(other) if other else None,
@@ -139,14 +104,14 @@ def calls_saved(table: pd.DataFrame, swept: Swept) -> Finding | None:
         for (text, one), other in zip(found.items(), of_null, strict=True)
     ]
     which = f"any of {len(known)} measures" if len(known) > 1 else f"the {names[known[0]]}"
-    null_saves = _of_null(numbers, _share, f"the jump of {NULL_MODEL} saves")
+    null_saves = text_of_null(numbers, as_share, f"the jump of {NULL_MODEL} saves")
     sentence = (
-        f"A jump saves {_text(numbers[0], _share, '95 % interval ')} of the network calls of {_named(swept.label)} "
+        f"A jump saves {text_of(numbers[0], as_share, '95 % interval ')} of the network calls of {named(swept.label)} "
         f"({every.skipped_steps} steps skipped) before {which} grows by more than {100 * sweep.TOLERANCE:g} %; judged by the "
-        f"{names['loss']} alone it saves {_text(numbers[1], _share)}{null_saves}."
+        f"{names['loss']} alone it saves {text_of(numbers[1], as_share)}{null_saves}."
     )
     tried = sorted(jumped.loc[jumped["skipped_steps"] > 0, "skipped_steps"])
-    measures, lengths = _listed([names[loss] for loss in known]), _listed([str(steps) for steps in tried])
+    measures, lengths = listed([names[loss] for loss in known]), listed([str(steps) for steps in tried])
     meaning = (
         f"The measures are: {measures}. Jumps over {lengths} of {swept.steps} steps were tried; the largest jump without loss "
         "lies between the one named and the next larger one tried."
@@ -205,7 +170,7 @@ def cost_of_skipping(table: pd.DataFrame, swept: Swept) -> Finding | None:
     if row is None:
         return None
     found = _losses(row, _same_jump(null, row))
-    sentence = f"A jump over {row['skipped_steps']} steps of {_named(swept.label)} {_changes(found)}"
+    sentence = f"A jump over {row['skipped_steps']} steps of {named(swept.label)} {_changes(found)}"
     meaning = (
         f"Lower is better; changes are relative to the same sampler without a jump. The jump leaves {_calls(row)}."
     )
@@ -216,7 +181,7 @@ def _losses(row: pd.Series, null: pd.Series | None) -> dict[str, Number]:
     """Return the measured losses of a row, by measure, with those of the null model's row."""
     names = sweep.measure_names(str(row["extractor"]))
     return {
-        name: _number(f"change of the {name}", _of_row(row, loss), _of_row(null, loss))
+        name: make_number(f"change of the {name}", of_row(row, loss), of_row(null, loss))
         for loss, name in names.items()
         if pd.notna(row[loss])
     }
@@ -227,8 +192,8 @@ def _changes(found: Mapping[str, Number]) -> str:
     parts: list[str] = []
     for name, number in found.items():
         limit, bracket = (", at infinitely many images,", "95 % interval ") if not parts else ("", "")
-        parts.append(f"the {name}{limit} by {_text(number, _change, bracket)}")
-    return f"changes {_listed(parts)}{_of_null(found.values(), _change, f'the jump of {NULL_MODEL} changes them by')}."
+        parts.append(f"the {name}{limit} by {text_of(number, as_change, bracket)}")
+    return f"changes {listed(parts)}{text_of_null(found.values(), as_change, f'the jump of {NULL_MODEL} changes them by')}."
 
 
 _END = "rmse_to_network"
@@ -242,22 +207,22 @@ def lasting_change(table: pd.DataFrame, swept: Swept) -> Finding | None:
     row = _at(jumped[jumped["rmse_of_jump"].notna()], place)
     if row is None:
         return None
-    jump = _number("rmse of the jump", _of_row(row, "rmse_of_jump"), None)
+    jump = make_number("rmse of the jump", of_row(row, "rmse_of_jump"), None)
     null_row, plain = _same_jump(null, row), jumped[jumped["skipped_steps"] == 0]
     ends = [
-        _number("rmse to the network without a jump", _of_row(plain.iloc[0] if len(plain) else None, _END), None),
-        _number("rmse to the network after the jump", _of_row(row, _END), _of_row(null_row, _END)),
+        make_number("rmse to the network without a jump", of_row(plain.iloc[0] if len(plain) else None, _END), None),
+        make_number("rmse to the network after the jump", of_row(row, _END), of_row(null_row, _END)),
     ]
     sentence = (
-        f"A jump over {row['skipped_steps']} steps of {_named(swept.label)} moves the network's own images by "
-        f"{_text(jump, _plain, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
+        f"A jump over {row['skipped_steps']} steps of {named(swept.label)} moves the network's own images by "
+        f"{text_of(jump, as_number, '95 % interval ')}, root mean square per pixel of values from -1 to 1, however many network "
         "calls follow."
     )
     known = {when: end for when, end in zip(("without a jump", "after it"), ends, strict=True) if isfinite(end.value)}
     if known:
-        parts = [f"{_text(end, _plain)} {when}" for when, end in known.items()]
-        null_ends = _of_null(known.values(), _plain, f"after the jump of {NULL_MODEL}")
-        sentence += f" The sampler's images differ from them by {_listed(parts)}{null_ends}."
+        parts = [f"{text_of(end, as_number)} {when}" for when, end in known.items()]
+        null_ends = text_of_null(known.values(), as_number, f"after the jump of {NULL_MODEL}")
+        sentence += f" The sampler's images differ from them by {listed(parts)}{null_ends}."
     numbers = (jump, *known.values())
     meaning = (
         "The network's own images are its probability flow from the same noise, solved in many small steps. More calls reduce "
@@ -273,15 +238,15 @@ def gaussian_period(gaussian: xr.Dataset, followed: str) -> Finding | None:
     left = divergence_time(gaussian)
     isotropic = divergence_time(xr.Dataset({"state_error": gaussian["isotropic_state_error"]}))
     found, null = (statistics.clip(statistics.confidence_interval(values), 0, 1) for values in (left, isotropic))
-    number = _number("share of the steps that the Gaussian predicts", found, null)
+    number = make_number("share of the steps that the Gaussian predicts", found, null)
     sentence = (
-        f"The Gaussian, which needs no network call, predicts {_named(followed)} for {_text(number, _share, '95 % interval ')} "
-        f"of the steps, until its squared error per pixel exceeds {DIVERGENCE_ERROR:g}"
-        f"{_of_null([number], _share, f'{NULL_MODEL} does so for')}."
+        f"The Gaussian, which needs no network call, predicts {named(followed)} for "
+        f"{text_of(number, as_share, '95 % interval ')} of the steps, until its squared error per pixel "
+        f"exceeds {DIVERGENCE_ERROR:g}{text_of_null([number], as_share, f'{NULL_MODEL} does so for')}."
     )
     meaning = (
-        f"Mean over {number.n} trajectories, of which {_share(float((left == 1).mean()))} are predicted to the end; an error of "
-        f"{DIVERGENCE_ERROR:g} is {100 * DIVERGENCE_ERROR**0.5 / 2:g} % of the range of values. Until then, mean and "
+        f"Mean over {number.n} trajectories, of which {as_share(float((left == 1).mean()))} are predicted to the end; an error "
+        f"of {DIVERGENCE_ERROR:g} is {100 * DIVERGENCE_ERROR**0.5 / 2:g} % of the range of values. Until then, mean and "
         "covariance of the training images determine the state of the sampler."
     )
     return Finding("How long the Gaussian predicts the sampler", sentence, meaning, (number,), "fig04d_models")
@@ -292,10 +257,10 @@ def feature_noise(emerged: xr.Dataset) -> Finding | None:
     found, null = emergence.place(emerged)
     if not all(np.isfinite(value) for value in found[:3]):
         return None
-    number = _number("measured over predicted noise-to-signal ratio at which features are determined", found, null)
+    number = make_number("measured over predicted noise-to-signal ratio at which features are determined", found, null)
     sentence = (
-        f"Features are determined at {_text(number, _factor, '95 % interval ')} times the noise-to-signal ratio that the "
-        f"Gaussian predicts{_of_null([number], _factor, f'for the prediction of {NULL_MODEL} the factor is')}."
+        f"Features are determined at {text_of(number, as_factor, '95 % interval ')} times the noise-to-signal ratio that the "
+        f"Gaussian predicts{text_of_null([number], as_factor, f'for the prediction of {NULL_MODEL} the factor is')}."
     )
     if number.low > 1:
         when = "earlier than predicted, while there is still more noise"
@@ -329,64 +294,6 @@ def _same_jump(rows: pd.DataFrame, row: pd.Series) -> pd.Series | None:
     return same.iloc[0] if len(same) else None
 
 
-def _of_row(row: pd.Series | None, column: str) -> Interval | None:
-    if row is None:
-        return None
-    estimate, low, high = (np.asarray(row[f"{column}{end}"], np.float64) for end in ("", "_low", "_high"))
-    return Interval(estimate, low, high, int(row["n"]))
-
-
-def _number(name: str, found: Interval | None, null: Interval | None) -> Number:
-    """Make a number from its interval and that of the null model."""
-    unknown = Interval(np.asarray(nan), np.asarray(nan), np.asarray(nan), 0)
-    measured, of_null = found or unknown, null or unknown
-    value, low, high = (float(end) for end in measured[:3])
-    null_value, null_low, null_high = (float(end) for end in of_null[:3])
-    return Number(name, value, low, high, null_value, null_low, null_high, measured.n)
-
-
-def _of_null(numbers: Iterable[Number], form: Callable[[float], str], what: str) -> str:
-    """Format the values of the null model as the end of a sentence; empty where they are unknown."""
-    texts = [_bracketed(one.null, one.null_low, one.null_high, form) for one in numbers if isfinite(one.null)]
-    return f"; {what} {_listed(texts)}" if texts else ""
-
-
-def _text(number: Number, form: Callable[[float], str], what: str = "") -> str:
-    """Format a number and its interval."""
-    return _bracketed(number.value, number.low, number.high, form, what)
-
-
-def _bracketed(value: float, low: float, high: float, form: Callable[[float], str], what: str = "") -> str:
-    ends = f" ({what}{form(low)} to {form(high)})" if isfinite(low) and isfinite(high) else ""
-    return f"{form(value)}{ends}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    """Join parts by commas and a final `and`."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
 def _calls(row: pd.Series) -> str:
     """Format the network calls of a row."""
     return f"{row['nfe']} network call{'' if row['nfe'] == 1 else 's'}"
-
-
-def _named(label: str) -> str:
-    """Format `DDIM, 50 steps` for a sentence."""
-    return label.replace(", ", " with ", 1)
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def _change(value: float) -> str:
-    return f"{100 * value:+.0f} %" if abs(value) >= 1 else f"{100 * value:+.1f} %"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.2g}"
-
-
-def _factor(value: float) -> str:
-    return f"{value:.2f}"
