@@ -1,7 +1,7 @@
 """Summarise a text-to-image study in at most five findings, for the front page of its report.
 
-The first four are about jumps of the main sampler without guidance over the skipped part, at every scale of guidance; the null
-model jumps with the Gaussian of all latents, which does not know the prompt. The last two are claims about trajectories.
+The first three are about jumps of the main sampler, at every scale of guidance; the null model jumps with the Gaussian of all
+latents, which does not know the prompt. The last two are claims about trajectories.
 """
 
 from __future__ import annotations
@@ -149,11 +149,9 @@ def _claim(claims: pd.DataFrame, title: str, source: str, figure: str) -> Findin
     if rows.empty:
         return None
     row = rows.iloc[0]
-    number = Number(
-        row["claim"],
-        *(float(row[name]) for name in ("estimate", "low", "high", "null", "null_low", "null_high")),
-        int(row["n"]),
-    )
+    ends = ("estimate", "low", "high", "null", "null_low", "null_high")
+    value, low, high, null, null_low, null_high = (float(row[name]) for name in ends)
+    number = Number(row["claim"], value, low, high, null, null_low, null_high, int(row["n"]))
     sentence = (
         f"{row['claim']}. Measured: {text_of(number, as_number, '95 % interval ')}; reproduced: {row['reproduced']}."
     )
