@@ -19,6 +19,7 @@ from underpainting.noise.levels import DATA, NoiseGrid, vp_level
 
 FloatArray = NDArray[np.float64]
 Measure = Callable[..., Interval]
+Labels = list[NDArray[np.int64]]
 LEAST, MOST = 0.93, 0.97
 FEW, MANY = (6, 8), (32, 64, 128, 256)
 HEADER = ("interval of", "law", "n", "truth", "trials", "coverage", "within 0.93-0.97")
@@ -264,7 +265,36 @@ def paired() -> Iterator[Case]:
         yield Case("paired difference", "gamma, factor lognormal", n, draw, np.asarray(2 - 2 * np.exp(0.08)))
 
 
-CASES: tuple[Callable[[], Iterable[Case]], ...] = (means, ratios, fits, emergences, proportions, paired)
+def clustered() -> Iterator[Case]:
+    """Means over prompts and seeds that are crossed: their effects, an interaction, and a ratio of two such means."""
+
+    def squared(random: np.random.Generator, prompts: int, seeds: int) -> FloatArray:
+        effects = 0.4 * random.standard_normal((prompts, 1)) + 0.3 * random.standard_normal(seeds)
+        return np.asarray(np.exp(effects + 0.3 * random.standard_normal((prompts, seeds)))).ravel()
+
+    truth = float(np.exp((0.4**2 + 0.3**2 + 0.3**2) / 2))
+    for prompts, seeds in ((4, 4), (8, 8), (16, 8), (36, 8)):
+        labels = [np.repeat(np.arange(prompts), seeds), np.tile(np.arange(seeds), prompts)]
+
+        def mean(
+            random: np.random.Generator, size: tuple[int, int] = (prompts, seeds), labels: Labels = labels
+        ) -> Interval:
+            kept = Resampling(resamples=RESAMPLES, seed=_seed(random))
+            return statistics.clustered_interval(squared(random, *size), labels, resampling=kept)
+
+        def ratio(
+            random: np.random.Generator, size: tuple[int, int] = (prompts, seeds), labels: Labels = labels
+        ) -> Interval:
+            first, kept = squared(random, *size), Resampling(resamples=RESAMPLES, seed=_seed(random))
+            both = np.stack([first * random.lognormal(0, 0.3, len(first)), first], 1)
+            return statistics.clustered_interval(both, labels, lambda one: np.asarray(one[0] / one[1]), kept)
+
+        law = f"lognormal, {prompts} prompts x {seeds} seeds"
+        yield Case("mean over prompts and seeds", law, prompts * seeds, mean, np.asarray(truth), 400)
+        yield Case("ratio over prompts and seeds", law, prompts * seeds, ratio, np.asarray(np.exp(0.045)), 400)
+
+
+CASES: tuple[Callable[[], Iterable[Case]], ...] = (means, ratios, fits, emergences, proportions, paired, clustered)
 
 
 def _seed(random: np.random.Generator) -> int:

@@ -166,6 +166,9 @@ def clustered_interval(
 ) -> Interval:
     """Compute the interval of a function of the mean over samples that share clusters, by default of the mean itself.
 
+    With two factors it is conservative: where samples of a cluster have nothing in common, as in most differences between paired
+    images, it is up to sqrt(3) times too wide (Owen & Eckles 2012; `python -m benchmarks.coverage`).
+
     Args:
         values: shape (sample, ...).
         clusters: for each factor (prompt, seed) the label of each sample's cluster, shape (sample,).
