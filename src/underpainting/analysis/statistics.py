@@ -167,7 +167,7 @@ def clustered_interval(
     """Compute the interval of a function of the mean over samples that share clusters, by default of the mean itself.
 
     With two factors it is conservative: where samples of a cluster have nothing in common, as in most differences between paired
-    images, it is up to sqrt(3) times too wide (Owen & Eckles 2012; `python -m benchmarks.coverage`).
+    images, it is up to sqrt(3) times too wide (Owen 2007; `python -m benchmarks.coverage`).
 
     Args:
         values: shape (sample, ...).
