@@ -17,6 +17,7 @@ from underpainting.io.messages import escape_rst
 from snakemake_provenance import code, track
 from snakemake_provenance.refusal import refusing
 from snakemake_provenance.settings import SNAKEMAKE
+from underpainting_workflow.page import files as page_files
 from underpainting_workflow.provenance import settings as provenance
 from underpainting_workflow.studies import (
     check_configuration,

@@ -19,6 +19,11 @@ if FRONT := os.getenv("UNDERPAINTING_FRONT"):
     }
 
 
+def page_layout():
+    """The digest of layout, style and script of the pages."""
+    return code.of_files(ROOT / "workflow" / "report" / "page")
+
+
 localrules:
     render_report,
 
@@ -43,3 +48,49 @@ rule render_report:
         ),
     script:
         "../scripts/render_report.py"
+
+
+rule render_page:
+    input:
+        unpack(files_of(page_files.of_images)),
+        tables=files_of(files.products.tables),
+        figures=files_of(figures.files),
+    output:
+        "results/{study}/index.html",
+    log:
+        "logs/{study}/page.log",
+    wildcard_constraints:
+        study=studies_with(lambda study: True),
+    resources:
+        **needs("render_page", holds={"basis": 2, "shard": 4}),
+    params:
+        code=code_of("render_page"),
+        packages=packages_of("render_page"),
+        config=lambda wildcards: page_files.settings(
+            study(wildcards),
+            figures.of_study(study(wildcards)),
+            page_layout(),
+            code_of,
+        ),
+    script:
+        "../scripts/render_page.py"
+
+
+use rule render_page as render_text_page with:
+    input:
+        unpack(files_of(page_files.of_latents)),
+        tables=files_of(text_to_image.files.tables),
+        figures=files_of(text_figures.files),
+    wildcard_constraints:
+        study=text_studies_with(),
+    resources:
+        **text_needs("render_page"),
+    params:
+        code=code_of("render_page"),
+        packages=packages_of("render_page"),
+        config=lambda wildcards: page_files.settings(
+            study(wildcards),
+            text_figures.of_study(study(wildcards)),
+            page_layout(),
+            code_of,
+        ),

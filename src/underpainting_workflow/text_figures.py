@@ -13,6 +13,11 @@ from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
 FIGURES: tuple[Figure[TextToImageStudy], ...] = (*latent_figures.FIGURES, *latent_jump_figures.FIGURES)
 
 
+def of_study(study: TextToImageStudy) -> list[Figure[TextToImageStudy]]:
+    """Return the figures that a study has."""
+    return [figure for figure in FIGURES if figure.condition(study)]
+
+
 def files(name: str, study: TextToImageStudy) -> list[str]:
     """Return the files of every figure of a study."""
-    return [file for figure in FIGURES if figure.condition(study) for file in figure.files(name)]
+    return [file for figure in of_study(study) for file in figure.files(name)]

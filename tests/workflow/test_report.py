@@ -35,10 +35,10 @@ WIDTHS = (
 
 def test_another_title_is_another_report_and_nothing_else(copy: Project) -> None:
     copy.write({**copy.study(), "title": "Another", "description": "Another one."})
-    assert copy.planned("all") == {"render_report": 1, "all": 1}
+    assert copy.planned("all") == {"render_report": 1, "render_page": 1, "all": 1}
 
 
-def opened(page: Path, profile: Path) -> str:
+def dom_of(page: Path, profile: Path) -> str:
     """What a browser without a network makes of a page: its document, scripts run."""
     command = [
         str(BROWSER),
@@ -48,7 +48,12 @@ def opened(page: Path, profile: Path) -> str:
         "--dump-dom",
         page.as_uri(),
     ]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def opened(page: Path, profile: Path) -> str:
+    """The body of the report, without the results that it carries."""
+    dom = dom_of(page, profile)
     return dom[dom.index("<body") : dom.index("var workflow_desc")]
 
 

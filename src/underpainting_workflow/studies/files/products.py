@@ -18,5 +18,5 @@ def tables(name: str, study: Study) -> list[str]:
 
 
 def report(name: str, _: Study) -> list[str]:
-    """Return the report."""
-    return [f"results/{name}/report.html"]
+    """Return the report and the page."""
+    return [f"results/{name}/{file}.html" for file in ("report", "index")]

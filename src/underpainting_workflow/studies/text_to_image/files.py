@@ -94,8 +94,8 @@ def run_of(study: TextToImageStudy, sampler: str, scale: str) -> Run:
 
 
 def report(name: str, _: TextToImageStudy) -> list[str]:
-    """Return the report."""
-    return [f"results/{name}/report.html"]
+    """Return the report and the page."""
+    return [f"results/{name}/{file}.html" for file in ("report", "index")]
 
 
 def tables(name: str, study: TextToImageStudy) -> list[str]:

@@ -1,0 +1,70 @@
+"""Input files and settings of the page of a study. The Snakefile imports this module, so it must import little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from underpainting_workflow import figures
+from underpainting_workflow.figures import Figure
+from underpainting_workflow.studies.files import shown, stages
+from underpainting_workflow.studies.models import Study
+from underpainting_workflow.studies.text_to_image import geometry
+from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
+
+NULL_MODELS = {
+    "images": "an isotropic Gaussian with the mean and the total variance of the images",
+    "text_to_image": "the Gaussian of all latents, which does not know the prompt",
+}
+
+
+def of_images(name: str, study: Study) -> dict[str, str | list[str]]:
+    """Return the files of the interactive part, besides figures and tables."""
+    return {
+        "eigenbasis": f"results/{name}/eigenbasis.zarr.zip",
+        "trajectories": shown.gallery_trajectories(name, study),
+        "jumped": shown.gallery_samples(name, study),
+        "teleport": f"results/{name}/teleport.csv",
+    }
+
+
+def of_latents(name: str, study: TextToImageStudy) -> dict[str, list[str]]:
+    """Return the files of the generated images at the top of the page."""
+    return {"views": geometry.views(name, study)[:1]}
+
+
+def settings(
+    study: Study | TextToImageStudy, drawn: Sequence[Figure[Any]], layout: str, code_of: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return what the page depends on besides its files.
+
+    Args:
+        drawn: the study's figures.
+        layout: digest of the page's layout.
+        code_of: returns script and digest of a job's code.
+    """
+    made = {
+        figure.file: {
+            "code": code_of(f"draw_figure:drawing.{figure.draw}").rpartition(" ")[2],
+            "config": figure.settings(study),
+        }
+        for figure in drawn
+    }
+    about = {
+        "title": study.title,
+        "description": study.description,
+        "null_model": NULL_MODELS[study.kind],
+        "reading": figures.reading(study),
+    }
+    return {**about, **_interactive(study), "figures": made, "layout": layout}
+
+
+def _interactive(study: Study | TextToImageStudy) -> dict[str, Any]:
+    """Return the settings of the interactive part, which only studies of images have."""
+    if not isinstance(study, Study):
+        return {"label": ""}
+    return {
+        "label": stages.main_first(study.trajectories)[0].label,
+        "sampler": stages.main_sampler(study.teleport),
+        "skipped_steps": list(study.teleport.skipped_steps),
+    }
