@@ -97,7 +97,6 @@ def test_sliders_clicks_and_keys_change_what_is_shown(built: Project, tmp_path: 
     found.text = element("component-text").textContent;
     const box = element("spectrum").getBoundingClientRect();
     element("spectrum").dispatchEvent(new MouseEvent("click", {clientX: box.left + 50, clientY: box.top + 50}));
-   
     found.clicked = page.shown.component;
     move("jump", element("jump").max);
     found.jump = element("jump-text").textContent;
