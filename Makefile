@@ -1,4 +1,4 @@
-# make run: everything from nothing to results/STUDY/report.html. make test: everything from nothing to passed tests.
+# make run: everything from nothing to results/STUDY/index.html. make test: everything from nothing to passed tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 help:
 	@echo 'make env     install the pinned environment into $(VENV)'
-	@echo 'make run     build the studies of config/config.yaml up to results/STUDY/report.html (STUDIES=a,b for others)'
+	@echo 'make run     build the studies of config/config.yaml up to results/STUDY/index.html (STUDIES=a,b for others)'
 	@echo 'make test    run the tests'
 	@echo 'make s3      install the S3 server that the tests use into $(S3)'
 	@echo 'make lint    check format, style, types, rules'
@@ -43,7 +43,7 @@ $(MARK): requirements.lock pyproject.toml
 
 run: env
 	$(SNAKEMAKE) $(if $(STUDIES),--config studies=$(STUDIES))
-	@echo 'the reports are results/STUDY/report.html'
+	@echo 'the pages are results/STUDY/index.html'
 
 # An S3 server for the tests, in an environment of its own: it wants another botocore than DVC does.
 s3: $(S3)/.installed

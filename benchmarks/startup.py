@@ -33,6 +33,7 @@ MODULES = {"PIL": "PIL.Image", "matplotlib": "matplotlib.backends.backend_agg", 
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("PIL",): ("render_report",),
+    ("PIL", "torch", "xarray"): ("render_page",),
     ("matplotlib",): ("draw_figure",),
     ("pandas",): (
         "tabulate_latent_teleport",

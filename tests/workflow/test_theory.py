@@ -79,7 +79,14 @@ def test_another_strength_perturbs_again_and_nothing_else(copy: Project) -> None
     study["perturbation"]["strength"] = 0.25
     copy.write(study)
     planned = set(copy.planned("all"))
-    assert planned == {"perturb_trajectories", "figure_perturbation", "tabulate_claims", "render_report", "all"}
+    assert planned == {
+        "perturb_trajectories",
+        "figure_perturbation",
+        "tabulate_claims",
+        "render_report",
+        "render_page",
+        "all",
+    }
 
 
 def test_another_mixture_leaves_the_gaussian_and_the_point_cloud(copy: Project) -> None:
