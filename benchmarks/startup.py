@@ -33,7 +33,6 @@ MODULES = {"PIL": "PIL.Image", "matplotlib": "matplotlib.backends.backend_agg", 
 # brings matplotlib, pyplot and scipy.stats.
 NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("PIL",): ("render_report",),
-    ("PIL", "torch", "xarray"): ("render_page",),
     ("matplotlib",): ("draw_figure",),
     ("pandas",): (
         "tabulate_latent_teleport",
@@ -142,6 +141,7 @@ NEEDED: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("torch",): ("fetch_latent_model",),
     ("PIL", "torch", "xarray"): ("prepare_painted_digits",),
+    ("PIL", "pydantic", "torch", "xarray"): ("render_page",),
 }
 
 
