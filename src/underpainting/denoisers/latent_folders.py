@@ -178,7 +178,9 @@ def _require_prompts_alone(unet: Mapping[str, Any], channels: int, features: int
     if found != channels or out != channels:
         problem = f"the network has {found} input and {out} output channels for latents of {channels}"
         raise InputError(Problem(problem, "use a network of text to image alone, without further inputs"))
-    if wrong := [key for key in _CONDITIONS if unet.get(key) is not None]:
+    pooled = unet.get("addition_embed_type") == "text"  # which the network takes from the embedded prompt itself
+    asked = [key for key in _CONDITIONS if unet.get(key) is not None]
+    if wrong := [key for key in asked if not (pooled and key == "addition_embed_type")]:
         problem = f"the network needs more than a prompt ({wrong[0]}: {str(unet[wrong[0]])[:200]})"
         raise InputError(Problem(problem, "use a network of text to image alone"))
     if unet.get("cross_attention_dim", 1280) != features:

@@ -51,6 +51,8 @@ class TextToImageRecipe(OptimizerRecipe):
         attention_heads: of the U-Net.
         norm_num_groups: groups of the group normalisation.
         text_width, text_layers, text_heads: of the text encoder.
+        pooled_text: whether the pooled text is added to the embedding of time, which then scales and shifts every residual block
+            (Dhariwal & Nichol 2021), besides the cross-attention; a small U-Net learns words much faster with it.
         prediction_type: quantity that the U-Net predicts.
         log_sigma_mean, log_sigma_std: of ln(sigma / alpha), which is normal.
     """
@@ -63,6 +65,7 @@ class TextToImageRecipe(OptimizerRecipe):
     text_width: int = 64
     text_layers: int = 2
     text_heads: int = 4
+    pooled_text: bool = True
     prediction_type: PredictionType = "v_prediction"
     log_sigma_mean: float = 0.5
     log_sigma_std: float = 1.2
@@ -103,6 +106,9 @@ def make_unet(latent_shape: tuple[int, ...], recipe: TextToImageRecipe) -> UNet2
         cross_attention_dim=recipe.text_width,
         attention_head_dim=recipe.attention_heads,  # which diffusers reads as the number of heads
         norm_num_groups=recipe.norm_num_groups,
+        addition_embed_type="text" if recipe.pooled_text else None,
+        addition_embed_type_num_heads=recipe.text_heads,
+        resnet_time_scale_shift="scale_shift" if recipe.pooled_text else "default",
     )
 
 

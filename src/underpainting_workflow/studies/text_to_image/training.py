@@ -59,6 +59,10 @@ class TextToImageTraining(OptimizerKeys):
     text_width: int = Field(64, ge=1, description="Width of the text encoder, a multiple of its heads.")
     text_layers: int = Field(2, ge=1, description="Layers of the text encoder.")
     text_heads: int = Field(4, ge=1, description="Heads of the text encoder.")
+    pooled_text: bool = Field(
+        True,
+        description="Whether the pooled text acts on every block, through the embedding of time, besides the attention.",
+    )
     prediction_type: Literal["epsilon", "v_prediction", "sample"] = Field(
         "v_prediction", description="What the U-Net predicts."
     )
