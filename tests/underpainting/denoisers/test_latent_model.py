@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.helpers.latents import MERGES, change_json, save_latent_model, stable_diffusion, vocabulary
+from tests.helpers.latents import MERGES, change_json, save_latent_model, stable_diffusion, unet, vocabulary
 from underpainting.denoisers import latent_folders
 from underpainting.denoisers.latent_model import LatentModel
 from underpainting.denoisers.prompted import Guidance
@@ -165,6 +165,22 @@ def test_a_network_of_velocities_is_read_as_one(tmp_path: Path) -> None:
     save_latent_model(tmp_path, "v_prediction")
     model = LatentModel.load(tmp_path)
     assert model.denoiser(model.embed([""])).prediction_type == "v_prediction"
+
+
+def test_a_network_may_pool_the_prompt_by_itself(tmp_path: Path) -> None:
+    """`addition_embed_type: text` (DeepFloyd IF) needs nothing but the embedded prompt, as diffusers' pipeline gives it."""
+    pipe = stable_diffusion()
+    pipe.unet = unet(addition_embed_type="text", addition_embed_type_num_heads=2, resnet_time_scale_shift="scale_shift")
+    pipe.save_pretrained(tmp_path)
+    model, latents = LatentModel.load(tmp_path), torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    signal = pipe.scheduler.alphas_cumprod[500].double()
+    alpha, sigma = float(signal.sqrt()), float((1 - signal).sqrt())
+    with torch.no_grad():
+        for prompt in ("a red one", "on"):
+            embedded = pipe.encode_prompt(prompt, "cpu", 1, False)[0]
+            noise = pipe.unet(latents, 500, encoder_hidden_states=embedded).sample
+            found = model.denoiser(model.embed([prompt]), Guidance(1.0))(latents, alpha, sigma)
+            assert torch.allclose(found, (latents - sigma * noise) / alpha, atol=1e-4)
 
 
 # --- folders that are refused ----------------------------------------------------------------------------------------
