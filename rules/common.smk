@@ -28,7 +28,8 @@ from underpainting_workflow.studies import (
 from underpainting_workflow.studies import text_to_image
 from underpainting_workflow.studies.resources import memory, runtime
 
-ROOT = Path(workflow.basedir)
+# of this file, not of the main Snakefile: this workflow may be a module of another one
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 SETTINGS = workflow.config_settings
 OWN_FILES = [file for file in workflow.configfiles if file not in SETTINGS.configfiles]
 
