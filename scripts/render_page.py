@@ -27,7 +27,8 @@ def build_scene(inputs: dict[str, list[str]], config: dict[str, Any]) -> scene.S
     files, count = inputs["jumped"], len(inputs["jumped"]) // len(config["skipped_steps"])
     parts = [files[start : start + count] for start in range(0, len(files), count)]
     jumped = [shards.load_first(part, JUMPED)["images"].values for part in parts]
-    basis, table = eigenbasis.load(inputs["eigenbasis"][0]), pd.read_csv(inputs["teleport"][0])
+    teleport = next(file for file in inputs["tables"] if file.endswith("/teleport.csv"))
+    basis, table = eigenbasis.load(inputs["eigenbasis"][0]), pd.read_csv(teleport)
     with torch.inference_mode():
         return scene.build(basis, trajectory, config["label"], table, config["sampler"], jumped)
 

@@ -19,12 +19,11 @@ NULL_MODELS = {
 
 
 def of_images(name: str, study: Study) -> dict[str, str | list[str]]:
-    """Return the files of the interactive part, besides figures and tables."""
+    """Return the files of the interactive part, besides `teleport.csv`, which is among the tables."""
     return {
         "eigenbasis": f"results/{name}/eigenbasis.zarr.zip",
         "trajectories": shown.gallery_trajectories(name, study),
         "jumped": shown.gallery_samples(name, study),
-        "teleport": f"results/{name}/teleport.csv",
     }
 
 
