@@ -23,7 +23,7 @@ help:
 	@echo 'make lint    check format, style, types, rules'
 	@echo 'make format  put Python and rules into format'
 	@echo 'make bench   print the table of benchmarks'
-	@echo 'make gallery write docs/results.md, docs/sweeps.md, docs/text_to_image.md and their pictures from the studies that are built'
+	@echo 'make gallery write docs/results.md, docs/sweeps.md, docs/text_to_image.md, docs/pages from the studies that are built'
 	@echo 'make schema  write the JSON schema and config/README.md from the study models'
 	@echo 'make docs    write docs/equations.md from docstrings and tests'
 	@echo 'make site    build the documentation site into site/'
@@ -76,6 +76,7 @@ gallery: env
 	$(BIN)/python workflow/gallery.py
 	$(BIN)/python workflow/sweeps.py
 	$(BIN)/python workflow/latent_gallery.py
+	$(BIN)/python workflow/study_pages.py
 
 schema: env
 	$(BIN)/python -m underpainting_workflow.studies

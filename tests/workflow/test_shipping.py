@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import gallery
 import ship
+import study_pages
 
 
 def test_the_gallery_shows_what_the_artifacts_hold(copy: Project) -> None:
@@ -32,6 +34,17 @@ def test_the_gallery_shows_what_the_artifacts_hold(copy: Project) -> None:
     assert all(f"pictures/tiny/{picture.name}" in page for picture in pictures)
     with Image.open(pictures[0]) as picture:
         assert picture.width == gallery.WIDTH
+
+
+def test_pages_of_studies_stand_alone_in_the_documents(copy: Project) -> None:
+    (copy.folder / "docs/pages").mkdir(parents=True)
+    (copy.folder / "docs/pages/other.html").write_text("<title>Another &amp; one</title>")
+    study_pages.main(copy.folder)
+    page = (copy.folder / "docs/pages/tiny.html").read_text("utf-8")
+    targets = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert targets and all(target.startswith(("data:", "#", "https:")) for target in targets)
+    listed = (copy.folder / "docs/pages.md").read_text("utf-8")
+    assert "(pages/tiny.html)" in listed and "[Another & one](pages/other.html)" in listed
 
 
 def test_nothing_built_is_said_and_not_shown_as_an_empty_page(fresh: Project) -> None:
