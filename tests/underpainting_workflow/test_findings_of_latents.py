@@ -30,10 +30,19 @@ def test_what_a_jump_saves_has_a_number_per_guidance_and_comparison() -> None:
     made = found(table())
     for title in ("What a jump saves", "A jump under a prompt that is new"):
         numbers = made[title].numbers
-        assert [number.value for number in numbers] == [0.6] * 4 and [number.null for number in numbers] == [0.0] * 4
+        assert [number.value for number in numbers] == [0.6] * 6 and [number.null for number in numbers] == [0.0] * 6
         assert "60 % (60 % to 60 %) and 60 %" in made[title].sentence and NULL_MODEL in made[title].sentence
     assert "the prompt's Gaussian" in made["What a jump saves"].sentence
     assert "predicted from the text" in made["A jump under a prompt that is new"].sentence
+
+
+def test_the_distances_alone_are_reported_beside_all_measures() -> None:
+    rows = table()
+    jumped = (rows["gaussian"] == "prompt") & (rows["skipped_steps"] == 8)
+    rows.loc[jumped, ["agreement_loss", "agreement_loss_low", "agreement_loss_high"]] = 0.1
+    finding = found(rows)["What a jump saves"]
+    assert [number.value for number in finding.numbers] == [0.2] * 2 + [0.6] * 4
+    assert "Judged by the Frechet distances alone it replaces 60 % (60 % to 60 %) and 60 %" in finding.sentence
 
 
 def test_agreement_stands_beside_the_plain_run_of_as_many_calls() -> None:

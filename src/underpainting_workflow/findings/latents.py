@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from underpainting_workflow.claims import latent_teleport
+from underpainting_workflow.claims.latent_teleport import AGREEMENT, DISTANCES
 from underpainting_workflow.findings.finding import (
     Finding,
     Number,
@@ -29,6 +30,11 @@ NULL_MODEL = "the Gaussian of all latents"
 """The null model, which does not know the prompt, as named on the front page."""
 _FIGURES = {"known": "fig_latent_teleport", "left out": "fig_latent_teleport_left_out"}
 _OF = {"known": ("prompt", "the prompt's Gaussian"), "left out": ("predicted", "the Gaussian predicted from the text")}
+_CASES = {
+    "against plain runs of as many calls": ("", (AGREEMENT, DISTANCES)),
+    "by the distances alone, against plain runs of as many calls": ("", (DISTANCES,)),
+    "against the plain run of all steps": ("_complete", (AGREEMENT, DISTANCES)),
+}
 _SELECTED = {
     "What guidance does to trajectories": ("App. B.8.2, Fig. 24", "fig24_guidance"),
     "When a latent can be changed": ("Sec. 1, 4.2, Fig. 22", "fig22_responses"),
@@ -67,24 +73,23 @@ def findings(table: pd.DataFrame, claims: pd.DataFrame, swept: Swept | None) -> 
 def steps_saved(rows: pd.DataFrame, swept: Swept, group: str) -> Finding | None:
     """Report the steps that a jump replaces at no loss against plain runs of as many calls, and against all steps."""
     kind, of = _OF[group]
-    numbers: dict[str, list[Number]] = {against: [] for against in latent_teleport.AGAINST}
-    scales = sorted(rows["guidance"].unique())
-    for against, kept in numbers.items():
+    scales, found = sorted(rows["guidance"].unique()), {}
+    for text, (against, measures) in _CASES.items():
         for scale in scales:
             measured, null = (
-                latent_teleport.free_share(rows, group, scale, (swept.sampler, "jump", one), against)
+                latent_teleport.free_share(rows, group, scale, (swept.sampler, "jump", one), against, measures)
                 for one in (kind, "common")
             )
             if measured is None:
                 return None
-            name = f"steps replaced at guidance {scale:g}, against {latent_teleport.AGAINST[against]}"
-            kept.append(make_number(name, measured, null))
-    equal, complete = numbers.values()
+            found[text, scale] = make_number(f"steps replaced at guidance {scale:g}, {text}", measured, null)
+    equal, distances, complete = ([found[text, scale] for scale in scales] for text in _CASES)
     images = "prompts whose images the Gaussian knows" if group == "known" else "prompts whose images it never saw"
     sentence = (
         f"A jump with {of} replaces {listed([text_of(one, as_share) for one in equal])} of the steps of {named(swept.label)} at "
         f"guidance {listed([f'{scale:g}' for scale in scales])}, for {images}, before it loses against plain runs of as many "
-        f"network calls{text_of_null(equal, as_share, f'a jump with {NULL_MODEL}')}. Against the plain run of all steps it is "
+        f"network calls{text_of_null(equal, as_share, f'a jump with {NULL_MODEL}')}. Judged by the Frechet distances alone it "
+        f"replaces {listed([text_of(one, as_share) for one in distances])}. Against the plain run of all steps it is "
         f"{listed([as_share(one.value) for one in complete])}."
     )
     tried = sorted(rows.loc[rows["skipped_steps"] > 0, "skipped_steps"].unique())
@@ -94,7 +99,7 @@ def steps_saved(rows: pd.DataFrame, swept: Swept, group: str) -> Finding | None:
         f"{listed([str(steps) for steps in tried])} steps were tried."
     )
     title = "What a jump saves" if group == "known" else "A jump under a prompt that is new"
-    return Finding(title, sentence, meaning, (*equal, *complete), _FIGURES[group])
+    return Finding(title, sentence, meaning, tuple(found.values()), _FIGURES[group])
 
 
 def few_calls(rows: pd.DataFrame, swept: Swept) -> Finding | None:
