@@ -19,9 +19,8 @@ if FRONT := os.getenv("UNDERPAINTING_FRONT"):
     }
 
 
-def page_layout():
-    """The digest of layout, style and script of the pages."""
-    return code.of_files(ROOT / "workflow" / "report" / "page")
+# the digest of layout, style and script of the pages
+PAGE_LAYOUT = code.of_files(ROOT / "workflow" / "report" / "page")
 
 
 localrules:
@@ -69,7 +68,7 @@ rule render_page:
         config=lambda wildcards: page_files.settings(
             study(wildcards),
             figures.of_study(study(wildcards)),
-            page_layout(),
+            PAGE_LAYOUT,
             code_of,
         ),
     script:
@@ -91,6 +90,6 @@ use rule render_page as render_text_page with:
         config=lambda wildcards: page_files.settings(
             study(wildcards),
             text_figures.of_study(study(wildcards)),
-            page_layout(),
+            PAGE_LAYOUT,
             code_of,
         ),
