@@ -9,7 +9,7 @@
   const steps = scene.steps.length, last = steps - 1;
   const [channels, height, width] = scene.shape;
   const size = channels * height * width;
-  const shown = { seed: 0, time: Math.floor(steps / 3), component: 0, push: 0, jump: 0 };
+  const shown = { seed: 0, time: 0, component: 0, push: 0, jump: 0 };
   const element = (id) => document.getElementById(id);
   const digits = (value) => (value === 0 ? "0" : Math.abs(value) >= 0.01 && Math.abs(value) < 1000 ? value.toFixed(3) : value.toExponential(1));
 
@@ -151,7 +151,7 @@
     const finite = Math.min(Math.max(ratio(shown.time), 1e-6), 1e6), front = { xs: [1, xs.length], ys: [finite, finite], colour: COLOURS.front, dashed: true };
     const chosen = { xs: [shown.component + 1], ys: [ys[shown.component]], colour: COLOURS.chosen, dots: 6 };
     const positive = ys.filter((value) => value > 1e-3 * ys[0]);
-    const bounds = [Math.min(...positive), 2 * ys[0]];
+    const bounds = [Math.min(...positive), 8 * ys[0]];
     const visible = finite < bounds[0] || finite > bounds[1] ? [] : [front];
     const all = { xs, ys: ys.map((value) => Math.max(value, bounds[0])), colour: COLOURS.theory };
     spectrum = chart(element("spectrum"), { lines: [all, ...visible, chosen], log: "xy", labels: ["component", "√λ, and σ / α (dashed)"], ranges: [xs, bounds] });
@@ -270,6 +270,8 @@
     play(!timer);
   });
   window.addEventListener("resize", () => change({}));
+  // the first moment at which some components stand above the noise: noise alone says little
+  shown.time = Math.max(0, range(steps).findIndex((time) => emerged(time) >= 3));
   window.underpainting = { shown, change, draw, coefficient, endpoint, gain, ratio, emerged, at };
   draw();
 })();
