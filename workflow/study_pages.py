@@ -18,7 +18,7 @@ _TO_RESULTS = re.compile(r'<a href="(?!#|https?:|data:)[^"]*">(.*?)</a>')
 HEAD = """# Pages of studies
 
 Each is what a study ends in, `results/STUDY/index.html`: one file, which opens offline. Its findings, figures and claims are
-of that study's network; in its interactive part, drag the time, push the image along a component, jump over the first steps.
+of that study's network; in its interactive part, drag the time, perturb the image along a component, jump over the first steps.
 """
 
 

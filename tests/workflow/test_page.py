@@ -92,16 +92,16 @@ def test_sliders_clicks_and_keys_change_what_is_shown(built: Project, tmp_path: 
     move("time", element("time").max);
     found.end = pixels("network-endpoint");
     found.moment = element("moment").textContent;
-    move("component", 2); move("push", 3);
-    found.pushed = pixels("pushed") !== pixels("unpushed");
+    move("component", 2); move("perturbation", 3);
+    found.perturbed = pixels("perturbed") !== pixels("unperturbed");
     found.text = element("component-text").textContent;
     const box = element("spectrum").getBoundingClientRect();
     element("spectrum").dispatchEvent(new MouseEvent("click", {clientX: box.left + 50, clientY: box.top + 50}));
     found.clicked = page.shown.component;
     move("jump", element("jump").max);
     found.jump = element("jump-text").textContent;
-    const before = page.shown.seed; element("dice").click();
-    found.diced = page.shown.seed !== before;
+    const before = page.shown.seed; element("another-seed").click();
+    found.another = page.shown.seed !== before;
     element("play").click(); await new Promise((done) => setTimeout(done, 400));
     found.playing = element("play").getAttribute("aria-pressed");
     found.labelled = [...document.querySelectorAll("canvas")].every((one) => one.getAttribute("aria-label"));
@@ -109,7 +109,7 @@ def test_sliders_clicks_and_keys_change_what_is_shown(built: Project, tmp_path: 
     found.outside = performance.getEntriesByType("resource").map((one) => one.name);
     """
     found = driven(built, script, tmp_path)
-    assert found["start"] != found["end"] and found["pushed"] and found["diced"] and found["playing"] == "true"
+    assert found["start"] != found["end"] and found["perturbed"] and found["another"] and found["playing"] == "true"
     steps = json.loads(scene_of(built))["steps"][-1]
     assert found["moment"].startswith(f"Step {steps} of {steps}: ")
     assert found["text"].startswith("Component 2: variance") and found["clicked"] == 0

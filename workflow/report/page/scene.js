@@ -9,7 +9,7 @@
   const steps = scene.steps.length, last = steps - 1;
   const [channels, height, width] = scene.shape;
   const size = channels * height * width;
-  const shown = { seed: 0, time: 0, component: 0, push: 0, jump: 0 };
+  const shown = { seed: 0, time: 0, component: 0, perturbation: 0, jump: 0 };
   const element = (id) => document.getElementById(id);
   const digits = (value) => (value === 0 ? "0" : Math.abs(value) >= 0.01 && Math.abs(value) < 1000 ? value.toFixed(3) : value.toExponential(1));
 
@@ -59,15 +59,15 @@
     paint(canvas, (pixel) => values[start + pixel]);
   }
 
-  /** The final image, moved along a component by the pushed distance times the gain of Eq. 14. */
-  function paintPushed(canvas) {
+  /** The final image, moved along a component by the perturbation times the gain of Eq. 14. */
+  function paintPerturbed(canvas) {
     const images = arrays.network_endpoint, start = place(images, shown.seed, last);
     const vectors = arrays.components, first = place(vectors, shown.component);
-    const moved = (distance() * gain(shown.component, shown.time) * at("component_scale", shown.component)) / 1;
+    const moved = distance() * gain(shown.component, shown.time) * at("component_scale", shown.component);
     paint(canvas, (pixel) => images.values[start + pixel] + moved * (vectors.values[first + pixel] - 127.5));
   }
 
-  const distance = () => shown.push * Math.sqrt(at("variances", shown.component));
+  const distance = () => shown.perturbation * Math.sqrt(at("variances", shown.component));
 
   // charts
 
@@ -184,7 +184,7 @@
         now(COLOURS.network, ...path),
         now(COLOURS.theory, ...ideal),
       ],
-      labels: ["along the noise x_T", "towards the image x₀"],
+      labels: ["along the noise x_T", "towards the image x₀; dashed: rotation αx₀ + σx_T"],
       equal: true,
     });
   }
@@ -205,14 +205,14 @@
   function drawComponent() {
     const { seed, time, component } = shown;
     paintArray(element("component-image"), "components", component);
-    paintPushed(element("pushed"));
-    paintArray(element("unpushed"), "network_endpoint", seed, last);
+    paintPerturbed(element("perturbed"));
+    paintArray(element("unperturbed"), "network_endpoint", seed, last);
     const moves = distance() * gain(component, time);
     element("component-text").textContent =
       `Component ${component}: variance ${digits(at("variances", component))}; its coefficient now: network ` +
       `${digits(at("state_coefficients", seed, time, component))}, theory ${digits(coefficient(seed, component, time))}.`;
-    element("push-text").textContent =
-      `A push of ${digits(distance())} at step ${scene.steps[time]} moves the final image by ${digits(moves)} along the component (gain ${digits(gain(component, time))}, Eq. 14).`;
+    element("perturbation-text").textContent =
+      `A perturbation of ${digits(distance())} at step ${scene.steps[time]} moves the final image by ${digits(moves)} along the component (gain ${digits(gain(component, time))}, Eq. 14).`;
   }
 
   function drawJump() {
@@ -237,7 +237,7 @@
     drawComponent();
     drawJump();
     document.body.dataset.frame = (performance.now() - start).toFixed(2);
-    for (const name of ["time", "component", "push", "jump"]) if (element(name)) element(name).value = shown[name];
+    for (const name of ["time", "component", "perturbation", "jump"]) if (element(name)) element(name).value = shown[name];
     element("seed").textContent = `seed ${scene.seeds[shown.seed]}`;
   }
 
@@ -252,8 +252,8 @@
     slider.max = most;
     slider.addEventListener("input", () => change({ [name]: Number(slider.value) }));
   }
-  element("push").addEventListener("input", () => change({ push: Number(element("push").value) }));
-  element("dice").addEventListener("click", () => change({ seed: (shown.seed + 1 + Math.floor(Math.random() * Math.max(1, scene.seeds.length - 1))) % scene.seeds.length }));
+  element("perturbation").addEventListener("input", () => change({ perturbation: Number(element("perturbation").value) }));
+  element("another-seed").addEventListener("click", () => change({ seed: (shown.seed + 1 + Math.floor(Math.random() * Math.max(1, scene.seeds.length - 1))) % scene.seeds.length }));
   element("spectrum").addEventListener("click", ({ offsetX }) => {
     const centres = range(arrays.components.shape[0]).map((component) => Math.abs(spectrum.x(component + 1) - offsetX));
     change({ component: centres.indexOf(Math.min(...centres)) });
