@@ -61,7 +61,7 @@ rule render_page:
     wildcard_constraints:
         study=studies_with(lambda study: True),
     resources:
-        **needs("render_page", holds={"basis": 2, "shard": 4}),
+        **needs("render_page"),
     params:
         code=code_of("render_page"),
         packages=packages_of("render_page"),

@@ -45,7 +45,8 @@ def strip_of(inputs: dict[str, list[str]]) -> Strip:
 def main(inputs: dict[str, list[str]], output: str, study: str, config: dict[str, Any]) -> None:
     """Build the parts, write the page."""
     use_threads(1)
-    page = document.write(Path(output).parent, LAYOUT, study, config, build_scene(inputs, config), strip_of(inputs))
+    results = Path(next(file for file in inputs["tables"] if file.endswith("/findings.json"))).parent
+    page = document.write(results, LAYOUT, study, config, build_scene(inputs, config), strip_of(inputs))
     write_text(page, output)
 
 

@@ -46,6 +46,7 @@ _HOLDS: dict[str, dict[str, float]] = {
     "measure_residual": {"extractor": 1, "call": 1, "weights": 1, "basis": 2, "sweep": 24, "stored": 2},
     "train_classifier": {"blocks": 1, "stored": 5},
     "train_autoencoder": {"blocks": 1, "stored": 5},
+    "render_page": {"basis": 2, "shard": 4},
     "solve_flow": {"call": 1, "weights": 1, "sweep": 8},
     "solve_jumps": {"call": 1, "weights": 1, "basis": 2, "low_nfe": 24},
     "measure_shortfall": {"call": 1, "weights": 1, "basis": 3, "modes": 3, "stored": 1},
