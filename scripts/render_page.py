@@ -37,6 +37,8 @@ def strip_of(inputs: dict[str, list[str]]) -> Strip:
     """Return the generated images at the top of the page, as bytes."""
     if "trajectories" in inputs:
         final = shards.load_first(inputs["trajectories"], STRIP)["state"].values[:, -1]
+    elif "shown" in inputs:
+        final = artifacts.load(inputs["shown"][0])["shown"].values[:STRIP, 0] / 127.5 - 1
     else:
         final = artifacts.load(inputs["views"][0])["state_image"].values[:STRIP, -1]
     return scene.to_bytes(scene.reduce(final))

@@ -9,8 +9,9 @@ from underpainting_workflow import figures
 from underpainting_workflow.figures import Figure
 from underpainting_workflow.studies.files import shown, stages
 from underpainting_workflow.studies.models import Study
-from underpainting_workflow.studies.text_to_image import geometry
+from underpainting_workflow.studies.text_to_image import geometry, teleport_files
 from underpainting_workflow.studies.text_to_image.models import TextToImageStudy
+from underpainting_workflow.studies.text_to_image.teleport import PLAIN, Way
 
 NULL_MODELS = {
     "images": "an isotropic Gaussian with the mean and the total variance of the images",
@@ -28,8 +29,11 @@ def of_images(name: str, study: Study) -> dict[str, str | list[str]]:
 
 
 def of_latents(name: str, study: TextToImageStudy) -> dict[str, list[str]]:
-    """Return the files of the generated images at the top of the page."""
-    return {"views": geometry.views(name, study)[:1]}
+    """Return the file of the generated images at the top of the page: of many prompts, where the study has a sweep over them."""
+    if study.teleport is None:
+        return {"views": geometry.views(name, study)[:1]}
+    scales = study.teleport.guidance
+    return {"shown": [teleport_files.of_run(name, scales[len(scales) // 3], study.teleport.samplers[0].id, Way(PLAIN))]}
 
 
 def settings(
