@@ -30,7 +30,7 @@ def build_scene(inputs: dict[str, list[str]], config: dict[str, Any]) -> scene.S
     teleport = next(file for file in inputs["tables"] if file.endswith("/teleport.csv"))
     basis, table = eigenbasis.load(inputs["eigenbasis"][0]), pd.read_csv(teleport)
     with torch.inference_mode():
-        return scene.build(basis, trajectory, config["label"], table, config["sampler"], jumped)
+        return scene.build(basis, trajectory, table, config["sampler"], jumped)
 
 
 def strip_of(inputs: dict[str, list[str]]) -> Strip:
@@ -48,7 +48,8 @@ def main(inputs: dict[str, list[str]], output: str, study: str, config: dict[str
     """Build the parts, write the page."""
     use_threads(1)
     results = Path(next(file for file in inputs["tables"] if file.endswith("/findings.json"))).parent
-    page = document.write(results, LAYOUT, study, config, build_scene(inputs, config), strip_of(inputs))
+    pages = [Path(file) for file in inputs["tables"] if file.endswith(".html")]
+    page = document.write(results, LAYOUT, study, config, pages, build_scene(inputs, config), strip_of(inputs))
     write_text(page, output)
 
 

@@ -33,7 +33,15 @@ _STRIP_SIDE = 72
 Strip = NDArray[np.uint8]
 
 
-def write(folder: Path, layout: Path, study: str, config: Mapping[str, Any], scene: Scene | None, strip: Strip) -> str:
+def write(
+    folder: Path,
+    layout: Path,
+    study: str,
+    config: Mapping[str, Any],
+    pages: Sequence[Path],
+    scene: Scene | None,
+    strip: Strip,
+) -> str:
     """Write the page's HTML.
 
     Args:
@@ -41,6 +49,7 @@ def write(folder: Path, layout: Path, study: str, config: Mapping[str, Any], sce
         layout: folder of `page.html`, `page.css` and `scene.js`.
         study: its name.
         config: what `files.settings` returns.
+        pages: the study's tables as HTML.
         scene: the interactive part; None for a study without one.
         strip: bytes of generated images, shape (sample, channel, height, width).
     """
@@ -57,7 +66,7 @@ def write(folder: Path, layout: Path, study: str, config: Mapping[str, Any], sce
         strip=[data_url(_enlarged(image), "png") for image in strip],
         findings=findings(folder),
         figures=figures(folder, study, config),
-        tables=tables(folder),
+        tables=tables(folder, pages),
         claims=claims(folder),
     )
 
@@ -113,16 +122,15 @@ def caption(text: str, study: str, config: Mapping[str, Any], reading: str) -> s
     return body
 
 
-def tables(folder: Path) -> list[dict[str, str]]:
+def tables(folder: Path, pages: Sequence[Path]) -> list[dict[str, str]]:
     """Return the tables: label, page, and the CSV file where there is one."""
-    pages = sorted((folder / "tables").glob("*.html"))
     return [
         {
             "label": page.stem.replace("_", " ").capitalize(),
             "page": f"tables/{page.name}",
             "csv": f"{page.stem}.csv" if (folder / f"{page.stem}.csv").is_file() else "",
         }
-        for page in pages
+        for page in sorted(pages)
     ]
 
 
@@ -165,7 +173,7 @@ def _resized(image: Image.Image, width: int) -> Image.Image:
 
 
 def _enlarged(image: Strip) -> bytes:
-    """Encode an image as PNG, enlarged by a whole factor to about the size at which it is shown."""
+    """Encode an image as PNG, enlarged by an integer factor to about the size at which it is shown."""
     factor = max(1, _STRIP_SIDE // max(image.shape[1:]))
     pixels = np.kron(image.transpose(1, 2, 0), np.ones((factor, factor, 1), np.uint8))
     buffer = io.BytesIO()

@@ -99,7 +99,6 @@ def to_bytes(images: FloatArray) -> NDArray[np.uint8]:
 def build(
     basis: Eigenbasis,
     trajectory: xr.Dataset,
-    label: str,
     table: pd.DataFrame,
     sampler: str,
     jumped: Sequence[FloatArray],
@@ -109,7 +108,6 @@ def build(
     Args:
         basis: of the data.
         trajectory: first samples of the main sampler, with `state`, `endpoint`, `seed`, `alpha` and `sigma`.
-        label: the sampler's name.
         table: `teleport.csv`.
         sampler: id of the sampler whose jumps are shown.
         jumped: first images after each number of skipped steps of the sweep, shape (sample, channel, height, width) each.
@@ -127,10 +125,8 @@ def build(
     }
     about = {
         "shape": list(shape),
-        "pixels": basis.pixels,
         "seeds": chosen["seed"].values.tolist(),
         "steps": moments.steps.tolist(),
-        "label": label,
         "jumps": jumps,
         "measures": sweep.measure_names(str(table["extractor"].iloc[0])),
     }
