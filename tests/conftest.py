@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -41,10 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of scenarios."""
+    """Print the tables of scenarios."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    rows = [value for report in reports for name, value in report.user_properties if name == "scenario"]
+    _print_table(terminalreporter, reports, "scenario", "expected and actual jobs", "expected | actual | verdict")
+    _print_table(terminalreporter, reports, "cause", "causes that a comparison names", "causes")
+
+
+def _print_table(printer: pytest.TerminalReporter, reports: list[Any], key: str, title: str, columns: str) -> None:
+    rows = [value for report in reports for name, value in report.user_properties if name == key]
     if rows:
-        terminalreporter.section("scenarios: expected and actual jobs")
-        for row in [("change", "expected", "actual", "verdict"), *sorted(rows)]:
-            terminalreporter.write_line(" | ".join(row))
+        printer.section(f"scenarios: {title}")
+        for row in [("change", columns), *sorted(rows)]:
+            printer.write_line(" | ".join(row))

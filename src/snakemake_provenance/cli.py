@@ -11,7 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from snakemake_provenance import garbage, hooks, locks, merging, session, sharing, stages, verifying
+from snakemake_provenance import (
+    comparing,
+    garbage,
+    hooks,
+    locks,
+    merging,
+    session,
+    sharing,
+    stages,
+    verifying,
+    versions,
+)
 from snakemake_provenance import manifest as manifests
 from snakemake_provenance.command_line import Commands, add, run
 from snakemake_provenance.freshness import State, latest
@@ -80,7 +91,7 @@ def _print_problems(problems: Sequence[str]) -> None:
         print(f"ignored: {len(problems) - PROBLEMS} more lines")
 
 
-# status, verify, why
+# status, verify, why, diff
 
 
 def _register_inspection(new: Any, word: str) -> None:
@@ -91,6 +102,13 @@ def _register_inspection(new: Any, word: str) -> None:
     _take_sections(command, word)
     text = "show the inputs, parameters and code behind a file, and what has changed since"
     new("why", _why, text).add_argument("file", metavar="FILE")
+    text = "compare the results of two versions: which differ, from which cause, and the numbers that changed"
+    command = new("diff", _diff, text)
+    command.add_argument("before", metavar="BEFORE", help="a commit, or the folder of another clone")
+    command.add_argument("after", metavar="AFTER", nargs="?", default=".", help="likewise; default: this folder")
+    command.add_argument("--only", metavar=word.upper(), action="append", default=[], help=f"report this {word}")
+    command.add_argument("--all", action="store_true", help="list every result, also those made from others")
+    command.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:
@@ -127,6 +145,16 @@ def _why(settings: Settings, options: argparse.Namespace) -> int:
     known = section != settings.top and all(Path(name.format(section)).is_file() for name in settings.section_files)
     jobs = plan(options=settings.planning([section] if known else []))
     for line in why(options.file, jobs, session.look(settings), _code(settings), settings, Hashes(MEMORY).of):
+        print(line)
+    return 0
+
+
+def _diff(settings: Settings, options: argparse.Namespace) -> int:
+    names = (options.before, options.after)
+    before, after = (versions.version(name, settings) for name in names)
+    found = comparing.compare(before, after, settings, options.only)
+    lines = [comparing.document(found)] if options.json else comparing.describe(found, *names, options.all)
+    for line in lines:
         print(line)
     return 0
 

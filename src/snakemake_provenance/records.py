@@ -22,6 +22,7 @@ from snakemake.persistence import RECORD_FORMAT_VERSION, UNREPRESENTABLE, Metada
 from snakemake.persistence.file import FilePersistence
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+from snakemake_provenance.differences import NAMES_OF_FILES
 from snakemake_provenance.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def record_more(settings: Settings, params: Callable[[Any, Any], list[str]] = _P
     names = cache(partial(_names, results=settings.results))
 
     def params_and_names(self: Any, job: Any) -> list[Any]:
-        return sorted([*params(self, job), repr({"names of files": names(job)})])
+        return sorted([*params(self, job), repr({NAMES_OF_FILES: names(job)})])
 
     FilePersistence._params = params_and_names
 

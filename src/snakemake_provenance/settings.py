@@ -116,6 +116,10 @@ class Settings:
         """Return whether a path lies below the results."""
         return path != self.results and Path(path).is_relative_to(self.results)
 
+    def is_metrics(self, path: str) -> bool:
+        """Return whether a result is one of the metrics files."""
+        return path.removeprefix(f"{self.folder(self.section(path))}/") in self.metrics
+
     def owns(self, path: str) -> bool:
         """Return whether a path lies below the results, links followed."""
         if not is_inside(path) or not self.is_output(path):

@@ -66,7 +66,7 @@ def _yaml() -> YAML:
 
 def _stage(section: str, found: Sequence[str], settings: Settings) -> CommentedMap:
     names = {path: path.removeprefix(f"{settings.folder(section)}/") for path in found}
-    metrics = [path for path in found if names[path] in settings.metrics]
+    metrics = [path for path in found if settings.is_metrics(path)]
     plots = {path: settings.plots[names[path]] for path in found if names[path] in settings.plots}
     stage = CommentedMap(frozen=True, cmd=settings.stage_command.format(section))
     stage["outs"] = CommentedSeq(_out(path) for path in found if path not in metrics and path not in plots)

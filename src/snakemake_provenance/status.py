@@ -66,7 +66,7 @@ def reasons(job: Job, status: FileStatus | None, plans: Mapping[str, Job], code:
     found = list(status.reasons) if status else []
     if status and status.fact:
         before = [text for text in status.fact.record.get("params") or [] if STALE not in text]
-        found += differences(before, job.params, code)
+        found += [difference.text for difference in differences(before, job.params, code)]
     remade = [path for path in job.inputs if path in plans and plans[path].runs]
     found += [f"made from {path}, which is to be made again" for path in remade]
     return found or [job.reason]

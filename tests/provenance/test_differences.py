@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from snakemake_provenance import merging, packages
-from snakemake_provenance.differences import differences
+from snakemake_provenance.differences import Kind, differences
 from snakemake_provenance.settings import Settings
 
 CODE = {"a 1": {"a.py": "x", "lib.py": "y"}, "a 2": {"a.py": "x", "lib.py": "z"}}
@@ -17,19 +17,28 @@ CODE = {"a 1": {"a.py": "x", "lib.py": "y"}, "a 2": {"a.py": "x", "lib.py": "z"}
     ("before", "now", "said"),
     [
         (["'a 1'"], ["'a 1'"], []),
-        (["'a 1'"], ["'a 2'"], ["code of lib.py"]),
-        (["'a 1'"], ["'a 3'"], ["the script or a module that it imports"]),
+        (["'a 1'"], ["'a 2'"], [(Kind.CODE, "code of lib.py")]),
+        (["'a 1'"], ["'a 3'"], [(Kind.CODE, "the script or a module that it imports")]),
         (
             ["{'steps': 6, 'size': 16}"],
             ["{'steps': 16, 'size': 6}"],
-            ["size: 16 before, 6 now", "steps: 6 before, 16 now"],
+            [(Kind.PARAMETER, "size: 16 before, 6 now"), (Kind.PARAMETER, "steps: 6 before, 16 now")],
         ),
-        (["{'s': {'name': 'ddim', 'n': 5}}"], ["{'s': {'name': 'ddim', 'n': 6}}"], ["s.n: 5 before, 6 now"]),
-        (["{'torch': '1'}"], ["{'torch': '2'}"], ["torch: '1' before, '2' now"]),
-        (["{'a': 1}"], ["{'b': 1}"], ["no longer: {'a': 1}", "new: {'b': 1}"]),
+        (
+            ["{'s': {'name': 'ddim', 'n': 5}}"],
+            ["{'s': {'name': 'ddim', 'n': 6}}"],
+            [(Kind.PARAMETER, "s.n: 5 before, 6 now")],
+        ),
+        (["{'torch': '1.0'}"], ["{'torch': '2.0rc1'}"], [(Kind.PACKAGE, "torch: '1.0' before, '2.0rc1' now")]),
+        (["{'a': 1}"], ["{'b': 1}"], [(Kind.PARAMETER, "no longer: {'a': 1}"), (Kind.PARAMETER, "new: {'b': 1}")]),
+        (
+            ["{'names of files': '12'}"],
+            ["{'names of files': '34'}"],
+            [(Kind.FILES, "the names or the order of its inputs and outputs")],
+        ),
     ],
 )
-def test_differences_are_named(before: list[str], now: list[str], said: list[str]) -> None:
+def test_differences_are_named(before: list[str], now: list[str], said: list[tuple[Kind, str]]) -> None:
     assert differences(before, now, CODE) == said
 
 

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from snakemake_provenance.comparing import compare
+from snakemake_provenance.hashes import visible_files
+from snakemake_provenance.settings import Settings
+from snakemake_provenance.versions import version
 from tests.provenance.toy import Clone, Plan, World
 
 Row = Callable[[World], tuple[Plan, set[str]]]
@@ -189,7 +193,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("module edited that a script imports")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.colleague.edit("scripts/normal.py", "[a-z]+", "[a-z']+")
+    world.colleague.edit("scripts/normal.py", "[a-z]+", "[b-z]+")
     return changed(world.colleague, *CLEAN)
 
 
@@ -208,7 +212,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 @row("input added to a rule")
 def _(world: World) -> tuple[Plan, set[str]]:
     world.colleague.edit("config.yaml", "[fox, night]", "[fox, night, day]")
-    (world.colleague.folder / "data/day.txt").write_text("The fox sleeps by day.")
+    shutil.copy(world.colleague.folder / "data/fox.txt", world.colleague.folder / "data/day.txt")
     return changed(world.colleague, "day/words.txt")
 
 
@@ -338,7 +342,7 @@ def _(world: World) -> tuple[Plan, set[str]]:
 
 @row("commit whose results were not rebuilt: code")
 def _(world: World) -> tuple[Plan, set[str]]:
-    world.producer.edit("scripts/normal.py", "[a-z]+", "[a-z']+")
+    world.producer.edit("scripts/normal.py", "[a-z]+", "[b-z]+")
     _committed(world)
     return changed(world.colleague, *CLEAN)
 
@@ -440,6 +444,68 @@ def _(world: World) -> tuple[Plan, set[str]]:
     return changed(place, *TOP)
 
 
+# which cause a comparison with the state before names, once the row's change is built; rows that are not here change no bytes
+
+NUMBER = {name: [("parameter", "number: 5 before, 4 now")] for name in TOP}
+SHORTEST = {name: [("parameter", "shortest: 3 before, 4 now")] for name in CLEAN}
+NORMAL = {name: [("code", "code of normal.py")] for name in CLEAN}
+FOX = {"fox/words.txt": [("data", "data/fox.txt changed")]}
+CAUSES: dict[str, dict[str, list[tuple[str, str]]]] = {
+    "late parameter": NUMBER,
+    "early parameter": SHORTEST,
+    "two parameters of a rule swapped": {
+        name: [("parameter", "longest: 12 before, 3 now"), ("parameter", "shortest: 3 before, 12 now")]
+        for name in CLEAN
+    },
+    "two named inputs of a rule swapped": {
+        name: [("files", "the names or the order of its inputs and outputs")] for name in TOP
+    },
+    "script edited": {name: [("code", "code of clean.py")] for name in CLEAN},
+    "module edited that a script imports": NORMAL,
+    "script edited that a shell command calls": {name: [("code", "code of top.py")] for name in TOP},
+    "shell command edited": {"shared.csv": [("code", "the command or the name of the script of rule share")]},
+    "input added to a rule": {"shared.csv": [("files", "results/day/top.csv is an input only now")]},
+    "input removed from a rule": {"shared.csv": [("files", "results/night/top.csv is an input only before")]},
+    "data file changed": FOX,
+    "clock set back: an input altered, older than what is made of it": FOX,
+    "snakemake --touch on stale files": NUMBER,
+    "fresh clone and pull, results as hard links; a parameter changed": NUMBER,
+    "commit whose results were not rebuilt: parameters": NUMBER,
+    "commit whose results were not rebuilt: code": NORMAL,
+    "commit whose results were not rebuilt: data": FOX,
+    "update pulled": NUMBER,
+    "git pull without pull of the results": NUMBER,
+    "partial pull, then an early parameter": SHORTEST,
+    "checkout of an old commit and back, with hooks": NUMBER,
+    "two people push the same section: conflict in manifest and dvc.lock": {
+        name: [("parameter", "number: 5 before, 6 now")] for name in TOP
+    },
+    "manifest edited by hand": NUMBER,
+}
+
+
+def check_causes(name: str, place: Clone, before: str, shared: World) -> str:
+    """Build the row's change; compare the results that differ, and their causes, with the table above."""
+    place.build()
+    with place.inside():
+        settings = Settings.read()
+        found = compare(version(before, settings), version(".", settings), settings)
+    old, new = shared.producer.folder / "results", place.folder / "results"
+    files = {path.relative_to(new).as_posix() for path in visible_files(new)}
+    both = {file for file in files if (old / file).is_file()}
+    differing = {file for file in both if (old / file).read_bytes() != (new / file).read_bytes()}
+    changes = {path.removeprefix("results/"): change for path, change in found.changes.items()}
+    assert changes.keys() == differing
+    expected = CAUSES.get(name, {})
+    assert differing or not expected
+    for path, change in changes.items():
+        assert list(map(tuple, change.causes)) == expected.get(path, [])
+        roots = {root.removeprefix("results/") for root in change.roots}
+        assert roots and roots <= expected.keys()
+        assert path in expected or all(source.removeprefix("results/") in changes for source in change.sources)
+    return "; ".join(sorted({text for change in changes.values() for _, text in change.causes})) or "no difference"
+
+
 def describe(jobs: set[str]) -> str:
     """Name jobs, at most four of them."""
     shown = ", ".join(sorted(jobs)[:4])
@@ -449,8 +515,9 @@ def describe(jobs: set[str]) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(ROWS))
 def test_exactly_what_could_differ_runs(
-    name: str, world: World, record_property: Callable[[str, object], None]
+    name: str, world: World, shared: World, record_property: Callable[[str, object], None]
 ) -> None:
+    before = world.producer.git("rev-parse", "HEAD").strip()
     plan, expected = ROWS[name](world)
     actual = plan.runs()
     verdict = "equal" if actual == expected else "NOT EQUAL"
@@ -458,3 +525,4 @@ def test_exactly_what_could_differ_runs(
     reasons = {job: plan.jobs[job]["reason"] for job in actual - expected}
     assert not expected - actual, f"stale: {sorted(expected - actual)}"
     assert not reasons, f"needless: {reasons}"
+    record_property("cause", (name, check_causes(name, plan.place, before, shared)))

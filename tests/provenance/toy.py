@@ -65,7 +65,7 @@ class Clone:
         assert self.snakemake("--dry-run", *arguments, SNAKEMAKE_PLAN=str(file)) == 0
         jobs = json.loads(file.read_text(encoding="utf-8"))
         file.unlink()
-        return Plan({job["outputs"][0].removeprefix("results/"): job for job in jobs})
+        return Plan(self, {job["outputs"][0].removeprefix("results/"): job for job in jobs})
 
     def tool(self, *arguments: str, status: int = 0) -> None:
         """Run `snakemake-provenance`, which must end with an exit status."""
@@ -105,8 +105,9 @@ class Clone:
 
 @dataclass(frozen=True)
 class Plan:
-    """A dry run: every job by its first output, below `results`."""
+    """A dry run in a clone: every job by its first output, below `results`."""
 
+    place: Clone
     jobs: Mapping[str, Mapping[str, Any]]
 
     def runs(self) -> set[str]:
