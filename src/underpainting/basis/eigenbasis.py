@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,55 @@ from torch import Tensor
 
 FloatArray = NDArray[np.float64]
 Batches = Callable[[], Iterable[NDArray[np.floating[Any]]]]
+
+
+class GaussianBasis(Protocol):
+    """Mean and principal components of a Gaussian of images, as the closed forms need them.
+
+    An `Eigenbasis` holds its components as a matrix, a `basis.stationary.SizedBasis` as Fourier modes.
+    """
+
+    @property
+    def mean(self) -> Tensor:
+        """mu, shape (pixel,)."""
+        ...
+
+    @property
+    def variances(self) -> Tensor:
+        """lambda, shape (component,)."""
+        ...
+
+    @property
+    def total_variance(self) -> float:
+        """Trace of the covariance."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(channel, height, width)."""
+        ...
+
+    @property
+    def pixels(self) -> int:
+        """Number of values of an image."""
+        ...
+
+    @property
+    def rank(self) -> int:
+        """Number of components, at most `pixels`."""
+        ...
+
+    def project(self, centred: Tensor) -> Tensor:
+        """Compute U^T y, shape (sample, component), of y, shape (sample, pixel)."""
+        ...
+
+    def combine(self, coefficients: Tensor, onto: Tensor) -> Tensor:
+        """Compute `onto` + U c, shape (sample, pixel), of c, shape (sample, component)."""
+        ...
+
+    def like(self, tensor: Tensor) -> GaussianBasis:
+        """Return the basis with mean and components in the dtype and on the device of a tensor."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -84,6 +133,18 @@ class Eigenbasis:
         return replace(
             self, mean=self.mean.to(device), vectors=self.vectors.to(device), variances=self.variances.to(device)
         )
+
+    def project(self, centred: Tensor) -> Tensor:
+        """Compute U^T y, shape (sample, component), of y, shape (sample, pixel)."""
+        return centred @ self.vectors
+
+    def combine(self, coefficients: Tensor, onto: Tensor) -> Tensor:
+        """Compute `onto` + U c, shape (sample, pixel), of c, shape (sample, component)."""
+        return torch.addmm(onto, coefficients, self.vectors.T)
+
+    def like(self, tensor: Tensor) -> Eigenbasis:
+        """Return the basis with mean and vectors in the dtype and on the device of a tensor."""
+        return replace(self, mean=self.mean.to(tensor), vectors=self.vectors.to(tensor))
 
     def coefficients(self, images: Tensor) -> Tensor:
         """Compute U^T (x - mu), shape (sample, component), of images (sample, channel, height, width)."""

@@ -30,18 +30,21 @@ from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers, Sch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis import stationary
+from underpainting.basis.eigenbasis import Eigenbasis, GaussianBasis
+from underpainting.basis.stationary import StationaryBasis
 from underpainting.basis.stored import StoredBasis, load_basis, require_range, save_basis
 from underpainting.denoisers import PredictionType, TimeTable, endpoint_of_prediction
 from underpainting.noise import families
 from underpainting.noise.levels import training_grid, vp_level
 from underpainting.noise.schedules import VariancePreservingSchedule, schedule_of
 from underpainting.pipeline.basis import TeleportBasis, component_file
+from underpainting.samplers.relative import ClassBases
 from underpainting.samplers.walk import Sampler
 
 BASIS_FILE = "basis.safetensors"
 _TOLERANCE = 1e-3  # of a time
-Basis = Eigenbasis | StoredBasis | TeleportBasis | str | Path
+Basis = Eigenbasis | StoredBasis | TeleportBasis | StationaryBasis | str | Path
 
 
 class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
@@ -53,8 +56,9 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
         num_train_timesteps, beta_start, beta_end, beta_schedule, trained_betas: noise schedule of the network.
         prediction_type: epsilon, v_prediction or sample.
         jump_first: whether the noise is first carried along the Gaussian's flow, to a first call at a less noisy level.
-        basis: of the images, or latents, that the network was trained on: an `Eigenbasis`, a `StoredBasis`, a `TeleportBasis` or
-            the path of a file that `underpainting basis` wrote. Bases of classes are not used.
+        basis: of the images, or latents, that the network was trained on: an `Eigenbasis`, a `StoredBasis`, a `TeleportBasis`, a
+            `StationaryBasis` for any height and width, or the path of a file that `underpainting basis` wrote. Bases of classes
+            are not used.
 
     Attributes:
         timesteps: time of each call, shape (step,), fractions of the times of training.
@@ -139,15 +143,20 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
     def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **options: Any) -> None:
         """Write `scheduler_config.json` and, beside it, `basis.safetensors`."""
         Path(save_directory).mkdir(parents=True, exist_ok=True)
-        save_basis(self.stored_basis, Path(save_directory) / BASIS_FILE)
+        if isinstance(self.stored_basis, StationaryBasis):
+            stationary.save(self.stored_basis, Path(save_directory) / BASIS_FILE)
+        else:
+            save_basis(self.stored_basis, Path(save_directory) / BASIS_FILE)
         super().save_pretrained(save_directory, push_to_hub, **options)
 
     def __len__(self) -> int:
         return int(self.config.num_train_timesteps)
 
     @property
-    def basis(self) -> Eigenbasis:
-        """Basis of all images."""
+    def basis(self) -> GaussianBasis:
+        """Basis of all images; of a stationary one, for images as large as its grid of frequencies."""
+        if isinstance(self.stored_basis, StationaryBasis):
+            return self.stored_basis.at(self.stored_basis.height, self.stored_basis.width)
         return self.stored_basis.all_images
 
     def sampler(self, steps: int) -> Sampler:
@@ -167,7 +176,7 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
         self.sigmas = torch.from_numpy(ratios).float()
         times = [self._table.time(float(ratio)) for ratio in ratios[:-1]]
         self.timesteps = torch.tensor(times, dtype=torch.float32, device=device)
-        self._walk = _Walk(sampler, self.basis, np.array(times), self.config.prediction_type)
+        self._walk = _Walk(sampler, self.stored_basis, np.array(times), self.config.prediction_type)
 
     def scale_model_input(self, sample: Tensor, timestep: float | Tensor) -> Tensor:
         """Return the network's input: at the first timestep the noise carried to its level, at any other the state itself.
@@ -242,7 +251,11 @@ class _Walk:
     """The steps of a sampler, made one by one as a pipeline asks for them."""
 
     def __init__(
-        self, sampler: Sampler, basis: Eigenbasis, times: NDArray[np.float64], prediction_type: PredictionType
+        self,
+        sampler: Sampler,
+        basis: StoredBasis | StationaryBasis,
+        times: NDArray[np.float64],
+        prediction_type: PredictionType,
     ) -> None:
         self._sampler, self._basis, self._times, self._prediction = sampler, basis, times, prediction_type
         self._carried = False  # whether the network was given noise that was carried to the first level
@@ -306,11 +319,20 @@ class _Walk:
         return index
 
     def _require_images(self, sample: Tensor) -> None:
-        if sample.shape[1:] != self._basis.image_shape:
+        if (basis := self._sized(sample)).image_shape != sample.shape[1:]:
             raise ValueError(
-                f"the basis is one of images of shape {self._basis.image_shape}, the network's are of shape "
+                f"the basis is one of images of shape {basis.image_shape}, the network's are of shape "
                 f"{tuple(sample.shape[1:])}; compute the basis from images as the network knows them"
             )
+
+    def _sized(self, sample: Tensor) -> GaussianBasis:
+        """Return the basis; a stationary one is fitted to the images' size, and the sampler to it."""
+        used = self._sampler.basis
+        assert used is not None and not isinstance(used, ClassBases)
+        if isinstance(self._basis, StationaryBasis) and used.image_shape[1:] != sample.shape[2:]:
+            used = self._basis.at(*sample.shape[2:])
+            self._sampler = Sampler.on("relative", self._sampler.grid, used, self._sampler.origin)
+        return used
 
 
 def _precise(images: Tensor) -> Tensor:
@@ -318,8 +340,8 @@ def _precise(images: Tensor) -> Tensor:
     return images if images.dtype == torch.float64 else images.float()
 
 
-def _stored(basis: Basis | None) -> StoredBasis:
-    """Return a basis with its card."""
+def _stored(basis: Basis | None) -> StoredBasis | StationaryBasis:
+    """Return a basis with its card, or a stationary one."""
     if basis is None:
         raise ValueError(
             "a RelativeScheduler needs a basis of the training images: give basis='basis.safetensors', a file that "
@@ -327,14 +349,13 @@ def _stored(basis: Basis | None) -> StoredBasis:
         )
     if isinstance(basis, Eigenbasis):
         return StoredBasis.of(basis, "not known")
-    found = (
-        basis
-        if isinstance(basis, StoredBasis)
-        else basis.stored
-        if isinstance(basis, TeleportBasis)
-        else load_basis(basis, "any")
-    )
-    require_range(found.card, "basis")
+    found: StoredBasis | StationaryBasis
+    if isinstance(basis, str | Path):
+        found = stationary.load(basis) if stationary.is_file(basis) else load_basis(basis, "any")
+    else:
+        found = basis.stored if isinstance(basis, TeleportBasis) else basis
+    if isinstance(found, StoredBasis):
+        require_range(found.card, "basis")
     return found
 
 

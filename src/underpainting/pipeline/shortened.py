@@ -22,7 +22,7 @@ from torch import Tensor
 
 from underpainting.denoisers import endpoint_of_prediction
 from underpainting.noise.levels import DATA, NoiseLevel, vp_level
-from underpainting.pipeline.schedulers import sampler_name
+from underpainting.pipeline.schedulers import network_kind, sampler_name
 from underpainting.samplers.registry import SamplerKind
 from underpainting.samplers.schedulers import kind_of
 from underpainting.samplers.walk import Step
@@ -116,6 +116,27 @@ class ShortenedScheduler:
         return self._steps
 
 
+def begin_later(scheduler: Any, skipped: int, jump: Jump, state: Tensor) -> Tensor:
+    """Leave out the first steps of a scheduler, in place, and carry the initial state to the first that is left.
+
+    Args:
+        scheduler: of diffusers, of the variance-preserving path or of flow matching, after `set_timesteps`.
+        skipped: number of steps to skip.
+        jump: in the units of the scheduler.
+        state: the initial noise as the scheduler scales it, shape (sample, channel, height, width).
+
+    Returns:
+        the state at the first step that is left, in the shape and dtype of `state`.
+
+    Raises:
+        ValueError: no sampler of this library uses the scheduler's class, or it cannot begin later.
+    """
+    kind = _kind_that_begins_later(scheduler)
+    noisiest = _levels_of(scheduler, kind)[0]
+    _leave_out(scheduler, kind, skipped)
+    return jump(state, noisiest, _levels_of(scheduler, kind)[0])
+
+
 def _with_arguments_of(method: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function the signature of a scheduler's method, at which pipelines look."""
 
@@ -142,6 +163,9 @@ def _kind_that_begins_later(scheduler: Any) -> SamplerKind:
 
 def _levels_of(scheduler: Any, kind: SamplerKind) -> list[NoiseLevel]:
     """Return the levels of all steps and of the image, in the scheduler's units."""
+    if network_kind(scheduler) == "flow matching":
+        times = [float(sigma) for sigma in scheduler.sigmas[: len(scheduler.timesteps) + 1]]
+        return [NoiseLevel(1.0 - time, time) for time in times]
     if not kind.tabled:
         ratios = [float(ratio) for ratio in scheduler.sigmas[: len(scheduler.timesteps) + 1]]
         return [NoiseLevel(1.0, ratio) if kind.scaled else vp_level(ratio) for ratio in ratios]

@@ -39,14 +39,13 @@ Directions outside a truncated basis share one variance. Images of classes may e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting.basis.eigenbasis import Eigenbasis, FloatArray
+from underpainting.basis.eigenbasis import FloatArray, GaussianBasis
 
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
 _ROUNDING = 1e-10  # of the largest variance; less is no variance
@@ -83,12 +82,12 @@ class ClassBases(NamedTuple):
         labels: class of each image of a walk, shape (sample,).
     """
 
-    all_images: Eigenbasis
-    classes: Sequence[Eigenbasis]
+    all_images: GaussianBasis
+    classes: Sequence[GaussianBasis]
     labels: Tensor
 
 
-Bases = Eigenbasis | ClassBases
+Bases = GaussianBasis | ClassBases
 
 
 def variances_of(basis: Bases) -> FloatArray:
@@ -96,12 +95,12 @@ def variances_of(basis: Bases) -> FloatArray:
 
     They are those of all images, whatever their classes.
     """
-    basis = basis if isinstance(basis, Eigenbasis) else basis.all_images
+    basis = basis.all_images if isinstance(basis, ClassBases) else basis
     *inside, outside = _distinct_variances(basis)
     return np.append(inside, np.full(basis.pixels - basis.rank, outside))
 
 
-def _distinct_variances(basis: Eigenbasis) -> FloatArray:
+def _distinct_variances(basis: GaussianBasis) -> FloatArray:
     """Return lambda of every component, and the mean variance of the directions outside: shape (component + 1,)."""
     inside = basis.variances.cpu().numpy()
     outside = (basis.total_variance - inside.sum()) / max(basis.pixels - basis.rank, 1)
@@ -149,8 +148,8 @@ class RelativeIntegrator:
         origin: r of the pure noise from which the Gaussian's flow led to the first call; None if the state came otherwise.
     """
 
-    def __init__(self, basis: Eigenbasis, like: Tensor, origin: float | None = None) -> None:
-        self._mean, self._vectors = (tensor.to(like) for tensor in (basis.mean, basis.vectors))
+    def __init__(self, basis: GaussianBasis, like: Tensor, origin: float | None = None) -> None:
+        self._basis = basis.like(like)
         self._variances = _distinct_variances(basis)
         self._coarse = np.maximum(self._variances, np.sqrt(self._variances * (basis.total_variance / basis.pixels)))
         self._scale = float(np.sqrt(self._variances.max(initial=0.0))) or 1.0
@@ -266,14 +265,14 @@ class RelativeIntegrator:
         return self._split(state)
 
     def _split(self, images: Tensor) -> Split:
-        centred = images - self._mean
-        inside = centred @ self._vectors
+        centred = images - self._basis.mean
+        inside = self._basis.project(centred)
         return Split(inside) if self._complete else Split(inside, centred, inside)
 
     def _join(self, split: Split) -> Tensor:
         if split.outside is None or split.excess is None:
-            return torch.addmm(self._mean, split.inside, self._vectors.T)
-        return torch.addmm(split.outside + self._mean, split.inside - split.excess, self._vectors.T)
+            return self._basis.combine(split.inside, self._basis.mean)
+        return self._basis.combine(split.inside - split.excess, split.outside + self._basis.mean)
 
     def _times(self, split: Split, gains: FloatArray) -> Split:
         """Multiply each component, and what is outside, by its gain; `gains` has shape (component + 1,)."""
@@ -333,14 +332,10 @@ class ClassIntegrator:
 
 
 def basis_like(basis: Bases, like: Tensor) -> Bases:
-    """Return a basis with mean and vectors in the dtype and on the device of the states."""
+    """Return a basis with mean and components in the dtype and on the device of the states."""
     if isinstance(basis, ClassBases):
-        return basis._replace(classes=[replace(one, **_arrays_like(one, like)) for one in basis.classes])
-    return replace(basis, **_arrays_like(basis, like))
-
-
-def _arrays_like(basis: Eigenbasis, like: Tensor) -> dict[str, Any]:
-    return {"mean": basis.mean.to(like), "vectors": basis.vectors.to(like)}
+        return basis._replace(classes=[one.like(like) for one in basis.classes])
+    return basis.like(like)
 
 
 def make_integrator(basis: Bases, like: Tensor, origin: float | None = None) -> RelativeIntegrator | ClassIntegrator:

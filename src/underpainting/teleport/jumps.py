@@ -1,6 +1,7 @@
 r"""Jumps: maps that carry a state from one noise level to another without calling a network (Sec. 6.1).
 
     GaussianJump   the closed form (Eq. 9); with a truncated basis its low-rank form
+    StationaryJump the same of a stationary Gaussian, for images of any size
     ClassJump      the closed form of each image's own class, for conditional networks
     FlowJump       the probability flow of any other model of the data, integrated: of a mixture, say (Eq. 8, 84-100)
     GuidedJump     the same of two Gaussians under guidance, for networks with prompts
@@ -18,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting.basis.eigenbasis import Eigenbasis
+from underpainting.basis.eigenbasis import GaussianBasis
+from underpainting.basis.stationary import SizedBasis, StationaryBasis
 from underpainting.denoisers import Denoiser
 from underpainting.noise.levels import NoiseGrid, NoiseLevel, vp_level
 from underpainting.theory import flow, gaussian
@@ -46,11 +48,28 @@ class Jump(Protocol):
 class GaussianJump:
     """The closed form of Gaussian data (Eq. 9)."""
 
-    def __init__(self, basis: Eigenbasis) -> None:
+    def __init__(self, basis: GaussianBasis) -> None:
         self.basis = basis
 
     def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
         return gaussian.state(self.basis, images, source, target)
+
+
+class StationaryJump:
+    """The closed form of stationary Gaussian data, for images of any size.
+
+    Args:
+        basis: of the data.
+    """
+
+    def __init__(self, basis: StationaryBasis) -> None:
+        self._basis = basis
+        self._sized: SizedBasis | None = None
+
+    def __call__(self, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+        if self._sized is None or self._sized.image_shape[1:] != images.shape[2:]:
+            self._sized = self._basis.at(*images.shape[2:])
+        return gaussian.state(self._sized.to(images.device), images, source, target)
 
 
 class _ByClass:
@@ -64,12 +83,12 @@ class _ByClass:
         ValueError: a label is no class.
     """
 
-    def __init__(self, bases: Sequence[Eigenbasis], labels: Sequence[int]) -> None:
+    def __init__(self, bases: Sequence[GaussianBasis], labels: Sequence[int]) -> None:
         if strange := sorted({label for label in labels if not 0 <= label < len(bases)}):
             raise ValueError(f"the labels {strange} are none of the {len(bases)} classes, which are numbered from 0")
         self.bases, self.labels = bases, torch.as_tensor(labels)
 
-    def _each(self, images: Tensor, function: Callable[[Eigenbasis, Tensor], Tensor]) -> Tensor:
+    def _each(self, images: Tensor, function: Callable[[GaussianBasis, Tensor], Tensor]) -> Tensor:
         if len(images) != len(self.labels):
             raise ValueError(f"{len(images)} images do not fit {len(self.labels)} labels; give one label per image")
         moved = torch.empty_like(images)
@@ -147,13 +166,13 @@ class GuidedJump:
 
     def __init__(
         self,
-        bases: Sequence[Eigenbasis],
-        negative: Eigenbasis | Sequence[Eigenbasis],
+        bases: Sequence[GaussianBasis],
+        negative: GaussianBasis | Sequence[GaussianBasis],
         labels: Sequence[int],
         scale: float,
         steps: int = FLOW_STEPS,
     ) -> None:
-        each = [negative] * len(bases) if isinstance(negative, Eigenbasis) else negative
+        each = negative if isinstance(negative, Sequence) else [negative] * len(bases)
         self._prompt, self._negative = _ClassDenoiser(bases, labels), _ClassDenoiser(each, labels)
         self._scale, self._flow = scale, FlowJump(self._guided, steps)
 

@@ -25,7 +25,7 @@ from underpainting.noise.levels import DATA, PURE_NOISE, FloatArray, NoiseLevel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from underpainting.basis.eigenbasis import Eigenbasis
+    from underpainting.basis.eigenbasis import Eigenbasis, GaussianBasis
 
 Values = TypeVar("Values", float, FloatArray, "Tensor")
 
@@ -98,18 +98,18 @@ def critical_step(variances: FloatArray, ratio: FloatArray) -> FloatArray:
     return np.asarray(found, np.float64)
 
 
-def _centred(basis: Eigenbasis, images: Tensor, alpha: float) -> Tensor:
+def _centred(basis: GaussianBasis, images: Tensor, alpha: float) -> Tensor:
     if images.shape[1:].numel() != basis.pixels:
-        raise ValueError(f"images of shape {tuple(images.shape[1:])} do not fit an eigenbasis of {basis.pixels} pixels")
+        raise ValueError(f"images of shape {tuple(images.shape[1:])} do not fit a basis of {basis.pixels} pixels")
     return images.flatten(1).to(basis.mean.dtype) - alpha * basis.mean
 
 
-def _scaled(basis: Eigenbasis, centred: Tensor, gain: Tensor, off_manifold: float) -> Tensor:
+def _scaled(basis: GaussianBasis, centred: Tensor, gain: Tensor, off_manifold: float) -> Tensor:
     """Compute (U diag(gain) U^T + off_manifold (I - U U^T)) y, in two products."""
-    return (off_manifold * centred).addmm((centred @ basis.vectors) * (gain - off_manifold), basis.vectors.T)
+    return basis.combine(basis.project(centred) * (gain - off_manifold), off_manifold * centred)
 
 
-def coefficients(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
+def coefficients(basis: GaussianBasis, images: Tensor, level: NoiseLevel) -> Tensor:
     """Compute c_k = u_k^T (x_t - alpha_t mu), the coefficient of the state along each component.
 
     Args:
@@ -119,10 +119,10 @@ def coefficients(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor
     Returns:
         shape (sample, component), in the dtype of the basis.
     """
-    return _centred(basis, images, level.alpha) @ basis.vectors
+    return basis.project(_centred(basis, images, level.alpha))
 
 
-def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
+def state(basis: GaussianBasis, images: Tensor, source: NoiseLevel, target: NoiseLevel) -> Tensor:
     """Carry states along the probability flow from one noise level to another: the jump (Eq. 9, 48, 64).
 
     Args:
@@ -140,7 +140,7 @@ def state(basis: Eigenbasis, images: Tensor, source: NoiseLevel, target: NoiseLe
     return moved.reshape(images.shape).to(images.dtype)
 
 
-def coloured_noise(basis: Eigenbasis, noise: Tensor, level: NoiseLevel) -> Tensor:
+def coloured_noise(basis: GaussianBasis, noise: Tensor, level: NoiseLevel) -> Tensor:
     """Turn white noise into states of x_t ~ N(alpha_t mu, alpha_t^2 Sigma + sigma_t^2 I), along the flow from alpha = 0.
 
     Where alpha_T is not 0, a network was trained on such states at its noisiest level, not on white noise.
@@ -155,7 +155,7 @@ def coloured_noise(basis: Eigenbasis, noise: Tensor, level: NoiseLevel) -> Tenso
     return state(basis, noise, PURE_NOISE, level)
 
 
-def endpoint(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
+def endpoint(basis: GaussianBasis, images: Tensor, level: NoiseLevel) -> Tensor:
     """Compute the endpoint estimate x0_hat, the posterior mean of x_0 given x_t (Eq. 6, 49, 51-53, 59).
 
     Args:
@@ -170,14 +170,14 @@ def endpoint(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
     return estimate.reshape(images.shape).to(images.dtype)
 
 
-def score(basis: Eigenbasis, images: Tensor, level: NoiseLevel) -> Tensor:
+def score(basis: GaussianBasis, images: Tensor, level: NoiseLevel) -> Tensor:
     """Compute the score grad log p_t(x_t) = (sigma^2 I + alpha^2 Sigma)^-1 (alpha mu - x_t) (Eq. 8, 58), sigma > 0."""
     centred = _centred(basis, images, level.alpha)
     gain = -1.0 / marginal_variance(basis.variances, level)
     return _scaled(basis, centred, gain, -1.0 / level.sigma**2).reshape(images.shape).to(images.dtype)
 
 
-def velocity(basis: Eigenbasis, images: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
+def velocity(basis: GaussianBasis, images: Tensor, level: NoiseLevel, rate: NoiseLevel) -> Tensor:
     """Compute the velocity dx/dt of the probability flow (Eq. 8, 46-47, 50), per unit of the time of `rate`.
 
     Args:

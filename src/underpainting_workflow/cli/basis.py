@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from snakemake_provenance.command_line import Commands, add
 from underpainting.samplers.registry import SAMPLERS
-from underpainting_workflow.cli import latent_basis
+from underpainting_workflow.cli import latent_basis, stationary_basis
 
 if TYPE_CHECKING:
     from underpainting.basis.stored import StoredBasis
+    from underpainting.images import datasets
 
 HUB, ARTIFACT = "hub:", ".zarr.zip"
 # options by the study key that messages of the data set's reader name
@@ -57,6 +58,7 @@ def register(commands: Commands) -> None:
     latent_basis.add_options(
         command.add_argument_group("a text-to-image model: Gaussians of its latents under prompts")
     )
+    stationary_basis.add_options(command.add_argument_group("images or latents of any size"))
 
 
 def _of_images(group: Any) -> None:
@@ -134,11 +136,15 @@ def _write(made: StoredBasis, options: argparse.Namespace) -> None:
 
 
 def _made(options: argparse.Namespace) -> StoredBasis | None:
+    """Return the basis; None if it is of another kind, which is written then."""
+    stationary_basis.require_options(options)
     if options.pipeline is not None:
         return latent_basis.make(options)
     if options.network is not None:
         return _of_samples(options)
-    return _of_study(options) if options.source.endswith(ARTIFACT) else _of_source(options)
+    if options.source.endswith(ARTIFACT) and not options.stationary:
+        return _of_study(options)
+    return _of_source(options)
 
 
 def _of_study(options: argparse.Namespace) -> StoredBasis:
@@ -148,7 +154,19 @@ def _of_study(options: argparse.Namespace) -> StoredBasis:
     return from_artifacts(options.source, moments if moments.is_file() else None, options.per_class, options.rank)
 
 
-def _of_source(options: argparse.Namespace) -> StoredBasis:
+def _of_source(options: argparse.Namespace) -> StoredBasis | None:
+    from underpainting.basis import estimate
+
+    source, target = _opened(options)
+    name = _name(options.source)
+    if options.stationary:
+        stationary_basis.write(options, source, target, name)
+        return None
+    return estimate.basis_of_source(source, target, name, options.per_class, options.limit, **_how(options))
+
+
+def _opened(options: argparse.Namespace) -> tuple[datasets.Source, datasets.ImageFormat]:
+    """Open the source of images, and find the format of the first where no option says it."""
     from pydantic import TypeAdapter
 
     from underpainting.basis import estimate
@@ -161,9 +179,7 @@ def _of_source(options: argparse.Namespace) -> StoredBasis:
     if not (options.size and options.channels):
         channels, side = estimate.first_shape(source, any_shape=options.size is not None)
         provisional = {"image_size": options.size or side, "channels": options.channels or channels}
-    config = adapter.validate_python({**content, **provisional})
-    name = _name(options.source)
-    return estimate.basis_of_source(source, config.format, name, options.per_class, options.limit, **_how(options))
+    return source, adapter.validate_python({**content, **provisional}).format
 
 
 def _place(options: argparse.Namespace) -> dict[str, Any]:

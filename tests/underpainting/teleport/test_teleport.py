@@ -161,7 +161,7 @@ def test_what_needs_a_basis_says_so() -> None:
 
 
 def test_images_of_another_size_are_refused(basis: Eigenbasis) -> None:
-    with pytest.raises(ValueError, match="do not fit an eigenbasis of 16 pixels"):
+    with pytest.raises(ValueError, match="do not fit a basis of 16 pixels"):
         hybrid_sampler.state_at_step(GaussianJump(basis), Sampler("ddim", STEPS, SCHEDULE), torch.zeros(1, 1, 8, 8), 5)
 
 

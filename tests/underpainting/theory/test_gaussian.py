@@ -332,7 +332,7 @@ def test_a_source_without_noise_is_refused(basis: Eigenbasis) -> None:
 
 @pytest.mark.parametrize("shape", [(2, 15), (2, 1, 4, 5), (2, 3, 4, 4)])
 def test_images_of_another_size_are_refused(basis: Eigenbasis, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="do not fit an eigenbasis of 16 pixels"):
+    with pytest.raises(ValueError, match="do not fit a basis of 16 pixels"):
         gaussian.state(basis, torch.zeros(shape), NoiseLevel(0.1, 0.9), DATA)
 
 
