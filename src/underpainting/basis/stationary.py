@@ -27,11 +27,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from underpainting.basis.variances import STATIONARY as FORMAT
 from underpainting.io import tensor_files
 from underpainting.io.conventions import KEY
 from underpainting.io.tensor_files import TensorFileError
 
-FORMAT = "underpainting.stationary/1"
 LARGEST = 1_000_000  # bytes of the stored spectrum
 _REMEDY = "make the file again with `underpainting basis --stationary`"
 
