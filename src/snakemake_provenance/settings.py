@@ -59,6 +59,8 @@ class Settings:
         stage_command: documentation in `dvc.yaml`; `{}` stands for the section.
         kept: patterns of files that are not outputs and that `gc` keeps, such as checkpoints.
         title: of the workflow, in an archive.
+        license: of the workflow and of its results, as the address of its text, in an archive.
+        publisher: organization behind the workflow, in an archive.
         command: name of the command line that has the commands of this package.
         module: the module that a git hook runs.
     """
@@ -81,6 +83,8 @@ class Settings:
     stage_command: str = "snakemake --cores all"
     kept: Sequence[str] = ()
     title: str = "a Snakemake workflow"
+    license: str = ""
+    publisher: str = ""
     command: str = "snakemake-provenance"
     module: str = "snakemake_provenance"
 

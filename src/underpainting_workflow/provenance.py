@@ -26,6 +26,8 @@ def settings(data: str) -> Settings:
         stage_command="snakemake --cores all --config studies={}",
         kept=("*.checkpoint.safetensors",),  # a killed training resumes from it
         title="the workflow Underpainting",
+        license="https://spdx.org/licenses/MIT",
+        publisher="The Underpainting developers",
         command="underpainting",
         module="underpainting_workflow",
     )

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from snakemake_provenance import cli
+from snakemake_provenance import cli, crate
 from tests.provenance.test_scenarios import COUNTS, WORDS, flip
 from tests.provenance.toy import World
 
@@ -100,22 +101,51 @@ def test_gc_removes_what_is_no_longer_made_and_nothing_else(world: World) -> Non
 def test_a_finished_section_becomes_a_crate(world: World, tmp_path: Path, capfd: Printed) -> None:
     place, target = world.colleague, tmp_path / "fox.zip"
     place.tool("archive", "fox", str(target))
-    with zipfile.ZipFile(target) as crate:
-        assert crate.testzip() is None
-        names = set(crate.namelist())
-        graph = {entry["@id"]: entry for entry in json.loads(crate.read("ro-crate-metadata.json"))["@graph"]}
-        assert crate.read(WORDS) == (place.folder / WORDS).read_bytes()
+    with zipfile.ZipFile(target) as packed:
+        assert packed.testzip() is None
+        names = set(packed.namelist())
+        graph = {entry["@id"]: entry for entry in json.loads(packed.read("ro-crate-metadata.json"))["@graph"]}
+        assert packed.read(WORDS) == (place.folder / WORDS).read_bytes()
     assert {WORDS, "Snakefile", "scripts/clean.py", "provenance/fox.jsonl"} <= names
     made = graph[f"#made-{WORDS}"]
     assert made["@type"] == "CreateAction"
     assert made["object"] in ({"@id": "data/fox.txt"}, [{"@id": "data/fox.txt"}])
     assert made["instrument"] == {"@id": "scripts/clean.py"}
+    check_profiles(graph)
     place.edit("scripts/clean.py", "words =", "# a comment\nwords =")
     place.tool("archive", "fox", str(target), status=2)
     assert "scripts/clean.py is not committed" in capfd.readouterr().err
     place.edit("config.yaml", "number: 5", "number: 4")
     place.tool("archive", "fox", str(target), status=2)
     assert "not fresh" in capfd.readouterr().err
+
+
+def check_profiles(graph: dict[str, dict[str, Any]]) -> None:
+    """Check what Provenance Run Crate and the profiles below it require; `roc-validator` was run by hand."""
+
+    def of(kind: str) -> list[dict[str, Any]]:
+        return [entry for entry in graph.values() if kind in entry["@type"]]
+
+    root, workflow = graph["./"], graph["Snakefile"]
+    assert {place["@id"] for place in root["conformsTo"]} == set(crate.PROFILES)
+    assert graph[root["license"]["@id"]]["name"] and graph[root["publisher"]["@id"]]["@type"] == "Organization"
+    assert graph[root["author"]["@id"]]["name"] == "somebody"
+    assert root["mainEntity"] == {"@id": "Snakefile"} and set(workflow["@type"]) >= {"ComputationalWorkflow", "HowTo"}
+    rules = {"clean", "count", "top"}
+    assert {step["name"] for step in of("HowToStep")} == rules
+    assert {step["workExample"]["@id"] for step in of("HowToStep")} == {part["@id"] for part in workflow["hasPart"]}
+    assert set(graph["scripts/clean.py"]["@type"]) == {"File", "SoftwareSourceCode"}
+    run = graph["#run"]
+    assert run["instrument"] == {"@id": "Snakefile"} and run["object"] == {"@id": "data/fox.txt"}
+    assert {made["@id"] for made in run["result"]} == {
+        f"results/fox/{name}" for name in ("words.txt", "counts.txt", "top.csv")
+    }
+    (organized,) = of("OrganizeAction")
+    assert organized["result"] == {"@id": "#run"} and len(organized["object"]) == len(of("ControlAction")) == len(rules)
+    for action in of("CreateAction"):
+        assert {"@id": action["@id"]} in root["mentions"] and action["agent"] == root["author"]
+        assert action["instrument"]["@id"] in graph and action["startTime"] <= action["endTime"]
+    assert all(entry.get("encodingFormat") for entry in of("File"))
 
 
 def test_push_refuses_what_no_job_wrote_and_says_what_it_lacks(world: World, capfd: Printed) -> None:

@@ -111,7 +111,9 @@ def test_a_file_is_read_back_and_kept_below_its_limit(tmp_path: Path) -> None:
     found = stationary.load(file)
     assert stationary.is_file(file) and found.about == {"source": "fields", "count": 20}
     assert torch.allclose(found.spectrum, basis.spectrum, rtol=1e-6, atol=1e-7)
-    assert sorted(read_variances(file)) == pytest.approx(sorted(basis.at(24, 24).variances.tolist()), rel=1e-5, abs=1e-6)
+    assert sorted(read_variances(file)) == pytest.approx(
+        sorted(basis.at(24, 24).variances.tolist()), rel=1e-5, abs=1e-6
+    )
     small = stationary.fit([torch.randn(8, 16, 64, 64)], {}).reduced()
     stationary.save(small, file)
     assert file.stat().st_size < 1_000_000 and (small.height, small.width) == (32, 32)
