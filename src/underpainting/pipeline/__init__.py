@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from underpainting.pipeline.basis import TeleportBasis
 from underpainting.pipeline.output import TeleportPipelineOutput, Trajectory
+from underpainting.pipeline.relative_flow_scheduler import RelativeFlowScheduler
 from underpainting.pipeline.relative_scheduler import RelativeScheduler
 from underpainting.pipeline.teleport import TeleportPipeline
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from underpainting.pipeline.stable_diffusion import TeleportStableDiffusionPipeline
 
 __all__ = [
+    "RelativeFlowScheduler",
     "RelativeScheduler",
     "TeleportBasis",
     "TeleportPipeline",

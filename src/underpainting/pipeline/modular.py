@@ -8,6 +8,8 @@
 `latents.safetensors` is a file of `underpainting basis IMAGES --vae FOLDER --stationary`: the jump is then one Fourier
 transform each way, at any size of the image. The block works on the state that other blocks left behind: it leaves out the
 first timesteps and carries the noise to the first that is left. It knows nothing of prompts, whose Gaussian is narrower.
+
+With a `RelativeFlowScheduler` in the pipeline the block carries the noise to the level of its first call instead.
 """
 
 from __future__ import annotations
@@ -28,13 +30,15 @@ from underpainting.basis.stored import BasisFileError
 from underpainting.denoisers.latent_model import digest_of_vae
 from underpainting.io.tensor_files import TensorFileError
 from underpainting.pipeline.designs import SKIPPED_FRACTION
+from underpainting.pipeline.packing import PACKED, packed_again, unpacked
+from underpainting.pipeline.relative_flow_scheduler import RelativeFlowScheduler
+from underpainting.pipeline.relative_scheduler import RelativeScheduler
 from underpainting.pipeline.shortened import begin_later
 from underpainting.teleport.jumps import StationaryJump
 
 _DIGESTS: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of VAEs, which are large
 BEFORE = ("before_denoise", "set_timesteps", "prepare_latents", "prepare_add_cond")
 DENOISE = "denoise"
-PACKED = 2  # pixels of latents per side in one token of Flux
 
 
 class TeleportStep(ModularPipelineBlocks):  # type: ignore[misc]  # diffusers has no types
@@ -86,6 +90,11 @@ class TeleportStep(ModularPipelineBlocks):  # type: ignore[misc]  # diffusers ha
     def __call__(self, components: Any, state: Any) -> tuple[Any, Any]:
         """Make the jump; a pipeline calls it."""
         found = self.get_block_state(state)
+        if isinstance(components.scheduler, RelativeScheduler | RelativeFlowScheduler):
+            found.skipped_steps = 0
+            found.latents = _carried(components, found)
+            self.set_block_state(state, found)
+            return components, state
         steps = len(found.timesteps) // components.scheduler.order
         found.skipped_steps = skipped = _skipped(found, steps)
         if skipped:
@@ -95,6 +104,24 @@ class TeleportStep(ModularPipelineBlocks):  # type: ignore[misc]  # diffusers ha
             found.num_inference_steps = steps - skipped
         self.set_block_state(state, found)
         return components, state
+
+
+def _carried(components: Any, found: Any) -> Tensor:
+    """Return the latents with which the relative sampler begins; on the variance-preserving path it carries them itself."""
+    if found.basis is not None:
+        raise ValueError("the first step of a relative scheduler is a jump already, by its own basis; leave basis out")
+    scheduler = components.scheduler
+    if isinstance(scheduler, RelativeScheduler) or not scheduler.config.jump_first:
+        return found.latents
+    return scheduler.start(found.latents, _size_of(components, found))
+
+
+def _size_of(components: Any, found: Any) -> tuple[int, int]:
+    """Return height and width of the latents behind tokens."""
+    height, width = (
+        PACKED * (int(side) // (components.vae_scale_factor * PACKED)) for side in (found.height, found.width)
+    )
+    return height, width
 
 
 def _skipped(found: Any, steps: int) -> int:
@@ -144,29 +171,14 @@ def require_vae(basis: StationaryBasis, vae: Any | None) -> None:
 
 def _jump(components: Any, found: Any, skipped: int) -> Tensor:
     """Return the carried latents, in the form in which they were given."""
-    factor = components.vae_scale_factor
     state, packed = found.latents, found.latents.ndim == 3
     if packed:
-        height, width = (2 * (int(side) // (factor * PACKED)) for side in (found.height, found.width))
-        state = unpacked(state, height, width)
+        state = unpacked(state, *_size_of(components, found))
     if state.ndim != 4 or state.shape[1] != len(found.basis.mean):
         channels = len(found.basis.mean)
         raise ValueError(f"the basis has {channels} channels, the latents have the shape {tuple(state.shape)}")
     moved = begin_later(components.scheduler, skipped, StationaryJump(found.basis), state)
     return packed_again(moved) if packed else moved
-
-
-def unpacked(tokens: Tensor, height: int, width: int) -> Tensor:
-    """Turn tokens of 2 x 2 pixels, shape (sample, token, 4 channel), into latents, shape (sample, channel, height, width)."""
-    grid = tokens.unflatten(1, (height // PACKED, width // PACKED)).unflatten(3, (-1, PACKED, PACKED))
-    return grid.permute(0, 3, 1, 4, 2, 5).reshape(len(tokens), -1, height, width)
-
-
-def packed_again(latents: Tensor) -> Tensor:
-    """Turn latents into tokens of 2 x 2 pixels, as Flux has them; the inverse of `unpacked`."""
-    count, channels, height, width = latents.shape
-    grid = latents.view(count, channels, height // PACKED, PACKED, width // PACKED, PACKED)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(count, -1, channels * PACKED**2)
 
 
 def with_jump(blocks: Any) -> Any:

@@ -19,6 +19,7 @@ sampling may begin there (img2img). A state that the pipeline changes on its way
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,14 @@ from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers, Sch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting.basis import stationary
-from underpainting.basis.eigenbasis import Eigenbasis, GaussianBasis
-from underpainting.basis.stationary import StationaryBasis
-from underpainting.basis.stored import StoredBasis, load_basis, require_range, save_basis
+from underpainting.basis.eigenbasis import GaussianBasis
 from underpainting.denoisers import PredictionType, TimeTable, endpoint_of_prediction
 from underpainting.noise import families
 from underpainting.noise.levels import training_grid, vp_level
 from underpainting.noise.schedules import VariancePreservingSchedule, schedule_of
-from underpainting.pipeline.basis import TeleportBasis, component_file
-from underpainting.samplers.relative import ClassBases
+from underpainting.pipeline.basis import component_file
+from underpainting.pipeline.relative_walk import BASIS_FILE, Basis, RelativeWalk, reference, save_stored, stored_basis
 from underpainting.samplers.walk import Sampler
-
-BASIS_FILE = "basis.safetensors"
-_TOLERANCE = 1e-3  # of a time
-Basis = Eigenbasis | StoredBasis | TeleportBasis | StationaryBasis | str | Path
 
 
 class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # diffusers has no types
@@ -90,13 +84,13 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
         self.alphas_cumprod = DDIMScheduler(
             num_train_timesteps, beta_start, beta_end, beta_schedule, trained_betas
         ).alphas_cumprod
-        self.stored_basis = _stored(basis)
+        self.stored_basis = stored_basis(basis)
         schedule = schedule_of(self)
         assert isinstance(schedule, VariancePreservingSchedule)
         self._schedule, self._table = schedule, TimeTable(training_grid(self))
         self.num_inference_steps: int | None = None
         self.timesteps = torch.arange(num_train_timesteps - 1, -1, -1)
-        self._walk: _Walk | None = None
+        self._walk: RelativeWalk | None = None
 
     @classmethod
     def from_config(
@@ -142,11 +136,7 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
 
     def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **options: Any) -> None:
         """Write `scheduler_config.json` and, beside it, `basis.safetensors`."""
-        Path(save_directory).mkdir(parents=True, exist_ok=True)
-        if isinstance(self.stored_basis, StationaryBasis):
-            stationary.save(self.stored_basis, Path(save_directory) / BASIS_FILE)
-        else:
-            save_basis(self.stored_basis, Path(save_directory) / BASIS_FILE)
+        save_stored(self.stored_basis, save_directory)
         super().save_pretrained(save_directory, push_to_hub, **options)
 
     def __len__(self) -> int:
@@ -155,9 +145,7 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
     @property
     def basis(self) -> GaussianBasis:
         """Basis of all images; of a stationary one, for images as large as its grid of frequencies."""
-        if isinstance(self.stored_basis, StationaryBasis):
-            return self.stored_basis.at(self.stored_basis.height, self.stored_basis.width)
-        return self.stored_basis.all_images
+        return reference(self.stored_basis)
 
     def sampler(self, steps: int) -> Sampler:
         """Return the library's sampler with the same steps."""
@@ -176,7 +164,8 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
         self.sigmas = torch.from_numpy(ratios).float()
         times = [self._table.time(float(ratio)) for ratio in ratios[:-1]]
         self.timesteps = torch.tensor(times, dtype=torch.float32, device=device)
-        self._walk = _Walk(sampler, self.stored_basis, np.array(times), self.config.prediction_type)
+        endpoint = partial(endpoint_of_prediction, self.config.prediction_type)
+        self._walk = RelativeWalk(sampler, self.stored_basis, np.array(times), endpoint)
 
     def scale_model_input(self, sample: Tensor, timestep: float | Tensor) -> Tensor:
         """Return the network's input: at the first timestep the noise carried to its level, at any other the state itself.
@@ -241,122 +230,10 @@ class RelativeScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]  # d
         alpha, sigma = torch.from_numpy(levels.T).to(original_samples)[:, :, None, None, None]
         return alpha * original_samples + sigma * noise
 
-    def _started(self) -> _Walk:
+    def _started(self) -> RelativeWalk:
         if self._walk is None:
             raise ValueError("the scheduler has no levels yet; call set_timesteps first")
         return self._walk
-
-
-class _Walk:
-    """The steps of a sampler, made one by one as a pipeline asks for them."""
-
-    def __init__(
-        self,
-        sampler: Sampler,
-        basis: StoredBasis | StationaryBasis,
-        times: NDArray[np.float64],
-        prediction_type: PredictionType,
-    ) -> None:
-        self._sampler, self._basis, self._times, self._prediction = sampler, basis, times, prediction_type
-        self._carried = False  # whether the network was given noise that was carried to the first level
-        self._next: int | None = None
-        self._returned = self._exact = torch.empty(0)
-
-    def jumps_at(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which times are those of a jump: the first, if the walk begins with one."""
-        return (np.abs(times - self._times[0]) < _TOLERANCE) & (self._sampler.origin is not None)
-
-    def network_input(self, sample: Tensor, time: float) -> Tensor:
-        """Return what the network is called with."""
-        self._require_images(sample)
-        if self._index(time) or self._sampler.origin is None:
-            return sample
-        self._carried = True
-        return self._sampler.start(_precise(sample)).to(sample.dtype)
-
-    def step(self, output: Tensor, time: float, sample: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next state and the endpoint estimate."""
-        self._require_images(sample)
-        if output.shape != sample.shape:
-            raise ValueError(
-                f"the network predicts {tuple(output.shape)} of images {tuple(sample.shape)}; networks that also predict a "
-                "variance are not supported"
-            )
-        index = self._index(time)
-        state = self._state(sample, index)
-        here, there = self._sampler.grid[index], self._sampler.grid[index + 1]
-        endpoint = endpoint_of_prediction(self._prediction, state, output.to(state), here)
-        flat = (state / here.alpha).flatten(1)
-        moved = self._integrator.step(flat, endpoint.flatten(1), here.ratio, there.ratio)
-        self._exact = moved.reshape(state.shape) * there.alpha
-        self._returned, self._next = self._exact.to(sample.dtype), index + 1
-        return self._returned.clone(), endpoint.to(sample.dtype)
-
-    def _state(self, sample: Tensor, index: int) -> Tensor:
-        """Return the state of a step: the one of the last step before it was rounded, or the first of a new walk."""
-        if index == self._next and sample.shape == self._returned.shape:
-            return self._exact if torch.equal(sample, self._returned) else _precise(sample)
-        origin = self._sampler.origin if index == 0 else None
-        state = _precise(sample)
-        if origin is not None:
-            self._require_carried()
-            state = self._sampler.start(state)
-        self._integrator = self._sampler.integrator(state, origin.ratio if origin else None)
-        return state
-
-    def _require_carried(self) -> None:
-        if not self._carried:
-            raise ValueError(
-                "the network was called with the noise itself, not with what scale_model_input makes of it; this pipeline needs "
-                "RelativeScheduler.from_config(pipe.scheduler.config, basis=..., jump_first=False)"
-            )
-        self._carried = False
-
-    def _index(self, time: float) -> int:
-        index = int(np.abs(self._times - time).argmin())
-        if abs(self._times[index] - time) > _TOLERANCE:
-            raise ValueError(f"the time {time:g} is none of the scheduler's timesteps")
-        return index
-
-    def _require_images(self, sample: Tensor) -> None:
-        if (basis := self._sized(sample)).image_shape != sample.shape[1:]:
-            raise ValueError(
-                f"the basis is one of images of shape {basis.image_shape}, the network's are of shape "
-                f"{tuple(sample.shape[1:])}; compute the basis from images as the network knows them"
-            )
-
-    def _sized(self, sample: Tensor) -> GaussianBasis:
-        """Return the basis; a stationary one is fitted to the images' size, and the sampler to it."""
-        used = self._sampler.basis
-        assert used is not None and not isinstance(used, ClassBases)
-        if isinstance(self._basis, StationaryBasis) and used.image_shape[1:] != sample.shape[2:]:
-            used = self._basis.at(*sample.shape[2:])
-            self._sampler = Sampler.on("relative", self._sampler.grid, used, self._sampler.origin)
-        return used
-
-
-def _precise(images: Tensor) -> Tensor:
-    """Return images in float32, or in float64 if they are."""
-    return images if images.dtype == torch.float64 else images.float()
-
-
-def _stored(basis: Basis | None) -> StoredBasis | StationaryBasis:
-    """Return a basis with its card, or a stationary one."""
-    if basis is None:
-        raise ValueError(
-            "a RelativeScheduler needs a basis of the training images: give basis='basis.safetensors', a file that "
-            "`underpainting basis` writes"
-        )
-    if isinstance(basis, Eigenbasis):
-        return StoredBasis.of(basis, "not known")
-    found: StoredBasis | StationaryBasis
-    if isinstance(basis, str | Path):
-        found = stationary.load(basis) if stationary.is_file(basis) else load_basis(basis, "any")
-    else:
-        found = basis.stored if isinstance(basis, TeleportBasis) else basis
-    if isinstance(found, StoredBasis):
-        require_range(found.card, "basis")
-    return found
 
 
 def _require_variance_preserving(config: Mapping[str, Any]) -> None:

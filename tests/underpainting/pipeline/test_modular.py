@@ -17,7 +17,8 @@ from underpainting.basis.stationary import StationaryBasis
 from underpainting.basis.stored import BasisFileError
 from underpainting.denoisers.latent_model import digest_of_vae
 from underpainting.noise.levels import NoiseLevel
-from underpainting.pipeline import modular
+from underpainting.pipeline import RelativeFlowScheduler, modular, packing
+from underpainting.samplers.walk import Sampler
 from underpainting.theory import gaussian
 
 STEPS, SEED, SIZE, TOKENS = 8, 3, 32, 5
@@ -188,8 +189,8 @@ def test_the_network_is_first_called_where_the_closed_form_leads(made: Any) -> N
     scale = [1 / (level.sigma**2 + 1) ** 0.5 if hasattr(pipe, "unet") else 1.0 for level in (here, there)]
     state, first = noise / scale[0], given[0] / scale[1]
     if noise.ndim == 3:
-        state, first = (modular.unpacked(tokens, SIZE // 2, SIZE // 2) for tokens in (state, first))
-        assert torch.equal(modular.packed_again(first), given[0] / scale[1])
+        state, first = (packing.unpacked(tokens, SIZE // 2, SIZE // 2) for tokens in (state, first))
+        assert torch.equal(packing.packed_again(first), given[0] / scale[1])
     expected = gaussian.state(basis.at(SIZE // 2, SIZE // 2), state, here, there)
     assert torch.allclose(first, expected, atol=2e-5 * float(expected.abs().max()))
     assert jumped.shape == plain.shape and not torch.allclose(jumped, plain)
@@ -223,3 +224,71 @@ def test_bases_of_other_latents_and_wrong_fractions_are_refused(made: Any, tmp_p
 def test_blocks_without_a_place_for_the_jump_are_refused() -> None:
     with pytest.raises(ValueError, match="insert a TeleportStep by hand"):
         modular.with_jump(SequentialPipelineBlocks.from_blocks_dict({}))
+
+
+@pytest.mark.parametrize("name", ["Stable Diffusion 3", "Flux"])
+def test_the_relative_flow_scheduler_makes_the_library_s_latents(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    blocks, parts, text = MODELS[name]()
+    pipe = modular.with_jump(SequentialPipelineBlocks.from_blocks_dict(blocks)).init_pipeline()
+    pipe.update_components(**parts)
+    pipe.set_progress_bar_config(disable=True)
+    basis, own = basis_of(pipe, 16), pipe.scheduler
+    RelativeFlowScheduler.from_config(own.config, basis=basis).save_pretrained(tmp_path)
+    scheduler = RelativeFlowScheduler.from_pretrained(tmp_path)
+    pipe.update_components(scheduler=scheduler)
+    options = {**text, "height": SIZE, "width": SIZE, "num_inference_steps": 5, "output": "latents"}
+    found = call(pipe, options)
+    if found.ndim == 3:
+        found = packing.unpacked(found, SIZE // 2, SIZE // 2)
+    side, channels = SIZE // 2, 16
+    noise = torch.randn(1, channels, side, side, generator=torch.Generator().manual_seed(SEED))
+    sampler = scheduler.sampler(5)
+    sampler = Sampler.on("relative", sampler.grid, basis.at(side, side), sampler.origin)
+    transformer = parts["transformer"]
+
+    @torch.no_grad()
+    def denoise(states: Tensor, alpha: float, sigma: float) -> Tensor:  # noqa: ARG001
+        """The transformer as a denoiser of this library."""
+        time = torch.full((1,), sigma * 1000)
+        if name == "Flux":
+            rope = {"img_ids": ids(side // 2), "txt_ids": torch.zeros(TOKENS, 3)}
+            given = {"encoder_hidden_states": text["prompt_embeds"], "pooled_projections": text["pooled_prompt_embeds"]}
+            tokens = transformer(packing.packed_again(states), timestep=time / 1000, **given, **rope).sample
+            return states - sigma * packing.unpacked(tokens, side, side)
+        given = {"encoder_hidden_states": text["prompt_embeds"], "pooled_projections": text["pooled_prompt_embeds"]}
+        return states - sigma * transformer(states, timestep=time, **given).sample
+
+    *_, last = sampler.walk(denoise, sampler.start(noise))
+    assert torch.allclose(found, last.state, atol=1e-4 * float(last.state.abs().max()))
+
+
+def ids(side: int) -> Tensor:
+    """Places of the tokens of an image, as FluxPipeline numbers them."""
+    places = torch.zeros(side, side, 3)
+    places[..., 1] += torch.arange(side)[:, None]
+    places[..., 2] += torch.arange(side)[None]
+    return places.reshape(-1, 3)
+
+
+def test_the_relative_flow_scheduler_refuses_what_it_cannot_do() -> None:
+    noise = torch.randn(20, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    basis, flow = stationary.fit([noise], {}), diffusers.FlowMatchEulerDiscreteScheduler()
+    with pytest.raises(ValueError, match="needs a basis"):
+        RelativeFlowScheduler.from_config(flow.config)
+    with pytest.raises(ValueError, match="no scheduler of flow matching"):
+        RelativeFlowScheduler.from_config(diffusers.DDIMScheduler().config, basis=basis)
+    scheduler = RelativeFlowScheduler.from_config(flow.config, basis=basis)
+    with pytest.raises(ValueError, match="call set_timesteps first"):
+        scheduler.start(noise[:2])
+    scheduler.set_timesteps(4)
+    with pytest.raises(ValueError, match=r"jump_first=False \(or, for flow matching, noise from `scheduler.start`\)"):
+        scheduler.step(noise[:2], scheduler.timesteps[0], noise[:2])
+    with pytest.raises(ValueError, match="tokens need the size"):
+        scheduler.start(torch.zeros(2, 16, 16))
+    with pytest.raises(ValueError, match="begins with noise"):
+        scheduler.set_begin_index(2)
+    plain = RelativeFlowScheduler.from_config(flow.config, basis=basis, jump_first=False)
+    plain.set_timesteps(sigmas=[1.0, 0.5])
+    assert len(plain.timesteps) == 2 and plain.sigmas[0] == pytest.approx(0.999)
+    assert plain.step(noise[:2], plain.timesteps[0], noise[:2]).prev_sample.shape == (2, 4, 8, 8)

@@ -248,7 +248,9 @@ def test_every_form_of_a_basis_will_do(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_network_that_was_called_with_the_noise_itself_is_noticed() -> None:
-    with pytest.raises(ValueError, match=r"not with what scale_model_input makes of it; .* jump_first=False"):
+    with pytest.raises(
+        ValueError, match=r"not with what the scheduler carries to the first level; .* jump_first=False"
+    ):
         loop(scheduler_for(), unet(), noise(), 4, scales=False)
     scheduler = scheduler_for()
     loop(scheduler, unet(), noise(), 2)
