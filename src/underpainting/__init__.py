@@ -27,13 +27,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from underpainting.pipeline import (
+        RelativeFlowScheduler,
         RelativeScheduler,
         TeleportBasis,
         TeleportPipeline,
         TeleportStableDiffusionPipeline,
     )
 
-__all__ = ["RelativeScheduler", "TeleportBasis", "TeleportPipeline", "TeleportStableDiffusionPipeline", "__version__"]
+__all__ = [
+    "RelativeFlowScheduler",
+    "RelativeScheduler",
+    "TeleportBasis",
+    "TeleportPipeline",
+    "TeleportStableDiffusionPipeline",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:
