@@ -23,7 +23,7 @@ help:
 	@echo 'make lint    check format, style, types, rules'
 	@echo 'make format  put Python and rules into format'
 	@echo 'make bench   print the table of benchmarks'
-	@echo 'make gallery write docs/results.md, docs/sweeps.md, docs/text_to_image.md, docs/pages from the studies that are built'
+	@echo 'make gallery write docs/results.md, docs/sweeps.md, docs/text_to_image.md, docs/pages, docs/first_findings.md from the studies that are built'
 	@echo 'make schema  write the JSON schema and config/README.md from the study models'
 	@echo 'make docs    write docs/equations.md from docstrings and tests'
 	@echo 'make site    build the documentation site into site/'
@@ -77,6 +77,7 @@ gallery: env
 	$(BIN)/python workflow/sweeps.py
 	$(BIN)/python workflow/latent_gallery.py
 	$(BIN)/python workflow/study_pages.py
+	$(BIN)/python workflow/first_findings.py
 
 schema: env
 	$(BIN)/python -m underpainting_workflow.studies

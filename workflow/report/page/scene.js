@@ -184,7 +184,7 @@
         now(COLOURS.network, ...path),
         now(COLOURS.theory, ...ideal),
       ],
-      labels: ["along the noise x_T", "towards the image x₀; dashed: rotation αx₀ + σx_T"],
+      labels: ["along the noise x_T", "towards the image x₀; dashed: rotation"],
       equal: true,
     });
   }
