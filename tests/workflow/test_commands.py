@@ -63,3 +63,16 @@ def test_dvc_compares_commits(world: World) -> None:
     assert "results/tiny/metrics.json" in place.dvc("diff")
     page = place.dvc("plots", "diff", "HEAD")
     assert "file://" in page
+
+
+def test_diff_names_the_parameter_and_the_numbers_that_moved(world: World) -> None:
+    place = world.colleague
+    place.study({"teleport.kid_subsets": 6})
+    place.snakemake("results/tiny/metrics.json")
+    printed = place.tool("diff", "HEAD", "--only", "tiny")
+    cause, moved = printed.split("\n\n")[1:]
+    assert cause.splitlines()[0] == "parameter  scores.kid_subsets: 5 before, 6 now"
+    assert "  results/tiny/teleport/ddim-6/skipped_2/fidelity.json" in cause.splitlines()
+    assert cause.splitlines()[-1].endswith("made from them")
+    assert moved.splitlines()[0].split() == ["before", "now", "change", "results/tiny/metrics.json"]
+    assert any("%" in line for line in moved.splitlines()[1:])

@@ -19,6 +19,7 @@ S3 = pytest.param(
 SSH = pytest.param(
     "ssh", marks=pytest.mark.skipif(servers.SSHD is None, reason="no OpenSSH server here: install openssh-server")
 )
+ATTEMPTS = 3  # with one try per request a busy server may fail before the cable does
 HALF = 60_000  # bytes, of about 170,000 that the study of bytes is
 
 
@@ -56,9 +57,12 @@ def use(place: Workplace, kind: str, port: int, store: Path) -> None:
 
 def test_results_travel_and_a_remote_may_die_half_way(world: World, cable: Cable) -> None:
     cable.allowance = HALF
-    failed = world.producer.try_command("underpainting", "push", "bytes", AWS_MAX_ATTEMPTS="1")
-    assert failed.returncode == 2, failed.stdout
-    assert "dvc push" in failed.stdout
+    for _ in range(ATTEMPTS):
+        failed = world.producer.try_command("underpainting", "push", "bytes", AWS_MAX_ATTEMPTS="1")
+        assert failed.returncode == 2, failed.stdout
+        assert "dvc push" in failed.stdout
+        if cable.cut:
+            break
     assert cable.cut
     assert not world.producer.plan(*MOMENTS).runs()
     behind = world.producer.clone("early").try_command("git", "log", "-1", "--format=%s").stdout
