@@ -152,11 +152,14 @@ def _why(settings: Settings, options: argparse.Namespace) -> int:
 def _diff(settings: Settings, options: argparse.Namespace) -> int:
     names = (options.before, options.after)
     before, after = (versions.version(name, settings) for name in names)
+    problems = [*before.problems, *after.problems]
     found = comparing.compare(before, after, settings, options.only)
     lines = [comparing.document(found)] if options.json else comparing.describe(found, *names, options.all)
+    if not options.json:
+        _print_problems(problems)
     for line in lines:
         print(line)
-    return 0
+    return int(bool(problems))
 
 
 # record, push, pull, restore, checkout, export, hooks, and git's merge driver
@@ -296,6 +299,8 @@ def _archive(settings: Settings, options: argparse.Namespace) -> int:
     section, report = options.section, session.look(settings)
     lines = status(plan(options=settings.planning([section])), report, _code(settings))
     own = [line for line in lines if settings.is_output(line.path) and settings.section(line.path) == section]
+    if not own:
+        raise UnfinishedError(f"the workflow makes no results of {section}; `status --all` lists what there is")
     if wrong := [line.path for line in own if line.condition is not Condition.FRESH]:
         message = f"{len(wrong)} results of {section} are missing or not fresh ({wrong[0]})"
         raise UnfinishedError(f"{message}: run it first")

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 from snakemake_provenance.differences import Code, Difference, Kind, differences
 from snakemake_provenance.facts import Fact
+from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.settings import Settings
 from snakemake_provenance.versions import Version, numbers
 
@@ -51,19 +52,27 @@ class Comparison:
     """What differs between two versions.
 
     Args:
-        changes: results that both have, with different bytes, by path.
+        changes: results that both have, with different bytes, by path; with those that they come from.
+        differing: number of results with different bytes that were asked for.
         removed, added: results that only the first or only the second version has.
         same: number of results with equal bytes.
         metrics: numbers that differ.
-        unread: metrics files whose bytes are nowhere to be had.
+        unread: metrics files that differ and whose bytes are not there.
+        unrecorded: results that a clone has with bytes that no fact is about.
     """
 
     changes: Mapping[str, Change] = field(default_factory=dict)
+    differing: int = 0
     removed: Sequence[str] = ()
     added: Sequence[str] = ()
     same: int = 0
     metrics: Sequence[Moved] = ()
     unread: Sequence[str] = ()
+    unrecorded: Sequence[str] = ()
+
+
+class UnknownSectionError(ProvenanceError):
+    """A section of which neither version has a result."""
 
 
 def compare(before: Version, after: Version, settings: Settings, sections: Sequence[str] = ()) -> Comparison:
@@ -71,22 +80,32 @@ def compare(before: Version, after: Version, settings: Settings, sections: Seque
 
     Args:
         sections: of the results that are reported; all if none is named.
+
+    Raises:
+        UnknownSectionError: neither version has results of a section.
     """
+    known = {settings.section(path) for path in (*before.facts, *after.facts)}
+    if unknown := sorted(set(sections) - known):
+        raise UnknownSectionError(f"no results of {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
     def reported(path: str) -> bool:
         return not sections or settings.section(path) in sections
 
     both = before.facts.keys() & after.facts.keys()
-    changes = _changes(before, after, [path for path in both if _differs(path, before, after)])
-    shown = {path: change for path, change in sorted(changes.items()) if reported(path)}
-    moved, unread = _metrics(before, after, [path for path in shown if settings.is_metrics(path)])
+    changes = _changes(before, after, sorted(path for path in both if _differs(path, before, after)))
+    asked = list(filter(reported, changes))
+    shown = {*asked, *(root for path in asked for root in changes[path].roots)}
+    moved, unread = _metrics(before, after, [path for path in asked if settings.is_metrics(path)])
+    unrecorded = {*before.unrecorded, *after.unrecorded}
     return Comparison(
-        shown,
-        sorted(filter(reported, before.facts.keys() - both)),
-        sorted(filter(reported, after.facts.keys() - both)),
+        {path: change for path, change in changes.items() if path in shown},
+        len(asked),
+        sorted(path for path in before.facts.keys() - both if reported(path) and path not in unrecorded),
+        sorted(path for path in after.facts.keys() - both if reported(path) and path not in unrecorded),
         sum(map(reported, both - changes.keys())),
         moved,
         unread,
+        sorted(filter(reported, unrecorded)),
     )
 
 
@@ -95,22 +114,33 @@ def _differs(path: str, before: Version, after: Version) -> bool:
 
 
 def _changes(before: Version, after: Version, paths: Sequence[str]) -> dict[str, Change]:
-    code = {**before.code, **after.code}
-    found, differing = dict[str, Change](), set(paths)
+    """Return the changes of results that differ, by path, in the order given."""
+    code, differing = {**before.code, **after.code}, set(paths)
+    causes, sources = dict[str, tuple[Difference, ...]](), dict[str, tuple[str, ...]]()
+    for path in paths:
+        one, other = before.facts[path], after.facts[path]
+        sources[path] = tuple(name for name in _changed_inputs(one, other) if name in differing and name != path)
+        own = tuple(_causes(one, other, differing, code))
+        causes[path] = own if own or sources[path] else (_unexplained(one, other),)
+    roots = _roots(causes, sources)
+    return {path: Change(path, causes[path], sources[path], tuple(sorted(roots[path]))) for path in paths}
 
-    def change(path: str) -> Change:
-        if path not in found:
-            one, other = before.facts[path], after.facts[path]
-            sources = tuple(name for name in _changed_inputs(one, other) if name in differing and name != path)
-            causes = tuple(_causes(one, other, differing, code))
-            if not causes and not sources:
-                causes = (_unexplained(one, other),)
-            found[path] = Change(path, causes, sources, ())  # ends a cycle of facts of different times
-            roots = {root for source in sources for root in change(source).roots} | ({path} if causes else set())
-            found[path] = Change(path, causes, sources, tuple(sorted(roots)))
-        return found[path]
 
-    return {path: change(path) for path in paths}
+def _roots(causes: Mapping[str, Sequence[Difference]], sources: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """Return, for each result, those with causes of their own from which its difference comes."""
+    made: dict[str, list[str]] = {path: [] for path in sources}
+    for path, names in sources.items():
+        for name in names:
+            made[name].append(path)
+    found: dict[str, set[str]] = {path: set() for path in sources}
+    for root in (path for path, own in causes.items() if own):
+        waiting = [root]
+        while waiting:
+            path = waiting.pop()
+            if root not in found[path]:
+                found[path].add(root)
+                waiting.extend(made[path])
+    return found
 
 
 def _changed_inputs(one: Fact, other: Fact) -> list[str]:
@@ -127,7 +157,7 @@ def _causes(one: Fact, other: Fact, differing: Set[str], code: Code) -> Iterator
             yield Difference(Kind.DATA, f"{name} changed")
     if one.record.get("rule") != other.record.get("rule"):
         yield Difference(Kind.RULE, f"{one.record.get('rule')} before, {other.record.get('rule')} now")
-    elif one.record.get("code") != other.record.get("code"):
+    if one.record.get("code") != other.record.get("code"):
         yield Difference(Kind.CODE, f"the command or the name of the script of rule {other.record.get('rule')}")
     named = one.inputs.keys() != other.inputs.keys()
     for found in differences(one.record.get("params") or [], other.record.get("params") or [], code):
@@ -165,7 +195,7 @@ def _metrics(before: Version, after: Version, paths: Sequence[str]) -> tuple[lis
 
 def document(found: Comparison) -> str:
     """Format a comparison as JSON, with the fields of `Comparison`; causes are pairs of kind and description."""
-    return json.dumps(asdict(found), indent=1, default=dict)
+    return json.dumps(asdict(found), indent=1)
 
 
 def describe(found: Comparison, before: str, after: str, in_full: bool = False) -> Iterator[str]:
@@ -175,7 +205,7 @@ def describe(found: Comparison, before: str, after: str, in_full: bool = False) 
         before, after: names of the versions.
         in_full: list every result, also those without causes of their own.
     """
-    yield f"{before} -> {after}: {len(found.changes)} results differ, {found.same} are equal"
+    yield f"{before} -> {after}: {found.differing} results differ, {found.same} are equal"
     groups: dict[tuple[Difference, ...], list[str]] = {}
     for change in found.changes.values():
         if change.causes:
@@ -188,7 +218,8 @@ def describe(found: Comparison, before: str, after: str, in_full: bool = False) 
         if made:
             yield f"  and {len(made)} made from {'it' if len(paths) == 1 else 'them'}{':' if in_full else ''}"
             yield from (f"    {path}" for path in made if in_full)
-    for title, others in (("only before", found.removed), ("only now", found.added)):
+    parts = {"only before": found.removed, "only now": found.added, "there, but not recorded": found.unrecorded}
+    for title, others in parts.items():
         if others:
             yield from ("", f"{title}: {len(others)} results")
             yield from (f"  {line}" for line in _listed(others, in_full))
@@ -214,7 +245,10 @@ def _numbers(found: Comparison) -> Iterator[str]:
             yield from ("", "  ".join([*head, path]))
         yield "  ".join([*(text.rjust(width) for text, width in zip(row, widths, strict=False)), one.name])
     for path in found.unread:
-        yield from ("", f"{path} differs; neither these folders nor DVC's remote has both versions of it")
+        yield from (
+            "",
+            f"{path} differs; not both versions of it are here or came from DVC: pull them to see its numbers",
+        )
 
 
 def _shown(value: float | None) -> str:

@@ -16,11 +16,12 @@ import mimetypes
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
@@ -28,7 +29,7 @@ from rocrate.rocrate import ROCrate
 from snakemake_provenance.facts import Fact
 from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.settings import Settings
-from snakemake_provenance.tools import git
+from snakemake_provenance.tools import git, git_succeeds
 
 CRATE = "1.1"  # version of RO-Crate on which the profiles build
 PROFILES = {
@@ -112,6 +113,7 @@ class _Crate:
         self._settings, self._section = settings, section
         word = settings.word
         self.text = f"Results of the {word} {section!r}, made by {settings.title}, with the provenance of each file."
+        self._files: dict[str, Any] = {}
         self._commit = git("rev-parse", "HEAD").strip()
         self._url = _web_address()
 
@@ -164,7 +166,7 @@ class _Crate:
             *(Path(name.format(self._section)) for name in settings.section_files),
         ]
         for path in (path.as_posix() for path in extra if path.is_file()):
-            if self.crate.dereference(path) is None:
+            if path not in self._files:
                 self._add_file(Path(path), path)
         for fact in facts:
             self._add_file(Path(fact.path), fact.path, sha256=fact.sha256, contentSize=str(fact.size))
@@ -173,7 +175,7 @@ class _Crate:
         if path == "Snakefile":
             return  # the workflow itself
         about = {"about": {"@id": "./"}} if path == README else {}
-        self.crate.add_file(
+        self._files[path] = self.crate.add_file(
             file, path, properties={"name": path, "encodingFormat": _format(path), **about, **properties}
         )
 
@@ -197,7 +199,7 @@ class _Crate:
         steps, tools = [], dict[str, Any]()
         for position, (rule, fact) in enumerate({_rule(fact): fact for fact in facts}.items()):
             tool = self._instrument(fact)
-            tools[tool] = self.crate.dereference(tool) or self._add_rule(tool, rule, fact)
+            tools[tool] = self._files.get(tool) or self._add_rule(tool, rule, fact)
             step = self._add(
                 f"{main}#step-{rule}", "HowToStep", name=rule, position=str(position), workExample=tools[tool]
             )
@@ -239,7 +241,7 @@ class _Crate:
             f"Snakemake {version('snakemake')}, commit {self._commit}",
             self._workflow,
             [self._source(path, digest) for path, digest in sorted(sources.items())],
-            [{"@id": path} for path in sorted(made)],
+            [self._file(path) for path in sorted(made)],
             (min(times), max(times)),
         )
         engine = self._add(
@@ -263,9 +265,9 @@ class _Crate:
             f"#made-{fact.path}",
             f"{_rule(fact)}: {fact.path}",
             "; ".join(fact.record.get("params") or []) or "no parameters",
-            {"@id": self._instrument(fact)},
+            self._files.get(self._instrument(fact)) or {"@id": self._instrument(fact)},
             [self._source(path, digest) for path, digest in fact.inputs.items()],
-            [{"@id": fact.path}],
+            [self._file(fact.path)],
             _times(fact),
         )
 
@@ -300,10 +302,14 @@ class _Crate:
         code = str(fact.made.get("code") or "")
         return self._settings.scripts.format(re.split("[ :]", code)[0]) if code else f"{self._url}#rule-{_rule(fact)}"
 
+    def _file(self, path: str) -> dict[str, str]:
+        """Return the reference to a file of the crate, whose name may need escapes."""
+        return {"@id": self._files[path].id}
+
     def _source(self, path: str, digest: str) -> dict[str, str]:
         """Return the reference to an input: a file of the crate, or external data named by their digest."""
-        if self.crate.dereference(path) is not None:
-            return {"@id": path}
+        if path in self._files:
+            return self._file(path)
         name = f"#source-{path}"
         if self.crate.dereference(name) is None:
             self._add(name, "CreativeWork", name=path, sha256=digest)
@@ -315,9 +321,9 @@ def _rule(fact: Fact) -> str:
 
 
 def _times(fact: Fact) -> tuple[datetime, datetime]:
-    """Return begin and end of a job."""
-    end = datetime.fromisoformat(str(fact.made["at"]))
-    return end - timedelta(seconds=float(fact.made["seconds"])), end
+    """Return begin and end of a job; the beginning of time where its record does not say."""
+    end = datetime.fromisoformat(str(fact.made.get("at", "1970-01-01T00:00:00+00:00")))
+    return end - timedelta(seconds=float(fact.made.get("seconds", 0.0))), end
 
 
 def _author(path: str) -> tuple[str, str]:
@@ -330,7 +336,10 @@ def _author(path: str) -> tuple[str, str]:
 
 
 def _web_address() -> str:
-    """Return the address of the repository if git knows an origin in the web, else one that is reserved for examples."""
-    remotes: Iterable[str] = git("remote", "-v").split()
-    found = next((one for one in remotes if one.startswith("https://")), "")
-    return found.removesuffix(".git") or "https://example.org/unpublished"
+    """Return the web address of git's origin without user and password; where it has none, one reserved for examples."""
+    origin = git("remote", "get-url", "origin").strip() if git_succeeds("remote", "get-url", "origin") else ""
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "https://example.org/unpublished"
+    place = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    return f"https://{place}{parts.path.removesuffix('.git')}"

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from snakemake_provenance import manifest as manifests
 from snakemake_provenance.facts import Fact
+from snakemake_provenance.freshness import candidates
 from snakemake_provenance.hashes import Hashes, content
 from snakemake_provenance.ledger import Ledger
 from snakemake_provenance.manifest import Manifest
 from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.settings import MEMORY, Settings
 from snakemake_provenance.tools import ToolFailedError, dvc, git, git_succeeds
+
+_RESOLVE = ("rev-parse", "--verify", "--quiet", "--end-of-options")
 
 
 class NoVersionError(ProvenanceError):
@@ -30,28 +35,35 @@ class Version:
         name: as the user gave it.
         facts: one per result, by path; of several, the one about the bytes there, or else the newest.
         code: digests by file, by the combined digest.
-        folder: of the clone; None for a commit.
+        folder: of the clone; the working folder for a commit.
+        commit: its digest; None for a clone.
+        unrecorded: results that are there with bytes that no fact is about.
+        problems: lines of manifests that are ignored, and why.
     """
 
     name: str
     facts: Mapping[str, Fact]
     code: Mapping[str, Mapping[str, str]]
-    folder: Path | None = None
+    folder: Path = Path()
+    commit: str | None = None
+    unrecorded: Sequence[str] = ()
+    problems: Sequence[str] = ()
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of a result; None where neither the clone, DVC's cache nor its remote has them."""
+        """Return the bytes of a result; None where neither the folders, DVC's cache nor its remote gave them."""
         for folder in (self.folder, Path()):
-            file = folder / path if folder else None
-            if file and file.is_file() and content(file) == self.facts[path].sha256:
+            file = folder / path
+            if file.is_file() and content(file) == self.facts[path].sha256:
                 return file.read_bytes()
-        return self._fetch(path) if self.folder is None else None
+        return self._fetch(path)
 
     def _fetch(self, path: str) -> bytes | None:
-        """Return the bytes of a result of a commit from DVC."""
+        """Return the bytes of a result from DVC."""
         with tempfile.TemporaryDirectory() as scratch:
             target = Path(scratch) / PurePosixPath(path).name
+            which = ["--rev", self.commit] if self.commit else []
             try:
-                dvc("get", "--quiet", "--rev", self.name, ".", path, "--out", str(target))
+                dvc("get", "--quiet", *which, str(self.folder), path, "--out", str(target))
             except ToolFailedError:
                 return None
             return target.read_bytes() if content(target) == self.facts[path].sha256 else None
@@ -61,7 +73,7 @@ def version(name: str, settings: Settings) -> Version:
     """Read a version.
 
     Args:
-        name: a commit, or the folder of a clone.
+        name: the folder of a clone, or a commit.
         settings: of the project in the working folder; those of the other version are taken to be the same.
 
     Raises:
@@ -69,7 +81,7 @@ def version(name: str, settings: Settings) -> Version:
     """
     if any(Path(name, file).is_file() for file in ("Snakefile", "workflow/Snakefile")):
         found = _of_clone(name, settings)
-    elif git_succeeds("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"):
+    elif git_succeeds(*_RESOLVE, f"{name}^{{commit}}"):
         found = _of_commit(name, settings)
     else:
         raise NoVersionError(f"{name}: neither a commit of this project nor the folder of a clone")
@@ -80,38 +92,42 @@ def version(name: str, settings: Settings) -> Version:
 
 
 def _of_commit(name: str, settings: Settings) -> Version:
-    manifest = Manifest()
-    listing = git("ls-tree", "-r", "--name-only", "-z", name, "--", settings.manifests)
+    manifest, commit = Manifest(), git(*_RESOLVE, f"{name}^{{commit}}").split()[-1]
+    listing = git("ls-tree", "-r", "--name-only", "-z", commit, "--", settings.manifests)
     for file in filter(None, listing.split("\0")):
-        for line in git("show", f"{name}:{file}").splitlines():
+        for line in git("show", f"{commit}:./{file}").splitlines():
             manifest.add(line)
-    return Version(name, {path: _newest(facts) for path, facts in manifest.facts.items()}, manifest.code)
+    facts = {path: _newest(known) for path, known in manifest.facts.items() if settings.is_output(path)}
+    return Version(name, facts, manifest.code, commit=commit, problems=manifest.problems)
 
 
 def _of_clone(name: str, settings: Settings) -> Version:
     folder, manifest = Path(name), Manifest()
     for file in sorted((folder / settings.manifests).glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            manifest.add(line)
+        manifest.unite(manifests.read(file))
     ledger = Ledger(folder / MEMORY)
     ledger.load()
-    for path, entries in ledger.entries.items():
-        known = manifest.facts.setdefault(path, [])
-        known.extend(entry.fact for entry in entries if entry.fact not in known)
-    hashes, facts = Hashes(folder / MEMORY), dict[str, Fact]()
-    for path, candidates in manifest.facts.items():
+    of_bytes = candidates(ledger, manifest)
+    hashes, facts, unrecorded = Hashes(folder / MEMORY), dict[str, Fact](), []
+    for path in sorted(filter(settings.is_output, {*manifest.facts, *ledger.entries})):
         digest = hashes.of(path) if folder == Path() else _digest(folder / path)
-        here = [fact for fact in candidates if fact.sha256 == digest]
-        if here or digest is None:
-            facts[path] = _newest(here or candidates)
-    return Version(name, facts, {**ledger.code, **manifest.code}, folder)
+        if digest is None:
+            known = [*ledger.newest_first(path, exported=False), *manifest.facts.get(path, [])]
+        else:
+            known = [fact for fact in of_bytes(path) if fact.sha256 == digest]
+        if known:
+            facts[path] = _newest(known)
+        elif digest is not None:
+            unrecorded.append(path)
+    code = {**ledger.code, **manifest.code}
+    return Version(name, facts, code, folder, unrecorded=unrecorded, problems=manifest.problems)
 
 
 def _digest(file: Path) -> str | None:
     return content(file) if file.is_file() else None
 
 
-def _newest(facts: list[Fact]) -> Fact:
+def _newest(facts: Sequence[Fact]) -> Fact:
     return max(facts, key=lambda fact: (str(fact.made.get("at")), fact.sha256))
 
 
@@ -127,6 +143,6 @@ def _leaves(value: Any, place: str) -> list[tuple[str, float]]:
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return []
     if isinstance(value, int | float):
-        return [(place, value)]
+        return [(place, value)] if isfinite(value) else []
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return [leaf for key, inner in items for leaf in _leaves(inner, f"{place}.{key}" if place else str(key))]

@@ -112,6 +112,13 @@ def test_a_finished_section_becomes_a_crate(world: World, tmp_path: Path, capfd:
     assert made["object"] in ({"@id": "data/fox.txt"}, [{"@id": "data/fox.txt"}])
     assert made["instrument"] == {"@id": "scripts/clean.py"}
     check_profiles(graph)
+    place.git("remote", "set-url", "origin", "https://me:secret@example.com:8443/them/words.git")
+    place.tool("archive", "fox", str(target))
+    with zipfile.ZipFile(target) as packed:
+        described = packed.read("ro-crate-metadata.json").decode()
+    assert "https://example.com:8443/them/words#" in described and "secret" not in described
+    place.tool("archive", "foxes", str(target), status=2)
+    assert "the workflow makes no results of foxes" in capfd.readouterr().err
     place.edit("scripts/clean.py", "words =", "# a comment\nwords =")
     place.tool("archive", "fox", str(target), status=2)
     assert "scripts/clean.py is not committed" in capfd.readouterr().err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from snakemake_provenance.differences import Kind
 from snakemake_provenance.facts import Fact
 from snakemake_provenance.settings import Settings
 from snakemake_provenance.versions import Version, numbers
-from tests.provenance.toy import World
+from tests.provenance.toy import Clone, World
 
 Printed = pytest.CaptureFixture[str]
 RULE = """
@@ -126,3 +128,67 @@ def test_each_kind_of_cause_is_named(changed: dict[str, object], kind: Kind, tex
 def test_numbers_of_a_document() -> None:
     assert numbers(b'{"a": {"b": 1.5, "c": [1, "x", true, null]}}') == {"a.b": 1.5, "a.c.0": 1}
     assert numbers(b"a,b\n1,2\n") == {} == numbers(b"\xff")
+
+
+def test_one_section_shows_the_cause_in_another_and_unknown_ones_are_refused(scored: World, capfd: Printed) -> None:
+    place = scored.producer
+    place.edit("data/fox.txt", "quick", "slow")
+    place.build()
+    capfd.readouterr()
+    place.tool("diff", "HEAD", "--only", "fox")
+    printed = capfd.readouterr().out
+    assert "data       data/fox.txt changed\n  results/fox/words.txt" in printed
+    place.tool("diff", "HEAD", "--only", "nothing", status=2)
+    assert "no results of nothing; there are _top, fox, night" in capfd.readouterr().err
+
+
+def test_altered_and_former_results_of_a_clone(scored: World, capfd: Printed) -> None:
+    """What a hand or an older checkout left is neither new nor gone; damaged lines of a manifest are named."""
+    place = scored.producer
+    place.edit("config.yaml", "number: 5", "number: 4")
+    place.build()
+    place.commit("four")
+    place.tool("push")
+    (place.folder / "results/fox/top.csv").write_text("mine\n")
+    capfd.readouterr()
+    place.tool("diff", "HEAD")
+    printed = capfd.readouterr().out
+    assert "there, but not recorded: 1 results\n  results/fox/top.csv" in printed and "only" not in printed
+    place.git("checkout", "--quiet", "HEAD~2")
+    shutil.rmtree(place.folder / "results")
+    place.tool("diff", "HEAD")
+    assert capfd.readouterr().out == "HEAD -> .: 0 results differ, 8 are equal\n"
+    place.edit("provenance/fox.jsonl", "'number': 5", "'number': 6")
+    place.tool("diff", "HEAD", status=1)
+    assert "edited by hand" in capfd.readouterr().out
+
+
+def test_a_project_below_the_root_of_its_repository(scored: World, tmp_path: Path, capfd: Printed) -> None:
+    outer = Clone(tmp_path / "outer")
+    shutil.copytree(scored.producer.folder, outer.folder / "inner", symlinks=True)
+    shutil.rmtree(outer.folder / "inner/.git")
+    outer.git("init", "--quiet")
+    outer.commit("all")
+    inner = Clone(outer.folder / "inner")
+    inner.tool("diff", "HEAD")
+    assert capfd.readouterr().out == "HEAD -> .: 0 results differ, 8 are equal\n"
+
+
+def test_a_long_chain_of_results_and_a_number_that_is_none() -> None:
+    facts = [
+        replace(ONE, path=f"results/a/{number}", inputs={f"results/a/{number - 1}": "2" * 64} if number else {})
+        for number in range(3000)
+    ]
+    others = [
+        replace(
+            one,
+            sha256="5" * 64,
+            inputs=dict.fromkeys(one.inputs, "5" * 64),
+            record={**one.record, "params": []} if not one.inputs else one.record,
+        )
+        for one in facts
+    ]
+    one, two = (Version("v", {fact.path: fact for fact in side}, {}) for side in (facts, others))
+    found = comparing.compare(one, two, Settings())
+    assert found.changes["results/a/2999"].roots == ("results/a/0",)
+    assert numbers(b'{"a": NaN, "b": 1}') == {"b": 1}
