@@ -5,6 +5,7 @@ The notebook wants a folder of images and the folder of a network. Here they are
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "docs/first_findings.ipynb"
 PAGE, PICTURES = ROOT / "docs/first_findings.md", ROOT / "docs/pictures/first_findings"
 TIMEOUT = 600  # s, of one cell
-NOTE = "<!-- written by `python workflow/first_findings.py digits` from first_findings.ipynb -->\n\n"
+NOTE = "<!-- written by `python workflow/first_findings.py {}` from first_findings.ipynb -->\n\n"
 
 
 def execute(images: Path, network: Path) -> Any:
@@ -52,16 +53,17 @@ def write_images(study: Path, folder: Path) -> None:
         Image.fromarray(pixels).save(folder / f"{number:05}.png")
 
 
-def write_page(notebook: Any) -> None:
-    """Write an executed notebook as a page, with its pictures beside those of the studies."""
+def write_page(notebook: Any, study: str) -> None:
+    """Write a notebook that was executed on a study as a page, with its pictures beside those of the studies."""
     for cell in notebook.cells:
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]  # progress
     body, resources = MarkdownExporter().from_notebook_node(notebook)
-    PICTURES.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir(parents=True)
     for number, (name, content) in enumerate(sorted(resources["outputs"].items())):
         (PICTURES / f"{number}.png").write_bytes(content)
         body = body.replace(f"![png]({name})", f"![Output of the cell above](pictures/first_findings/{number}.png)")
-    PAGE.write_text(NOTE + body.strip() + "\n", encoding="utf-8")
+    PAGE.write_text(NOTE.format(study) + body.strip() + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -71,7 +73,7 @@ def main() -> None:
         sys.exit(f"{study} is not built; run snakemake --cores all --config studies={study.name}")
     with tempfile.TemporaryDirectory() as folder:
         write_images(study, Path(folder) / "images")
-        write_page(execute(Path(folder) / "images", study / "denoiser"))
+        write_page(execute(Path(folder) / "images", study / "denoiser"), study.name)
     print(PAGE.relative_to(ROOT))
 
 

@@ -52,9 +52,11 @@ class CarriedNoise:
         """Return what a sampler that begins at `there` has to be given as its noise.
 
         Raises:
-            ValueError: the latent is no empty one; a jump begins with noise alone.
+            ValueError: the latent is no empty one, as a jump begins with noise alone, or one of a video.
         """
         latent = input_latent["samples"]
+        if latent.ndim != 4:
+            raise ValueError(f"the basis is one of images, the latent has the shape {tuple(latent.shape)}")
         if torch.count_nonzero(latent):
             raise ValueError("a jump begins with noise: connect an empty latent")
         white = self._noise.generate_noise(input_latent)
@@ -113,7 +115,9 @@ class BasisGrid:
             ValueError: the file holds no basis.
         """
         sampling = model.get_model_object("model_sampling")
-        first, least = (level(sampling, torch.as_tensor(end)) for end in (sampling.sigma_max, sampling.sigma_min))
+        first, least = (
+            level(sampling, torch.as_tensor(end).float().cpu()) for end in (sampling.sigma_max, sampling.sigma_min)
+        )
         noisiest = min(first.ratio, 1e3)  # the levels of flow matching begin with noise alone
         ratios = optimal_grid.optimal_ratios(read_variances(basis), steps, noisiest, least.ratio, sampler)
         sigmas = ratios if first.alpha == 1 else ratios / (1 + ratios)

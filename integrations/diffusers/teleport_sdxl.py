@@ -21,7 +21,7 @@ from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from underpainting.basis.stationary import StationaryBasis
-from underpainting.pipeline.designs import SKIPPED_FRACTION
+from underpainting.pipeline.designs import SKIPPED_FRACTION, steps_of
 from underpainting.pipeline.modular import read_basis, require_vae
 from underpainting.pipeline.shortened import ShortenedScheduler
 from underpainting.teleport.jumps import StationaryJump
@@ -54,13 +54,13 @@ class TeleportStableDiffusionXLPipeline(StableDiffusionXLPipeline):  # type: ign
             ValueError: the basis is not one of this model's latents, the fraction is out of range, or the scheduler cannot begin
                 later.
         """
-        if not 0 <= skipped_fraction < 1:
-            raise ValueError(f"skipped_fraction is {skipped_fraction:g}; give a number from 0 to less than 1")
         own, skipped, jump = self.scheduler, 0, None
+        levels = next((options[name] for name in ("timesteps", "sigmas") if options.get(name) is not None), None)
+        steps = num_inference_steps if levels is None else len(levels)
         if basis is not None:
             found = read_basis(basis)
             require_vae(found, self.vae)
-            jump, skipped = StationaryJump(found), int(skipped_fraction * num_inference_steps + 1e-9)
+            jump, skipped = StationaryJump(found), steps_of(skipped_fraction, steps)
         self.scheduler = ShortenedScheduler(own, skipped, jump)
         try:
             return super().__call__(*given, num_inference_steps=num_inference_steps, **options)

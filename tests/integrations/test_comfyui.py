@@ -125,9 +125,11 @@ def test_no_step_skipped_changes_nothing_and_wrong_use_is_refused(nodes: ModuleT
     assert node.carry(Model("EPS"), noise, sigmas, file, 0) == (noise, sigmas)
     with pytest.raises(ValueError, match="5 of 5 steps cannot be skipped"):
         node.carry(Model("EPS"), noise, sigmas, file, 5)
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="no file of a stationary basis"):
         node.carry(Model("EPS"), noise, sigmas, "nothing.safetensors", 2)
     carried, _ = node.carry(Model("EPS"), noise, sigmas, file, 2)
+    with pytest.raises(ValueError, match="the latent has the shape"):
+        carried.generate_noise({"samples": torch.zeros(1, 4, 1, 8, 8)})
     with pytest.raises(ValueError, match="connect an empty latent"):
         carried.generate_noise({"samples": torch.ones(SHAPE)})
 

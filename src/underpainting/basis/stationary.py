@@ -5,9 +5,10 @@ Where every place of an image has the same statistics, Fourier modes of differen
     X(f) = sum_p x(p) exp(-2 pi i f.p) / sqrt(H W),      Cov X(f) = S(f),      S(-f) = conj S(f),      f in cycles per pixel
 
 S(f) is a Hermitian matrix of the channels (the spectral density), and the mean is one number per channel. S is stored on a grid
-of frequencies, and interpolated between its four neighbours: sums of matrices without negative eigenvalues have none. So one
-file serves images, or latents, of any size, and is small where U of an `Eigenbasis` is not: 4 x 128 x 128 latents have 65,536
-components. What a stationary Gaussian lacks is all that depends on the place, such as a face in the centre.
+of frequencies, and its logarithm interpolated between four neighbours: spectra of images are powers of f, and an exponential
+has no negative eigenvalue. So one file serves images, or latents, of any size, and is small where U of an `Eigenbasis` is not:
+4 x 128 x 128 latents have 65,536 components. What a stationary Gaussian lacks is all that depends on the place, such as a face
+in the centre.
 
 The components of a size are, for each pair of frequencies f and -f, sqrt(2) times real and imaginary part of V(f)^H X(f) with
 S = V diag(lambda) V^H, and V^T X where f = -f. They are as many as pixels, real, and orthonormal.
@@ -33,6 +34,7 @@ from underpainting.io.conventions import KEY
 from underpainting.io.tensor_files import TensorFileError
 
 LARGEST = 1_000_000  # bytes of the stored spectrum
+_LEAST = 1e-12  # of the largest variance; less is none
 _REMEDY = "make the file again with `underpainting basis --stationary`"
 
 
@@ -166,32 +168,37 @@ class StationaryBasis:
         Args:
             height, width: of the images, or of the latents.
         """
-        modes, found = _modes(height, width), self._interpolated(height, width).flatten(2).permute(2, 0, 1)
+        modes, found = _modes(height, width), self._logarithms(height, width).flatten(2).permute(2, 0, 1)
         ends = [found[modes.pairs], found[modes.alone].real.contiguous()]
         (paired, pairs), (still, alone) = (torch.linalg.eigh(matrices) for matrices in ends)
-        variances = torch.cat([paired.repeat_interleave(2), still.flatten()]).clamp(min=0)
+        variances = torch.cat([paired.repeat_interleave(2), still.flatten()]).exp()
         mean = self.mean.repeat_interleave(height * width)
+        variances = torch.where(variances > 2 * _LEAST * variances.max(), variances, 0.0)
         return SizedBasis(mean, variances, (len(self.mean), height, width), pairs, alone)
 
-    def _interpolated(self, height: int, width: int) -> Tensor:
-        """Return S at the frequencies of another size, shape (channel, channel, height, width // 2 + 1)."""
+    def _logarithms(self, height: int, width: int) -> Tensor:
+        """Return ln S at the frequencies of another size, shape (channel, channel, height, width // 2 + 1)."""
+        values, vectors = torch.linalg.eigh(self.spectrum.permute(2, 3, 0, 1))
+        floor = _LEAST * values.max().clamp(min=torch.finfo(values.dtype).tiny)
+        turned = vectors * values.clamp(min=floor).log()[..., None, :]
+        found = (turned @ vectors.mH).permute(2, 3, 0, 1)
         if (height, width) == (self.height, self.width):
-            return self.spectrum
-        whole = _whole(self.spectrum, self.width)
+            return found
         rows = torch.fft.fftfreq(height, dtype=torch.float64) * self.height
         columns = torch.fft.rfftfreq(width, dtype=torch.float64) * self.width
-        return _between(_between(whole, rows, 2), columns, 3)
+        return _between(_between(_whole(found, self.width), rows, 2), columns, 3)
 
     def reduced(self, largest: int = LARGEST) -> StationaryBasis:
-        """Return the basis on half the frequencies, as often as its file needs for at most `largest` bytes."""
+        """Return the basis on half the frequencies, as often as its file needs for at most `largest` bytes.
+
+        What is kept is exact; the lowest frequencies between are interpolated, too.
+        """
         if self.spectrum.real.numel() * 4 <= largest or min(self.height, self.width) < 4:
             return self
-        whole = _whole(self.spectrum, self.width)
-        for axis in (2, 3):
-            whole = (whole.roll(1, axis) + 2 * whole + whole.roll(-1, axis)) / 4
-        smooth = replace(self, spectrum=whole[..., : self.width // 2 + 1])
         height, width = self.height // 2, self.width // 2
-        return replace(smooth, spectrum=smooth._interpolated(height, width), width=width).reduced(largest)
+        found = self._logarithms(height, width).permute(2, 3, 0, 1)
+        spectrum = torch.linalg.matrix_exp(found).permute(2, 3, 0, 1).contiguous()
+        return replace(self, spectrum=spectrum, width=width).reduced(largest)
 
 
 def _whole(spectrum: Tensor, width: int) -> Tensor:
@@ -258,10 +265,9 @@ def load(path: str | Path) -> StationaryBasis:
     Raises:
         TensorFileError: the file is missing, damaged, or holds no stationary basis.
     """
+    if not is_file(path):
+        raise TensorFileError(f"{path}: no file of a stationary basis ({FORMAT}); {_REMEDY}")
     tensors, content = tensor_files.read(path)
-    if content.get("format") != FORMAT:
-        found = content.get("format", "something else")
-        raise TensorFileError(f"{path}: holds {found!r}, this version reads {FORMAT!r}; {_REMEDY}")
     packed = tensors["spectrum"].double()
     upper = torch.ones(packed.shape[:2], dtype=torch.bool).triu()[..., None, None]
     real = torch.where(upper, packed, packed.transpose(0, 1))

@@ -113,7 +113,7 @@ def make_design(
         raise ValueError("the design truncate keeps the sampler's own grid; give grid with design='regrid'")
     grid = grid or (COVARIANCE if relative else TIME)
     if design == "truncate" or (relative and not fraction and grid == COVARIANCE):
-        skipped = int(fraction * steps + 1e-9) if skipped_steps is None else _checked_steps(skipped_steps, steps)
+        skipped = steps_of(fraction, steps) if skipped_steps is None else _checked_steps(skipped_steps, steps)
         return Truncated(Sampler(name, steps, network, basis if relative else None, **settings), skipped)
     schedule, settings = schedule_of(network), followed(name, network) | settings
     needed = basis if relative or grid == COVARIANCE else None
@@ -130,9 +130,19 @@ def _checked_fraction(design: DesignName, fraction: float | None, steps: int | N
     if steps is not None and fraction is not None:
         raise ValueError("skipped_steps and skipped_fraction are both given; give one of them")
     fraction = default if fraction is None else float(fraction)
+    steps_of(fraction, 1)
+    return fraction
+
+
+def steps_of(fraction: float, steps: int) -> int:
+    """Return the number of steps that a fraction of them is, rounded down.
+
+    Raises:
+        ValueError: the fraction is not in [0, 1).
+    """
     if not 0 <= fraction < 1:
         raise ValueError(f"skipped_fraction is {fraction:g}; give a number from 0 to less than 1")
-    return fraction
+    return int(fraction * steps + 1e-9)
 
 
 def _checked_steps(skipped: int, steps: int) -> int:

@@ -29,7 +29,7 @@ from underpainting.basis.stationary import StationaryBasis
 from underpainting.basis.stored import BasisFileError
 from underpainting.denoisers.latent_model import digest_of_vae
 from underpainting.io.tensor_files import TensorFileError
-from underpainting.pipeline.designs import SKIPPED_FRACTION
+from underpainting.pipeline.designs import SKIPPED_FRACTION, steps_of
 from underpainting.pipeline.packing import PACKED, packed_again, unpacked
 from underpainting.pipeline.relative_flow_scheduler import RelativeFlowScheduler
 from underpainting.pipeline.relative_scheduler import RelativeScheduler
@@ -95,12 +95,14 @@ class TeleportStep(ModularPipelineBlocks):  # type: ignore[misc]  # diffusers ha
             found.latents = _carried(components, found)
             self.set_block_state(state, found)
             return components, state
-        steps = len(found.timesteps) // components.scheduler.order
+        steps = -(-len(found.timesteps) // components.scheduler.order)  # Heun's has all times but the first twice
         found.skipped_steps = skipped = _skipped(found, steps)
         if skipped:
             require_vae(found.basis, getattr(components, "vae", None))
+            ended_early = len(components.scheduler.timesteps) - len(found.timesteps)  # denoising_end
             found.latents = _jump(components, found, skipped)
-            found.timesteps = components.scheduler.timesteps
+            left = components.scheduler.timesteps
+            found.timesteps = left[: len(left) - ended_early]
             found.num_inference_steps = steps - skipped
         self.set_block_state(state, found)
         return components, state
@@ -111,7 +113,7 @@ def _carried(components: Any, found: Any) -> Tensor:
     if found.basis is not None:
         raise ValueError("the first step of a relative scheduler is a jump already, by its own basis; leave basis out")
     scheduler = components.scheduler
-    if isinstance(scheduler, RelativeScheduler) or not scheduler.config.jump_first:
+    if isinstance(scheduler, RelativeScheduler):
         return found.latents
     return scheduler.start(found.latents, _size_of(components, found))
 
@@ -128,9 +130,7 @@ def _skipped(found: Any, steps: int) -> int:
     """Return the number of steps to skip, and read the basis."""
     if found.basis is None:
         return 0
-    if not 0 <= found.skipped_fraction < 1:
-        raise ValueError(f"skipped_fraction is {found.skipped_fraction:g}; give a number from 0 to less than 1")
-    skipped = int(found.skipped_fraction * steps + 1e-9)
+    skipped = steps_of(found.skipped_fraction, steps)
     if skipped and found.image is not None:
         raise ValueError("a jump begins with noise; leave image out, or basis")
     found.basis = read_basis(found.basis)
@@ -154,15 +154,25 @@ def read_basis(basis: StationaryBasis | str | Path) -> StationaryBasis:
 def require_vae(basis: StationaryBasis, vae: Any | None) -> None:
     """Check that a basis is one of the latents of a pipeline, if it says of which VAE it is and the pipeline has one.
 
+    Weights are compared in half precision. Those in bfloat16 are rounded otherwise, and those that are offloaded are not there:
+    then only the scale of the latents is compared.
+
     Raises:
         BasisFileError: it is one of another.
     """
     space = basis.about.get("latents")
     if vae is None or space is None:
         return
-    if vae not in _DIGESTS:
-        _DIGESTS[vae] = digest_of_vae(vae)
-    if _DIGESTS[vae] != space["vae_digest"]:
+    config, same = vae.config, True
+    if "scaling_factor" in space:
+        scale = float(config.scaling_factor), float(config.get("shift_factor") or 0.0)
+        same = scale == (space["scaling_factor"], space["shift_factor"])
+    weights = list(vae.parameters())
+    if same and all(one.dtype in (torch.float32, torch.float16) and not one.is_meta for one in weights):
+        if vae not in _DIGESTS:
+            _DIGESTS[vae] = digest_of_vae(vae)
+        same = _DIGESTS[vae] == space["vae_digest"]
+    if not same:
         raise BasisFileError(
             "the basis is one of the latents of another VAE; make one of this VAE with `underpainting basis IMAGES --vae FOLDER "
             "--stationary`"

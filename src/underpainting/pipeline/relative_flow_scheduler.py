@@ -43,7 +43,6 @@ class RelativeFlowScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc] 
     Args:
         num_train_timesteps: the network's time is t times it.
         jump_first: whether the noise is carried along the Gaussian's flow before the first call.
-        use_dynamic_shifting: False; pipelines then compute no shift.
         basis: as for `RelativeScheduler`.
 
     Attributes:
@@ -64,7 +63,6 @@ class RelativeFlowScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc] 
         self,
         num_train_timesteps: int = 1000,
         jump_first: bool = True,  # noqa: ARG002  in the configuration
-        use_dynamic_shifting: bool = False,  # noqa: ARG002
         basis: Basis | None = None,
     ) -> None:
         self.stored_basis = stored_basis(basis)
@@ -93,9 +91,10 @@ class RelativeFlowScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc] 
         )
         if name != cls.__name__ and families.family_of(name) != "flow matching":
             raise ValueError(f"{name} is no scheduler of flow matching; use RelativeScheduler for the other path")
-        settings, unused, _ = cls.extract_init_dict(dict(config), **options)
-        made = cls(basis=basis, **{**settings, "use_dynamic_shifting": False})
-        return (made, unused) if return_unused_kwargs else made
+        settings, unused, hidden = cls.extract_init_dict(dict(config), **options)
+        made = cls(basis=basis, **settings)
+        made.register_to_config(**{**hidden, "_class_name": cls.__name__})
+        return (made, {**unused, **hidden}) if return_unused_kwargs else made
 
     @classmethod
     def from_pretrained(
@@ -136,7 +135,7 @@ class RelativeFlowScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc] 
         sigmas: Sequence[float] | None = None,
         mu: float | None = None,  # noqa: ARG002  pipelines give one
     ) -> None:
-        """Choose the levels and forget all former steps.
+        """Choose the levels and forget all former steps, except a `start` that no step has followed.
 
         Args:
             num_inference_steps: number of network calls; that of `sigmas` if not given.
@@ -145,6 +144,9 @@ class RelativeFlowScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc] 
             mu: has no effect.
         """
         steps = num_inference_steps or (0 if sigmas is None else len(sigmas))
+        if self._walk is not None and self._walk.waits and steps == self.num_inference_steps:
+            self.timesteps = self.timesteps.to(device)
+            return  # noise was carried by `start`, and the pipeline asks for the levels again
         sampler = self.sampler(steps)
         times = sampler.grid.sigma[:-1] * self.config.num_train_timesteps
         self.num_inference_steps = steps

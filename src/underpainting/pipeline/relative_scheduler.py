@@ -245,6 +245,6 @@ def _require_variance_preserving(config: Mapping[str, Any]) -> None:
     named = {"_class_name": "DDIMScheduler" if "beta_start" in config else "FlowMatchEulerDiscreteScheduler", **config}
     if families.family_of_config(named) != "variance preserving":
         raise ValueError(
-            "RelativeScheduler is for networks of the variance-preserving path; for EDM and flow matching use "
-            "TeleportPipeline, as in pipe(sampler='relative')"
+            "RelativeScheduler is for networks of the variance-preserving path; for flow matching use RelativeFlowScheduler, for "
+            "EDM TeleportPipeline, as in pipe(sampler='relative')"
         )

@@ -71,6 +71,11 @@ class RelativeWalk:
         self._exact, self._returned, self._next = state, state.to(noise.dtype), 0
         return self._returned.clone()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the noise was carried to the first level, and no step made."""
+        return self._next == 0
+
     def step(self, output: Tensor, time: float, sample: Tensor) -> tuple[Tensor, Tensor]:
         """Return the next state and the endpoint estimate."""
         self._require_images(sample)

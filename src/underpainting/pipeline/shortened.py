@@ -177,6 +177,8 @@ def _levels_of(scheduler: Any, kind: SamplerKind) -> list[NoiseLevel]:
 def _leave_out(scheduler: Any, kind: SamplerKind, skipped: int) -> None:
     """Leave out the first steps of a scheduler, in place."""
     times = scheduler.timesteps
+    if skipped * scheduler.order >= len(times):
+        raise ValueError(f"{skipped} steps cannot be skipped of {len(times)} timesteps; leave one at least")
     if kind.scheduler == "PNDMScheduler":  # the second of its times is there twice
         left = torch.cat([times[:1], times[2:]])[skipped:]
         scheduler.timesteps = torch.cat([left[:2], left[1:]])

@@ -23,7 +23,7 @@ from underpainting.io.network_config import read_config
 from underpainting.io.writing import write_json
 from underpainting.noise.levels import NoiseLevel
 from underpainting.pipeline import prompt_gaussians
-from underpainting.pipeline.designs import SKIPPED_FRACTION
+from underpainting.pipeline.designs import SKIPPED_FRACTION, steps_of
 from underpainting.pipeline.output import Trajectory
 from underpainting.pipeline.prompt_gaussians import LatentBasis, ReadBasis
 from underpainting.pipeline.relative_scheduler import RelativeScheduler
@@ -221,9 +221,7 @@ class TeleportStableDiffusionPipeline(StableDiffusionPipeline):  # type: ignore[
     def _skipped_steps(self, fraction: float | None, steps: int, options: dict[str, Any]) -> int:
         if fraction is None:
             fraction = 0.0 if self._read is None or isinstance(self.scheduler, RelativeScheduler) else SKIPPED_FRACTION
-        if not 0 <= fraction < 1:
-            raise ValueError(f"skipped_fraction is {fraction:g}; give a number from 0 to less than 1")
-        skipped = int(fraction * steps + 1e-9)
+        skipped = steps_of(fraction, steps)
         if skipped:
             self._require_jump(options)
         return skipped

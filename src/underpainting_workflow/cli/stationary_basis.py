@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from underpainting.images import datasets
 
-AT_ONCE = 16
+PIXELS = 2**20  # of images that go through the VAE at once
 
 
 def add_options(group: Any) -> None:
@@ -36,7 +36,16 @@ def require_options(options: argparse.Namespace) -> None:
     """
     if options.vae is not None and not options.stationary:
         raise InputError(Problem("--vae is for a stationary basis", "add --stationary"))
-    given = [name for name in ("rank", "per_class", "network", "pipeline") if getattr(options, name)]
+    usual = {
+        "rank": None,
+        "per_class": False,
+        "network": None,
+        "pipeline": None,
+        "method": "auto",
+        "precision": "float64",
+        "seed": 0,
+    }
+    given = [name for name, value in usual.items() if getattr(options, name) != value]
     if options.stationary and given:
         raise InputError(Problem(f"--stationary does not go with --{given[0].replace('_', '-')}", "leave it out"))
 
@@ -72,5 +81,6 @@ def _images(options: argparse.Namespace, source: datasets.Source, target: datase
 
     from underpainting.images import datasets
 
-    for pixels, _ in datasets.read_batches(source, target, AT_ONCE, options.limit):
+    at_once = max(1, PIXELS // target.size**2)
+    for pixels, _ in datasets.read_batches(source, target, at_once, options.limit):
         yield torch.from_numpy(pixels).float() / 127.5 - 1

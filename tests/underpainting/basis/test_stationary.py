@@ -120,12 +120,37 @@ def test_a_file_is_read_back_and_kept_below_its_limit(tmp_path: Path) -> None:
     assert small.at(32, 32).total_variance / 32**2 == pytest.approx(16, rel=0.05)
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_a_reduced_spectrum_keeps_the_powers_of_images(power: float) -> None:
+    """S = |f|^-power on 64 x 64 frequencies: on 16 x 16 the kept ones are exact, those between within a factor."""
+    rows, columns = (
+        torch.fft.fftfreq(64, dtype=torch.float64)[:, None],
+        torch.fft.rfftfreq(64, dtype=torch.float64)[None],
+    )
+    density = (rows.square() + columns.square()).sqrt().clamp(min=1 / 128) ** -power
+    full = StationaryBasis(torch.zeros(1), density[None, None].to(torch.complex128), 64, {})
+    small = full.reduced(16 * 16 * 4)
+    assert (small.height, small.width) == (16, 16)
+    assert torch.allclose(small.spectrum.real[0, 0], density[::4, ::4])
+    again = small.at(64, 64)
+    assert again.total_variance == pytest.approx(full.at(64, 64).total_variance, rel=0.35)
+    assert float(again.variances.max()) == pytest.approx(float(density.max()))
+
+
+def test_a_channel_without_variance_stays_at_its_mean() -> None:
+    images = torch.cat([fields(30, 1, 6, 6), torch.full((30, 1, 6, 6), 0.7, dtype=torch.float64)], 1)
+    sized = stationary.fit([images], {}).at(6, 6)
+    noise = torch.randn(3, 2, 6, 6, dtype=torch.float64)
+    image = gaussian.state(sized, noise, NoiseLevel(0.0, 1.0), NoiseLevel(1.0, 0.0))
+    assert torch.allclose(image[:, 1], torch.full((3, 6, 6), 0.7, dtype=torch.float64), atol=1e-6)
+
+
 def test_other_files_and_too_few_images_are_refused(tmp_path: Path) -> None:
     from underpainting.io import tensor_files
 
     file = tmp_path / "other.safetensors"
     tensor_files.write(file, {"mean": torch.zeros(1)}, {"format": "another/1"})
-    with pytest.raises(TensorFileError, match="holds 'another/1'"):
+    with pytest.raises(TensorFileError, match="no file of a stationary basis"):
         stationary.load(file)
     assert not stationary.is_file(file) and not stationary.is_file(tmp_path / "nothing")
     with pytest.raises(ValueError, match="at least two images, got 1"):

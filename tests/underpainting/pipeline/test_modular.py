@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import diffusers
 import pytest
 import torch
 from diffusers.modular_pipelines import SequentialPipelineBlocks
+from diffusers.modular_pipelines.modular_pipeline import PipelineState
 from torch import Tensor
 
 from underpainting.basis import stationary
@@ -210,7 +212,7 @@ def test_bases_of_other_latents_and_wrong_fractions_are_refused(made: Any, tmp_p
     basis = basis_of(pipe, pipe.vae.config.latent_channels)
     stationary.save(basis, tmp_path / "latents.safetensors")
     call(pipe, options, basis=tmp_path / "latents.safetensors")
-    with pytest.raises(BasisFileError, match="cannot be read"):
+    with pytest.raises(BasisFileError, match="no file of a stationary basis"):
         call(pipe, options, basis=tmp_path / "nothing.safetensors")
     with pytest.raises(ValueError, match="skipped_fraction is 1"):
         call(pipe, options, basis=basis, skipped_fraction=1)
@@ -292,3 +294,55 @@ def test_the_relative_flow_scheduler_refuses_what_it_cannot_do() -> None:
     plain.set_timesteps(sigmas=[1.0, 0.5])
     assert len(plain.timesteps) == 2 and plain.sigmas[0] == pytest.approx(0.999)
     assert plain.step(noise[:2], plain.timesteps[0], noise[:2]).prev_sample.shape == (2, 4, 8, 8)
+
+
+def test_steps_are_counted_as_the_scheduler_counts_them() -> None:
+    """Heun's scheduler lists all times but the first twice; SDXL's denoising_end leaves out the last."""
+    noise = torch.randn(20, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    basis, step = stationary.fit([noise], {}), modular.TeleportStep()
+    for scheduler, ended in (
+        (diffusers.HeunDiscreteScheduler(**EULER), 0),
+        (diffusers.EulerDiscreteScheduler(**EULER), 2),
+    ):
+        scheduler.set_timesteps(10)
+        times = scheduler.timesteps
+        state = PipelineState()
+        values = {"latents": noise[:1], "timesteps": times[: len(times) - ended], "num_inference_steps": 10 - ended}
+        for name, value in {**values, "basis": basis, "skipped_fraction": 0.5}.items():
+            state.set(name, value)
+        step(SimpleNamespace(scheduler=scheduler, vae=None, vae_scale_factor=8), state)
+        skipped = (10 - ended) // 2
+        assert (state.get("skipped_steps"), state.get("num_inference_steps")) == (skipped, 10 - ended - skipped)
+        left = times[skipped * scheduler.order : len(times) - ended]
+        assert torch.equal(state.get("timesteps"), left)
+
+
+def test_a_vae_in_bfloat16_or_offloaded_is_known_by_its_scale() -> None:
+    torch.manual_seed(0)
+    own = vae(4)
+    space = {"vae_digest": digest_of_vae(own), "scaling_factor": own.config.scaling_factor, "shift_factor": 0.1}
+    basis = stationary.fit([torch.randn(4, 4, 8, 8)], {"latents": space})
+    for other in (own, vae(4).to(torch.bfloat16), vae(4).to("meta")):
+        modular.require_vae(basis, other)
+    for wrong in (vae(4), vae(4).to(torch.bfloat16)):
+        if wrong.dtype == torch.bfloat16:
+            wrong.register_to_config(scaling_factor=1.5)
+        with pytest.raises(BasisFileError, match="of another VAE"):
+            modular.require_vae(basis, wrong)
+
+
+def test_noise_that_was_carried_may_be_given_to_a_pipeline_without_the_block() -> None:
+    """`pipe(latents=scheduler.start(noise))`: the pipeline sets the timesteps again before its first step."""
+    noise = torch.randn(20, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    flow = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler = RelativeFlowScheduler.from_config(flow.config, basis=stationary.fit([noise], {}))
+    scheduler.set_timesteps(4)
+    state = scheduler.start(noise[:2])
+    scheduler.set_timesteps(4)
+    for time in scheduler.timesteps:
+        state = scheduler.step(0.1 * state, time, state).prev_sample
+    assert state.shape == noise[:2].shape and bool(state.isfinite().all())
+    scheduler.set_timesteps(4)
+    with pytest.raises(ValueError, match="called with the noise itself"):
+        scheduler.step(noise[:2], scheduler.timesteps[0], noise[:2])
+    assert diffusers.FlowMatchEulerDiscreteScheduler.from_config(scheduler.config).config.shift == 3.0
