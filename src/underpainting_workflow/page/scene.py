@@ -28,9 +28,10 @@ from underpainting.theory import gaussian
 from underpainting.theory.gaussian import GaussianDenoiser
 
 FloatArray = NDArray[np.floating[Any]]
-LARGEST_SIDE = 64
+LARGEST_SIDE = 48
 """Side of the images of the page; larger ones are averaged over areas."""
-_BYTES = 900_000  # of the images of trajectories
+_BYTES = 800_000  # of the images of trajectories
+_JUMP_BYTES = 200_000  # of the images after jumps
 _FRAMES = 26  # steps that are shown, at most
 _SEEDS = 8
 _COMPONENTS = (6, 32)
@@ -113,15 +114,16 @@ def build(
         jumped: first images after each number of skipped steps of the sweep, shape (sample, channel, height, width) each.
     """
     shape = reduce(np.zeros((1, *basis.image_shape))).shape[1:]
-    moments = choose(int(np.prod(shape)), trajectory.sizes["sample"], trajectory.sizes["step"])
+    pixels = int(np.prod(shape))
+    moments = choose(pixels, trajectory.sizes["sample"], trajectory.sizes["step"])
     chosen = trajectory.isel(sample=slice(moments.seeds))
-    rank = min(basis.rank, int(np.clip(_COMPONENT_BYTES // np.prod(shape), *_COMPONENTS)))
+    rank = min(basis.rank, int(np.clip(_COMPONENT_BYTES // pixels, *_COMPONENTS)))
     jumps = rows_of_jumps(table, sampler)
     arrays = {
         **_trajectories(basis, chosen, moments.steps),
         **_numbers(basis, chosen, moments.steps, rank),
         **_components(basis, rank),
-        "jumped": to_bytes(reduce(np.stack(jumped)))[: len(jumps)],
+        "jumped": to_bytes(reduce(np.stack(jumped)))[: len(jumps), : max(1, _JUMP_BYTES // (len(jumps) * pixels))],
     }
     about = {
         "shape": list(shape),
