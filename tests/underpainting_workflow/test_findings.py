@@ -149,6 +149,8 @@ def test_at_few_calls_the_best_jump_is_reported_at_the_fewest_and_at_ten() -> No
         in finding.sentence
     )
     assert "by -40.0 % (95 % interval -40.5 % to -39.5 %), the FD (autoencoder) by -25.0 %" in finding.sentence
+    assert "changes them by -30.0 % (" in finding.sentence, "the measures are named once"
+    assert "; the jump of an isotropic Gaussian changes them by +250 %, +200 % and +150 %." in finding.sentence
     assert "(mixture, over 50 % of" in finding.sentence, "another jump is best with 10 calls"
 
 

@@ -138,7 +138,7 @@ def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         name, label = jumps.get(str(best["jump"]), str(best["jump"])), SAMPLERS[best["sampler_name"]].label
         sentences.append(
             f"With {_calls(best)} the best jump ({name}, over {best['skipped_percent']} % of the network's time, before {label}) "
-            f"{_changes(found)}"
+            f"{_changes(found, again=bool(sentences))}"
         )
         numbers += [number._replace(name=f"{number.name}, {_calls(best)}") for number in found.values()]
     meaning = (
@@ -187,13 +187,24 @@ def _losses(row: pd.Series, null: pd.Series | None) -> dict[str, Number]:
     }
 
 
-def _changes(found: Mapping[str, Number]) -> str:
-    """Format losses as the end of a sentence."""
-    parts: list[str] = []
-    for name, number in found.items():
-        limit, bracket = (", at infinitely many images,", "95 % interval ") if not parts else ("", "")
-        parts.append(f"the {name}{limit} by {text_of(number, as_change, bracket)}")
-    return f"changes {listed(parts)}{text_of_null(found.values(), as_change, f'the jump of {NULL_MODEL} changes them by')}."
+def _changes(found: Mapping[str, Number], again: bool = False) -> str:
+    """Format losses as the end of a sentence, those of the null model without their intervals.
+
+    Args:
+        found: by measure.
+        again: whether a sentence before has named the measures.
+    """
+    texts = [
+        text_of(number, as_change, "" if again or index else "95 % interval ")
+        for index, number in enumerate(found.values())
+    ]
+    named_once = [
+        f"the {name}{'' if index else ', at infinitely many images,'} by {text}"
+        for index, (name, text) in enumerate(zip(found, texts, strict=True))
+    ]
+    of_null = [as_change(number.null) for number in found.values() if isfinite(number.null)]
+    null = f"; the jump of {NULL_MODEL} changes them by {listed(of_null)}" if of_null else ""
+    return f"changes {f'them by {listed(texts)}' if again else listed(named_once)}{null}."
 
 
 _END = "rmse_to_network"
