@@ -40,7 +40,7 @@ def test_ten_cells_lead_to_three_findings(built: Project, tmp_path: Path) -> Non
     assert len(re.findall(r"from the network's own solution", text)) == 2
     assert "4 images, 6 network calls each" in text
     pictures = sum("image/png" in getattr(output, "data", {}) for cell in cells for output in cell.outputs)
-    assert pictures == 5
+    assert pictures == 4
 
 
 def test_the_notebook_is_kept_without_outputs_and_its_page_has_its_cells() -> None:

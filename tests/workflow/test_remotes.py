@@ -63,7 +63,7 @@ def test_results_travel_and_a_remote_may_die_half_way(world: World, cable: Cable
         assert "dvc push" in failed.stdout
         if cable.cut:
             break
-    assert cable.cut
+    assert cable.cut, failed.stdout
     assert not world.producer.plan(*MOMENTS).runs()
     behind = world.producer.clone("early").try_command("git", "log", "-1", "--format=%s").stdout
     assert behind.strip() == "results", "nobody is told of results that are not there"
