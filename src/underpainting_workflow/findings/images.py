@@ -131,7 +131,7 @@ def best_jump(few: pd.DataFrame, jumps: Mapping[str, str]) -> Finding | None:
         return None
     fewest = real[real["nfe"] == real["nfe"].min()]
     choices = {int(rows["nfe"].max()): rows for rows in (fewest, sweep.within(real, LOW_NFE)) if len(rows)}
-    sentences, numbers = [], []
+    sentences, numbers = list[str](), list[Number]()
     for rows in choices.values():
         best = _smallest(rows)
         found = _losses(best, _best_null(few, best))
