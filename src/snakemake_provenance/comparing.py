@@ -16,7 +16,7 @@ from snakemake_provenance.messages import ProvenanceError
 from snakemake_provenance.settings import Settings
 from snakemake_provenance.versions import Version, numbers
 
-SHOWN = 5  # results with the same causes that are listed
+SHOWN = 5  # causes, and results with the same causes, that are listed
 SOFTWARE = ("conda_env", "container_img_url", "software_stack_hash")
 
 
@@ -212,7 +212,7 @@ def describe(found: Comparison, before: str, after: str, in_full: bool = False) 
             groups.setdefault(change.causes, []).append(change.path)
     for causes, paths in groups.items():
         yield ""
-        yield from (f"{cause.kind:10} {cause.text}" for cause in causes)
+        yield from _listed([f"{cause.kind:10} {cause.text}" for cause in causes], in_full)
         yield from (f"  {line}" for line in _listed(paths, in_full))
         made = [one.path for one in found.changes.values() if not one.causes and set(paths) & set(one.roots)]
         if made:
@@ -226,9 +226,9 @@ def describe(found: Comparison, before: str, after: str, in_full: bool = False) 
     yield from _numbers(found)
 
 
-def _listed(paths: Sequence[str], in_full: bool) -> list[str]:
-    shown = paths if in_full else paths[:SHOWN]
-    return [*shown, *([f"... and {len(paths) - len(shown)} more (--all)"] if len(shown) < len(paths) else [])]
+def _listed(lines: Sequence[str], in_full: bool) -> list[str]:
+    shown = lines if in_full else lines[:SHOWN]
+    return [*shown, *([f"... and {len(lines) - len(shown)} more (--all)"] if len(shown) < len(lines) else [])]
 
 
 def _numbers(found: Comparison) -> Iterator[str]:
