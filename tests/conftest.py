@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the tables of scenarios."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    _print_table(terminalreporter, reports, "scenario", "expected and actual jobs", "expected | actual | verdict")
+    _print_table(terminalreporter, reports, "scenario", "expected and actual jobs", "expected | actual | status")
     _print_table(terminalreporter, reports, "cause", "causes that a comparison names", "causes")
 
 

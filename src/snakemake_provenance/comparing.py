@@ -38,7 +38,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Moved:
+class MetricChange:
     """A number of a metrics file: its values in both versions, None where the version does not have it."""
 
     path: str
@@ -66,7 +66,7 @@ class Comparison:
     removed: Sequence[str] = ()
     added: Sequence[str] = ()
     same: int = 0
-    metrics: Sequence[Moved] = ()
+    metrics: Sequence[MetricChange] = ()
     unread: Sequence[str] = ()
     unrecorded: Sequence[str] = ()
 
@@ -179,7 +179,7 @@ def _unexplained(one: Fact, other: Fact) -> Difference:
     return Difference(Kind.UNKNOWN, "the same code, parameters, packages and inputs gave other bytes")
 
 
-def _metrics(before: Version, after: Version, paths: Sequence[str]) -> tuple[list[Moved], list[str]]:
+def _metrics(before: Version, after: Version, paths: Sequence[str]) -> tuple[list[MetricChange], list[str]]:
     """Return the numbers that differ in metrics files, and the files that cannot be read."""
     moved, unread = [], []
     for path in paths:
@@ -189,7 +189,9 @@ def _metrics(before: Version, after: Version, paths: Sequence[str]) -> tuple[lis
             continue
         old, new = numbers(data[0]), numbers(data[1])
         names = dict.fromkeys((*old, *new))
-        moved += [Moved(path, name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+        moved += [
+            MetricChange(path, name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)
+        ]
     return moved, unread
 
 
@@ -255,7 +257,7 @@ def _shown(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
 
 
-def _change(one: Moved) -> str:
+def _change(one: MetricChange) -> str:
     if not one.before or one.after is None:
         return ""
     return f"{100 * (one.after - one.before) / abs(one.before):+.2f} %"

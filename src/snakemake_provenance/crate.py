@@ -52,6 +52,7 @@ FORMATS = {
     ".zip": "application/zip",
 }
 SHA256 = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+_AUTHOR = "--format=%an%n%ae"
 COMPLETED = "http://schema.org/CompletedActionStatus"
 
 
@@ -242,7 +243,7 @@ class _Crate:
             self._workflow,
             [self._source(path, digest) for path, digest in sorted(sources.items())],
             [self._file(path) for path in sorted(made)],
-            (min(times), max(times)),
+            [min(times), max(times)] if times else [],
         )
         engine = self._add(
             SNAKEMAKE, "SoftwareApplication", name="Snakemake", softwareVersion=version("snakemake"), url=SNAKEMAKE
@@ -255,8 +256,7 @@ class _Crate:
             instrument=engine,
             object=_one_or_many(controls),
             result=run,
-            startTime=run["startTime"],
-            endTime=run["endTime"],
+            **{name: run[name] for name in ("startTime", "endTime") if name in run},
         )
         self.crate.root_dataset["mentions"] = [run, *jobs]
 
@@ -279,9 +279,11 @@ class _Crate:
         instrument: Any,
         sources: Sequence[Any],
         results: Sequence[Any],
-        times: tuple[datetime, datetime],
+        times: Sequence[datetime],
     ) -> ContextEntity:
-        begin, end = (time.isoformat(timespec="milliseconds") for time in times)
+        known = dict(
+            zip(("startTime", "endTime"), (time.isoformat(timespec="milliseconds") for time in times), strict=False)
+        )
         objects = {"object": _one_or_many(sources)} if sources else {}
         return self._add(
             name,
@@ -291,10 +293,9 @@ class _Crate:
             instrument=instrument,
             result=_one_or_many(results),
             agent=self._agent,
-            startTime=begin,
-            endTime=end,
             actionStatus=COMPLETED,
             **objects,
+            **known,
         )
 
     def _instrument(self, fact: Fact) -> str:
@@ -320,19 +321,18 @@ def _rule(fact: Fact) -> str:
     return str(fact.record.get("rule"))
 
 
-def _times(fact: Fact) -> tuple[datetime, datetime]:
-    """Return begin and end of a job; the beginning of time where its record does not say."""
-    end = datetime.fromisoformat(str(fact.made.get("at", "1970-01-01T00:00:00+00:00")))
-    return end - timedelta(seconds=float(fact.made.get("seconds", 0.0))), end
+def _times(fact: Fact) -> list[datetime]:
+    """Return begin and end of a job; nothing where its record does not say."""
+    if not {"at", "seconds"} <= fact.made.keys():
+        return []
+    end = datetime.fromisoformat(str(fact.made["at"]))
+    return [end - timedelta(seconds=float(fact.made["seconds"])), end]
 
 
 def _author(path: str) -> tuple[str, str]:
     """Return name and address of the author of the last commit of a file; of the last commit where it is in none."""
-    for files in (["--", path], []):
-        found = git("log", "-1", "--format=%an%n%ae", *files).splitlines()
-        if found:
-            return found[0], found[1]
-    return "not known", "unknown@example.org"
+    name, address = (git("log", "-1", _AUTHOR, "--", path) or git("log", "-1", _AUTHOR)).splitlines()
+    return name, address
 
 
 def _web_address() -> str:

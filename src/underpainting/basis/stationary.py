@@ -29,6 +29,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from underpainting.basis.variances import STATIONARY as FORMAT
+from underpainting.basis.variances import unpacked_spectrum
 from underpainting.io import tensor_files
 from underpainting.io.conventions import KEY
 from underpainting.io.tensor_files import TensorFileError
@@ -186,7 +187,7 @@ class StationaryBasis:
             return found
         rows = torch.fft.fftfreq(height, dtype=torch.float64) * self.height
         columns = torch.fft.rfftfreq(width, dtype=torch.float64) * self.width
-        return _between(_between(_whole(found, self.width), rows, 2), columns, 3)
+        return _between(_between(_completed(found, self.width), rows, 2), columns, 3)
 
     def reduced(self, largest: int = LARGEST) -> StationaryBasis:
         """Return the basis on half the frequencies, as often as its file needs for at most `largest` bytes.
@@ -201,7 +202,7 @@ class StationaryBasis:
         return replace(self, spectrum=spectrum, width=width).reduced(largest)
 
 
-def _whole(spectrum: Tensor, width: int) -> Tensor:
+def _completed(spectrum: Tensor, width: int) -> Tensor:
     """Complete a spectrum of the frequencies of `rfft2` by S(-f) = conj S(f)."""
     rest = torch.arange(width // 2 + 1, width)
     rows = -torch.arange(spectrum.shape[2])
@@ -268,9 +269,5 @@ def load(path: str | Path) -> StationaryBasis:
     if not is_file(path):
         raise TensorFileError(f"{path}: no file of a stationary basis ({FORMAT}); {_REMEDY}")
     tensors, content = tensor_files.read(path)
-    packed = tensors["spectrum"].double()
-    upper = torch.ones(packed.shape[:2], dtype=torch.bool).triu()[..., None, None]
-    real = torch.where(upper, packed, packed.transpose(0, 1))
-    below = torch.where(upper, 0.0, packed)
-    spectrum = torch.complex(real, below - below.transpose(0, 1))
+    spectrum = torch.from_numpy(unpacked_spectrum(tensors["spectrum"].double().numpy()))
     return StationaryBasis(tensors["mean"].double(), spectrum, content["width"], content["about"])

@@ -60,10 +60,20 @@ def _completed(kept: NDArray[np.float64], card: dict[str, Any]) -> NDArray[np.fl
 
 def _of_spectrum(packed: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """Return the eigenvalues of a stationary basis' matrices, each as often as its frequency occurs: f and -f."""
-    upper = np.triu(np.ones(packed.shape[:2], bool))[..., None, None]
-    real, below = np.where(upper, packed, packed.swapaxes(0, 1)), np.where(upper, 0.0, packed)
-    matrices = (real + 1j * (below - below.swapaxes(0, 1))).transpose(2, 3, 0, 1)
+    matrices = unpacked_spectrum(packed).transpose(2, 3, 0, 1)
     once = [0] + ([width // 2] if width % 2 == 0 else [])
     times = np.where(np.isin(np.arange(packed.shape[3]), once), 1, 2)
     found = np.linalg.eigvalsh(matrices).clip(min=0)
     return np.repeat(found, times, axis=1).ravel()
+
+
+def unpacked_spectrum(packed: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return the Hermitian matrices S of a file: their real part stands on and above the diagonal, the imaginary below.
+
+    Args:
+        packed: shape (channel, channel, height, width // 2 + 1).
+    """
+    upper = np.triu(np.ones(packed.shape[:2], bool))[..., None, None]
+    real, below = np.where(upper, packed, packed.swapaxes(0, 1)), np.where(upper, 0.0, packed)
+    matrices: NDArray[np.complex128] = real + 1j * (below - below.swapaxes(0, 1))
+    return matrices
