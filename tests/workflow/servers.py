@@ -43,9 +43,21 @@ def s3() -> Iterator[int]:
     """An S3 server with an empty bucket; its port."""
     port = free_port()
     with _process([str(MOTO), "--host", "127.0.0.1", "--port", str(port)], port):
-        with suppress(URLError):
-            urlopen(Request(f"http://127.0.0.1:{port}/{BUCKET}", method="PUT"))
+        make_bucket(f"http://127.0.0.1:{port}/{BUCKET}")
         yield port
+
+
+def make_bucket(address: str, attempts: int = 5) -> None:
+    """Make a bucket; a server that has just begun to listen may drop its first connections."""
+    for left in reversed(range(attempts)):
+        try:
+            urlopen(Request(address, method="PUT"))
+        except (URLError, ConnectionError):
+            if not left:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 @contextmanager
